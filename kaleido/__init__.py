@@ -1,0 +1,24 @@
+"""Kaleido: a Kaleidoscope-style language with a tiered JIT that you can watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = ["Diagnostic", "Function", "IncompleteInput", "KaleidoError", "Result", "Session", "SyntaxFault", "__version__"]
+
+if TYPE_CHECKING:
+    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, SyntaxFault
+    from kaleido.session import Function, Result, Session
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: the command line needs its version before it needs LLVM."""
+    from importlib import import_module
+
+    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "SyntaxFault"):
+        return getattr(import_module("kaleido.diagnostics"), name)
+    if name in ("Function", "Result", "Session"):
+        return getattr(import_module("kaleido.session"), name)
+    raise AttributeError(f"module 'kaleido' has no attribute {name!r}")

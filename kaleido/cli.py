@@ -1,0 +1,229 @@
+"""The command line: arguments, streams, exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from kaleido import __version__
+from kaleido.diagnostics import KaleidoError, Source
+
+if TYPE_CHECKING:
+    from kaleido.jit import Event
+    from kaleido.session import Session
+
+__all__ = ["main", "run"]
+
+OK, FAILED, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+class _UsageError(Exception):
+    """The command line asks for something that cannot be."""
+
+
+def main() -> NoReturn:
+    """The ``kaleido`` command. Leaves without waiting for anybody: the recompiler may be in the middle of LLVM."""
+    if hasattr(signal, "SIGPIPE"):
+        # A closed pipe ends us as it ends any other filter: quietly.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says, and return the exit code instead of leaving."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return _run(options)
+    except _UsageError as error:
+        return _complain(f"kaleido: {error}", USAGE)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except OSError as error:
+        return _complain(f"error: {error}", FAILED)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return _complain("kaleido: this is a defect of Kaleido, not of your program; please report it", DEFECT)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="kaleido",
+        description="A Kaleidoscope-style language with a tiered JIT.\n\n"
+        "Without a script: the REPL on a terminal, else standard input is run.",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("script", nargs="?", help="a file to run; - is standard input")
+    parser.add_argument("arguments", nargs="*", help="ignored: a script has no way to ask for them yet")
+    parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
+    parser.add_argument("-i", dest="interactive", action="store_true", help="stay in the REPL afterwards")
+    parser.add_argument(
+        "--jit", choices=("tiered", "sync", "O0", "O3"), default="tiered",
+        help="tiered: recompile hot code in the background (default); sync: while the program waits; or one tier only",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threshold", type=_positive, metavar="N",
+        help="calls or loop iterations that make code hot (default: 1,000 calls, 10,000 iterations)",
+    )  # fmt: skip
+    parser.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
+    parser.add_argument("--stats", action="store_true", help="a table of what was compiled, on standard error at the end")
+    parser.add_argument("--trace", metavar="FILE", help="write what the JIT did as Chrome trace events (JSON)")
+    parser.add_argument("--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
+    parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
+    parser.add_argument("--version", action="version", version=_Version())  # type: ignore[arg-type]
+    return parser
+
+
+class _Version:
+    """Formatted only when it is asked for: it has to import LLVM."""
+
+    def __mod__(self, _: object) -> str:
+        import llvmlite
+        from llvmlite.binding import llvm_version_info
+
+        llvm = ".".join(map(str, llvm_version_info))
+        return f"kaleido {__version__} (llvmlite {llvmlite.__version__}, LLVM {llvm})"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _run(options: Namespace) -> int:
+    sources = _sources(options)
+    session = _session(options)
+    finish = _observe(session, options)
+    try:
+        code = _evaluate(session, sources, options)
+        if options.interactive or not sources:
+            from kaleido.repl import Repl
+
+            code = Repl(session, quiet=options.quiet).run()
+    finally:
+        _flush()
+        finish()
+    return code
+
+
+def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -> int:
+    handle: Callable[[Session, Source, Namespace], None] = _emit if options.emit else _execute
+    try:
+        for source in sources:
+            handle(session, source, options)
+    except KaleidoError as error:
+        _flush()
+        return _complain(str(error), FAILED)
+    return OK
+
+
+def _execute(session: Session, source: Source, options: Namespace) -> None:
+    from kaleido import streams
+    from kaleido.language.nodes import For
+
+    for result in session.evaluate(source):
+        if result.value is not None and not options.quiet and not isinstance(result.item, For):
+            streams.write(f"{result.value!r}\n")
+
+
+def _emit(session: Session, source: Source, options: Namespace) -> None:
+    from kaleido import streams
+    from kaleido.jit import Tier
+    from kaleido.language.parser import parse
+    from kaleido.language.printer import outline
+
+    if options.emit == "ast":
+        for item in parse(source, session.operators):
+            streams.write(outline(item))
+        return
+    tier = Tier.OPTIMISED if options.jit == "O3" else Tier.BASELINE
+    show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
+    for unit in session.units(source):
+        streams.write(show(unit.symbol, tier))
+
+
+def _sources(options: Namespace) -> list[Source]:
+    """What to run before the REPL, or instead of it. Empty where there is only the REPL."""
+    if options.code is not None:
+        return [Source("<command line>", options.code)]
+    if options.script is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            return []
+        return [] if options.interactive else [_standard_input()]
+    return [_standard_input() if options.script == "-" else _file(options.script)]
+
+
+def _standard_input() -> Source:
+    return Source("<standard input>", _decoded(sys.stdin.buffer.read()))
+
+
+def _file(path: str) -> Source:
+    try:
+        with open(path, "rb") as file:
+            return Source(path, _decoded(file.read()))
+    except OSError as error:
+        raise _UsageError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Any bytes are text: what is not UTF-8 becomes the replacement character, and an error where it stands."""
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def _session(options: Namespace) -> Session:
+    from kaleido.session import Session
+
+    try:
+        return Session(
+            jit=options.jit, threshold=options.threshold, libraries=options.load, prelude=options.prelude
+        )
+    except RuntimeError as error:
+        # llvmlite's word for a library that cannot be loaded.
+        raise _UsageError(str(error)) from None
+
+
+def _observe(session: Session, options: Namespace) -> Callable[[], None]:
+    """Begin to record what `--stats` and `--trace` want; returns what reports it at the end."""
+    reports: list[Callable[[], None]] = []
+
+    def follow(listener: Callable[[Event], None], report: Callable[[], None]) -> None:
+        session.subscribe(listener)
+        reports.append(report)
+
+    if options.stats:
+        from kaleido.report.statistics import Statistics
+
+        statistics = Statistics()
+        follow(statistics, lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
+    if options.trace:
+        from kaleido.report.trace import Trace
+
+        trace = Trace()
+        follow(trace, lambda: trace.save(options.trace))
+    return lambda: [report() for report in reports] and None
+
+
+def _flush() -> None:
+    from kaleido import streams
+
+    streams.flush()
+
+
+def _complain(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

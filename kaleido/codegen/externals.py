@@ -1,0 +1,105 @@
+"""Units for `extern`s: a function of doubles that forwards to C.
+
+Three ways, so that a program gives the same bits in every tier:
+
+- functions whose result is exactly rounded are LLVM intrinsics, in every tier;
+- the rest of libm are calls that LLVM must not take for anything it knows (``nobuiltin``: it would rewrite some at
+  -O3 only, and move a last bit), but may hoist and merge, as they only compute;
+- anything else is called as it stands. NaNs go there as the one positive quiet NaN, because LLVM leaves open
+  which NaN a computation gives, and C code could tell.
+
+``printd`` and ``putchard`` are the runtime's own; they write through C's standard output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kaleido.codegen.environment import signature, symbol
+from kaleido.jit import Counts, Unit
+from kaleido.jit.unit import quoted
+
+__all__ = ["KNOWN_ARITIES", "lower_external"]
+
+_INTRINSICS = {"sqrt": 1, "fabs": 1, "floor": 1, "ceil": 1, "trunc": 1, "copysign": 2}
+
+_PURE = {
+    **dict.fromkeys(["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"], 1),
+    **dict.fromkeys(["exp", "exp2", "expm1", "log", "log10", "log2", "log1p", "cbrt", "round", "rint"], 1),
+    **dict.fromkeys(["erf", "erfc", "tgamma"], 1),
+    **dict.fromkeys(["atan2", "pow", "fmod", "hypot", "fmin", "fmax", "fdim", "remainder"], 2),
+}
+
+_RUNTIME = {"printd": 1, "putchard": 1}
+
+KNOWN_ARITIES: Mapping[str, int] = {**_INTRINSICS, **_PURE, **_RUNTIME}
+"""How many parameters the C functions that we know have."""
+
+_NAN = "0x7FF8000000000000"
+
+_PRINTD = f"""
+@format = private unnamed_addr constant [4 x i8] c"%f\\0A\\00"
+define tailcc double {{name}}(double %0) nounwind {{{{
+  %nan = fcmp uno double %0, 0.0
+  %shown = select i1 %nan, double {_NAN}, double %0
+  %written = call i32 (ptr, ...) @printf(ptr @format, double %shown) nobuiltin
+  ret double 0.0
+}}}}
+declare i32 @printf(ptr, ...) nobuiltin nounwind
+"""
+
+_PUTCHARD = """
+define tailcc double {name}(double %0) nounwind {{
+  %number = call i32 @llvm.fptosi.sat.i32.f64(double %0)
+  %byte = and i32 %number, 255
+  %written = call i32 @putchar(i32 %byte) nobuiltin
+  ret double 0.0
+}}
+declare i32 @putchar(i32) nobuiltin nounwind
+declare i32 @llvm.fptosi.sat.i32.f64(double)
+"""
+
+
+def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> Unit | None:
+    """The unit for C function `name`; `find` gives addresses of C symbols. None where there is no such function."""
+    address = find(name)
+    externals: dict[str, int] = {}
+    if name in _RUNTIME:
+        ir = {"printd": _PRINTD, "putchard": _PUTCHARD}[name].format(name=quoted(symbol(name) + ".impl"))
+    elif name in _INTRINSICS:
+        ir = _forward(name, arity, f"llvm.{name}.f64", "", canonical={1} if name == "copysign" else set())
+    elif address is None:
+        return None
+    else:
+        externals[name] = address
+        pure = name in _PURE
+        attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
+        ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)))
+    # It never gets hot: a baseline forwarder is as good as an optimised one, and callers inline it.
+    return Unit(symbol(name), signature(arity), ir, {}, externals, Counts.NOTHING, (), name)
+
+
+def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int]) -> str:
+    kind = signature(arity)
+    lines, arguments = [], []
+    for index in range(arity):
+        argument = f"%{index}"
+        if index in canonical:
+            lines += [
+                f"  %nan.{index} = fcmp uno double {argument}, 0.0",
+                f"  %canonical.{index} = select i1 %nan.{index}, double {_NAN}, double {argument}",
+            ]
+            argument = f"%canonical.{index}"
+        arguments.append(f"double {argument}")
+    site = "nobuiltin" if attributes else ""
+    return "\n".join(
+        [
+            f"define {kind.prototype(symbol(name) + '.impl')} nounwind {{",
+            *lines,
+            f"  %result = call double {quoted(target)}({', '.join(arguments)}) {site}".rstrip(),
+            "  ret double %result",
+            "}",
+            f"declare {kind.prototype(target, convention='')} {attributes}".rstrip(),
+            "",
+        ]
+    )

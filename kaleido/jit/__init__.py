@@ -1,0 +1,41 @@
+"""A tiered just-in-time compiler over llvmlite, for any language that can hand it LLVM IR.
+
+Everything is a function behind a stub; a tier is only a way to bind names; a loop is a function that calls
+itself through its stub. In the order a definition meets them:
+
+========================  =====================================================================
+``unit``                  what the language hands over: LLVM IR, and the names it calls
+``policy``                the knobs: which tiers, how hot is hot, how much to bind statically
+``events``                what happened, to whom, when
+``target``                modules to object code for this machine, at -O0 and -O3
+``loader``                object code into memory, and out of it
+``runtime``               the few native functions everything rests on: hook, publication, entry
+``stubs``                 addresses that never change, over slots that do
+``binding``               the two ways to bind names: through stubs, or inside one module
+``reclaim``               when retired code may be freed
+``evaluation``            the thread that native code runs on
+``recompiler``            the background thread that turns hot units into optimised ones
+``engine``                definitions, versions, publication, invalidation
+========================  =====================================================================
+
+This package knows nothing of the language above it, and never imports it.
+"""
+
+from kaleido.jit.engine import Engine, UndefinedUnit
+from kaleido.jit.events import Event, EventKind
+from kaleido.jit.policy import Policy
+from kaleido.jit.stats import UnitStats
+from kaleido.jit.unit import Counts, Signature, Tier, Unit
+
+__all__ = [
+    "Counts",
+    "Engine",
+    "Event",
+    "EventKind",
+    "Policy",
+    "Signature",
+    "Tier",
+    "UndefinedUnit",
+    "Unit",
+    "UnitStats",
+]

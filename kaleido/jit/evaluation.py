@@ -1,0 +1,81 @@
+"""The thread that native code runs on.
+
+Programs recurse deeply, and a Python thread's usual stack is small. So calls into native code run on a thread of
+their own, with a large stack that the system commits only as it is used. The caller waits, in Python, where it
+can still be interrupted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+__all__ = ["EvaluationThread"]
+
+_starting = threading.Lock()
+
+
+class _Task:
+    """A function to call, and what came of it. (``concurrent.futures`` costs more to import than all of this.)"""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._done = threading.Event()
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._result = self._function()
+        except BaseException as error:
+            self._error = error
+        self._done.set()
+
+    def result(self) -> Any:
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class EvaluationThread:
+    """Runs functions one after the other on a thread with a stack of `stack_size` bytes, started at first use."""
+
+    def __init__(self, stack_size: int) -> None:
+        self._stack_size = stack_size
+        self._queue: SimpleQueue[_Task | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Call `function` on the thread and return its result, or raise what it raised."""
+        if threading.current_thread() is self._thread:
+            return function()
+        if self._thread is None:
+            self._start()
+        task = _Task(function)
+        self._queue.put(task)
+        return task.result()
+
+    def close(self) -> None:
+        """Let the thread end when it is idle."""
+        if self._thread is not None:
+            self._queue.put(None)
+
+    def _start(self) -> None:
+        # The stack size of new threads is a setting of the whole process: change it only for this one.
+        with _starting:
+            if self._thread is None:
+                before = threading.stack_size(self._stack_size)
+                try:
+                    thread = threading.Thread(target=self._work, name="kaleido-evaluation", daemon=True)
+                    thread.start()
+                finally:
+                    threading.stack_size(before)
+                self._thread = thread
+
+    def _work(self) -> None:
+        while (task := self._queue.get()) is not None:
+            task.run()
+            del task

@@ -1,0 +1,53 @@
+"""The knobs of the engine, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kaleido.jit.unit import Counts
+
+__all__ = ["Policy"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What to compile how, and when.
+
+    `baseline`          start units at -O0. Without it every unit is compiled at -O3 before it first runs
+    `optimise`          recompile hot units. Without it (and with `baseline`) no counter is kept at all
+    `background`        recompile beside the running program. Without it, the call that makes a unit hot waits
+                        until the optimised code is in place: slower and deterministic
+    `call_threshold`    runs of a unit that counts calls before it is hot
+    `iteration_threshold`  the same for one that counts iterations
+    `closure_units`     at most this many units are bound statically into one optimised module, nearest first
+    `closure_size`      and at most this much of their IR, in characters (the root's own is not counted)
+    `inline_threshold`  LLVM's inlining threshold at -O3
+    `arena_libraries`   objects loaded into one arena before a new one is begun
+    `stack_size`        of the thread that evaluates, in bytes; committed only as it is used
+    """
+
+    baseline: bool = True
+    optimise: bool = True
+    background: bool = True
+    call_threshold: int = 1_000
+    iteration_threshold: int = 10_000
+    closure_units: int = 64
+    closure_size: int = 200_000
+    inline_threshold: int = 225
+    arena_libraries: int = 256
+    stack_size: int = 256 << 20
+
+    thresholds: dict[Counts, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not (self.baseline or self.optimise):
+            raise ValueError("a policy needs a tier: baseline, optimise or both")
+        if self.call_threshold < 1 or self.iteration_threshold < 1:
+            raise ValueError("a threshold is at least 1")
+        limits = {Counts.CALLS: self.call_threshold, Counts.ITERATIONS: self.iteration_threshold}
+        object.__setattr__(self, "thresholds", limits)
+
+    @property
+    def tiered(self) -> bool:
+        """Whether baseline code counts its runs, to be replaced when hot."""
+        return self.baseline and self.optimise

@@ -1,0 +1,87 @@
+"""The background thread that turns hot units into optimised ones.
+
+The running program sends it unit numbers through a pipe (see the hook in ``runtime``). It takes everything that
+has arrived, compiles the hottest, and looks again. It never holds anything the running program waits for, except
+in deterministic mode, where every request is answered before the next is read.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from kaleido.jit.runtime import MESSAGE_SIZE, Runtime
+
+__all__ = ["Recompiler"]
+
+# Unit numbers are positive; these are requests of the engine's own.
+_STOP = -1
+_IDLE = -2
+
+
+class Recompiler:
+    """Reads requests and calls `recompile`, which says whether the unit must be tried again.
+
+    `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        hot: Callable[[int], None],
+        heat: Callable[[int], float],
+        recompile: Callable[[int], bool],
+    ) -> None:
+        self._runtime = runtime
+        self._hot, self._heat, self._recompile = hot, heat, recompile
+        self._pending: set[int] = set()
+        self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="kaleido-recompiler", daemon=True)
+        self._thread.start()
+
+    def wait_until_idle(self) -> None:
+        """Return when everything requested so far has been dealt with."""
+        idle = threading.Event()
+        self._idle_waiters.put(idle)
+        self._runtime.request(_IDLE)
+        idle.wait()
+
+    def close(self) -> None:
+        """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
+        self._runtime.request(_STOP)
+        self._thread.join()
+
+    def _work(self) -> None:
+        waiters: list[threading.Event] = []
+        while True:
+            numbers = self._read(block=not self._pending)
+            if _STOP in numbers:
+                return
+            waiters += (self._idle_waiters.get() for number in numbers if number == _IDLE)
+            for number in numbers:
+                if number > 0:
+                    self._hot(number)
+                    self._pending.add(number)
+            if self._pending:
+                self._compile_hottest()
+            else:
+                while waiters:
+                    waiters.pop().set()
+
+    def _compile_hottest(self) -> None:
+        number = max(self._pending, key=self._heat)
+        if not self._recompile(number):
+            self._pending.discard(number)
+            self._runtime.reply()
+
+    def _read(self, *, block: bool) -> list[int]:
+        descriptor = self._runtime.requests
+        if not block and not select.select([descriptor], [], [], 0)[0]:
+            return []
+        # Writes of a message are atomic (they are smaller than PIPE_BUF), so reads never split one.
+        data = os.read(descriptor, MESSAGE_SIZE * 1024)
+        pieces = (data[at : at + MESSAGE_SIZE] for at in range(0, len(data), MESSAGE_SIZE))
+        return [int.from_bytes(piece, "little", signed=True) for piece in pieces]

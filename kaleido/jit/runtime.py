@@ -1,0 +1,140 @@
+"""The few native functions everything rests on, in LLVM IR, compiled once per engine.
+
+*The hook* is called by baseline code when a unit becomes hot. It may be a million frames deep in the user's
+program, on a thread that does not hold Python's lock: so it only writes the unit's number to a pipe. In
+deterministic mode it then reads one byte from a second pipe, which the recompiler writes when the swap is done.
+
+*Publication* stores an address into a slot, sequentially consistent: whoever sees the new address sees final code,
+and the store is visible before the publisher looks at who is still running (see ``reclaim``).
+
+*Entries* are how C (and Python, through ctypes) gets into native code: they count who is inside, on one of two
+sides, and call a stub with the stubs' calling convention.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from kaleido.jit.loader import Library, Loader
+from kaleido.jit.target import Target, parse
+from kaleido.jit.unit import Signature, Tier
+
+__all__ = ["Runtime", "native"]
+
+MESSAGE_SIZE = 8
+
+_C_TYPES: dict[str, Any] = {
+    "void": None, "double": ctypes.c_double, "float": ctypes.c_float, "ptr": ctypes.c_void_p,
+    "i64": ctypes.c_int64, "i32": ctypes.c_int32, "i16": ctypes.c_int16, "i8": ctypes.c_int8, "i1": ctypes.c_bool,
+}  # fmt: skip
+
+_HOOK = """
+define void @hook(i64 %unit) nounwind {{
+  %message = alloca i64
+  store i64 %unit, ptr %message
+  %written = call i64 @write(i32 {requests}, ptr %message, i64 8)
+  {wait}
+}}
+declare i64 @write(i32, ptr, i64)
+declare i64 @read(i32, ptr, i64)
+"""
+
+_RETURN = "ret void"
+
+# A signal may interrupt the read: only a byte, or the end of the pipe, ends the wait.
+_WAIT = """br label %wait
+wait:
+  %got = call i64 @read(i32 {replies}, ptr %message, i64 1)
+  %interrupted = icmp slt i64 %got, 0
+  br i1 %interrupted, label %wait, label %done
+done:
+  ret void"""
+
+_PUBLISH = """
+define void @publish(ptr %slot, ptr %code) nounwind {
+  store atomic ptr %code, ptr %slot seq_cst, align 8
+  ret void
+}
+@inside = global [2 x i64] zeroinitializer
+@side = global i64 0
+"""
+
+
+def native(address: int, signature: Signature, *, leading: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """A Python callable for the C function at `address`: the one place where an address becomes callable.
+
+    The caller vouches for address and signature, and keeps the code loaded. Python's lock is released while
+    it runs. `leading` are parameters before those of the signature.
+    """
+    kinds = [_C_TYPES[kind] for kind in (*leading, *signature.parameters)]
+    return ctypes.CFUNCTYPE(_C_TYPES[signature.result], *kinds)(address)
+
+
+class Runtime:
+    """Hook, publication and entries of one engine, with the pipes to its recompiler."""
+
+    def __init__(self, target: Target, loader: Loader, *, wait: bool) -> None:
+        self._target, self._loader = target, loader
+        self.requests, self._requests_in = os.pipe()
+        self._replies, self._replies_in = os.pipe() if wait else (-1, -1)
+        waiting = _WAIT.format(replies=self._replies) if wait else _RETURN
+        ir = _HOOK.format(requests=self._requests_in, wait=waiting) + _PUBLISH
+        symbols = self._load(ir, ["hook", "publish", "inside", "side"]).addresses
+        self.hook = symbols["hook"]
+        self.publish = native(symbols["publish"], Signature("void", ("ptr", "ptr")))
+        self.inside = (ctypes.c_int64 * 2).from_address(symbols["inside"])
+        self.side = ctypes.c_int64.from_address(symbols["side"])
+        self._counters = {name: symbols[name] for name in ("inside", "side")}
+        self._entries: dict[Signature, Callable[..., Any]] = {}
+
+    def request(self, number: int) -> None:
+        """Send the recompiler what the hook would send."""
+        os.write(self._requests_in, number.to_bytes(MESSAGE_SIZE, "little", signed=True))
+
+    def reply(self) -> None:
+        """In deterministic mode, let the waiting hook go on."""
+        if self._replies_in >= 0:
+            os.write(self._replies_in, b"\n")
+
+    def entry(self, signature: Signature) -> Callable[..., Any]:
+        """``entry(stub, *arguments)`` calls the stub at an address, counted as being inside."""
+        if signature not in self._entries:
+            library = self._load(_entry(signature, "ptr %stub", "%stub"), ["entry"], self._counters)
+            self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr",))
+        return self._entries[signature]
+
+    def thunk(self, signature: Signature, stub: int) -> Library:
+        """A C function, exported as ``entry``, that calls the stub at `stub`, counted as being inside."""
+        ir = f"declare {signature.prototype('stub')}\n" + _entry(signature, "", "@stub")
+        return self._load(ir, ["entry"], {**self._counters, "stub": stub})
+
+    def close(self) -> None:
+        for end in (self.requests, self._requests_in, self._replies, self._replies_in):
+            if end >= 0:
+                os.close(end)
+
+    def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> Library:
+        module = parse(ir, llvm.create_context())
+        return self._loader.load(self._target.emit(module, Tier.BASELINE), exports, imports or {})
+
+
+def _entry(signature: Signature, leading: str, stub: str) -> str:
+    parameters = ", ".join(filter(None, [leading, signature.arguments]))
+    result = "" if signature.result == "void" else "%result"
+    return f"""
+@inside = external global [2 x i64]
+@side = external global i64
+define {signature.result} @entry({parameters}) nounwind {{
+  %side = load atomic i64, ptr @side monotonic, align 8
+  %inside = getelementptr [2 x i64], ptr @inside, i64 0, i64 %side
+  %before = atomicrmw add ptr %inside, i64 1 seq_cst
+  {result and result + " = "}call tailcc {signature.result} {stub}({signature.arguments})
+  %after = atomicrmw sub ptr %inside, i64 1 seq_cst
+  ret {signature.result} {result}
+}}
+"""

@@ -1,0 +1,30 @@
+"""What the engine knows about each unit, for people and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kaleido.jit.unit import Counts, Tier
+
+__all__ = ["UnitStats"]
+
+
+@dataclass(frozen=True)
+class UnitStats:
+    """One unit as it is now.
+
+    `tier` is None while it has no code. `runs` counts calls or iterations (as `counts` says) made at the
+    baseline since the unit was last defined or invalidated: optimised code counts nothing. `compile_seconds`
+    and `code_bytes` are by tier, of the code there is now. `versions` is how often the symbol was defined.
+    `bound_by` are the names of the units whose optimised code has this one bound statically.
+    """
+
+    name: str
+    symbol: str
+    counts: Counts
+    tier: Tier | None
+    runs: int
+    compile_seconds: dict[Tier, float]
+    code_bytes: dict[Tier, int]
+    versions: int
+    bound_by: tuple[str, ...]

@@ -1,0 +1,125 @@
+"""Stubs: addresses that never change, over slots that do.
+
+What baseline code calls when it calls a unit is the unit's *stub*: a jump through an 8-byte *slot*. Making a
+unit faster, or redefining it, is one store into its slot. Each stub comes with a *record*, and everything running
+code needs to know about the unit is in it::
+
+    offset  field   what
+    0       slot    where the stub jumps to: the counter prologue, or straight to a body
+    8       runs    counted by the counter prologue
+    16      limit   the threshold
+    24      body    where the prologue jumps on to: the unit's baseline body
+    32      number  what the hook tells the recompiler
+
+The *counter prologue* adds one to `runs`, and at `limit` takes the way over the hook. It chooses between two jump
+targets instead of branching around a call, so that arguments stay in their registers. The count is not atomic:
+two threads may lose a run of each other's, but neither can step over the limit without one of them seeing it.
+
+A stub outlives every version of its unit, so it is part of no unit's object. Stubs are compiled in pools, one
+kind for each signature, and used again when their unit is gone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+
+from kaleido.jit.loader import Loader
+from kaleido.jit.runtime import Runtime
+from kaleido.jit.target import Target, parse
+from kaleido.jit.unit import Signature, Tier
+
+__all__ = ["Stub", "Stubs"]
+
+_LARGEST_POOL = 64
+
+
+class _Record(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("slot", "runs", "limit", "body", "number")]
+
+
+@dataclass(frozen=True)
+class Stub:
+    """`address` is what calls the unit; `prologue` what to publish into the slot of a unit that counts."""
+
+    signature: Signature
+    address: int
+    prologue: int
+    record: int
+
+    @property
+    def fields(self) -> _Record:
+        """The live record: reading gives the values now, assigning stores them."""
+        return _Record.from_address(self.record)
+
+
+class Stubs:
+    """Pools of stubs. Not thread-safe by itself."""
+
+    def __init__(self, target: Target, loader: Loader, runtime: Runtime) -> None:
+        self._target, self._loader, self._runtime = target, loader, runtime
+        self._free: dict[Signature, list[Stub]] = {}
+        self._made: dict[Signature, int] = {}
+
+    def take(self, signature: Signature) -> Stub:
+        """A stub that nobody uses; its slot leads nowhere yet."""
+        free = self._free.setdefault(signature, [])
+        if not free:
+            made = self._made.get(signature, 0)
+            free += self._pool(signature, max(1, min(made, _LARGEST_POOL)))
+            self._made[signature] = made + len(free)
+        return free.pop()
+
+    def give_back(self, stub: Stub) -> None:
+        """Let `stub` be used again. Nothing may call it any more, or be on its way through it."""
+        ctypes.memset(stub.record, 0, ctypes.sizeof(_Record))
+        self._free[stub.signature].append(stub)
+
+    def publish(self, stub: Stub, code: int) -> None:
+        """Make calls to `stub` go to `code` from now on; calls on their way arrive where they were going."""
+        self._runtime.publish(stub.record + _Record.slot.offset, code)
+
+    def _pool(self, signature: Signature, count: int) -> list[Stub]:
+        size = ctypes.sizeof(_Record)
+        ir = [
+            f"@records = dso_local global [{count * size} x i8] zeroinitializer, align 8",
+            "declare void @hook(i64)",
+            *(_stub(signature, index, index * size) for index in range(count)),
+        ]
+        exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
+        module = parse("\n".join(ir), llvm.create_context())
+        code = self._target.emit(module, Tier.BASELINE)
+        library = self._loader.load(code, [*exports, "records"], {"hook": self._runtime.hook})
+        at = library.addresses
+        return [
+            Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["records"] + index * size)
+            for index in reversed(range(count))
+        ]
+
+
+def _stub(signature: Signature, index: int, offset: int) -> str:
+    def field(name: str) -> str:
+        return f"getelementptr (i8, ptr @records, i64 {offset + getattr(_Record, name).offset})"
+
+    define = f"define dso_local {{}} nounwind {{{{{chr(10)}"
+    return f"""
+{define.format(signature.prototype(f"stub.{index}"))}
+  %target = load atomic ptr, ptr {field("slot")} monotonic, align 8
+{signature.forward("%target")}}}
+{define.format(signature.prototype(f"prologue.{index}"))}
+  %before = load i64, ptr {field("runs")}
+  %runs = add i64 %before, 1
+  store i64 %runs, ptr {field("runs")}
+  %limit = load i64, ptr {field("limit")}
+  %hot = icmp eq i64 %runs, %limit
+  %body = load atomic ptr, ptr {field("body")} monotonic, align 8
+  %target = select i1 %hot, ptr @hot.{index}, ptr %body
+{signature.forward("%target")}}}
+{define.format(signature.prototype(f"hot.{index}"))}
+  %number = load i64, ptr {field("number")}
+  call void @hook(i64 %number)
+  %body = load atomic ptr, ptr {field("body")} monotonic, align 8
+{signature.forward("%body")}}}
+"""

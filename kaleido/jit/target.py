@@ -1,0 +1,77 @@
+"""This machine: LLVM modules to object code at either tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding as llvm
+
+from kaleido.jit.policy import Policy
+from kaleido.jit.unit import Tier
+
+__all__ = ["ObjectCode", "Target", "parse"]
+
+
+@dataclass(frozen=True)
+class ObjectCode:
+    """A relocatable object and the size of its machine code, in bytes."""
+
+    image: bytes
+    text_size: int
+
+
+def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
+    """LLVM assembly as a verified module. Raises ValueError with LLVM's message where it is none."""
+    try:
+        module = llvm.parse_assembly(ir, context)
+        module.verify()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return module
+
+
+class Target:
+    """The host's processor with all its features, seen by both tiers alike: results must not depend on the tier.
+
+    Object code is position independent, so that it may be loaded anywhere; the loader turns what is near enough
+    into direct accesses.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        host, cpu, features = _host()
+        self._policy = policy
+        self._machines = {
+            tier: host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+            for tier, level in ((Tier.BASELINE, 0), (Tier.OPTIMISED, 3))
+        }
+
+    @property
+    def machine(self) -> llvm.TargetMachine:
+        return self._machines[Tier.BASELINE]
+
+    def optimise(self, module: llvm.ModuleRef) -> None:
+        """Run LLVM's -O3 pipeline over `module`, in place."""
+        # Made anew each time: a pass manager that runs twice aborts, and a pass builder kept is slower.
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.inlining_threshold = self._policy.inline_threshold
+        builder = llvm.create_pass_builder(self._machines[Tier.OPTIMISED], options)
+        builder.getModulePassManager().run(module, builder)
+
+    def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
+        """Machine code for `module` as it is; at the baseline with LLVM's fast instruction selector."""
+        image = self._machines[tier].emit_object(module)
+        sections = llvm.ObjectFileRef.from_data(image).sections()
+        return ObjectCode(image, sum(section.size() for section in sections if section.is_text()))
+
+    def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
+        """The same as text."""
+        text: str = self._machines[tier].emit_assembly(module)
+        return text
+
+
+@cache
+def _host() -> tuple[llvm.Target, str, str]:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()

@@ -1,0 +1,98 @@
+"""What the engine compiles: a unit is one function's LLVM IR, and the names it calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Counts", "Signature", "Tier", "Unit", "quoted"]
+
+
+class Tier(StrEnum):
+    """How code was compiled: ``O0``, the baseline, bound through stubs; ``O3``, bound inside one module."""
+
+    BASELINE = "O0"
+    OPTIMISED = "O3"
+
+
+class Counts(StrEnum):
+    """What one run of a unit counts as, and so which of the policy's thresholds makes it hot.
+
+    A unit that counts as NOTHING never becomes hot and is compiled at the baseline in every mode: code that
+    runs once, or that only forwards to somewhere else.
+    """
+
+    CALLS = "calls"
+    ITERATIONS = "iterations"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``."""
+
+    result: str
+    parameters: tuple[str, ...]
+
+    @property
+    def arguments(self) -> str:
+        """The parameters with names: ``double %0, ptr %1``."""
+        return ", ".join(f"{kind} %{index}" for index, kind in enumerate(self.parameters))
+
+    def prototype(self, name: str, convention: str = "tailcc") -> str:
+        """``tailcc double @f(double %0)``, without ``define`` or ``declare``."""
+        return f"{convention} {self.result} {quoted(name)}({self.arguments})".lstrip()
+
+    def forward(self, target: str) -> str:
+        """Instructions that jump to `target` (a pointer) with the arguments of this call, and end the function."""
+        if self.result == "void":
+            return f"  musttail call tailcc void {target}({self.arguments})\n  ret void\n"
+        call = f"musttail call tailcc {self.result} {target}({self.arguments})"
+        return f"  %result = {call}\n  ret {self.result} %result\n"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One function, in LLVM IR that is the same for every tier.
+
+    `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``; whatever else it defines has
+    private or internal linkage. It calls other units, and itself, by their plain symbols. A call in tail
+    position is ``musttail``. Nothing in it unwinds (every function is ``nounwind``).
+
+    `symbol`     unique, and no name that LLVM takes for a C library function
+    `signature`  of the function
+    `calls`      the units it calls, with the signature it calls them by
+    `externals`  addresses of the C symbols it uses; others are looked up in the process
+    `counts`     what a run counts as
+    `parts`      units that only this one calls (its loops): they are defined, replaced and removed with it
+    `name`       for people: events, statistics and traces show it; the symbol where it is empty
+    """
+
+    symbol: str
+    signature: Signature
+    ir: str = field(repr=False)
+    calls: Mapping[str, Signature] = field(default_factory=dict, repr=False)
+    externals: Mapping[str, int] = field(default_factory=dict, repr=False)
+    counts: Counts = Counts.CALLS
+    parts: tuple[Unit, ...] = field(default=(), repr=False)
+    name: str = ""
+
+    @property
+    def body(self) -> str:
+        """The symbol of the function that the IR defines."""
+        return self.symbol + ".impl"
+
+    @property
+    def label(self) -> str:
+        return self.name or self.symbol
+
+
+_SPECIAL = re.compile(rb'[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]')
+
+
+def quoted(symbol: str) -> str:
+    """`symbol` as a global name in LLVM assembly, whatever characters it has."""
+    escaped = _SPECIAL.sub(lambda match: b"\\%02X" % match[0][0], symbol.encode())
+    return f'@"{escaped.decode("ascii")}"'

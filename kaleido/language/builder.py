@@ -1,0 +1,178 @@
+"""What each rule of the grammar builds. Lark calls these, bottom-up, as it recognises the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from lark import Token, Transformer
+
+from kaleido.diagnostics import Span
+from kaleido.language.nodes import (
+    Assign,
+    Binary,
+    Binding,
+    Call,
+    Definition,
+    Expression,
+    External,
+    For,
+    If,
+    Item,
+    Number,
+    Operator,
+    Prototype,
+    Unary,
+    Var,
+    Variable,
+)
+from kaleido.language.operators import ASSIGNMENT
+
+_NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_PRECEDENCE = re.compile(r"[0-9]{1,3}")
+DEFAULT_PRECEDENCE = 30
+
+
+class BuildError(Exception):
+    """A text that the grammar accepts and the language does not; the parser knows which source it is in."""
+
+    def __init__(self, title: str, span: Span, label: str = "", hint: str = "") -> None:
+        super().__init__(title)
+        self.title, self.span, self.label, self.hint = title, span, label, hint
+
+
+class OperatorToken(Token):
+    """An operator in an expression. Precedences change while a file is read: it keeps the one it was read with."""
+
+    __slots__ = ("precedence",)
+    precedence: int | None
+
+
+class Builder(Transformer[Token, Any]):
+    """One method a grammar rule, named after it. Stateless: everything comes from the children."""
+
+    def program(self, items: list[Item]) -> list[Item]:
+        return items
+
+    def definition(self, children: list[Any]) -> Definition:
+        keyword, prototype, body = children
+        return Definition(prototype, body, _span(keyword).to(body.span))
+
+    def external(self, children: list[Any]) -> External:
+        keyword, prototype = children
+        return External(prototype, _span(keyword).to(prototype.span))
+
+    def prototype(self, children: list[Any]) -> Prototype:
+        head, *tokens, closing = children
+        parameters = tuple(Variable(str(token), _span(token)) for token in tokens)
+        _refuse_duplicates(parameters, "parameter")
+        if isinstance(head, Token):
+            return Prototype(str(head), parameters, None, _span(head).to(_span(closing)))
+        wanted = 1 if head.precedence is None else 2
+        if len(parameters) != wanted:
+            kind = "a unary" if wanted == 1 else "a binary"
+            title = f"{kind} operator takes {_count(wanted, 'parameter')}, not {len(parameters)}"
+            raise BuildError(title, head.span.to(_span(closing)))
+        return Prototype(head.callee, parameters, head, head.span.to(_span(closing)))
+
+    def operator(self, children: list[Any]) -> Operator:
+        keyword, name, *precedence = children
+        span = _span(keyword).to(_span(name))
+        if not precedence:
+            return Operator(str(name), None, span)
+        if str(name) == ASSIGNMENT:
+            raise BuildError("`=` is assignment and cannot be redefined", span, hint="`==` compares")
+        return Operator(str(name), _precedence(precedence[0]), span)
+
+    def expression(self, children: list[Any]) -> Expression:
+        """Operands and INFIX tokens in turn, made a tree by Dijkstra's shunting-yard algorithm."""
+        operands: list[Expression] = [children[0]]
+        pending: list[OperatorToken] = []
+        for operator, operand in zip(children[1::2], children[2::2], strict=True):
+            while pending and _binds_before(pending[-1], operator):
+                _combine(pending.pop(), operands)
+            pending.append(operator)
+            operands.append(operand)
+        while pending:
+            _combine(pending.pop(), operands)
+        return operands[0]
+
+    def prefixed(self, children: list[Any]) -> Unary:
+        operator, operand = children
+        return Unary(str(operator), operand, _span(operator).to(operand.span), _span(operator))
+
+    def variable(self, children: list[Token]) -> Variable:
+        return Variable(str(children[0]), _span(children[0]))
+
+    def call(self, children: list[Any]) -> Call:
+        name, *arguments, closing = children
+        given = tuple(argument for argument in arguments if argument is not None)
+        return Call(str(name), given, _span(name).to(_span(closing)), _span(name))
+
+    def number(self, children: list[Token]) -> Number:
+        (token,) = children
+        if not _NUMBER.fullmatch(token):
+            raise BuildError(f"malformed number `{token}`", _span(token))
+        return Number(float(token), _span(token))
+
+    def conditional(self, children: list[Any]) -> If:
+        keyword, condition, then, otherwise = children
+        return If(condition, then, otherwise, _span(keyword).to(otherwise.span))
+
+    def loop(self, children: list[Any]) -> For:
+        keyword, name, start, condition, step, body = children
+        variable = Variable(str(name), _span(name))
+        return For(variable, start, condition, step, body, _span(keyword).to(body.span))
+
+    def block(self, children: list[Any]) -> Var:
+        keyword, *bindings, body = children
+        _refuse_duplicates([binding.variable for binding in bindings], "variable")
+        return Var(tuple(bindings), body, _span(keyword).to(body.span))
+
+    def binding(self, children: list[Any]) -> Binding:
+        name, value = children
+        return Binding(Variable(str(name), _span(name)), value)
+
+
+def _span(token: Token) -> Span:
+    assert token.start_pos is not None and token.end_pos is not None
+    return Span(token.start_pos, token.end_pos)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _refuse_duplicates(variables: Iterable[Variable], what: str) -> None:
+    seen: set[str] = set()
+    for variable in variables:
+        if variable.name in seen:
+            raise BuildError(f"duplicate {what} `{variable.name}`", variable.span)
+        seen.add(variable.name)
+
+
+def _precedence(token: Token | None) -> int:
+    if token is None:
+        return DEFAULT_PRECEDENCE
+    if not _PRECEDENCE.fullmatch(token) or not 1 <= int(token) <= 100:
+        raise BuildError(f"a precedence is a whole number from 1 to 100, not `{token}`", _span(token))
+    return int(token)
+
+
+def _binds_before(left: OperatorToken, right: OperatorToken) -> bool:
+    """Whether `left`, standing before `right`, takes the operand between them."""
+    assert left.precedence is not None and right.precedence is not None
+    tighter = left.precedence > right.precedence
+    return tighter or (left.precedence == right.precedence and str(right) != ASSIGNMENT)
+
+
+def _combine(operator: Token, operands: list[Expression]) -> None:
+    right, left = operands.pop(), operands.pop()
+    span = left.span.to(right.span)
+    if str(operator) != ASSIGNMENT:
+        operands.append(Binary(str(operator), left, right, span, _span(operator)))
+    elif isinstance(left, Variable):
+        operands.append(Assign(left, right, span))
+    else:
+        raise BuildError("only a variable can be assigned to", left.span)

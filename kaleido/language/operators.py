@@ -1,0 +1,51 @@
+"""The operator table: which runs of punctuation are operators now, and how tightly they bind.
+
+A table never changes; defining an operator makes a new table. So whoever holds one (a parse that may fail,
+an entry that may be undone) can go back to it by keeping it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kaleido.language.nodes import Operator
+
+ASSIGNMENT = "="
+
+BUILTIN_INFIX: Mapping[str, int] = {
+    ASSIGNMENT: 2,
+    **dict.fromkeys(["<", ">", "<=", ">=", "==", "!="], 10),
+    **dict.fromkeys(["+", "-"], 20),
+    **dict.fromkeys(["*", "/", "%"], 40),
+}
+BUILTIN_PREFIX: frozenset[str] = frozenset({"-", "!"})
+
+
+@dataclass(frozen=True)
+class OperatorTable:
+    """`infix`: name -> precedence, 1 (loosest) to 100. `prefix`: names. All infix ones but ``=`` associate left."""
+
+    infix: Mapping[str, int]
+    prefix: frozenset[str]
+
+    def with_operator(self, operator: Operator) -> OperatorTable:
+        """This table with `operator` added, or its precedence changed."""
+        if operator.precedence is None:
+            return OperatorTable(self.infix, self.prefix | {operator.name})
+        return OperatorTable({**self.infix, operator.name: operator.precedence}, self.prefix)
+
+    def longest_infix(self, run: str) -> str | None:
+        """The longest infix operator that `run` starts with."""
+        return _longest(run, self.infix)
+
+    def longest_prefix(self, run: str) -> str | None:
+        """The longest prefix operator that `run` starts with."""
+        return _longest(run, self.prefix)
+
+
+def _longest(run: str, names: Mapping[str, int] | frozenset[str]) -> str | None:
+    return next((run[:end] for end in range(len(run), 0, -1) if run[:end] in names), None)
+
+
+BUILTINS = OperatorTable(BUILTIN_INFIX, BUILTIN_PREFIX)

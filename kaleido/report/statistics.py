@@ -1,0 +1,85 @@
+"""The table of ``--stats``: each function and loop that was compiled, with its tiers, counts, times and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kaleido.jit import Counts, Event, EventKind, Tier, UnitStats
+
+__all__ = ["Statistics", "table"]
+
+
+@dataclass
+class _Row:
+    name: str
+    counts: Counts
+    versions: int = 1
+    runs: int = 0
+    invalidated: int = 0
+    tiers: list[Tier] = field(default_factory=list)
+    milliseconds: dict[Tier, float] = field(default_factory=lambda: dict.fromkeys(Tier, 0.0))
+    size: dict[Tier, int] = field(default_factory=lambda: dict.fromkeys(Tier, 0))
+
+
+class Statistics:
+    """Subscribe it to an engine's events. It also remembers what is gone again, such as loops at top level."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+
+    def __call__(self, event: Event) -> None:
+        row = self._rows.setdefault(event.symbol, _Row(event.unit, event.counts))
+        row.versions = event.version
+        row.runs = max(row.runs, event.runs)
+        if event.tier is not None and event.kind is EventKind.COMPILED:
+            row.milliseconds[event.tier] += event.seconds * 1000
+            row.size[event.tier] = event.size
+            if not row.tiers:
+                row.tiers.append(event.tier)
+        elif event.tier is not None and event.kind is EventKind.SWAPPED:
+            row.tiers.append(event.tier)
+        elif event.kind is EventKind.INVALIDATED:
+            row.invalidated += 1
+            row.tiers.append(Tier.BASELINE)
+
+    def render(self, now: Iterable[UnitStats]) -> str:
+        """The table; `now` adds the counts of what is still there."""
+        for unit in now:
+            if unit.symbol in self._rows:
+                self._rows[unit.symbol].runs = max(self._rows[unit.symbol].runs, unit.runs)
+        rows = [row for row in self._rows.values() if row.tiers and row.counts is not Counts.NOTHING]
+        return table(_HEADINGS, [_cells(row) for row in rows])
+
+
+_HEADINGS = ["unit", "tiers", "runs at O0", "O0 ms", "O3 ms", "O0 bytes", "O3 bytes", "versions", "invalidated"]
+
+
+def _cells(row: _Row) -> list[str]:
+    return [
+        row.name,
+        _journey(row.tiers),
+        f"{row.runs:,} {row.counts}",
+        *(f"{row.milliseconds[tier]:.2f}" if row.milliseconds[tier] else "-" for tier in Tier),
+        *(f"{row.size[tier]:,}" if row.size[tier] else "-" for tier in Tier),
+        str(row.versions),
+        str(row.invalidated),
+    ]
+
+
+def _journey(tiers: list[Tier]) -> str:
+    """``O0 → O3``; a long history shows only its last steps."""
+    shown = [str(tier) for tier in tiers]
+    return " → ".join(shown if len(shown) <= 4 else ["…", *shown[-3:]])
+
+
+def table(headings: list[str], rows: list[list[str]]) -> str:
+    """Rows of cells as aligned text: the first two columns to the left, numbers to the right."""
+    every = [headings, *rows]
+    widths = [max(len(row[column]) for row in every) for column in range(len(headings))]
+    lines = []
+    for row in every:
+        cells = [cell.ljust(width) if column < 2 else cell.rjust(width)
+                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * sum(widths, 2 * len(widths) - 2), *lines[1:]]) + "\n"

@@ -1,0 +1,311 @@
+"""Source in, values out: the public face of Kaleido for Python."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from types import TracebackType
+
+import llvmlite.binding as llvm
+
+from kaleido.codegen.environment import Environment, symbol
+from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
+from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
+from kaleido.codegen.operators import BUILTIN_OPERATORS
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source
+from kaleido.jit import Engine, Event, Policy, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.language.nodes import Definition, Expression, External, Item, Prototype
+from kaleido.language.operators import BUILTINS, OperatorTable
+from kaleido.language.parser import parse
+
+__all__ = ["MODES", "Function", "Result", "Session", "policy_for"]
+
+MODES = ("tiered", "sync", "O0", "O3")
+
+
+def policy_for(jit: str, threshold: int | None = None) -> Policy:
+    """The engine's policy for one of MODES; `threshold` counts calls and loop iterations alike."""
+    limits = {} if threshold is None else {"call_threshold": threshold, "iteration_threshold": threshold}
+    match jit:
+        case "tiered":
+            return Policy(**limits)
+        case "sync":
+            return Policy(background=False, **limits)
+        case "O0":
+            return Policy(optimise=False, **limits)
+        case "O3":
+            return Policy(baseline=False, **limits)
+    raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one item of a text came to: an expression's value, or None for a definition."""
+
+    item: Item
+    value: float | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A function there is now: as it was read, and what it became. `lowered` is None for an extern."""
+
+    prototype: Prototype
+    source: Source
+    item: Definition | External
+    lowered: Lowered | None
+
+    @property
+    def calls(self) -> frozenset[str]:
+        return self.lowered.calls if self.lowered is not None else frozenset()
+
+
+class Function:
+    """A function of a session, by name: it follows redefinitions. Get one as ``session["f"]``; call it with floats."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._session = session
+        self.name = name
+
+    def __call__(self, *arguments: float) -> float:
+        """Raises TypeError for a wrong number of arguments."""
+        if len(arguments) != len(self.parameters):
+            raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
+        return self._session._call(symbol(self.name), arguments)
+
+    def __repr__(self) -> str:
+        return f"<kaleido function {self.name}({' '.join(self.parameters)})>"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self._known.prototype.parameters)
+
+    @property
+    def address(self) -> int:
+        """A C function pointer (of doubles, to a double) that stays the same through redefinitions."""
+        return self._session.engine.address(symbol(self.name))
+
+    @property
+    def tier(self) -> Tier | None:
+        """The tier it runs in now; None while it is not compiled."""
+        return self._session.engine.tier(symbol(self.name))
+
+    @property
+    def source(self) -> str:
+        """Its definition as it was written."""
+        known = self._known
+        return known.source.text[known.item.span.start : known.item.span.end]
+
+    @property
+    def _known(self) -> _Known:
+        return self._session._functions[self.name]
+
+
+class Session:
+    """One program growing: definitions, and the engine that runs them.
+
+    `jit`        one of MODES: tiers in the background, tiers while the program waits, or one tier alone
+    `threshold`  calls of a function, and iterations of a loop, that make it hot; without it 1,000 and 10,000
+    `libraries`  paths of shared libraries in which `extern` may find functions
+    `prelude`    whether to begin with the prelude's definitions
+
+    Close it, or use it as a context manager, to give its memory and its threads back.
+    """
+
+    def __init__(
+        self, *, jit: str = "tiered", threshold: int | None = None, libraries: Sequence[str] = (), prelude: bool = True
+    ) -> None:
+        for library in libraries:
+            llvm.load_library_permanently(library)
+        self.engine = Engine(policy_for(jit, threshold))
+        self.operators: OperatorTable = BUILTINS
+        self._functions: dict[str, _Known] = {}
+        self._arities: dict[str, int] = {}
+        self._lock = threading.RLock()
+        if prelude:
+            self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
+        self._prelude = frozenset(self._functions)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop compiling and free all code. The session cannot be used afterwards."""
+        self.engine.close()
+
+    def run(self, text: str, name: str = "<input>") -> float | None:
+        """Run a whole text; gives the value of its last expression, or None where there is none.
+
+        Raises KaleidoError; what came before the error has run and stays defined. With a syntax error nothing has.
+        """
+        value = None
+        for result in self.evaluate(Source(name, text)):
+            value = result.value if result.value is not None else value
+        return value
+
+    def evaluate(self, source: Source) -> Iterator[Result]:
+        """Run a text item by item, giving each one's result as soon as it is there. Raises as :meth:`run`."""
+        items = parse(source, self.operators)
+        forward = self._declared_later(items)
+        return (Result(item, self._execute(item, source, forward)) for item in items)
+
+    def __getitem__(self, name: str) -> Function:
+        """The function called `name` (``binary|`` and ``unary!`` for operators). Raises KeyError."""
+        if name not in self._functions:
+            raise KeyError(name)
+        return Function(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._functions
+
+    def functions(self, *, prelude: bool = False) -> list[Function]:
+        """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
+        hidden = frozenset[str]() if prelude else self._prelude
+        names = (name for name, known in self._functions.items() if name not in hidden or known.source.name != "<prelude>")
+        return [Function(self, name) for name in names]
+
+    def stats(self) -> list[UnitStats]:
+        """What the engine knows about each function and loop there is."""
+        return self.engine.stats()
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Have `listener` told of everything the engine does; see ``Engine.subscribe``."""
+        return self.engine.subscribe(listener)
+
+    def units(self, source: Source) -> Iterator[Unit]:
+        """Define what a text defines and lower its expressions, running nothing: the unit of each.
+
+        An expression's unit is there until the next one is asked for. Raises KaleidoError.
+        """
+        items = parse(source, self.operators)
+        forward = self._declared_later(items)
+        for item in items:
+            if isinstance(item, Definition | External):
+                self._execute(item, source, forward)
+                known = self._functions.get(item.prototype.name)
+                if known is not None and known.item is item and known.lowered is not None:
+                    yield known.lowered.unit
+            else:
+                unit = self._expression(item, source, forward)
+                yield unit
+                self.engine.remove(unit.symbol)
+
+    # One item
+
+    def _execute(self, item: Item, source: Source, forward: Mapping[str, int]) -> float | None:
+        with self._lock:
+            match item:
+                case Definition():
+                    self._define(item, source, forward)
+                    return None
+                case External():
+                    self._declare(item, source, forward)
+                    return None
+            unit = self._expression(item, source, forward)
+        try:
+            return self._call(unit.symbol, ())
+        except UndefinedUnit as error:
+            name = error.symbol.removeprefix(symbol(""))
+            title = f"`{name}` is called before it is defined"
+            raise KaleidoError(Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")) from None
+        finally:
+            self.engine.remove(unit.symbol)
+
+    def _expression(self, item: Expression, source: Source, forward: Mapping[str, int]) -> Unit:
+        unit = lower_expression(item, self._environment(source, forward)).unit
+        self.engine.define(unit)
+        return unit
+
+    def _call(self, symbol: str, arguments: Iterable[float]) -> float:
+        value: float = self.engine.call(symbol, *arguments)
+        # Which NaN a computation gives is left open by LLVM: here there is one.
+        return math.nan if value != value else value
+
+    def _define(self, item: Definition, source: Source, forward: Mapping[str, int]) -> None:
+        prototype = item.prototype
+        environment = self._environment(source, forward, prototype)
+        self._check_callers(prototype, environment)
+        changed = {prototype.name: _Known(prototype, source, item, lower_definition(item, environment))}
+        if prototype.name in BUILTIN_OPERATORS and prototype.name not in self._functions:
+            changed |= self._without_builtin(prototype, forward)
+        self.engine.define(*(known.lowered.unit for known in changed.values() if known.lowered is not None))
+        self._functions |= changed
+        self._commit(prototype)
+
+    def _without_builtin(self, prototype: Prototype, forward: Mapping[str, int]) -> dict[str, _Known]:
+        """The functions that have a built-in operator inline, lowered again to call the user's."""
+        changed = {}
+        for name, known in self._functions.items():
+            if known.lowered is not None and prototype.name in known.lowered.operators and name != prototype.name:
+                assert isinstance(known.item, Definition)
+                lowered = lower_definition(known.item, self._environment(known.source, forward, prototype))
+                changed[name] = _Known(known.prototype, known.source, known.item, lowered)
+        return changed
+
+    def _declare(self, item: External, source: Source, forward: Mapping[str, int]) -> None:
+        """An extern is a C function, unless a def has the name (then it only declares what is there)."""
+        prototype, environment = item.prototype, self._environment(source, forward)
+        name, known = prototype.name, self._functions.get(item.prototype.name)
+        defined = forward.get(name) if known is None else known.prototype.arity if known.lowered is not None else None
+        if defined is not None:
+            if defined != prototype.arity:
+                environment.fail(f"`{name}` is defined with {_parameters(defined)}, not {prototype.arity}", prototype.span)
+            self._commit(prototype)
+            return
+        expected = KNOWN_ARITIES.get(name, prototype.arity)
+        if expected != prototype.arity:
+            environment.fail(f"C's `{name}` takes {_parameters(expected)}, not {prototype.arity}", prototype.span)
+        self._check_callers(prototype, environment)
+        unit = lower_external(name, prototype.arity, llvm.address_of_symbol) if prototype.operator is None else None
+        if unit is None:
+            hint = "`--load` a library that has it, or `def` it further down"
+            environment.fail(f"no function `{name}` in this process", prototype.span, "not found", hint)
+        self.engine.define(unit)
+        self._functions[name] = _Known(prototype, source, item, None)
+        self._commit(prototype)
+
+    def _commit(self, prototype: Prototype) -> None:
+        self._arities[prototype.name] = prototype.arity
+        if prototype.operator is not None:
+            self.operators = self.operators.with_operator(prototype.operator)
+
+    # Names
+
+    def _declared_later(self, items: Iterable[Item]) -> dict[str, int]:
+        """What a text defines and nobody knows yet: it may be called before its definition has been reached."""
+        later: dict[str, int] = {}
+        for item in items:
+            if isinstance(item, Definition) and item.prototype.name not in self._functions:
+                later.setdefault(item.prototype.name, item.prototype.arity)
+        return later
+
+    def _environment(
+        self, source: Source, forward: Mapping[str, int], new: Prototype | None = None
+    ) -> Environment:
+        own = {new.name: new.arity} if new is not None else {}
+        return Environment(source, ChainMap(own, self._arities, dict(forward)))
+
+    def _check_callers(self, prototype: Prototype, environment: Environment) -> None:
+        """Refuse to change how many parameters a function has while others call it with as many as it had."""
+        name, before = prototype.name, self._arities.get(prototype.name, prototype.arity)
+        if before == prototype.arity:
+            return
+        callers = [f"`{other}`" for other, known in self._functions.items() if name in known.calls and other != name]
+        if callers:
+            title = f"`{name}` cannot take {_parameters(prototype.arity)} now: it is called with {before}"
+            environment.fail(title, prototype.span, f"by {', '.join(callers)}", "redefine the callers first")
+
+
+def _parameters(number: int) -> str:
+    return f"{number} parameter{'' if number == 1 else 's'}"
+
+

@@ -1,0 +1,346 @@
+"""What a Kaleido program means, as plainly as it can be said: the tests' judge of every tier.
+
+A tree walker over the syntax tree, sharing nothing with the compiler but the parser. It is slow, exact to the last
+bit (mathematics comes from the same libm), and keeps the two promises that a Python interpreter finds hard:
+
+- recursion as deep as memory allows: an evaluation is a generator that yields every expression whose value it
+  needs, and `Reference._evaluate` keeps the waiting generators on a list, not on Python's stack;
+- proper tail calls: `Reference._value` is one loop, and a call in tail position only changes what it looks at.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import math
+import operator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.language.nodes import (
+    Assign,
+    Binary,
+    Call,
+    Definition,
+    Expression,
+    External,
+    For,
+    If,
+    Item,
+    Number,
+    Prototype,
+    Unary,
+    Var,
+    Variable,
+)
+from kaleido.language.operators import BUILTINS, OperatorTable
+from kaleido.language.parser import parse
+
+_LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
+_PROCESS = ctypes.CDLL(None)
+DEEPEST = 1_000_000
+
+
+@dataclass(slots=True)
+class Cell:
+    """A variable: what its name stands for, wherever that name is in scope."""
+
+    value: float
+
+
+Scope = dict[str, Cell]
+Native = Callable[..., float]
+Evaluation = Generator[tuple[Expression, Scope], float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A function that is not written in Kaleido: a built-in operator, or one of C."""
+
+    arity: int
+    call: Native
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A function written in Kaleido. `callees` are the names its body calls, its own among them."""
+
+    definition: Definition
+    callees: frozenset[str]
+
+    @property
+    def arity(self) -> int:
+        return self.definition.prototype.arity
+
+
+def _c_function(name: str, arity: int) -> Native | None:
+    """The C function of `arity` doubles called `name`, or None where there is none."""
+    found = getattr(_LIBM, name, None) or getattr(_PROCESS, name, None)
+    if found is None:
+        return None
+    # A second prototype object, because the first is shared by everybody who asks for this name.
+    prototype = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)
+    return ctypes.cast(found, prototype)
+
+
+def _truth(value: float) -> bool:
+    return value < 0.0 or value > 0.0
+
+
+def _divide(left: float, right: float) -> float:
+    """IEEE division, which Python refuses where the divisor is zero. There, the reciprocal is an infinity."""
+    if right != 0.0:
+        return left / right
+    return left * math.copysign(math.inf, right)
+
+
+def _remainder(left: float, right: float) -> float:
+    """C's fmod. Python's raises an error where the answer is NaN."""
+    return math.nan if math.isinf(left) or right == 0.0 else math.fmod(left, right)
+
+
+def _comparison(compare: Callable[[float, float], bool]) -> Native:
+    return lambda left, right: float(compare(left, right))
+
+
+OPERATORS: dict[str, Native] = {
+    "binary<": _comparison(operator.lt),
+    "binary>": _comparison(operator.gt),
+    "binary<=": _comparison(operator.le),
+    "binary>=": _comparison(operator.ge),
+    "binary==": _comparison(operator.eq),
+    "binary!=": _comparison(operator.ne),
+    "binary+": operator.add,
+    "binary-": operator.sub,
+    "binary*": operator.mul,
+    "binary/": _divide,
+    "binary%": _remainder,
+    "unary-": operator.neg,
+    "unary!": lambda operand: float(not _truth(operand)),
+}
+
+
+def _operands(expression: Unary | Binary | Call) -> tuple[Expression, ...]:
+    """The arguments of a call. An operator is a function with a name of its own, built in or not."""
+    match expression:
+        case Unary():
+            return (expression.operand,)
+        case Binary():
+            return (expression.left, expression.right)
+        case Call():
+            return expression.arguments
+
+
+class Reference:
+    """A running program. `output` is what it has written to standard output so far."""
+
+    def __init__(self, prelude: Source | None = None) -> None:
+        self.output = bytearray()
+        self._source = Source("<nothing>", "")
+        self._operators = BUILTINS
+        self._forward: dict[str, Prototype] = {}
+        self._functions: dict[str, Foreign | Defined] = {
+            name: Foreign(2 if name.startswith("binary") else 1, call) for name, call in OPERATORS.items()
+        }
+        if prelude is not None:
+            self.run(prelude)
+
+    def run(self, source: Source) -> None:
+        """Execute the items of a text in order. Raises KaleidoError at the first one that is wrong."""
+        items = parse(source, self._operators)
+        prototypes = [item.prototype for item in items if isinstance(item, Definition)]
+        self._source = source
+        self._operators = _operators_after(items, self._operators)
+        self._forward = {prototype.name: prototype for prototype in reversed(prototypes)}
+        for item in items:
+            match item:
+                case Definition():
+                    self._define(item)
+                case External():
+                    self._declare(item)
+                case _:
+                    self._check(item, frozenset())
+                    value = self._evaluate(item, {})
+                    if not isinstance(item, For):
+                        self.output += f"{value!r}\n".encode()
+
+    def _fail(self, title: str, span: Span) -> NoReturn:
+        raise KaleidoError(Diagnostic(title, self._source, span))
+
+    # What is read
+
+    def _define(self, definition: Definition) -> None:
+        prototype = definition.prototype
+        callees = self._check(
+            definition.body, frozenset(parameter.name for parameter in prototype.parameters), prototype
+        )
+        old = self._functions.get(prototype.name)
+        if old is not None and old.arity != prototype.arity:
+            callers = [
+                f"`{name}`"
+                for name, function in self._functions.items()
+                if name != prototype.name
+                and isinstance(function, Defined)
+                and prototype.name in function.callees
+            ]
+            if callers:
+                called = f"`{prototype.name}` is called with {old.arity} arguments by {', '.join(callers)}"
+                self._fail(called, prototype.span)
+        self._functions[prototype.name] = Defined(definition, callees)
+
+    def _declare(self, external: External) -> None:
+        name, arity = external.prototype.name, external.prototype.arity
+        if isinstance(self._functions.get(name), Defined):
+            return
+        if name in ("printd", "putchard"):
+            self._functions[name] = Foreign(arity, self._printd if name == "printd" else self._putchard)
+            return
+        found = _c_function(name, arity)
+        if found is not None:
+            self._functions[name] = Foreign(arity, found)
+        elif name not in self._forward:
+            self._fail(f"unknown C function `{name}`", external.prototype.span)
+
+    def _check(
+        self, expression: Expression, parameters: frozenset[str], own: Prototype | None = None
+    ) -> frozenset[str]:
+        """Refuse unknown names and wrong numbers of arguments. Returns the names of the functions called."""
+        callees: set[str] = set()
+        pending = [(expression, parameters)]
+        while pending:
+            node, names = pending.pop()
+            children: list[Expression] = []
+            match node:
+                case Number():
+                    pass
+                case Variable():
+                    if node.name not in names:
+                        self._fail(f"unknown variable `{node.name}`", node.span)
+                case Assign():
+                    children = [node.variable, node.value]
+                case If():
+                    children = [node.condition, node.then, node.otherwise]
+                case For():
+                    pending.append((node.start, names))
+                    names |= {node.variable.name}
+                    children = (
+                        [node.condition, node.body]
+                        if node.step is None
+                        else [node.condition, node.step, node.body]
+                    )
+                case Var():
+                    for binding in node.bindings:
+                        if binding.value is not None:
+                            pending.append((binding.value, names))
+                        names |= {binding.variable.name}
+                    children = [node.body]
+                case Unary() | Binary() | Call():
+                    self._check_call(node, own)
+                    callees.add(node.callee)
+                    children = list(_operands(node))
+            pending += [(child, names) for child in reversed(children)]
+        return frozenset(callees)
+
+    def _check_call(self, call: Unary | Binary | Call, own: Prototype | None) -> None:
+        name, given = call.callee, len(_operands(call))
+        function: Prototype | Foreign | Defined | None
+        if own is not None and own.name == name:
+            function = own
+        else:
+            function = self._functions.get(name) or self._forward.get(name)
+        span = call.callee_span if isinstance(call, Call) else call.operator_span
+        if function is None:
+            self._fail(f"unknown function `{name}`", span)
+        if function.arity != given:
+            self._fail(f"`{name}` takes {function.arity} arguments, not {given}", span)
+
+    # What is run
+
+    def _evaluate(self, expression: Expression, scope: Scope) -> float:
+        """Run an evaluation, and all those it waits for."""
+        waiting = [self._value(expression, scope)]
+        value: Any = None
+        while waiting:
+            try:
+                wanted, scope = waiting[-1].send(value)
+            except StopIteration as finished:
+                waiting.pop()
+                value = finished.value
+                continue
+            match wanted:
+                case Number():
+                    value = wanted.value
+                case Variable():
+                    value = scope[wanted.name].value
+                case _:
+                    if len(waiting) == DEEPEST:
+                        raise RecursionError("the reference evaluator would eat all memory")
+                    waiting.append(self._value(wanted, scope))
+                    value = None
+        return float(value)
+
+    def _value(self, expression: Expression, scope: Scope) -> Evaluation:
+        """The value of an expression. What is in tail position is not yielded but looked at in the next turn."""
+        while True:
+            match expression:
+                case Unary() | Binary() | Call():
+                    arguments = []
+                    for operand in _operands(expression):
+                        arguments.append((yield operand, scope))
+                    function = self._functions.get(expression.callee)
+                    if function is None:
+                        self._fail(f"`{expression.callee}` is called before it is defined", expression.span)
+                    if isinstance(function, Foreign):
+                        return function.call(*arguments)
+                    parameters = function.definition.prototype.parameters
+                    scope = {
+                        parameter.name: Cell(argument)
+                        for parameter, argument in zip(parameters, arguments, strict=True)
+                    }
+                    expression = function.definition.body
+                case If():
+                    condition = yield expression.condition, scope
+                    expression = expression.then if _truth(condition) else expression.otherwise
+                case Number():
+                    return expression.value
+                case Variable():
+                    return scope[expression.name].value
+                case Assign():
+                    value = yield expression.value, scope
+                    scope[expression.variable.name].value = value
+                    return value
+                case Var():
+                    scope = dict(scope)
+                    for binding in expression.bindings:
+                        value = 0.0 if binding.value is None else (yield binding.value, scope)
+                        scope[binding.variable.name] = Cell(value)
+                    expression = expression.body
+                case For():
+                    variable = Cell((yield expression.start, scope))
+                    scope = {**scope, expression.variable.name: variable}
+                    again = True
+                    while again:
+                        yield expression.body, scope
+                        step = 1.0 if expression.step is None else (yield expression.step, scope)
+                        again = _truth((yield expression.condition, scope))
+                        variable.value += step
+                    return 0.0
+
+    def _printd(self, value: float) -> float:
+        self.output += b"%f\n" % value
+        return 0.0
+
+    def _putchard(self, value: float) -> float:
+        code = 0.0 if math.isnan(value) else min(max(value, -(2.0**31)), 2.0**31 - 1)
+        self.output.append(int(code) & 0xFF)
+        return 0.0
+
+
+def _operators_after(items: Sequence[Item], operators: OperatorTable) -> OperatorTable:
+    """The table that a text leaves behind: with every operator that it declares."""
+    for item in items:
+        if isinstance(item, Definition | External) and item.prototype.operator is not None:
+            operators = operators.with_operator(item.prototype.operator)
+    return operators
