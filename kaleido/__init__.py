@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Diagnostic", "Function", "IncompleteInput", "KaleidoError", "Result", "Session", "SyntaxFault", "__version__"]
+__all__ = [
+    "Diagnostic",
+    "Function",
+    "IncompleteInput",
+    "KaleidoError",
+    "Result",
+    "Session",
+    "SyntaxFault",
+    "__version__",
+]
 
 if TYPE_CHECKING:
     from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, SyntaxFault

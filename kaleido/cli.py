@@ -78,24 +78,25 @@ def _parser() -> ArgumentParser:
         help="calls or loop iterations that make code hot (default: 1,000 calls, 10,000 iterations)",
     )  # fmt: skip
     parser.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
-    parser.add_argument("--stats", action="store_true", help="a table of what was compiled, on standard error at the end")
+    parser.add_argument(
+        "--stats", action="store_true", help="a table of what was compiled, on standard error at the end"
+    )
     parser.add_argument("--trace", metavar="FILE", help="write what the JIT did as Chrome trace events (JSON)")
-    parser.add_argument("--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it")
+    parser.add_argument(
+        "--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
     parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
-    parser.add_argument("--version", action="version", version=_Version())  # type: ignore[arg-type]
+    parser.add_argument("--version", action="store_true", help="show the version, and llvmlite's and LLVM's")
     return parser
 
 
-class _Version:
-    """Formatted only when it is asked for: it has to import LLVM."""
+def _version() -> str:
+    import llvmlite
+    from llvmlite.binding import llvm_version_info
 
-    def __mod__(self, _: object) -> str:
-        import llvmlite
-        from llvmlite.binding import llvm_version_info
-
-        llvm = ".".join(map(str, llvm_version_info))
-        return f"kaleido {__version__} (llvmlite {llvmlite.__version__}, LLVM {llvm})"
+    llvm = ".".join(map(str, llvm_version_info))
+    return f"kaleido {__version__} (llvmlite {llvmlite.__version__}, LLVM {llvm})"
 
 
 def _positive(text: str) -> int:
@@ -106,6 +107,9 @@ def _positive(text: str) -> int:
 
 
 def _run(options: Namespace) -> int:
+    if options.version:
+        print(_version())
+        return OK
     sources = _sources(options)
     session = _session(options)
     finish = _observe(session, options)
@@ -151,10 +155,12 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
         for item in parse(source, session.operators):
             streams.write(outline(item))
         return
+    # An optimised module has the loops of its function inside; at the baseline each is a module of its own.
     tier = Tier.OPTIMISED if options.jit == "O3" else Tier.BASELINE
     show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
     for unit in session.units(source):
-        streams.write(show(unit.symbol, tier))
+        for shown in unit.whole() if tier is Tier.BASELINE else [unit]:
+            streams.write(show(shown.symbol, tier))
 
 
 def _sources(options: Namespace) -> list[Source]:
@@ -189,9 +195,7 @@ def _session(options: Namespace) -> Session:
     from kaleido.session import Session
 
     try:
-        return Session(
-            jit=options.jit, threshold=options.threshold, libraries=options.load, prelude=options.prelude
-        )
+        return Session(jit=options.jit, threshold=options.threshold, libraries=options.load, prelude=options.prelude)
     except RuntimeError as error:
         # llvmlite's word for a library that cannot be loaded.
         raise _UsageError(str(error)) from None
@@ -215,7 +219,12 @@ def _observe(session: Session, options: Namespace) -> Callable[[], None]:
 
         trace = Trace()
         follow(trace, lambda: trace.save(options.trace))
-    return lambda: [report() for report in reports] and None
+
+    def finish() -> None:
+        for report in reports:
+            report()
+
+    return finish
 
 
 def _flush() -> None:

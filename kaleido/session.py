@@ -6,7 +6,7 @@ import math
 import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import TracebackType
 
@@ -29,17 +29,17 @@ MODES = ("tiered", "sync", "O0", "O3")
 
 def policy_for(jit: str, threshold: int | None = None) -> Policy:
     """The engine's policy for one of MODES; `threshold` counts calls and loop iterations alike."""
-    limits = {} if threshold is None else {"call_threshold": threshold, "iteration_threshold": threshold}
-    match jit:
-        case "tiered":
-            return Policy(**limits)
-        case "sync":
-            return Policy(background=False, **limits)
-        case "O0":
-            return Policy(optimise=False, **limits)
-        case "O3":
-            return Policy(baseline=False, **limits)
-    raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
+    policy = {
+        "tiered": Policy(),
+        "sync": Policy(background=False),
+        "O0": Policy(optimise=False),
+        "O3": Policy(baseline=False),
+    }.get(jit)
+    if policy is None:
+        raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
+    if threshold is None:
+        return policy
+    return replace(policy, call_threshold=threshold, iteration_threshold=threshold)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,12 @@ class Session:
     """
 
     def __init__(
-        self, *, jit: str = "tiered", threshold: int | None = None, libraries: Sequence[str] = (), prelude: bool = True
+        self,
+        *,
+        jit: str = "tiered",
+        threshold: int | None = None,
+        libraries: Sequence[str] = (),
+        prelude: bool = True,
     ) -> None:
         for library in libraries:
             llvm.load_library_permanently(library)
@@ -170,7 +175,9 @@ class Session:
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
         hidden = frozenset[str]() if prelude else self._prelude
-        names = (name for name, known in self._functions.items() if name not in hidden or known.source.name != "<prelude>")
+        names = (
+            name for name, known in self._functions.items() if name not in hidden or known.source.name != "<prelude>"
+        )
         return [Function(self, name) for name in names]
 
     def stats(self) -> list[UnitStats]:
@@ -216,7 +223,9 @@ class Session:
         except UndefinedUnit as error:
             name = error.symbol.removeprefix(symbol(""))
             title = f"`{name}` is called before it is defined"
-            raise KaleidoError(Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")) from None
+            raise KaleidoError(
+                Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
+            ) from None
         finally:
             self.engine.remove(unit.symbol)
 
@@ -258,7 +267,9 @@ class Session:
         defined = forward.get(name) if known is None else known.prototype.arity if known.lowered is not None else None
         if defined is not None:
             if defined != prototype.arity:
-                environment.fail(f"`{name}` is defined with {_parameters(defined)}, not {prototype.arity}", prototype.span)
+                environment.fail(
+                    f"`{name}` is defined with {_parameters(defined)}, not {prototype.arity}", prototype.span
+                )
             self._commit(prototype)
             return
         expected = KNOWN_ARITIES.get(name, prototype.arity)
@@ -288,9 +299,7 @@ class Session:
                 later.setdefault(item.prototype.name, item.prototype.arity)
         return later
 
-    def _environment(
-        self, source: Source, forward: Mapping[str, int], new: Prototype | None = None
-    ) -> Environment:
+    def _environment(self, source: Source, forward: Mapping[str, int], new: Prototype | None = None) -> Environment:
         own = {new.name: new.arity} if new is not None else {}
         return Environment(source, ChainMap(own, self._arities, dict(forward)))
 
@@ -307,5 +316,3 @@ class Session:
 
 def _parameters(number: int) -> str:
     return f"{number} parameter{'' if number == 1 else 's'}"
-
-

@@ -24,7 +24,9 @@ __all__ = ["KNOWN_ARITIES", "lower_external"]
 _INTRINSICS = {"sqrt": 1, "fabs": 1, "floor": 1, "ceil": 1, "trunc": 1, "copysign": 2}
 
 _PURE = {
-    **dict.fromkeys(["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"], 1),
+    **dict.fromkeys(
+        ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"], 1
+    ),
     **dict.fromkeys(["exp", "exp2", "expm1", "log", "log10", "log2", "log1p", "cbrt", "round", "rint"], 1),
     **dict.fromkeys(["erf", "erfc", "tgamma"], 1),
     **dict.fromkeys(["atan2", "pow", "fmod", "hypot", "fmin", "fmax", "fdim", "remainder"], 2),

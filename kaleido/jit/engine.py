@@ -405,8 +405,8 @@ class Engine:
                     raise UndefinedUnit(name, version.unit)
                 else:
                     whole = False
-        if batch:
-            self._load_baseline(batch, pending)
+        for first in range(0, len(batch), self.policy.batch_units):
+            self._load_baseline(batch[first : first + self.policy.batch_units], pending)
         for optimised in made:
             self._adopt(optimised, pending)
         # Readiness is remembered, so that a call need not look at all it can reach. It ends for everybody when
@@ -460,7 +460,11 @@ class Engine:
             self._publish(root)
 
     def _load(
-        self, compiled: Compiled, versions: Iterable[Version], pending: Mapping[str, Version], inside: frozenset[str]
+        self,
+        compiled: Compiled,
+        versions: Iterable[Version],
+        pending: Mapping[str, Version],
+        inside: frozenset[str],
     ) -> Library:
         imports: dict[str, int] = {}
         for version in versions:

@@ -19,6 +19,8 @@ class Policy:
                         until the optimised code is in place: slower and deterministic
     `call_threshold`    runs of a unit that counts calls before it is hot
     `iteration_threshold`  the same for one that counts iterations
+    `batch_units`       at most this many units are compiled into one object at the baseline: linking modules
+                        takes longer the more there is already
     `closure_units`     at most this many units are bound statically into one optimised module, nearest first
     `closure_size`      and at most this much of their IR, in characters (the root's own is not counted)
     `inline_threshold`  LLVM's inlining threshold at -O3
@@ -31,6 +33,7 @@ class Policy:
     background: bool = True
     call_threshold: int = 1_000
     iteration_threshold: int = 10_000
+    batch_units: int = 64
     closure_units: int = 64
     closure_size: int = 200_000
     inline_threshold: int = 225

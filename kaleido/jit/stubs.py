@@ -15,8 +15,9 @@ The *counter prologue* adds one to `runs`, and at `limit` takes the way over the
 targets instead of branching around a call, so that arguments stay in their registers. The count is not atomic:
 two threads may lose a run of each other's, but neither can step over the limit without one of them seeing it.
 
-A stub outlives every version of its unit, so it is part of no unit's object. Stubs are compiled in pools, one
-kind for each signature, and used again when their unit is gone.
+A stub outlives every version of its unit, so it is part of no unit's object. Stubs come in pools, one kind for
+each signature, and are used again when their unit is gone. Stubs of one signature differ in nothing but where they
+are: a pool is compiled once, and its object loaded again whenever more are needed.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.loader import Loader
 from kaleido.jit.runtime import Runtime
-from kaleido.jit.target import Target, parse
+from kaleido.jit.target import ObjectCode, Target, parse
 from kaleido.jit.unit import Signature, Tier
 
 __all__ = ["Stub", "Stubs"]
 
-_LARGEST_POOL = 64
+# The first stub of a signature is often the last; who needs two will need many.
+_FIRST_POOL, _POOL = 1, 16
 
 
 class _Record(ctypes.Structure):
@@ -61,16 +63,13 @@ class Stubs:
     def __init__(self, target: Target, loader: Loader, runtime: Runtime) -> None:
         self._target, self._loader, self._runtime = target, loader, runtime
         self._free: dict[Signature, list[Stub]] = {}
-        self._made: dict[Signature, int] = {}
+        self._objects: dict[tuple[Signature, int], ObjectCode] = {}
 
     def take(self, signature: Signature) -> Stub:
         """A stub that nobody uses; its slot leads nowhere yet."""
-        free = self._free.setdefault(signature, [])
-        if not free:
-            made = self._made.get(signature, 0)
-            free += self._pool(signature, max(1, min(made, _LARGEST_POOL)))
-            self._made[signature] = made + len(free)
-        return free.pop()
+        if not self._free.get(signature):
+            self._free[signature] = self._pool(signature, _POOL if signature in self._free else _FIRST_POOL)
+        return self._free[signature].pop()
 
     def give_back(self, stub: Stub) -> None:
         """Let `stub` be used again. Nothing may call it any more, or be on its way through it."""
@@ -82,16 +81,12 @@ class Stubs:
         self._runtime.publish(stub.record + _Record.slot.offset, code)
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
-        size = ctypes.sizeof(_Record)
-        ir = [
-            f"@records = dso_local global [{count * size} x i8] zeroinitializer, align 8",
-            "declare void @hook(i64)",
-            *(_stub(signature, index, index * size) for index in range(count)),
-        ]
+        if (signature, count) not in self._objects:
+            module = parse(_pool_ir(signature, count), llvm.create_context())
+            self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
-        module = parse("\n".join(ir), llvm.create_context())
-        code = self._target.emit(module, Tier.BASELINE)
-        library = self._loader.load(code, [*exports, "records"], {"hook": self._runtime.hook})
+        code, imports = self._objects[signature, count], {"hook": self._runtime.hook}
+        library, size = self._loader.load(code, [*exports, "records"], imports), ctypes.sizeof(_Record)
         at = library.addresses
         return [
             Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["records"] + index * size)
@@ -99,7 +94,18 @@ class Stubs:
         ]
 
 
-def _stub(signature: Signature, index: int, offset: int) -> str:
+def _pool_ir(signature: Signature, count: int) -> str:
+    size = ctypes.sizeof(_Record)
+    return "\n".join(
+        [
+            f"@records = dso_local global [{count * size} x i8] zeroinitializer, align 8",
+            "declare void @hook(i64)",
+            *(_stub_ir(signature, index, index * size) for index in range(count)),
+        ]
+    )
+
+
+def _stub_ir(signature: Signature, index: int, offset: int) -> str:
     def field(name: str) -> str:
         return f"getelementptr (i8, ptr @records, i64 {offset + getattr(_Record, name).offset})"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -88,8 +88,16 @@ class Unit:
     def label(self) -> str:
         return self.name or self.symbol
 
+    def whole(self) -> Iterator[Unit]:
+        """This unit, its parts, and theirs."""
+        waiting = [self]
+        while waiting:
+            unit = waiting.pop()
+            yield unit
+            waiting += reversed(unit.parts)
 
-_SPECIAL = re.compile(rb'[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]')
+
+_SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")
 
 
 def quoted(symbol: str) -> str:

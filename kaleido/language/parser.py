@@ -32,14 +32,14 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
     token: Token | None = None
     try:
         for token in _lark().lex(source.text):
-            if token.type == "OPERATOR" and "OPERATOR" not in parser.choices():
+            if token.type == "OPERATOR" and "OPERATOR" not in _choices(parser):
                 _feed_operators(parser, token, operators)
             else:
                 parser.feed_token(token)
             declared = parser.parser_state.value_stack[-2:-1]
             if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
                 operators = operators.with_operator(declared[0])
-        items: list[Item] = parser.feed_eof(token)
+        items: list[Item] = parser.feed_eof(token)  # type: ignore[no-untyped-call]
         return items
     except UnexpectedCharacters as error:
         raise SyntaxFault(_unexpected_character(source, error.pos_in_stream or 0)) from None
@@ -62,6 +62,12 @@ def _lark() -> Lark:
     return Lark(grammar_text(), start="program", parser="lalr", lexer="basic", transformer=Builder())
 
 
+def _choices(parser: InteractiveParser) -> dict[str, object]:
+    """The parse table's row for the state the parser is in: the terminals, and rules, that can come next."""
+    choices: dict[str, object] = parser.choices()  # type: ignore[no-untyped-call]
+    return choices
+
+
 def _feed_operators(parser: InteractiveParser, run: Token, operators: OperatorTable) -> None:
     for token in _split(parser, run, operators):
         parser.feed_token(token)
@@ -74,7 +80,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
     """
     text, offset = str(run), 0
     while offset < len(text):
-        rest, choices = text[offset:], parser.choices()
+        rest, choices = text[offset:], _choices(parser)
         piece = kind = None
         if "_EQUALS" in choices and rest.startswith("="):
             kind, piece = "_EQUALS", "="
@@ -85,7 +91,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
         start = (run.start_pos or 0) + offset
         token = OperatorToken(kind or "OPERATOR", piece or rest, start, end_pos=start + len(piece or rest))
         if piece is None:
-            raise UnexpectedToken(token, set(choices))
+            raise UnexpectedToken(token, set(choices))  # type: ignore[no-untyped-call]
         token.precedence = operators.infix[piece] if kind == "INFIX" else None
         yield token
         offset += len(token)

@@ -52,7 +52,17 @@ class Statistics:
         return table(_HEADINGS, [_cells(row) for row in rows])
 
 
-_HEADINGS = ["unit", "tiers", "runs at O0", "O0 ms", "O3 ms", "O0 bytes", "O3 bytes", "versions", "invalidated"]
+_HEADINGS = [
+    "unit",
+    "tiers",
+    "runs at O0",
+    "O0 ms",
+    "O3 ms",
+    "O0 bytes",
+    "O3 bytes",
+    "versions",
+    "invalidated",
+]
 
 
 def _cells(row: _Row) -> list[str]:

@@ -50,11 +50,10 @@ class Trace:
             arguments["bytes"] = event.size
         if event.message:
             arguments["message"] = event.message
-        entry = {
-            "name": str(event.kind), "cat": "jit", "pid": os.getpid(), "tid": event.thread,
-            "ts": (event.time - self._begin) * 1e6, "args": arguments,
-        }  # fmt: skip
+        begin = (event.time - self._begin) * 1e6
+        entry = {"name": str(event.kind), "cat": "jit", "pid": os.getpid(), "tid": event.thread, "args": arguments}
         if event.kind is EventKind.COMPILED:
             # Told when it ended; a timeline shows where it began and how long it took.
-            return entry | {"ph": "X", "ts": entry["ts"] - event.seconds * 1e6, "dur": event.seconds * 1e6}
-        return entry | {"ph": "i", "s": "t"}
+            duration = event.seconds * 1e6
+            return entry | {"ph": "X", "ts": begin - duration, "dur": duration}
+        return entry | {"ph": "i", "s": "t", "ts": begin}
