@@ -30,20 +30,23 @@ def main() -> NoReturn:
     if hasattr(signal, "SIGPIPE"):
         # A closed pipe ends us as it ends any other filter: quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    code = run(sys.argv[1:])
+    code = run(sys.argv[1:], close=False)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Do what the command line says, and return the exit code instead of leaving."""
+def run(arguments: Sequence[str], *, close: bool = True) -> int:
+    """Do what the command line says, and return the exit code instead of leaving.
+
+    `close`: give back what the session holds, for who goes on afterwards.
+    """
     try:
         options = _parser().parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return _run(options)
+        return _run(options, close=close)
     except _UsageError as error:
         return _complain(f"kaleido: {error}", USAGE)
     except KeyboardInterrupt:
@@ -106,7 +109,7 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(options: Namespace) -> int:
+def _run(options: Namespace, *, close: bool) -> int:
     if options.version:
         print(_version())
         return OK
@@ -122,6 +125,8 @@ def _run(options: Namespace) -> int:
     finally:
         _flush()
         finish()
+        if close:
+            session.close()
     return code
 
 

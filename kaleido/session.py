@@ -294,8 +294,9 @@ class Session:
     def _declared_later(self, items: Iterable[Item]) -> dict[str, int]:
         """What a text defines and nobody knows yet: it may be called before its definition has been reached."""
         later: dict[str, int] = {}
+        known = BUILTIN_OPERATORS.union(self._functions)
         for item in items:
-            if isinstance(item, Definition) and item.prototype.name not in self._functions:
+            if isinstance(item, Definition) and item.prototype.name not in known:
                 later.setdefault(item.prototype.name, item.prototype.arity)
         return later
 

@@ -13,19 +13,24 @@ __all__ = ["flush", "write"]
 
 
 @cache
-def _c() -> ctypes.CDLL:
+def _c() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
+    """The C library, and its standard output."""
     library = ctypes.CDLL(None)
-    library.printf.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
-    library.fflush.argtypes = [ctypes.c_void_p]
-    return library
+    library.fputs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    # macOS has the stream under another name.
+    name = "stdout" if hasattr(library, "stdout") else "__stdoutp"
+    return library, ctypes.c_void_p.in_dll(library, name)
 
 
 def write(text: str) -> None:
-    """Append `text` (without NUL) to C's standard output."""
-    _c().printf(b"%s", text.encode())
+    """Append `text` (without NUL) to C's standard output; whether that went well :func:`flush` tells."""
+    library, output = _c()
+    library.fputs(text.encode(), output)
 
 
 def flush() -> None:
-    """Write out what is buffered. Raises OSError where that fails, as on a full disk."""
-    if _c().fflush(None) != 0:
+    """Write out what is buffered. Raises OSError where anything written so far was lost, as on a full disk."""
+    library, output = _c()
+    if library.fflush(output) != 0 or library.ferror(output) != 0:
+        library.clearerr(output)
         raise OSError("standard output could not be written")

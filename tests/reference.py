@@ -1,11 +1,11 @@
 """What a Kaleido program means, as plainly as it can be said: the tests' judge of every tier.
 
-A tree walker over the syntax tree, sharing nothing with the compiler but the parser. It is slow, exact to the last
-bit (mathematics comes from the same libm), and keeps the two promises that a Python interpreter finds hard:
+A tree walker that shares nothing with the compiler but the parser. It is slow, exact to the last bit (mathematics
+comes from the same libm), and keeps the two promises that an interpreter in Python finds hard:
 
 - recursion as deep as memory allows: an evaluation is a generator that yields every expression whose value it
   needs, and `Reference._evaluate` keeps the waiting generators on a list, not on Python's stack;
-- proper tail calls: `Reference._value` is one loop, and a call in tail position only changes what it looks at.
+- proper tail calls: `Reference._value` is one loop, and a tail call only changes what the loop looks at.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _c_function(name: str, arity: int) -> Native | None:
     found = getattr(_LIBM, name, None) or getattr(_PROCESS, name, None)
     if found is None:
         return None
-    # A second prototype object, because the first is shared by everybody who asks for this name.
+    # A cast, because `found` itself is shared by everybody who asks the library for this name.
     prototype = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)
     return ctypes.cast(found, prototype)
 
@@ -141,6 +141,7 @@ class Reference:
         self._source = Source("<nothing>", "")
         self._operators = BUILTINS
         self._forward: dict[str, Prototype] = {}
+        self._running = Span(0, 0)
         self._functions: dict[str, Foreign | Defined] = {
             name: Foreign(2 if name.startswith("binary") else 1, call) for name, call in OPERATORS.items()
         }
@@ -153,7 +154,9 @@ class Reference:
         prototypes = [item.prototype for item in items if isinstance(item, Definition)]
         self._source = source
         self._operators = _operators_after(items, self._operators)
-        self._forward = {prototype.name: prototype for prototype in reversed(prototypes)}
+        self._forward = {
+            prototype.name: prototype for prototype in reversed(prototypes) if prototype.name not in self._functions
+        }
         for item in items:
             match item:
                 case Definition():
@@ -162,6 +165,7 @@ class Reference:
                     self._declare(item)
                 case _:
                     self._check(item, frozenset())
+                    self._running = item.span
                     value = self._evaluate(item, {})
                     if not isinstance(item, For):
                         self.output += f"{value!r}\n".encode()
@@ -173,35 +177,38 @@ class Reference:
 
     def _define(self, definition: Definition) -> None:
         prototype = definition.prototype
-        callees = self._check(
-            definition.body, frozenset(parameter.name for parameter in prototype.parameters), prototype
-        )
+        self._check_callers(prototype)
+        names = frozenset(parameter.name for parameter in prototype.parameters)
+        self._functions[prototype.name] = Defined(definition, self._check(definition.body, names, prototype))
+
+    def _check_callers(self, prototype: Prototype) -> None:
+        """Refuse another number of parameters while others call with the old one."""
         old = self._functions.get(prototype.name)
-        if old is not None and old.arity != prototype.arity:
-            callers = [
-                f"`{name}`"
-                for name, function in self._functions.items()
-                if name != prototype.name
-                and isinstance(function, Defined)
-                and prototype.name in function.callees
-            ]
-            if callers:
-                called = f"`{prototype.name}` is called with {old.arity} arguments by {', '.join(callers)}"
-                self._fail(called, prototype.span)
-        self._functions[prototype.name] = Defined(definition, callees)
+        if old is None or old.arity == prototype.arity:
+            return
+        for name, function in self._functions.items():
+            if name != prototype.name and isinstance(function, Defined) and prototype.name in function.callees:
+                wanted = _count(prototype.arity, "parameter")
+                title = f"`{prototype.name}` cannot take {wanted} now: it is called with {old.arity}"
+                self._fail(title, prototype.span)
 
     def _declare(self, external: External) -> None:
-        name, arity = external.prototype.name, external.prototype.arity
-        if isinstance(self._functions.get(name), Defined):
+        """An extern is a C function, unless a definition has the name: then it says nothing new."""
+        prototype = external.prototype
+        name, arity = prototype.name, prototype.arity
+        known = self._functions.get(name)
+        if isinstance(known, Defined) or (known is None and name in self._forward):
+            defined = self._forward[name].arity if known is None else known.arity
+            if defined != arity:
+                self._fail(f"`{name}` is defined with {_count(defined, 'parameter')}, not {arity}", prototype.span)
             return
-        if name in ("printd", "putchard"):
-            self._functions[name] = Foreign(arity, self._printd if name == "printd" else self._putchard)
-            return
-        found = _c_function(name, arity)
-        if found is not None:
-            self._functions[name] = Foreign(arity, found)
-        elif name not in self._forward:
-            self._fail(f"unknown C function `{name}`", external.prototype.span)
+        if known is not None and known.arity != arity:
+            self._fail(f"C's `{name}` takes {_count(known.arity, 'parameter')}, not {arity}", prototype.span)
+        runtime: dict[str, Native] = {"printd": self._printd, "putchard": self._putchard}
+        function = runtime.get(name) or _c_function(name, arity)
+        if function is None:
+            self._fail(f"no function `{name}` in this process", prototype.span)
+        self._functions[name] = Foreign(arity, function)
 
     def _check(
         self, expression: Expression, parameters: frozenset[str], own: Prototype | None = None
@@ -226,9 +233,7 @@ class Reference:
                     pending.append((node.start, names))
                     names |= {node.variable.name}
                     children = (
-                        [node.condition, node.body]
-                        if node.step is None
-                        else [node.condition, node.step, node.body]
+                        [node.condition, node.body] if node.step is None else [node.condition, node.step, node.body]
                     )
                 case Var():
                     for binding in node.bindings:
@@ -245,16 +250,12 @@ class Reference:
 
     def _check_call(self, call: Unary | Binary | Call, own: Prototype | None) -> None:
         name, given = call.callee, len(_operands(call))
-        function: Prototype | Foreign | Defined | None
-        if own is not None and own.name == name:
-            function = own
-        else:
-            function = self._functions.get(name) or self._forward.get(name)
-        span = call.callee_span if isinstance(call, Call) else call.operator_span
+        known = self._functions.get(name) or self._forward.get(name)
+        function = own if own is not None and own.name == name else known
         if function is None:
-            self._fail(f"unknown function `{name}`", span)
+            self._fail(f"unknown function `{name}`", call.span)
         if function.arity != given:
-            self._fail(f"`{name}` takes {function.arity} arguments, not {given}", span)
+            self._fail(f"`{name}` takes {_count(function.arity, 'argument')}, not {given}", call.span)
 
     # What is run
 
@@ -282,7 +283,7 @@ class Reference:
         return float(value)
 
     def _value(self, expression: Expression, scope: Scope) -> Evaluation:
-        """The value of an expression. What is in tail position is not yielded but looked at in the next turn."""
+        """The value of an expression. What is in tail position is not yielded but taken in the next turn."""
         while True:
             match expression:
                 case Unary() | Binary() | Call():
@@ -291,7 +292,7 @@ class Reference:
                         arguments.append((yield operand, scope))
                     function = self._functions.get(expression.callee)
                     if function is None:
-                        self._fail(f"`{expression.callee}` is called before it is defined", expression.span)
+                        self._fail(f"`{expression.callee}` is called before it is defined", self._running)
                     if isinstance(function, Foreign):
                         return function.call(*arguments)
                     parameters = function.definition.prototype.parameters
@@ -336,6 +337,10 @@ class Reference:
         code = 0.0 if math.isnan(value) else min(max(value, -(2.0**31)), 2.0**31 - 1)
         self.output.append(int(code) & 0xFF)
         return 0.0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _operators_after(items: Sequence[Item], operators: OperatorTable) -> OperatorTable:

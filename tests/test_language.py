@@ -1,4 +1,4 @@
-"""Every program in tests/language, in every tier, against its own comments and against the reference evaluator.
+"""Every program in tests/language, in every tier: against its own comments and the reference evaluator.
 
 A program's comments say in order what it does::
 
@@ -133,16 +133,16 @@ def test_reference(program: Path) -> None:
 
 @pytest.mark.parametrize(
     ("program", "options"),
-    [
-        pytest.param(path, options, id=f"{name(path)}-{mode}")
-        for path in programs()
-        for mode, options in MODES.items()
-    ],
+    [pytest.param(path, options, id=f"{name(path)}-{mode}") for path in programs() for mode, options in MODES.items()],
 )
 def test_tiers(program: Path, options: Sequence[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     code = cli.run([*options, str(program)])
     output, errors = capfdbinary.readouterr()
-    outcome, expected, reference = Outcome.of(output, errors.decode()), expectations(program), by_reference(program)
+    outcome, expected, reference = (
+        Outcome.of(output, errors.decode()),
+        expectations(program),
+        by_reference(program),
+    )
     check(outcome, expected)
     assert code == (0 if expected.error is None else 1), errors.decode()
     if reference is not None:

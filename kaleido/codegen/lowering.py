@@ -79,6 +79,7 @@ class _Frame:
 
     name: str
     symbol: str
+    signature: Signature
     parent: _Frame | None = None
     writer: FunctionWriter = field(default_factory=FunctionWriter)
     variables: dict[str, str] = field(default_factory=dict)
@@ -105,15 +106,15 @@ class _Frame:
             yield from frame.variables
             frame = frame.parent
 
-    def unit(self, kind: Signature, parameters: str, counts: Counts) -> Unit:
-        ir = self.writer.finish(self.symbol, kind.result, parameters)
-        return Unit(self.symbol, kind, ir, self.calls, {}, counts, tuple(self.parts), self.name)
+    def unit(self, parameters: str, counts: Counts) -> Unit:
+        ir = self.writer.finish(self.symbol, self.signature.result, parameters)
+        return Unit(self.symbol, self.signature, ir, self.calls, {}, counts, tuple(self.parts), self.name)
 
 
 class _Lowering:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._frame = _Frame("", "")
+        self._frame = _Frame("", "", signature(0))
         self.calls: set[str] = set()
         self.operators: set[str] = set()
 
@@ -122,7 +123,7 @@ class _Lowering:
         return self._frame.writer
 
     def function(self, name: str, symbol: str, parameters: list[str], body: Expression, counts: Counts) -> Unit:
-        self._frame = frame = _Frame(name, symbol)
+        self._frame = frame = _Frame(name, symbol, signature(len(parameters)))
         arguments = []
         for parameter in parameters:
             argument, address = frame.writer.local(parameter), frame.writer.alloca(parameter)
@@ -130,7 +131,7 @@ class _Lowering:
             frame.variables[parameter] = address
             arguments.append(f"double {argument}")
         walk(self._tail, body)
-        return frame.unit(signature(len(parameters)), ", ".join(arguments), counts)
+        return frame.unit(", ".join(arguments), counts)
 
     # Tail position: the value is the function's. Each branch returns for itself, so that its calls are tail calls.
 
@@ -156,7 +157,8 @@ class _Lowering:
 
     def _return_call(self, name: str, arguments: list[str]) -> None:
         result = self._writer.local()
-        self._writer.emit(f"{result} = musttail {self._call(name, arguments)}")
+        marker = self._frame.signature.tail_call(signature(len(arguments)))
+        self._writer.emit(f"{result} = {marker} {self._call(name, arguments)}")
         self._writer.emit(f"ret double {result}")
 
     # Values
@@ -263,7 +265,7 @@ class _Lowering:
         outer = self._frame
         line, column = self._environment.source.position(node.span.start)
         name = f"{outer.name}.for@{line}:{column}"
-        self._frame = frame = _Frame(name, f"{symbol(name)}#{next(_serials)}", outer)
+        self._frame = frame = _Frame(name, f"{symbol(name)}#{next(_serials)}", Signature("void", ()), outer)
         variable = self._address(node.variable)
         yield self._value(node.body)
         step = (yield self._value(node.step)) if node.step is not None else constant(1.0)
@@ -277,7 +279,8 @@ class _Lowering:
 
     def _end_loop(self, frame: _Frame, again: str) -> Unit:
         writer, pointers = frame.writer, list(frame.captured.values())
-        kind = Signature("void", ("ptr",) * len(pointers))
+        # How many variables it captures is known only now that its body has been read.
+        frame.signature = kind = Signature("void", ("ptr",) * len(pointers))
         repeat, done = writer.local("repeat"), writer.local("done")
         writer.branch(again, repeat, done)
         writer.begin(repeat)
@@ -287,7 +290,7 @@ class _Lowering:
         writer.emit("ret void")
         writer.begin(done)
         writer.emit("ret void")
-        return frame.unit(kind, ", ".join(f"{_POINTER} {pointer}" for pointer in pointers), Counts.ITERATIONS)
+        return frame.unit(", ".join(f"{_POINTER} {pointer}" for pointer in pointers), Counts.ITERATIONS)
 
     # Names
 

@@ -8,7 +8,6 @@ in deterministic mode, where every request is answered before the next is read.
 from __future__ import annotations
 
 import os
-import select
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -78,10 +77,11 @@ class Recompiler:
             self._runtime.reply()
 
     def _read(self, *, block: bool) -> list[int]:
-        descriptor = self._runtime.requests
-        if not block and not select.select([descriptor], [], [], 0)[0]:
+        os.set_blocking(self._runtime.requests, block)
+        try:
+            # Writes of a message are atomic (they are smaller than PIPE_BUF), so reads never split one.
+            data = os.read(self._runtime.requests, MESSAGE_SIZE * 1024)
+        except BlockingIOError:
             return []
-        # Writes of a message are atomic (they are smaller than PIPE_BUF), so reads never split one.
-        data = os.read(descriptor, MESSAGE_SIZE * 1024)
         pieces = (data[at : at + MESSAGE_SIZE] for at in range(0, len(data), MESSAGE_SIZE))
         return [int.from_bytes(piece, "little", signed=True) for piece in pieces]

@@ -37,6 +37,21 @@ class Signature:
     parameters: tuple[str, ...]
 
     @property
+    def in_registers(self) -> bool:
+        """Whether all arguments are passed in registers, by the C conventions that ``tailcc`` follows."""
+        floating = sum(kind in ("double", "float") for kind in self.parameters)
+        return floating <= 8 and len(self.parameters) - floating <= 6
+
+    def tail_call(self, callee: Signature) -> str:
+        """How a call of `callee`, in tail position in a function of this signature, is marked.
+
+        ``musttail`` is what keeps optimisers from moving it out of tail position. But LLVM 22 leaves out the stores
+        of arguments on the stack that differ from the caller's own, so there it is ``tail``, which ``tailcc``
+        guarantees too as long as the call stays where it is.
+        """
+        return "musttail" if self.in_registers and callee.in_registers else "tail"
+
+    @property
     def arguments(self) -> str:
         """The parameters with names: ``double %0, ptr %1``."""
         return ", ".join(f"{kind} %{index}" for index, kind in enumerate(self.parameters))
@@ -59,7 +74,7 @@ class Unit:
 
     `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``; whatever else it defines has
     private or internal linkage. It calls other units, and itself, by their plain symbols. A call in tail
-    position is ``musttail``. Nothing in it unwinds (every function is ``nounwind``).
+    position is marked as :meth:`Signature.tail_call` says. Nothing in it unwinds (every function is ``nounwind``).
 
     `symbol`     unique, and no name that LLVM takes for a C library function
     `signature`  of the function

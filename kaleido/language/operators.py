@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from kaleido.language.nodes import Operator
 
@@ -37,15 +38,19 @@ class OperatorTable:
 
     def longest_infix(self, run: str) -> str | None:
         """The longest infix operator that `run` starts with."""
-        return _longest(run, self.infix)
+        return _longest(run, self.infix, self._longest)
 
     def longest_prefix(self, run: str) -> str | None:
         """The longest prefix operator that `run` starts with."""
-        return _longest(run, self.prefix)
+        return _longest(run, self.prefix, self._longest)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, [*self.infix, *self.prefix]))
 
 
-def _longest(run: str, names: Mapping[str, int] | frozenset[str]) -> str | None:
-    return next((run[:end] for end in range(len(run), 0, -1) if run[:end] in names), None)
+def _longest(run: str, names: Mapping[str, int] | frozenset[str], limit: int) -> str | None:
+    return next((run[:end] for end in range(min(limit, len(run)), 0, -1) if run[:end] in names), None)
 
 
 BUILTINS = OperatorTable(BUILTIN_INFIX, BUILTIN_PREFIX)

@@ -1,0 +1,83 @@
+"""An engine that lives long does not grow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import pytest
+
+from kaleido.jit import Counts, Engine, Policy
+from kaleido.jit.loader import Loader
+from kaleido.jit.target import Target, parse
+from kaleido.jit.unit import Tier
+from tests.jit.helpers import sync
+from tests.jit.tiny import unit
+
+STATM = Path("/proc/self/statm")
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="memory is read from /proc")
+def test_memory_is_flat_over_thousands_of_redefinitions() -> None:
+    with Engine(Policy(background=False, arena_libraries=32)) as engine:
+        sizes = []
+        for number in range(3000):
+            engine.define(unit(f"(define (f x) (+ x {number}))"))
+            assert engine.call("f", 1) == number + 1
+            if number in (1000, 2999):
+                sizes.append(resident())
+                assert engine._loader.arenas <= 3
+        assert sizes[1] - sizes[0] < 8 << 20
+
+
+def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:
+    with Engine(sync(1, arena_libraries=8)) as engine:
+        for number in range(100):
+            loop = "(while (< i n) (set i (+ i 1)))"
+            engine.define(unit(f"(define (f n) (let i 0 (do {loop} (+ i {number}))))"))
+            assert [engine.call("f", 5) for _ in range(2)] == [5 + number] * 2
+        assert engine._loader.arenas <= 4
+
+
+def test_units_that_run_once_leave_nothing_behind() -> None:
+    with Engine(sync(1, arena_libraries=8)) as engine:
+        for number in range(200):
+            once = unit(f"(define (once{number}) {number})", counts=Counts.NOTHING)
+            engine.define(once)
+            assert engine.call(once.symbol) == number
+            engine.remove(once.symbol)
+        assert engine._loader.arenas <= 4
+        assert engine.stats() == []
+
+
+def test_failing_to_load_costs_nothing_that_lasts() -> None:
+    with Engine(sync(1, arena_libraries=4)) as engine:
+        engine.define(unit("(define (f x) x)"))
+        engine.prepare("f")
+        for _ in range(40):
+            with pytest.raises(LookupError):
+                engine.define(unit("(define (f x) (foreign not_a_c_function x))"))
+        assert engine.call("f", 1) == 1
+        assert engine._loader.arenas <= 3
+
+
+def test_an_arena_is_disposed_of_with_its_last_library() -> None:
+    target = Target(Policy())
+    loader = Loader(target, 3)
+    code = target.emit(parse("define i32 @f() {\n ret i32 7\n}", llvm.create_context()), Tier.BASELINE)
+    libraries = [loader.load(code, ["f"], {}) for _ in range(7)]
+    assert loader.arenas == 3
+    for library in libraries[:3]:
+        library.unload()
+    assert loader.arenas == 2
+    # The last arena is not full yet.
+    libraries[6].unload()
+    assert loader.arenas == 2
+    loader.close()
+    assert loader.arenas == 0

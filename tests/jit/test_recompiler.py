@@ -1,0 +1,190 @@
+"""The policy, and the thread that answers requests: what it takes first, and what it drops."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
+from typing import Any, cast
+
+import pytest
+
+from kaleido.jit import Counts, Engine, EventKind, Policy
+from kaleido.jit.recompiler import Recompiler
+from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
+from tests.jit.tiny import unit, units
+
+
+@pytest.mark.parametrize(
+    ("knobs", "complaint"),
+    [
+        ({"baseline": False, "optimise": False}, "needs a tier"),
+        ({"call_threshold": 0}, "at least 1"),
+        ({"iteration_threshold": 0}, "at least 1"),
+        ({"call_threshold": -5}, "at least 1"),
+    ],
+)
+def test_a_policy_must_make_sense(knobs: dict[str, int], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Policy(**cast(Any, knobs))
+
+
+def test_a_policy_is_a_value() -> None:
+    assert Policy() == Policy()
+    assert hash(Policy()) == hash(Policy())
+    assert Policy(call_threshold=7).thresholds == {Counts.CALLS: 7, Counts.ITERATIONS: 10_000}
+    assert Policy().tiered
+    assert not Policy(baseline=False).tiered
+    assert not Policy(optimise=False).tiered
+    with pytest.raises(FrozenInstanceError):
+        Policy().baseline = False  # type: ignore[misc]
+
+
+def test_the_hottest_comes_first() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3) (define (d) 4)"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol, times in (("a", 3), ("b", 5), ("c", 9), ("d", 7)):
+                for _ in range(times):
+                    engine.call(symbol)
+            hold.wait()
+            hold.release()
+            settle(engine)
+        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+        assert swapped == ["a", "c", "d", "b"]
+
+
+def test_heat_is_measured_in_thresholds() -> None:
+    with Engine(Policy(call_threshold=2, iteration_threshold=100)) as engine:
+        loop = "(define (loop n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))"
+        engine.define(*units(f"(define (a) 1) (define (b) 2) {loop}"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol, times in (("a", 2), ("b", 4)):
+                for _ in range(times):
+                    engine.call(symbol)
+            engine.call("loop", 150)
+            hold.wait()
+            hold.release()
+            settle(engine)
+        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+        assert swapped == ["a", "b", "loop.loop"]
+
+
+def test_requests_for_what_is_gone_are_dropped() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3)"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol in "abc":
+                for _ in range(3):
+                    engine.call(symbol)
+            hold.wait()
+            engine.remove("b")
+            engine.define(unit("(define (c) 4)"))
+            hold.release()
+            settle(engine)
+        assert [event.unit for event in log.events if event.kind is EventKind.SWAPPED] == ["a"]
+        assert [name for name in "abc" if "compiled O3" in log.kinds(name)] == ["a"]
+        assert engine.call("c") == 4
+
+
+class FakeRuntime:
+    """The pipe, and a note of each message the engine itself has sent."""
+
+    def __init__(self) -> None:
+        self.requests, self._requests_in = os.pipe()
+        self.sent = threading.Semaphore(0)
+        self.replies = 0
+
+    def request(self, number: int) -> None:
+        os.write(self._requests_in, number.to_bytes(8, "little", signed=True))
+        self.sent.release()
+
+    def reply(self) -> None:
+        self.replies += 1
+
+    def close(self) -> None:
+        os.close(self.requests)
+        os.close(self._requests_in)
+
+
+@pytest.fixture
+def runtime() -> Iterator[FakeRuntime]:
+    runtime = FakeRuntime()
+    yield runtime
+    runtime.close()
+
+
+def recompiler(runtime: FakeRuntime, recompile: Callable[[int], bool]) -> Recompiler:
+    return Recompiler(cast(Any, runtime), lambda _: None, float, recompile)
+
+
+def test_waiting_ends_when_the_question_arrives_with_a_request(runtime: FakeRuntime) -> None:
+    done: list[int] = []
+    compiling = threading.Event()
+
+    def recompile(number: int) -> bool:
+        if number == 1:
+            compiling.set()
+            # Request 1, request 2 and the question.
+            assert all(runtime.sent.acquire(timeout=TIMEOUT) for _ in range(3))
+        done.append(number)
+        return False
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(1)
+    assert compiling.wait(TIMEOUT)
+    runtime.request(2)
+    waiting = Running(thread.wait_until_idle)
+    try:
+        waiting.result()
+        assert done == [1, 2]
+    finally:
+        thread.close()
+
+
+def test_one_who_waits_is_let_go_at_the_end(runtime: FakeRuntime) -> None:
+    compiling, go_on = threading.Event(), threading.Event()
+
+    def recompile(number: int) -> bool:
+        compiling.set()
+        assert go_on.wait(TIMEOUT)
+        return False
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(1)
+    assert compiling.wait(TIMEOUT)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    waiting = Running(thread.wait_until_idle)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    closing = Running(thread.close)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    go_on.set()
+    closing.result()
+    waiting.result()
+
+
+def test_everyone_who_waits_for_the_same_unit_gets_a_reply(runtime: FakeRuntime) -> None:
+    # Two threads that make a unit hot together both ask, and in deterministic mode both wait.
+    thread = recompiler(runtime, lambda _: False)
+    os.write(runtime._requests_in, (1).to_bytes(8, "little") * 2)
+    Running(thread.wait_until_idle).result()
+    thread.close()
+    assert runtime.replies == 2
+
+
+def test_a_unit_is_tried_again_until_it_is_done(runtime: FakeRuntime) -> None:
+    tries: list[int] = []
+
+    def recompile(number: int) -> bool:
+        tries.append(number)
+        return len(tries) < 3
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(7)
+    Running(thread.wait_until_idle).result()
+    thread.close()
+    assert (tries, runtime.replies) == ([7, 7, 7], 1)

@@ -1,0 +1,155 @@
+"""Redefinition: new code behind the same name; what was optimised with the old goes back to its baseline."""
+
+from __future__ import annotations
+
+import pytest
+
+from kaleido.jit import Engine, EventKind, Policy, Tier
+from tests.jit.helpers import Log, statistics, sync
+from tests.jit.tiny import unit, units
+
+CALLS = "(define (f x) (+ 1 (g x))) (define (g x) x)"
+CHAIN = """
+(define (top x) (+ 1 (middle x)))
+(define (middle x) (+ 10 (bottom x)))
+(define (bottom x) (+ 100 x))
+"""
+
+
+def heat(engine: Engine, symbol: str, *arguments: int) -> None:
+    """Run a unit three times, the threshold here, so that it and what it calls are optimised."""
+    for _ in range(3):
+        engine.call(symbol, *arguments)
+    assert engine.tier(symbol) is Tier.OPTIMISED
+
+
+def test_a_caller_goes_back_to_its_baseline_and_becomes_optimised_again() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(*units(CALLS))
+        heat(engine, "f", 5)
+        assert statistics(engine, "g").bound_by == ("f",)
+        log = Log(engine)
+        engine.define(unit("(define (g x) (* x 10))"))
+        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
+        assert statistics(engine, "g").bound_by == ()
+        assert [engine.call("f", 5) for _ in range(3)] == [51, 51, 51]
+        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMISED, 3)
+        assert statistics(engine, "g").bound_by == ("f",)
+        assert engine.call("f", 5) == 51
+        assert log.kinds("f") == ["invalidated", "retired O3", "hot", "compiled O3", "swapped"]
+
+
+def test_invalidation_says_what_was_lost() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(*units(CALLS))
+        heat(engine, "f", 5)
+        log = Log(engine)
+        engine.define(unit("(define (g x) (* x 10))"))
+        invalidated = log.only("f", EventKind.INVALIDATED)
+        assert (invalidated.tier, invalidated.runs, invalidated.version) == (Tier.OPTIMISED, 3, 1)
+
+
+@pytest.mark.parametrize("policy", [sync(3), sync(1), Policy(baseline=False), Policy(optimise=False)])
+def test_a_change_three_levels_down_is_seen_at_the_top(policy: Policy) -> None:
+    with Engine(policy) as engine:
+        engine.define(*units(CHAIN))
+        assert [engine.call("top", 1000) for _ in range(4)] == [1111] * 4
+        engine.define(unit("(define (bottom x) (+ 200 x))"))
+        assert [engine.call("top", 1000) for _ in range(4)] == [1211] * 4
+        engine.define(unit("(define (middle x) (+ 20 (bottom x)))"))
+        assert [engine.call("top", 1000) for _ in range(4)] == [1221] * 4
+
+
+def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(*units(CHAIN), unit("(define (other x) x)"))
+        heat(engine, "top", 1)
+        heat(engine, "other", 1)
+        assert statistics(engine, "bottom").bound_by == ("middle", "top")
+        log = Log(engine)
+        engine.define(unit("(define (bottom x) (+ 200 x))"))
+        invalidated = {event.unit for event in log.events if event.kind is EventKind.INVALIDATED}
+        assert invalidated == {"top", "middle"}
+        assert engine.tier("other") is Tier.OPTIMISED
+
+
+def test_without_a_baseline_callers_are_optimised_anew_at_once() -> None:
+    with Engine(Policy(baseline=False)) as engine:
+        engine.define(*units(CHAIN))
+        assert engine.call("top", 1000) == 1111
+        log = Log(engine)
+        engine.define(unit("(define (bottom x) (+ 200 x))"))
+        assert log.kinds("top") == ["compiled O3", "invalidated", "retired O3"]
+        assert engine.tier("top") is Tier.OPTIMISED
+        assert statistics(engine, "bottom").bound_by == ("top",)
+        assert engine.call("top", 1000) == 1211
+
+
+def test_a_new_version_counts_from_nothing() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(unit("(define (f x) 1)"))
+        for _ in range(2):
+            engine.call("f", 0)
+        engine.define(unit("(define (f x) 2)"))
+        log = Log(engine)
+        assert [engine.call("f", 0) for _ in range(3)] == [2, 2, 2]
+        assert log.kinds("f") == ["hot", "compiled O3", "swapped"]
+        assert (statistics(engine, "f").runs, statistics(engine, "f").versions) == (3, 2)
+
+
+def test_mutual_recursion_survives_a_change_of_either_half() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(
+            *units("""
+            (define (even n) (if (= n 0) 1 (odd (- n 1) 7)))
+            (define (odd n k) (if (= n 0) 0 (even (- n 1))))
+            """)
+        )
+        heat(engine, "even", 100)
+        assert engine.tier("odd") is Tier.OPTIMISED or statistics(engine, "odd").bound_by == ("even",)
+        engine.define(unit("(define (odd n k) (if (= n 0) 5 (even (- n 1))))"))
+        assert [engine.call("even", n) for n in (100, 101, 101, 101)] == [1, 5, 5, 5]
+        engine.define(unit("(define (even n) (if (= n 0) 6 (odd (- n 1) 7)))"))
+        assert [engine.call("even", n) for n in (100, 101, 100, 101)] == [6, 5, 6, 5]
+        assert statistics(engine, "odd").bound_by == ("even",)
+
+
+def test_a_loop_is_replaced_with_the_function_around_it() -> None:
+    text = "(define (f n) (let i 0 (let s 0 (do (while (< i n) (set i (+ i 1)) (set s (+ s {step}))) s))))"
+    with Engine(sync(3)) as engine:
+        engine.define(unit(text.format(step=1)))
+        assert [engine.call("f", 10) for _ in range(4)] == [10] * 4
+        before = engine.stats()[1].symbol
+        log = Log(engine)
+        engine.define(unit(text.format(step=2)))
+        assert [each.name for each in engine.stats()] == ["f", "f.loop"]
+        assert engine.stats()[1].symbol != before
+        # Both tiers of the old loop went with the old function.
+        assert sorted(log.kinds("f.loop")) == ["compiled O0", "defined", "retired O0", "retired O3"]
+        assert [engine.call("f", 10) for _ in range(4)] == [20] * 4
+
+
+def test_a_function_called_from_a_loop_changes_for_the_loop_too() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(
+            *units("""
+            (define (f n) (let s 0 (do (while (< 0 n) (set s (+ s (g n))) (set n (- n 1))) s)))
+            (define (g x) 1)
+            """)
+        )
+        heat(engine, "f", 10)
+        assert statistics(engine, "g").bound_by == ("f", "f.loop")
+        engine.define(unit("(define (g x) 2)"))
+        assert {statistics(engine, name).tier for name in ("f", "f.loop")} == {Tier.BASELINE}
+        assert [engine.call("f", 10) for _ in range(4)] == [20] * 4
+
+
+def test_a_unit_may_come_to_have_a_loop_and_lose_it() -> None:
+    with Engine(sync(3)) as engine:
+        for _ in range(3):
+            engine.define(unit("(define (f n) n)"))
+            assert [engine.call("f", 7) for _ in range(4)] == [7] * 4
+            assert len(engine.stats()) == 1
+            engine.define(unit("(define (f n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))"))
+            assert [engine.call("f", 7) for _ in range(4)] == [7] * 4
+            assert len(engine.stats()) == 2

@@ -1,0 +1,148 @@
+"""A definition happens whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from kaleido.jit import Engine, EventKind, Policy, Tier, Unit
+from tests.jit.helpers import Log, callback, statistics, sync
+from tests.jit.tiny import unit, units
+
+POLICIES = {"sync": sync(3), "O0": Policy(optimise=False), "O3": Policy(baseline=False)}
+
+
+@pytest.fixture(params=POLICIES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with Engine(POLICIES[request.param]) as engine:
+        engine.define(*units("(define (f x) (+ 1 (g x))) (define (g x) x) (define (k x) x)"))
+        for _ in range(4):
+            assert engine.call("f", 5) == 6
+            assert engine.call("g", 5) == 5
+            assert engine.call("k", 5) == 5
+        yield engine
+
+
+def broken(text: str) -> Unit:
+    """A unit whose IR is not valid: its result has another type than it says."""
+    made = unit(text)
+    return replace(made, ir=made.ir.replace("ret i64", "ret i32"))
+
+
+FAILURES: dict[str, Callable[[], list[Unit]]] = {
+    "IR that is not valid": lambda: [broken("(define (g x) (+ x 1))")],
+    "IR that is no IR": lambda: [replace(unit("(define (g x) x)"), ir="call me")],
+    "a good one and a bad one": lambda: [unit("(define (f x) (k x))"), broken("(define (g x) x)")],
+    "another signature than callers use": lambda: [unit("(define (g x y) x)")],
+    "another result than callers use": lambda: [unit("(define (g:double x) 1.0)")],
+    "a call by another signature": lambda: [unit("(define (g x) (k x x))")],
+    "a C function that does not exist": lambda: [unit("(define (g x) (foreign not_a_c_function x))")],
+    "such a C function, after a good one": lambda: [
+        unit("(define (f x) (k x))"),
+        unit("(define (g x) (foreign not_a_c_function x))"),
+    ],
+    "a symbol twice": lambda: [unit("(define (g x) 1)"), unit("(define (g x) 2)")],
+    "a part that is a unit already": lambda: [
+        replace(unit("(define (g x) x)"), parts=(unit("(define (k x) 1)"),)),
+    ],
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_definition_that_fails_leaves_everything_as_it_was(engine: Engine, failure: str) -> None:
+    before, code = engine.stats(), {name: engine.address(name) for name in "fgk"}
+    log = Log(engine)
+    with pytest.raises((ValueError, LookupError)) as raised:
+        engine.define(*FAILURES[failure]())
+    assert not isinstance(raised.value, KeyError)
+    assert engine.stats() == before
+    assert {name: engine.address(name) for name in "fgk"} == code
+    # Code may have been made, but nothing came of it.
+    assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.RETIRED}
+    assert [engine.call(name, 5) for name in "fgk"] == [6, 5, 5]
+    engine.define(unit("(define (g x) (* x 10))"))
+    assert [engine.call(name, 5) for name in "fgk"] == [51, 50, 5]
+
+
+def test_units_change_together(engine: Engine) -> None:
+    engine.define(*units("(define (f x) (g x 3)) (define (g x y) (* x y))"))
+    assert [engine.call("f", 5) for _ in range(4)] == [15] * 4
+    assert engine.call("g", 6, 7) == 42
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_in_which_units_change_together_does_not_matter(engine: Engine, order: int) -> None:
+    engine.define(*units("(define (f x) (g x 3)) (define (g x y) (* x y))")[::order])
+    assert engine.call("f", 5) == 15
+    with pytest.raises(ValueError, match="is called by f"):
+        engine.remove("g")
+    with pytest.raises(ValueError, match="another signature"):
+        engine.define(unit("(define (g x) x)"))
+
+
+def test_a_signature_may_change_where_nobody_calls(engine: Engine) -> None:
+    engine.define(unit("(define (f x y) (+ x (g y)))"))
+    assert engine.call("f", 5, 7) == 12
+    assert statistics(engine, "f").versions == 2
+    engine.define(unit("(define (f:double) 0.5)"))
+    assert engine.call("f") == 0.5
+
+
+def test_a_function_that_calls_itself_may_change_its_signature(engine: Engine) -> None:
+    engine.define(unit("(define (k n) (if (= n 0) 1 (k (- n 1))))"))
+    assert [engine.call("k", 9) for _ in range(4)] == [1] * 4
+    engine.define(unit("(define (k n a) (if (= n 0) a (k (- n 1) (+ a 2))))"))
+    assert [engine.call("k", 9, 0) for _ in range(4)] == [18] * 4
+
+
+def test_a_unit_that_is_called_cannot_be_removed(engine: Engine) -> None:
+    before = engine.stats()
+    with pytest.raises(ValueError, match="g is called by f"):
+        engine.remove("g")
+    assert engine.stats() == before
+    engine.remove("f")
+    engine.remove("g")
+    assert [each.name for each in engine.stats()] == ["k"]
+
+
+def test_a_part_stays_with_its_unit(engine: Engine) -> None:
+    whole = unit("(define (count n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))")
+    engine.define(whole)
+    assert engine.call("count", 5) == 5
+    with pytest.raises(ValueError, match=r"count\.loop"):
+        engine.remove(whole.parts[0].symbol)
+    with pytest.raises(ValueError, match=r"count\.loop"):
+        engine.define(whole.parts[0])
+    engine.define(unit("(define (count n) n)"))
+    assert engine.call("count", 7) == 7
+
+
+def test_a_bad_unit_harms_only_those_who_call_it(engine: Engine) -> None:
+    engine.define(broken("(define (bad x) x)"))
+    with pytest.raises(ValueError, match="i32"):
+        engine.call("bad", 1)
+    assert engine.call("f", 5) == 6
+    engine.define(unit("(define (bad x) (f x))"))
+    assert engine.call("bad", 5) == 6
+
+
+def test_two_units_may_know_different_functions_by_one_name(engine: Engine) -> None:
+    # Addresses come with the unit, so a name means what its own unit says.
+    one, two = callback(lambda _: 1), callback(lambda _: 2)
+    engine.define(
+        unit("(define (first x) (+ (foreign answer x) (* 10 (second x))))", {"answer": one.address}),
+        unit("(define (second x) (foreign answer x))", {"answer": two.address}),
+    )
+    assert [engine.call("first", 0) for _ in range(4)] == [21] * 4
+
+
+def test_the_tier_survives_a_failure() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(unit("(define (f x) x)"))
+        for _ in range(3):
+            engine.call("f", 1)
+        with pytest.raises(ValueError):  # noqa: PT011 - the message is LLVM's
+            engine.define(broken("(define (f x) x)"))
+        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMISED, 3)

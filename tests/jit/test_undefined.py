@@ -1,0 +1,106 @@
+"""Calls of a unit that nobody has defined: an error before anything runs, until somebody has."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from kaleido.jit import Engine, Policy, UndefinedUnit
+from tests.jit.helpers import apart, callback, sync
+from tests.jit.tiny import unit, units
+
+POLICIES = {"sync": sync(3), "O0": Policy(optimise=False), "O3": Policy(baseline=False)}
+
+
+@pytest.fixture(params=POLICIES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with Engine(POLICIES[request.param]) as engine:
+        yield engine
+
+
+def test_the_error_names_the_symbol_and_who_calls_it(engine: Engine) -> None:
+    engine.define(*units("(define (f x) (g x)) (define (g x) (missing x))"))
+    with pytest.raises(UndefinedUnit, match="g calls missing, which is not defined") as raised:
+        engine.call("f", 1)
+    assert (raised.value.symbol, raised.value.caller.symbol) == ("missing", "g")
+
+
+@pytest.mark.parametrize("method", ["prepare", "address", "optimize"])
+def test_whatever_would_need_its_code_says_so(engine: Engine, method: str) -> None:
+    engine.define(unit("(define (f x) (missing x))"))
+    with pytest.raises(UndefinedUnit):
+        getattr(engine, method)("f")
+
+
+def test_it_works_once_the_name_is_defined(engine: Engine) -> None:
+    engine.define(unit("(define (f x) (missing x))"))
+    with pytest.raises(UndefinedUnit):
+        engine.call("f", 1)
+    engine.define(unit("(define (missing x) (+ x 1))"))
+    assert [engine.call("f", 1) for _ in range(4)] == [2] * 4
+
+
+def test_the_name_must_be_defined_as_it_is_called(engine: Engine) -> None:
+    engine.define(unit("(define (f x) (missing x))"))
+    with pytest.raises(ValueError, match="another signature"):
+        engine.define(unit("(define (missing x y) x)"))
+    engine.define(unit("(define (missing x) 7)"))
+    assert engine.call("f", 1) == 7
+
+
+def test_a_symbol_that_was_never_defined_is_a_key_error(engine: Engine) -> None:
+    for method in (engine.call, engine.prepare, engine.address, engine.optimize, engine.tier, engine.remove):
+        with pytest.raises(KeyError, match="nothing"):
+            method("nothing")
+
+
+def begin_to_call_an_undefined_name() -> None:
+    for policy in POLICIES.values():
+        with Engine(policy) as engine:
+            engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
+            assert [engine.call("f", 1) for _ in range(4)] == [1] * 4
+            engine.define(unit("(define (g x) (missing x))"))
+            with pytest.raises(UndefinedUnit, match="missing"):
+                engine.call("f", 1)
+            engine.define(unit("(define (missing x) 5)"))
+            assert [engine.call("f", 1) for _ in range(4)] == [5] * 4
+
+
+def define_a_name_that_running_code_will_call() -> None:
+    for policy in POLICIES.values():
+        with Engine(policy) as engine:
+            engine.define(unit("(define (f x) x)"))
+            native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.address("f"))
+            assert native(1) == 1
+            engine.define(unit("(define (f x) (missing x))"))
+            engine.define(unit("(define (missing x) 5)"))
+            assert native(1) == 5
+
+
+def redefine_running_code_to_call_an_undefined_name() -> None:
+    with Engine(sync(3)) as engine:
+        change = callback(lambda _: engine.define(unit("(define (g x) (missing x))")))
+        engine.define(
+            unit("(define (g x) x)"),
+            unit("(define (f x) (do (foreign change x) (g x)))", {"change": change.address}),
+        )
+        # Either the definition is refused, or the call ends in an error. What it may not do is crash.
+        with suppress(UndefinedUnit):
+            assert engine.call("f", 1) == 1
+            assert change.errors
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        begin_to_call_an_undefined_name,
+        define_a_name_that_running_code_will_call,
+        redefine_running_code_to_call_an_undefined_name,
+    ],
+)
+def test_running_code_never_jumps_to_nowhere(scenario: object) -> None:
+    assert callable(scenario)
+    apart(scenario)

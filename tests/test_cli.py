@@ -1,0 +1,213 @@
+"""The command line as a program: what goes to which stream, exit codes, what the options do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kaleido import __version__
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = ROOT / "tutorials" / "programs"
+MODES = ["tiered", "sync", "O0", "O3"]
+
+
+def kaleido(*arguments: str | Path, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    command = [sys.executable, "-m", "kaleido", *map(str, arguments)]
+    done = subprocess.run(command, input=data, capture_output=True, timeout=120)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def outcome(*arguments: str | Path, stdin: str | bytes = "") -> tuple[int, str, str]:
+    done = kaleido(*arguments, stdin=stdin)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_ways_to_give_a_program(tmp_path: Path) -> None:
+    script = tmp_path / "four.kal"
+    script.write_text("#!/usr/bin/env kaleido\n2 + 2\n")
+    assert outcome("-c", "4+5") == (0, "9.0\n", "")
+    assert outcome(script) == (0, "4.0\n", "")
+    assert outcome("-", stdin="6 7") == (0, "6.0\n7.0\n", "")
+    assert outcome(stdin="8") == (0, "8.0\n", "")
+    assert outcome(script, "extra", "words") == (0, "4.0\n", "")
+
+
+def test_what_is_shown() -> None:
+    code = "1/3; 1e300*1e10; 0/0; for i = 1, i < 2 in i; printd(7); def f(x) x"
+    assert outcome("-c", code) == (0, "0.3333333333333333\ninf\nnan\n7.000000\n0.0\n", "")
+    assert outcome("-q", "-c", code) == (0, "7.000000\n", "")
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    assert kaleido("-c", "nobody()").returncode == 1
+    assert kaleido("-c", "1 +").returncode == 1
+    assert kaleido(tmp_path / "missing.kal").returncode == 2
+    assert kaleido(tmp_path).returncode == 2
+    assert kaleido("--jit=fast").returncode == 2
+    assert kaleido("--threshold", "0", "-c", "1").returncode == 2
+    assert kaleido("--load", tmp_path / "missing.so", "-c", "1").returncode == 2
+    assert kaleido("--trace", tmp_path / "no" / "such" / "folder", "-c", "1").returncode == 2
+    assert kaleido("--help").returncode == 0
+
+
+def test_an_error_says_where_and_keeps_what_was_printed(tmp_path: Path) -> None:
+    script = tmp_path / "demo.kal"
+    script.write_text("printd(1)\n\tdef f(total) totl * 2\n")
+    code, output, errors = outcome(script)
+    assert (code, output) == (1, "1.000000\n0.0\n")
+    assert errors == (
+        "error: unknown variable `totl`\n"
+        f"  ┌ {script}:2:15\n"
+        "2 │ \tdef f(total) totl * 2\n"
+        "  │ \t             ^^^^ not defined here\n"
+        "  = hint: did you mean `total`?\n"
+    )
+
+
+def test_a_syntax_error_anywhere_means_nothing_has_run() -> None:
+    code, output, errors = outcome("-c", "printd(1)\n)")
+    assert (code, output) == (1, "")
+    assert errors.startswith("error: unexpected `)`\n")
+
+
+def test_any_bytes_are_a_program_or_a_located_error() -> None:
+    assert outcome("-", stdin=b"\xef\xbb\xbf1 # \xff\r\n2\r\n") == (0, "1.0\n2.0\n", "")
+    for data in (b"\xff", b"\x00", b"1\n\x1b", "é@".encode()):
+        code, output, errors = outcome("-", stdin=data)
+        assert (code, output) == (1, "")
+        assert re.match(r"error: .*\n +┌ <standard input>:", errors)
+
+
+def test_version() -> None:
+    code, output, _ = outcome("--version")
+    assert code == 0
+    assert re.fullmatch(rf"kaleido {re.escape(__version__)} \(llvmlite [\d.]+, LLVM [\d.]+\)\n", output)
+
+
+@pytest.mark.parametrize("jit", MODES)
+def test_mandelbrot_is_the_same_picture_in_every_mode(jit: str) -> None:
+    code, output, errors = outcome(f"--jit={jit}", "-q", PROGRAMS / "mandelbrot.kal")
+    assert (code, errors) == (0, "")
+    rows = output.splitlines()
+    assert len(rows) == 41
+    assert {len(row) for row in rows} == {79}
+    assert output == outcome("--jit=O0", "-q", PROGRAMS / "mandelbrot.kal")[1]
+
+
+def test_mutual_recursion_needs_no_stack() -> None:
+    code = "def is_even(n) if n == 0 then 1 else is_odd(n-1); def is_odd(n) if n == 0 then 0 else is_even(n-1)"
+    assert outcome("--jit=O0", "-c", f"{code}; is_even(10000000)") == (0, "1.0\n", "")
+
+
+def test_a_function_named_like_one_of_c() -> None:
+    expected = {outcome(f"--jit={jit}", "-c", "sin(1); def sin(x) 42; sin(1)") for jit in MODES}
+    assert expected == {(0, "0.8414709848078965\n42.0\n", "")}
+
+
+def test_trace(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    program = "var s = 0 in (for i = 1, i < 300000 in s = s + 1/(i*i)) : s"
+    assert kaleido("--jit=sync", "--trace", path, "-c", program).returncode == 0
+    events = json.loads(path.read_text())["traceEvents"]
+    loop = [event for event in events if ".for@" in event["args"].get("unit", "")]
+    assert [
+        (event["name"], event["args"]["tier"]) for event in loop if event["name"] not in ("defined", "retired")
+    ] == [
+        ("compiled", "O0"),
+        ("hot", "O0"),
+        ("compiled", "O3"),
+        ("swapped", "O3"),
+    ]
+    assert all(event["ph"] in "XiM" for event in events)
+    assert all(event["dur"] > 0 for event in events if event["ph"] == "X")
+
+
+def test_trace_shows_invalidation(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    program = "def g(x) x; def f(x) g(x); for i = 1, i < 9 in f(i); def g(x) 2*x; for i = 1, i < 9 in f(i)"
+    assert kaleido("--jit=sync", "--threshold=3", "--trace", path, "-c", program).returncode == 0
+    events = json.loads(path.read_text())["traceEvents"]
+    history = [event["name"] for event in events if event["args"].get("unit") == "f"]
+    assert history.count("swapped") == 2
+    assert history.index("invalidated") > history.index("swapped")
+
+
+def test_stats_are_a_table_on_standard_error() -> None:
+    code, output, errors = outcome("--jit=sync", "--stats", "-c", "def f(x) x; for i = 1, i < 5000 in f(i)")
+    assert (code, output) == (0, "")
+    row = next(line for line in errors.splitlines() if line.startswith("f "))
+    assert re.match(r"f +O0 → O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+
+
+def test_emit() -> None:
+    assert outcome("--emit=ast", "-c", "def f(x) x+1") == (
+        0,
+        "Definition f(x)\n  Binary +\n    Variable x\n    Number 1.0\n",
+        "",
+    )
+    _, ir, _ = outcome("--emit=llvm", "-c", "def f(n) for i = 1, i < n in printd(i)")
+    assert "define tailcc double @kal.f.impl(double" in ir
+    assert "musttail call tailcc void" in ir
+    _, assembly, _ = outcome("--emit=asm", "--jit=O3", "-c", "def f(x) x*x; f(2)")
+    assert "kal.f.impl:" in assembly
+
+
+def test_a_closed_pipe_ends_it_quietly() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kaleido", "-c", "for i = 1, 1 in putchard(65)"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process, process.stdout as output, process.stderr as errors:
+        assert output.read(5) == b"AAAAA"
+        output.close()
+        assert process.wait(60) == -signal.SIGPIPE
+        assert errors.read() == b""
+
+
+def test_a_full_disk_is_an_error() -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kaleido", "-c", "1"], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: standard output could not be written\n"
+
+
+def test_an_interrupt_keeps_the_output_and_exits_with_130() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kaleido", "-c", "printd(1) : putchard(10) : for i = 1, 1 in 0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    # Unbuffered, so that the line tells when native code is running.
+    first = os.read(process.stdout.fileno(), 100)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, (first + output).strip(), errors) == (130, b"1.000000", b"interrupted\n")
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_leaving_while_the_recompiler_is_busy(tmp_path: Path, attempt: int) -> None:
+    script = tmp_path / "busy.kal"
+    names = range(30)
+    definitions = [f"def f{i}(x) if x < 1 then {i} else f{i}(x-1)*2 + x/3 - {i}*(x-2)" for i in names]
+    script.write_text("\n".join([*definitions, " : ".join(f"f{i}({60 + attempt})" for i in names)]))
+    code, output, errors = outcome("--threshold=5", script)
+    assert (code, errors) == (0, "")
+    assert output == outcome("--jit=O0", script)[1]
