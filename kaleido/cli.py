@@ -222,8 +222,13 @@ def _observe(session: Session, options: Namespace) -> Callable[[], None]:
     if options.trace:
         from kaleido.report.trace import Trace
 
+        # Opened now: a place that cannot be written is better known before the run than after it.
+        try:
+            file = open(options.trace, "w", encoding="utf-8")  # noqa: SIM115 (closed by save, after the run)
+        except OSError as error:
+            raise _UsageError(f"cannot write {options.trace}: {error.strerror or error}") from None
         trace = Trace()
-        follow(trace, lambda: trace.save(options.trace))
+        follow(trace, lambda: trace.save(file))
 
     def finish() -> None:
         for report in reports:

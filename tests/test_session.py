@@ -92,7 +92,7 @@ REDEFINITIONS = {
     "callee": ("def g(x) x+1; def f(x) g(x)*2", "def g(x) x-1", "f", 8.0, 4.0),
     "loop": (
         "def g(x) x+1; def f(n) var s in (for i = 1, i < n in s = s + g(i)) : s",
-        "def g(x) x-1", "f", 14.0, 6.0,
+        "def g(x) x-1", "f", 9.0, 3.0,
     ),
     "operator": ("def binary @ 5 (a b) a+b; def f(x) x @ 1", "def binary @ 5 (a b) a-b", "f", 4.0, 2.0),
     "built-in operator": ("def f(x) x + 1", "def binary+ 20 (a b) a*b - -1", "f", 4.0, 4.0),

@@ -66,7 +66,7 @@ class Recompiler:
                     self._pending.add(number)
             if self._pending:
                 self._compile_hottest()
-            else:
+            if not self._pending:
                 while waiters:
                     waiters.pop().set()
 

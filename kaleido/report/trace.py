@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from kaleido.jit import Event, EventKind
 
@@ -25,8 +25,8 @@ class Trace:
     def __call__(self, event: Event) -> None:
         self._events.append(event)
 
-    def save(self, path: str) -> None:
-        """Write the trace. Raises OSError."""
+    def save(self, file: TextIO) -> None:
+        """Write the trace, and close the file. Raises OSError."""
         events = list(self._events)
         threads = {event.thread for event in events}
         recompiling = {event.thread for event in events if event.kind is EventKind.HOT}
@@ -37,7 +37,7 @@ class Trace:
             }
             for thread in sorted(threads)
         ]  # fmt: skip
-        with open(path, "w", encoding="utf-8") as file:
+        with file:
             json.dump({"traceEvents": names + [self._entry(event) for event in events]}, file, indent=1)
             file.write("\n")
 

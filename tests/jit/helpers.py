@@ -105,6 +105,10 @@ class Running:
     def ended(self) -> bool:
         return not self._thread.is_alive()
 
+    def join(self, timeout: float) -> None:
+        """Wait a while, for what may end by now and need not."""
+        self._thread.join(timeout)
+
     def result(self, timeout: float = TIMEOUT) -> Any:
         self._thread.join(timeout)
         assert self.ended, "still waiting"
