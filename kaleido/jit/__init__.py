@@ -15,16 +15,19 @@ itself through its stub. In the order a definition meets them:
 ``reclaim``               when retired code may be freed
 ``evaluation``            the thread that native code runs on
 ``recompiler``            the background thread that turns hot units into optimised ones
-``engine``                definitions, versions, publication, invalidation
+``catalogue``             what is defined: symbols, versions, who calls whom
+``tiers``                 versions and their code: compiling, publishing, invalidating
+``engine``                all of it together: the public interface
 ========================  =====================================================================
 
 This package knows nothing of the language above it, and never imports it.
 """
 
-from kaleido.jit.engine import Engine, UndefinedUnit
+from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind
 from kaleido.jit.policy import Policy
 from kaleido.jit.stats import UnitStats
+from kaleido.jit.tiers import UndefinedUnit
 from kaleido.jit.unit import Counts, Signature, Tier, Unit
 
 __all__ = [

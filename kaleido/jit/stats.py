@@ -13,7 +13,7 @@ __all__ = ["UnitStats"]
 class UnitStats:
     """One unit as it is now.
 
-    `tier` is None while it has no code. `runs` counts calls or iterations (as `counts` says) made at the
+    `tier` is None while it has no code, and so is `address`, where its present code begins. `runs` counts calls or iterations (as `counts` says) made at the
     baseline since the unit was last defined or invalidated: optimised code counts nothing. `compile_seconds`
     and `code_bytes` are by tier, of the code there is now. `versions` is how often the symbol was defined.
     `bound_by` are the names of the units whose optimised code has this one bound statically.
@@ -28,3 +28,4 @@ class UnitStats:
     code_bytes: dict[Tier, int]
     versions: int
     bound_by: tuple[str, ...]
+    address: int | None

@@ -196,12 +196,14 @@ def test_the_wrong_number_of_arguments_is_refused() -> None:
 
 def keep_errors_in_cycles() -> None:
     with Engine(sync(1)) as engine:
-        engine.define(unit("(define (f x) x)"))
+        engine.define(*units("(define (f x) x) (define (g x) x)"))
         engine.prepare("f")
-        for _ in range(5):
-            good = unit("(define (f x) x)")
+        engine.prepare("g")
+        for _ in range(20):
+            # The first one's module is there, with its context, when the second one fails.
+            first, second = units("(define (f x) 1) (define (g x) 2)")
             try:
-                engine.define(replace(good, ir=good.ir.replace("ret i64", "ret i32")))
+                engine.define(first, replace(second, ir=second.ir.replace("ret i64", "ret i32")))
             except ValueError as error:
                 error.itself = error  # type: ignore[attr-defined]
             gc.collect()

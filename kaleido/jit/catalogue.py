@@ -1,0 +1,137 @@
+"""What is defined: symbols, their current versions, who calls whom; and the telling of what happens to them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import count
+from typing import Any
+
+from kaleido.jit.events import Event, EventKind, Listener
+from kaleido.jit.unit import Unit
+from kaleido.jit.versions import Code, Entry, Version
+
+__all__ = ["Catalogue", "Pending", "labels"]
+
+Pending = Mapping[str, Version]
+"""Versions that are about to become current, by symbol: names are looked up there first."""
+
+
+class Catalogue:
+    """Not thread-safe by itself, except for reading single entries and for :meth:`emit`."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.versions: dict[int, Version] = {}
+        self._numbers = count(1)
+        self._listeners: list[Listener] = []
+
+    # Looking up
+
+    def current(self, symbol: str) -> Version | None:
+        """The version that calls of `symbol` reach, if there is one."""
+        entry = self.entries.get(symbol)
+        return entry.version if entry is not None else None
+
+    def defined(self, symbol: str) -> Version:
+        """The same; raises KeyError where there is none."""
+        version = self.current(symbol)
+        if version is None:
+            raise KeyError(symbol)
+        return version
+
+    def resolve(self, symbol: str, pending: Pending) -> Version | None:
+        """What `symbol` will mean once `pending` is current."""
+        return pending.get(symbol) or self.current(symbol)
+
+    def entry(self, symbol: str, pending: Pending) -> Entry:
+        """The entry of `symbol`, made if somebody is the first to call it."""
+        if symbol in pending:
+            return pending[symbol].entry
+        return self.entries.setdefault(symbol, Entry(symbol))
+
+    # Changing
+
+    def version(self, unit: Unit) -> Version:
+        """A new version, with versions of the unit's parts; not current yet."""
+        entry = self.entries.get(unit.symbol)
+        if entry is None or (entry.stub is not None and entry.stub.signature != unit.signature):
+            # A symbol whose signature changes has nothing in common with what it was: not even the stub.
+            entry = Entry(unit.symbol)
+        version = Version(unit, next(self._numbers), entry)
+        version.parts = tuple(self.version(part) for part in unit.parts)
+        return version
+
+    def check(self, new: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
+        """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`."""
+        for symbol, version in pending.items():
+            if version not in new and symbol in self.entries:
+                raise ValueError(f"{symbol} exists, and cannot become a part")
+            for name, signature in version.unit.calls.items():
+                callee = self.resolve(name, pending)
+                if callee is not None and callee.unit.signature != signature:
+                    raise ValueError(f"{version.unit.label} calls {name} by another signature than it has")
+            callers = self.entries[symbol].callers.difference(replaced) if symbol in self.entries else set()
+            strangers = [caller for caller in callers if caller.unit.calls[symbol] != version.unit.signature]
+            if strangers:
+                raise ValueError(f"{version.unit.label} is called by another signature: by {labels(strangers)}")
+
+    def install(self, pending: Pending) -> list[Entry]:
+        """Make `pending` current. Returns the entries that are thereby out of use."""
+        spent = []
+        for symbol, version in pending.items():
+            before = self.entries.get(symbol)
+            if before is not None and before is not version.entry:
+                version.entry.definitions = before.definitions
+                spent.append(before)
+            self.entries[symbol] = version.entry
+            version.entry.version = version
+            version.entry.definitions += 1
+            self.versions[version.number] = version
+        for version in pending.values():
+            for name in version.unit.calls:
+                self.entry(name, {}).callers.add(version)
+            self.emit(EventKind.DEFINED, version)
+        return spent
+
+    def uninstall(self, version: Version) -> None:
+        """Forget a version, whether another has taken its place or not."""
+        for name in version.unit.calls:
+            if name in self.entries:
+                self.entries[name].callers.discard(version)
+        del self.versions[version.number]
+        if version.current:
+            version.entry.version = None
+
+    # Telling
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` every event from now on; returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def emit(self, kind: EventKind, version: Version, code: Code | None = None, **details: Any) -> None:
+        """Tell everybody. What `details` does not say comes from `code` and `version`."""
+        if not self._listeners:
+            return
+        if code is not None:
+            details = {"tier": code.tier, "seconds": code.seconds, "size": code.size} | details
+        unit = version.unit
+        event = Event(
+            kind,
+            unit.label,
+            unit.symbol,
+            time.perf_counter(),
+            threading.get_native_id(),
+            version=version.entry.definitions,
+            counts=unit.counts,
+            **{"runs": version.runs} | details,
+        )
+        for listener in list(self._listeners):
+            listener(event)
+
+
+def labels(versions: Iterable[Version]) -> str:
+    """The names of some versions, for a message."""
+    return ", ".join(sorted({version.unit.label for version in versions}))

@@ -1,0 +1,250 @@
+"""Versions and their code: compiling what is missing, loading, publishing, taking out of use.
+
+Everything here happens under the engine's lock, except for :meth:`Tiers.optimised`, which only compiles.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from kaleido.jit import binding
+from kaleido.jit.catalogue import Catalogue, Pending
+from kaleido.jit.compiler import Compiled, Compiler
+from kaleido.jit.events import EventKind
+from kaleido.jit.loader import Library, Loader
+from kaleido.jit.policy import Policy
+from kaleido.jit.reclaim import Reclaimer
+from kaleido.jit.stubs import Stub, Stubs
+from kaleido.jit.unit import Counts, Signature, Tier, Unit
+from kaleido.jit.versions import Code, CodeMap, Entry, Image, Version
+
+__all__ = ["Optimised", "Tiers", "UndefinedUnit"]
+
+
+class UndefinedUnit(LookupError):
+    """A unit that is about to run can reach `symbol`, which nobody has defined. `caller` calls it."""
+
+    def __init__(self, symbol: str, caller: Unit) -> None:
+        super().__init__(f"{caller.label} calls {symbol}, which is not defined")
+        self.symbol, self.caller = symbol, caller
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """Optimised code on its way: the versions bound in it, the root first, and the object code."""
+
+    members: tuple[Version, ...]
+    compiled: Compiled
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The symbols that it calls through stubs."""
+        calls = {name for member in self.members for name in member.unit.calls}
+        return frozenset(calls.difference(member.unit.symbol for member in self.members))
+
+
+class Tiers:
+    def __init__(
+        self,
+        policy: Policy,
+        catalogue: Catalogue,
+        compiler: Compiler,
+        loader: Loader,
+        stubs: Stubs,
+        reclaimer: Reclaimer,
+    ) -> None:
+        self._policy = policy
+        self._catalogue = catalogue
+        self._compiler = compiler
+        self._loader = loader
+        self._stubs = stubs
+        self._reclaimer = reclaimer
+        self.map = CodeMap()
+
+    # Compiling
+
+    def compile(self, roots: Iterable[Version], pending: Pending, *, complete: bool) -> None:
+        """Give code to `roots` and to everything they can reach.
+
+        What belongs at the baseline is compiled in batches. Raises UndefinedUnit where `complete` and a name means
+        nothing yet, and ValueError where LLVM refuses the IR.
+        """
+        todo, seen = deque(roots), set[Version]()
+        batch: list[Version] = []
+        made: list[Optimised] = []
+        whole = True
+        while todo:
+            version = todo.popleft()
+            if version in seen or version.ready:
+                continue
+            seen.add(version)
+            references: Iterable[str] = version.unit.calls
+            if version.code is not None:
+                references = version.code.references
+            elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
+                batch.append(version)
+            else:
+                made.append(self.optimised(self.closure(version, pending)))
+                references = made[-1].references
+            for name in references:
+                callee = self._catalogue.resolve(name, pending)
+                if callee is not None:
+                    todo.append(callee)
+                elif complete:
+                    raise UndefinedUnit(name, version.unit)
+                else:
+                    whole = False
+        for first in range(0, len(batch), self._policy.batch_units):
+            self._load_baseline(batch[first : first + self._policy.batch_units], pending)
+        for optimised in made:
+            self.adopt(optimised, pending)
+        # Readiness is remembered, so that a call need not look at all it can reach. It ends for everybody when
+        # something comes to call a name that is not defined.
+        for version in seen if whole else self._catalogue.versions.values():
+            version.ready = whole
+
+    def compile_ahead(
+        self, new: Iterable[Version], pending: Pending, replaced: Iterable[Version]
+    ) -> dict[Version, Optimised]:
+        """Compile what must be there when `pending` becomes current.
+
+        That is every version whose stub is in use already, with what it calls; and, where there is no baseline to
+        go back to, new optimised code for everybody who bound a version that is going, which is returned.
+        """
+        self.compile([each for each in new if each.entry.version and each.entry.version.code], pending, complete=False)
+        if self._policy.baseline:
+            return {}
+        roots = {root for version in replaced for root in version.bound_by}.difference(replaced)
+        stale = {root: self.optimised(self.closure(root, pending)) for root in roots}
+        references = {name for made in stale.values() for name in made.references}
+        callees = (self._catalogue.resolve(name, pending) for name in references)
+        self.compile([callee for callee in callees if callee is not None], pending, complete=False)
+        return stale
+
+    def closure(self, root: Version, pending: Pending) -> list[Version]:
+        """What to bind statically in the optimised code of `root`, itself first."""
+
+        def callees(version: Version) -> Iterable[Version]:
+            found = (self._catalogue.resolve(name, pending) for name in version.unit.calls)
+            return (callee for callee in found if callee is not None)
+
+        return binding.closure(root, callees, lambda version: version.unit, self._policy)
+
+    def optimised(self, members: Sequence[Version]) -> Optimised:
+        """Compile at -O3, the first of `members` as the root. Raises ValueError. Needs no lock."""
+        compiled = self._compiler.optimised([member.unit for member in members])
+        size = compiled.code.text_size
+        self._catalogue.emit(EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size)
+        return Optimised(tuple(members), compiled)
+
+    # Loading and publishing
+
+    def _load_baseline(self, batch: Sequence[Version], pending: Pending) -> None:
+        compiled = self._compiler.baseline([version.unit for version in batch])
+        library = self._load(compiled, batch, pending, frozenset())
+        image = Image(library, len(batch))
+        begins = sorted(library.addresses.values())
+        ends = dict(zip(begins, [*begins[1:], begins[0] + compiled.code.text_size], strict=True))
+        for version in batch:
+            address = library.addresses[version.unit.body]
+            size, seconds = ends[address] - address, compiled.seconds / len(batch)
+            version.baseline = Code(compiled.tier, address, size, seconds, image, frozenset(version.unit.calls))
+            self.map.add(version, version.baseline)
+            self._catalogue.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
+            if version.current:
+                self.publish(version)
+
+    def adopt(self, made: Optimised, pending: Pending) -> None:
+        """Load optimised code, and publish it if its root is current."""
+        root, compiled = made.members[0], made.compiled
+        inside = frozenset(member.unit.symbol for member in made.members)
+        library = self._load(compiled, made.members, pending, inside)
+        address, size = library.addresses[root.unit.body], compiled.code.text_size
+        root.optimised = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
+        self.map.add(root, root.optimised)
+        root.bound = made.members[1:]
+        for member in root.bound:
+            member.bound_by.add(root)
+        if root.current:
+            self.publish(root)
+
+    def publish(self, version: Version) -> None:
+        """Point a version's stub at its code; at the baseline by way of the counter, which begins again."""
+        code = version.code
+        if code is None:
+            return
+        stub = self.stub(version.entry, version.unit.signature)
+        target = code.address
+        if self._policy.tiered and version.unit.counts is not Counts.NOTHING and code.tier is Tier.BASELINE:
+            fields = stub.fields
+            fields.runs, fields.limit = 0, self._policy.thresholds[version.unit.counts]
+            fields.body, fields.number = code.address, version.number
+            target = stub.prologue
+        self._stubs.publish(stub, target)
+
+    def stub(self, entry: Entry, signature: Signature) -> Stub:
+        """The stub of a symbol, from the moment that somebody needs it."""
+        if entry.stub is None:
+            entry.stub = self._stubs.take(signature)
+        return entry.stub
+
+    def _load(
+        self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
+    ) -> Library:
+        imports: dict[str, int] = {}
+        for version in versions:
+            imports.update(version.unit.externals)
+            for name, signature in version.unit.calls.items():
+                if name not in inside:
+                    imports[name] = self.stub(self._catalogue.entry(name, pending), signature).address
+        return self._loader.load(compiled.code, compiled.exports, imports)
+
+    # Taking out of use
+
+    def withdraw(self, version: Version, stale: Mapping[Version, Optimised]) -> None:
+        """Take a version's code out of use, and all code that bound it; `stale` has what takes that code's place."""
+        for root in list(version.bound_by):
+            self._invalidate(root)
+            if root in stale:
+                self.adopt(stale[root], {})
+            elif root.current:
+                self.publish(root)
+        self._unbind(version)
+        self.discard(version)
+
+    def discard(self, version: Version) -> None:
+        """Have a version's code freed when nobody runs it any more."""
+        for code in (version.baseline, version.optimised):
+            if code is not None:
+                self._retire(version, code)
+        version.baseline = version.optimised = None
+
+    def drop(self, entry: Entry) -> None:
+        """Let the stub of a forgotten symbol be used again, when nobody can be on the way through it."""
+        if entry.thunk is not None:
+            self._reclaimer.retire(entry.thunk.unload)
+        if entry.stub is not None:
+            self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
+
+    def _invalidate(self, root: Version) -> None:
+        code, root.optimised = root.optimised, None
+        self._unbind(root)
+        self._catalogue.emit(EventKind.INVALIDATED, root, tier=Tier.OPTIMISED)
+        if code is not None:
+            self._retire(root, code)
+
+    def _unbind(self, root: Version) -> None:
+        for member in root.bound:
+            member.bound_by.discard(root)
+        root.bound = ()
+
+    def _retire(self, version: Version, code: Code) -> None:
+        self._reclaimer.retire(partial(self._free, version, code))
+
+    def _free(self, version: Version, code: Code) -> None:
+        self.map.remove(code)
+        code.image.release()
+        self._catalogue.emit(EventKind.RETIRED, version, code)
