@@ -9,16 +9,16 @@ tail calls become loops.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.policy import Policy
-from kaleido.jit.target import parse
+from kaleido.jit.target import closed_on_error, parse
 from kaleido.jit.unit import Unit, quoted
 
-__all__ = ["closure", "dynamically", "statically"]
+__all__ = ["batches", "closure", "dynamically", "statically"]
 
 T = TypeVar("T")
 
@@ -31,24 +31,48 @@ def dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:
 def statically(units: Sequence[Unit]) -> llvm.ModuleRef:
     """One module that exports the body of the first of `units`, with the names of all of them bound inside it."""
     module = _linked(units)
-    module.link_in(parse("\n".join(map(_static_stub, units)), module._context))
-    for function in module.functions:
-        if not function.is_declaration and function.name != units[0].body:
-            function.linkage = "internal"
+    with closed_on_error(module):
+        module.link_in(parse("\n".join(map(_static_stub, units)), module._context))
+        for function in module.functions:
+            if not function.is_declaration and function.name != units[0].body:
+                function.linkage = "internal"
     return module
 
 
+def batches(units: Iterable[T], unit: Callable[[T], Unit], limit: int) -> Iterator[list[T]]:
+    """`units` in pieces of at most `limit`, in which every external name has one address."""
+    batch: list[T] = []
+    externals: dict[str, int] = {}
+    for each in units:
+        if len(batch) == limit or not _agree(externals, unit(each).externals):
+            yield batch
+            batch, externals = [], {}
+        batch.append(each)
+        externals.update(unit(each).externals)
+    if batch:
+        yield batch
+
+
+def _agree(known: Mapping[str, int], more: Mapping[str, int]) -> bool:
+    return all(known.get(name, address) == address for name, address in more.items())
+
+
 def closure(root: T, callees: Callable[[T], Iterable[T]], unit: Callable[[T], Unit], policy: Policy) -> list[T]:
-    """`root` and what it can reach by calls, nearest first, as far as the policy's limits allow."""
+    """`root` and what it can reach by calls, nearest first, as far as the policy's limits allow.
+
+    A unit that knows another address for an external name that the module already has stays outside.
+    """
     members, seen, size = [root], {root}, 0
+    externals = dict(unit(root).externals)
     queue = deque(callees(root))
     while queue and len(members) < policy.closure_units:
         member = queue.popleft()
         length = len(unit(member).ir)
-        if member in seen or size + length > policy.closure_size:
+        if member in seen or size + length > policy.closure_size or not _agree(externals, unit(member).externals):
             continue
         seen.add(member)
         members.append(member)
+        externals.update(unit(member).externals)
         size += length
         queue.extend(callees(member))
     return members
@@ -57,8 +81,9 @@ def closure(root: T, callees: Callable[[T], Iterable[T]], unit: Callable[[T], Un
 def _linked(units: Sequence[Unit]) -> llvm.ModuleRef:
     context = llvm.create_context()
     module = parse(units[0].ir, context)
-    for unit in units[1:]:
-        module.link_in(parse(unit.ir, context))
+    with closed_on_error(module):
+        for unit in units[1:]:
+            module.link_in(parse(unit.ir, context))
     return module
 
 

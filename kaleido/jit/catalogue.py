@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from typing import Any
 
 from kaleido.jit.events import Event, EventKind, Listener
 from kaleido.jit.unit import Unit
-from kaleido.jit.versions import Code, Entry, Version
+from kaleido.jit.versions import Code, Entry, Version, flattened
 
 __all__ = ["Catalogue", "Pending", "labels"]
 
@@ -53,21 +54,25 @@ class Catalogue:
 
     # Changing
 
-    def version(self, unit: Unit) -> Version:
+    def version(self, unit: Unit, *, is_part: bool = False) -> Version:
         """A new version, with versions of the unit's parts; not current yet."""
-        entry = self.entries.get(unit.symbol)
+        before, entry = self.current(unit.symbol), self.entries.get(unit.symbol)
         if entry is None or (entry.stub is not None and entry.stub.signature != unit.signature):
             # A symbol whose signature changes has nothing in common with what it was: not even the stub.
             entry = Entry(unit.symbol)
-        version = Version(unit, next(self._numbers), entry)
-        version.parts = tuple(self.version(part) for part in unit.parts)
+        ordinal = before.ordinal + 1 if before is not None else 1
+        version = Version(unit, next(self._numbers), ordinal, entry, is_part)
+        version.parts = tuple(self.version(part, is_part=True) for part in unit.parts)
         return version
 
     def check(self, new: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
         """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`."""
+        if len(pending) < len(flattened(new)):
+            raise ValueError("a symbol is given twice")
         for symbol, version in pending.items():
-            if version not in new and symbol in self.entries:
-                raise ValueError(f"{symbol} exists, and cannot become a part")
+            old = self.current(symbol)
+            if old is not None and (version.is_part or old.is_part):
+                raise ValueError(f"{symbol} is, or would become, a part of another unit")
             for name, signature in version.unit.calls.items():
                 callee = self.resolve(name, pending)
                 if callee is not None and callee.unit.signature != signature:
@@ -83,16 +88,14 @@ class Catalogue:
         for symbol, version in pending.items():
             before = self.entries.get(symbol)
             if before is not None and before is not version.entry:
-                version.entry.definitions = before.definitions
                 spent.append(before)
             self.entries[symbol] = version.entry
             version.entry.version = version
-            version.entry.definitions += 1
             self.versions[version.number] = version
         for version in pending.values():
             for name in version.unit.calls:
                 self.entry(name, {}).callers.add(version)
-            self.emit(EventKind.DEFINED, version)
+            self.emit(EventKind.DEFINED, version, runs=0)
         return spent
 
     def uninstall(self, version: Version) -> None:
@@ -124,12 +127,16 @@ class Catalogue:
             unit.symbol,
             time.perf_counter(),
             threading.get_native_id(),
-            version=version.entry.definitions,
+            version=version.ordinal,
             counts=unit.counts,
             **{"runs": version.runs} | details,
         )
         for listener in list(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                # It may be in the middle of a publication, or on the recompiler's thread: that must go on.
+                traceback.print_exc()
 
 
 def labels(versions: Iterable[Version]) -> str:

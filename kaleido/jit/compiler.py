@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 
 from kaleido.jit import binding
-from kaleido.jit.target import ObjectCode, Target
+from kaleido.jit.target import ObjectCode, Target, closed_on_error
 from kaleido.jit.unit import Tier, Unit
 
 __all__ = ["Compiled", "Compiler", "Transform"]
@@ -43,24 +43,32 @@ class Compiler:
         return self._compile(units, Tier.OPTIMISED, units[:1])
 
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
-        """The module that becomes machine code, as it is just before that."""
+        """The module that becomes machine code, as it is just before that. The caller closes it."""
         if tier is Tier.BASELINE:
             return binding.dynamically(units)
         module = binding.statically(units)
-        if self._transform is not None:
-            self._transform(module)
-            module.verify()
-        self._target.optimise(module)
+        with closed_on_error(module):
+            if self._transform is not None:
+                self._transform(module)
+                module.verify()
+            self._target.optimise(module)
         return module
+
+    def ir(self, units: Sequence[Unit], tier: Tier) -> str:
+        """The same as text."""
+        with self.module(units, tier) as module:
+            return str(module)
 
     def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
         """The machine code as text."""
-        return self._target.assembly(self.module(units, tier), tier)
+        with self.module(units, tier) as module:
+            return self._target.assembly(module, tier)
 
     def _compile(self, units: Sequence[Unit], tier: Tier, exported: Sequence[Unit]) -> Compiled:
         begin = time.perf_counter()
         try:
-            code = self._target.emit(self.module(units, tier), tier)
+            with self.module(units, tier) as module:
+                code = self._target.emit(module, tier)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
         return Compiled(tier, code, tuple(unit.body for unit in exported), time.perf_counter() - begin)

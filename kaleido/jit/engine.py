@@ -14,7 +14,8 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -73,13 +74,14 @@ class Engine:
     # Definitions
 
     def define(self, *units: Unit) -> None:
-        """Make `units` the current versions of their symbols, all at once.
+        """Make `units` the current versions of their symbols, all at once, or raise and change nothing.
 
-        Where a symbol's earlier version has code, the new one is compiled now; else when it is first needed. Raises
-        ValueError where the IR is not valid, where other units call a symbol by another signature, or where a part
-        has the symbol of a unit that exists.
+        A symbol that is in use is compiled now, and others when they are first needed: only then is their IR looked
+        at. Raises ValueError where LLVM refuses the IR, where units call each other by other signatures than they
+        have, and where a symbol is a part's or is given twice; LookupError where a C symbol is not to be found;
+        UndefinedUnit where a program that is running could come to a symbol that is not defined.
         """
-        with self._lock:
+        with self._opened():
             new = [self._catalogue.version(unit) for unit in units]
             pending = {version.unit.symbol: version for version in flattened(new)}
             replaced = flattened(old for unit in units if (old := self._catalogue.current(unit.symbol)) is not None)
@@ -101,7 +103,7 @@ class Engine:
 
     def remove(self, symbol: str) -> None:
         """Forget a unit, its parts and its stub. Raises KeyError, and ValueError where another unit calls it."""
-        with self._lock:
+        with self._opened():
             whole = list(self._catalogue.defined(symbol).whole())
             callers = self._catalogue.entries[symbol].callers.difference(whole)
             if callers:
@@ -110,6 +112,14 @@ class Engine:
                 version.final_runs = version.runs
                 self._forget(version, {}, keep_entry=False)
             self._reclaimer.collect()
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Under the lock, unless the engine is closed."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            yield
 
     def _forget(self, version: Version, stale: Mapping[Version, Optimised], *, keep_entry: bool) -> None:
         self._tiers.withdraw(version, stale)
@@ -129,8 +139,12 @@ class Engine:
     # Running
 
     def prepare(self, symbol: str) -> None:
-        """Compile whatever `symbol` can reach that has no code yet. Raises KeyError, UndefinedUnit, ValueError."""
-        with self._lock:
+        """Compile whatever `symbol` can reach that has no code yet.
+
+        Raises KeyError where it is not defined, UndefinedUnit where something it can reach is not, ValueError where
+        LLVM refuses the IR, LookupError where a C symbol is neither among the externals nor in the process.
+        """
+        with self._opened():
             self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True)
 
     def call(self, symbol: str, *arguments: Any) -> Any:
@@ -138,25 +152,33 @@ class Engine:
 
         Raises as :meth:`prepare` does; the first call of a symbol compiles it.
         """
-        with self._lock:
+        with self._opened():
             self.prepare(symbol)
             stub = self._stub(symbol)
             enter = self._runtime.entry(stub.signature)
+            if len(arguments) != len(stub.signature.parameters):
+                raise TypeError(f"{symbol} takes {len(stub.signature.parameters)} arguments, not {len(arguments)}")
+            side = self._reclaimer.enter()
         try:
             return self._evaluation.run(lambda: enter(stub.address, *arguments))
         finally:
             with self._lock:
-                self._reclaimer.collect()
+                self._reclaimer.leave(side)
+                if not self._closed:
+                    self._reclaimer.collect()
 
     def address(self, symbol: str) -> int:
-        """A C function pointer to a unit: the same for all its versions of one signature, until it is removed."""
-        with self._lock:
+        """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
+
+        Raises as :meth:`prepare` does. C may call it on any thread, with as much stack as that has.
+        """
+        with self._opened():
             self.prepare(symbol)
             entry = self._catalogue.entries[symbol]
             if entry.thunk is None:
                 stub = self._stub(symbol)
                 entry.thunk = self._runtime.thunk(stub.signature, stub.address)
-            return entry.thunk.addresses["entry"]
+            return entry.thunk.addresses["thunk"]
 
     def _stub(self, symbol: str) -> Stub:
         version = self._catalogue.defined(symbol)
@@ -188,7 +210,7 @@ class Engine:
             self._recompiler.close()
         self._evaluation.close()
         with self._lock:
-            if not any(self._runtime.inside):
+            if not self._reclaimer.busy:
                 self._runtime.close()
                 self._loader.close()
 
@@ -225,7 +247,7 @@ class Engine:
 
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before it becomes machine code; at -O3, linked with what it binds. Raises KeyError."""
-        return str(self._compiler.module(self._members(symbol, tier), tier))
+        return self._compiler.ir(self._members(symbol, tier), tier)
 
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
@@ -257,7 +279,7 @@ class Engine:
             return False
         try:
             return self._recompile(version)
-        except Exception as error:
+        except BaseException as error:
             # Whatever it was, the unit runs at the baseline as before, and the next one gets its chance.
             self._catalogue.emit(EventKind.FAILED, version, message=str(error))
             return False
@@ -292,7 +314,7 @@ def _statistics(version: Version) -> UnitStats:
         runs=version.runs,
         compile_seconds={code.tier: code.seconds for code in codes},
         code_bytes={code.tier: code.size for code in codes},
-        versions=version.entry.definitions,
+        versions=version.ordinal,
         bound_by=tuple(sorted({root.unit.label for root in version.bound_by})),
         address=version.code.address if version.code is not None else None,
     )

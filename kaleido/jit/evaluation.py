@@ -46,6 +46,8 @@ class EvaluationThread:
     def __init__(self, stack_size: int) -> None:
         self._stack_size = stack_size
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def run(self, function: Callable[[], Any]) -> Any:
@@ -55,12 +57,16 @@ class EvaluationThread:
         if self._thread is None:
             self._start()
         task = _Task(function)
-        self._queue.put(task)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the evaluation thread has ended")
+            self._queue.put(task)
         return task.result()
 
     def close(self) -> None:
-        """Let the thread end when it is idle."""
-        if self._thread is not None:
+        """Let the thread end when it has done what it was given; nothing more is taken."""
+        with self._lock:
+            self._closed = True
             self._queue.put(None)
 
     def _start(self) -> None:

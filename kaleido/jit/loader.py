@@ -68,6 +68,7 @@ class Loader:
         try:
             tracker = builder.link(arena.jit, str(arena.linked))
         except RuntimeError as error:
+            self.dispose_if_spent(arena)
             raise LookupError(str(error)) from None
         library = Library(arena, tracker, {name: tracker[name] for name in names}, self)
         arena.libraries.add(library)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -36,17 +37,20 @@ class Recompiler:
     ) -> None:
         self._runtime = runtime
         self._hot, self._heat, self._recompile = hot, heat, recompile
-        self._pending: set[int] = set()
+        # With how many of its callers wait for a reply: several threads may make one unit hot.
+        self._pending: Counter[int] = Counter()
+        self._stopped = False
         self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="kaleido-recompiler", daemon=True)
         self._thread.start()
 
     def wait_until_idle(self) -> None:
-        """Return when everything requested so far has been dealt with."""
+        """Return when everything requested so far has been dealt with, or the recompiler has stopped."""
         idle = threading.Event()
         self._idle_waiters.put(idle)
-        self._runtime.request(_IDLE)
-        idle.wait()
+        if not self._stopped:
+            self._runtime.request(_IDLE)
+            idle.wait()
 
     def close(self) -> None:
         """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
@@ -58,23 +62,29 @@ class Recompiler:
         while True:
             numbers = self._read(block=not self._pending)
             if _STOP in numbers:
-                return
+                break
             waiters += (self._idle_waiters.get() for number in numbers if number == _IDLE)
             for number in numbers:
                 if number > 0:
                     self._hot(number)
-                    self._pending.add(number)
+                    self._pending[number] += 1
             if self._pending:
                 self._compile_hottest()
             if not self._pending:
                 while waiters:
                     waiters.pop().set()
+        self._runtime.no_more_replies()
+        for idle in waiters:
+            idle.set()
+        self._stopped = True
+        while not self._idle_waiters.empty():
+            self._idle_waiters.get().set()
 
     def _compile_hottest(self) -> None:
         number = max(self._pending, key=self._heat)
         if not self._recompile(number):
-            self._pending.discard(number)
-            self._runtime.reply()
+            for _ in range(self._pending.pop(number)):
+                self._runtime.reply()
 
     def _read(self, *, block: bool) -> list[int]:
         os.set_blocking(self._runtime.requests, block)

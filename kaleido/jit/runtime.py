@@ -7,8 +7,8 @@ deterministic mode it then reads one byte from a second pipe, which the recompil
 *Publication* stores an address into a slot, sequentially consistent: whoever sees the new address sees final code,
 and the store is visible before the publisher looks at who is still running (see ``reclaim``).
 
-*Entries* are how C (and Python, through ctypes) gets into native code: they count who is inside, on one of two
-sides, and call a stub with the stubs' calling convention.
+*Entries* are how Python, through ctypes, gets into native code: they call a stub with the stubs' calling
+convention. *Thunks* do that for C, which is given their addresses, and count who is inside, on one of two sides.
 """
 
 from __future__ import annotations
@@ -102,16 +102,21 @@ class Runtime:
             os.write(self._replies_in, b"\n")
 
     def entry(self, signature: Signature) -> Callable[..., Any]:
-        """``entry(stub, *arguments)`` calls the stub at an address, counted as being inside."""
+        """``entry(stub, *arguments)`` calls the stub at an address."""
         if signature not in self._entries:
-            library = self._load(_entry(signature, "ptr %stub", "%stub"), ["entry"], self._counters)
+            library = self._load(_entry_ir(signature), ["entry"])
             self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr",))
         return self._entries[signature]
 
     def thunk(self, signature: Signature, stub: int) -> Library:
-        """A C function, exported as ``entry``, that calls the stub at `stub`, counted as being inside."""
-        ir = f"declare {signature.prototype('stub')}\n" + _entry(signature, "", "@stub")
-        return self._load(ir, ["entry"], {**self._counters, "stub": stub})
+        """A C function, exported as ``thunk``, that calls the stub at `stub`, counted as being inside."""
+        return self._load(_thunk_ir(signature), ["thunk"], {**self._counters, "stub": stub})
+
+    def no_more_replies(self) -> None:
+        """Let every waiting hook go on, and those to come: the recompiler has stopped."""
+        if self._replies_in >= 0:
+            os.close(self._replies_in)
+            self._replies_in = -1
 
     def close(self) -> None:
         for end in (self.requests, self._requests_in, self._replies, self._replies_in):
@@ -119,22 +124,46 @@ class Runtime:
                 os.close(end)
 
     def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> Library:
-        module = parse(ir, llvm.create_context())
-        return self._loader.load(self._target.emit(module, Tier.BASELINE), exports, imports or {})
+        with parse(ir, llvm.create_context()) as module:
+            code = self._target.emit(module, Tier.BASELINE)
+        return self._loader.load(code, exports, imports or {})
 
 
-def _entry(signature: Signature, leading: str, stub: str) -> str:
-    parameters = ", ".join(filter(None, [leading, signature.arguments]))
-    result = "" if signature.result == "void" else "%result"
+def _entry_ir(signature: Signature) -> str:
+    parameters = ", ".join(["ptr %stub", *filter(None, [signature.arguments])])
     return f"""
+define {_c_result(signature)} @entry({parameters}) nounwind {{
+  {_call(signature, "%stub")}
+  ret {signature.result} {_result(signature)}
+}}
+"""
+
+
+def _thunk_ir(signature: Signature) -> str:
+    return f"""
+declare {signature.prototype("stub")}
 @inside = external global [2 x i64]
 @side = external global i64
-define {signature.result} @entry({parameters}) nounwind {{
+define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
   %inside = getelementptr [2 x i64], ptr @inside, i64 0, i64 %side
   %before = atomicrmw add ptr %inside, i64 1 seq_cst
-  {result and result + " = "}call tailcc {signature.result} {stub}({signature.arguments})
+  {_call(signature, "@stub")}
   %after = atomicrmw sub ptr %inside, i64 1 seq_cst
-  ret {signature.result} {result}
+  ret {signature.result} {_result(signature)}
 }}
 """
+
+
+def _c_result(signature: Signature) -> str:
+    # C takes a truth value for a whole byte.
+    return "zeroext i1" if signature.result == "i1" else signature.result
+
+
+def _call(signature: Signature, stub: str) -> str:
+    call = f"call tailcc {signature.result} {stub}({signature.arguments})"
+    return call if signature.result == "void" else f"{_result(signature)} = {call}"
+
+
+def _result(signature: Signature) -> str:
+    return "" if signature.result == "void" else "%result"

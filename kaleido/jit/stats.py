@@ -13,10 +13,10 @@ __all__ = ["UnitStats"]
 class UnitStats:
     """One unit as it is now.
 
-    `tier` is None while it has no code, and so is `address`, where its present code begins. `runs` counts calls or iterations (as `counts` says) made at the
-    baseline since the unit was last defined or invalidated: optimised code counts nothing. `compile_seconds`
-    and `code_bytes` are by tier, of the code there is now. `versions` is how often the symbol was defined.
-    `bound_by` are the names of the units whose optimised code has this one bound statically.
+    `tier` is None while it has no code, and so is `address`, where its present code begins. `runs` counts calls or
+    iterations (as `counts` says) made at the baseline since the unit was last defined or invalidated: optimised code
+    counts nothing. `compile_seconds` and `code_bytes` are by tier, of the code there is now. `versions` is how often
+    the symbol was defined. `bound_by` are the names of the units whose optimised code has this one bound statically.
     """
 
     name: str

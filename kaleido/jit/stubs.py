@@ -6,8 +6,8 @@ code needs to know about the unit is in it::
 
     offset  field   what
     0       slot    where the stub jumps to: the counter prologue, or straight to a body
-    8       runs    counted by the counter prologue
-    16      limit   the threshold
+    8       runs    counted by the counter prologue; the engine only reads it
+    16      limit   the number of runs at which the unit is hot
     24      body    where the prologue jumps on to: the unit's baseline body
     32      number  what the hook tells the recompiler
 
@@ -82,8 +82,8 @@ class Stubs:
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
         if (signature, count) not in self._objects:
-            module = parse(_pool_ir(signature, count), llvm.create_context())
-            self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
+            with parse(_pool_ir(signature, count), llvm.create_context()) as module:
+                self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         code, imports = self._objects[signature, count], {"hook": self._runtime.hook}
         library, size = self._loader.load(code, [*exports, "records"], imports), ctypes.sizeof(_Record)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +12,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "parse"]
+__all__ = ["ObjectCode", "Target", "closed_on_error", "parse"]
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,29 @@ class ObjectCode:
 
 
 def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
-    """LLVM assembly as a verified module. Raises ValueError with LLVM's message where it is none."""
+    """LLVM assembly as a verified module for this machine. Raises ValueError with LLVM's message where it is none."""
     try:
         module = llvm.parse_assembly(ir, context)
-        module.verify()
+        with closed_on_error(module):
+            module.triple, module.data_layout = _format()
+            module.verify()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return module
+
+
+@contextmanager
+def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
+    """Dispose of `module` now if what is inside fails.
+
+    A module must go before its context. With an exception's traceback in between, the garbage collector may see both
+    in one cycle, and then it keeps no order.
+    """
+    try:
+        yield
+    except BaseException:
+        module.close()
+        raise
 
 
 class Target:
@@ -68,6 +86,14 @@ class Target:
         """The same as text."""
         text: str = self._machines[tier].emit_assembly(module)
         return text
+
+
+@cache
+def _format() -> tuple[str, str]:
+    """The host's triple and data layout: without the layout, optimisers assume another than the code generator."""
+    host, cpu, features = _host()
+    machine = host.create_target_machine(cpu, features, reloc="pic", codemodel="small")
+    return machine.triple, str(machine.target_data)
 
 
 @cache

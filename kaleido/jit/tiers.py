@@ -40,10 +40,10 @@ class Optimised:
     compiled: Compiled
 
     @property
-    def references(self) -> frozenset[str]:
-        """The symbols that it calls through stubs."""
-        calls = {name for member in self.members for name in member.unit.calls}
-        return frozenset(calls.difference(member.unit.symbol for member in self.members))
+    def references(self) -> dict[str, Unit]:
+        """The symbols that it calls through stubs, each with a unit that does."""
+        inside = {member.unit.symbol for member in self.members}
+        return {name: member.unit for member in self.members for name in member.unit.calls if name not in inside}
 
 
 class Tiers:
@@ -81,7 +81,7 @@ class Tiers:
             if version in seen or version.ready:
                 continue
             seen.add(version)
-            references: Iterable[str] = version.unit.calls
+            references: Mapping[str, Unit] = dict.fromkeys(version.unit.calls, version.unit)
             if version.code is not None:
                 references = version.code.references
             elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
@@ -89,16 +89,16 @@ class Tiers:
             else:
                 made.append(self.optimised(self.closure(version, pending)))
                 references = made[-1].references
-            for name in references:
+            for name, caller in references.items():
                 callee = self._catalogue.resolve(name, pending)
                 if callee is not None:
                     todo.append(callee)
                 elif complete:
-                    raise UndefinedUnit(name, version.unit)
+                    raise UndefinedUnit(name, caller)
                 else:
                     whole = False
-        for first in range(0, len(batch), self._policy.batch_units):
-            self._load_baseline(batch[first : first + self._policy.batch_units], pending)
+        for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
+            self._load_baseline(piece, pending)
         for optimised in made:
             self.adopt(optimised, pending)
         # Readiness is remembered, so that a call need not look at all it can reach. It ends for everybody when
@@ -112,16 +112,24 @@ class Tiers:
         """Compile what must be there when `pending` becomes current.
 
         That is every version whose stub is in use already, with what it calls; and, where there is no baseline to
-        go back to, new optimised code for everybody who bound a version that is going, which is returned.
+        go back to, new optimised code for everybody who bound a version that is going, which is returned. Raises
+        UndefinedUnit where code that is running could come to a name that nobody has defined.
         """
-        self.compile([each for each in new if each.entry.version and each.entry.version.code], pending, complete=False)
+        complete = self._reclaimer.busy
+        self.compile([each for each in new if each.entry.stub is not None], pending, complete=complete)
         if self._policy.baseline:
             return {}
         roots = {root for version in replaced for root in version.bound_by}.difference(replaced)
         stale = {root: self.optimised(self.closure(root, pending)) for root in roots}
-        references = {name for made in stale.values() for name in made.references}
-        callees = (self._catalogue.resolve(name, pending) for name in references)
-        self.compile([callee for callee in callees if callee is not None], pending, complete=False)
+        for made in stale.values():
+            for name, caller in made.references.items():
+                callee = self._catalogue.resolve(name, pending)
+                if callee is not None:
+                    self.compile([callee], pending, complete=complete)
+                elif complete:
+                    raise UndefinedUnit(name, caller)
+                else:
+                    made.members[0].ready = False
         return stale
 
     def closure(self, root: Version, pending: Pending) -> list[Version]:
@@ -151,7 +159,9 @@ class Tiers:
         for version in batch:
             address = library.addresses[version.unit.body]
             size, seconds = ends[address] - address, compiled.seconds / len(batch)
-            version.baseline = Code(compiled.tier, address, size, seconds, image, frozenset(version.unit.calls))
+            version.baseline = Code(
+                compiled.tier, address, size, seconds, image, dict.fromkeys(version.unit.calls, version.unit)
+            )
             self.map.add(version, version.baseline)
             self._catalogue.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
             if version.current:
@@ -178,11 +188,14 @@ class Tiers:
             return
         stub = self.stub(version.entry, version.unit.signature)
         target = code.address
-        if self._policy.tiered and version.unit.counts is not Counts.NOTHING and code.tier is Tier.BASELINE:
+        if code.tier is Tier.BASELINE:
+            # Another thread may be counting: the count is left alone, and begins where it is.
             fields = stub.fields
-            fields.runs, fields.limit = 0, self._policy.thresholds[version.unit.counts]
-            fields.body, fields.number = code.address, version.number
-            target = stub.prologue
+            version.runs_before = fields.runs
+            if self._policy.tiered and version.unit.counts is not Counts.NOTHING:
+                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counts]
+                fields.body, fields.number = code.address, version.number
+                target = stub.prologue
         self._stubs.publish(stub, target)
 
     def stub(self, entry: Entry, signature: Signature) -> Stub:
@@ -212,21 +225,22 @@ class Tiers:
                 self.adopt(stale[root], {})
             elif root.current:
                 self.publish(root)
-        self._unbind(version)
         self.discard(version)
 
     def discard(self, version: Version) -> None:
         """Have a version's code freed when nobody runs it any more."""
+        self._unbind(version)
         for code in (version.baseline, version.optimised):
             if code is not None:
                 self._retire(version, code)
         version.baseline = version.optimised = None
 
     def drop(self, entry: Entry) -> None:
-        """Let the stub of a forgotten symbol be used again, when nobody can be on the way through it."""
-        if entry.thunk is not None:
-            self._reclaimer.retire(entry.thunk.unload)
-        if entry.stub is not None:
+        """Let the stub of a forgotten symbol be used again, when nobody can be on the way through it.
+
+        Not if C was given its address: C may call it at any time, and must not come to another function.
+        """
+        if entry.stub is not None and entry.thunk is None:
             self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
 
     def _invalidate(self, root: Version) -> None:

@@ -72,9 +72,11 @@ class Signature:
 class Unit:
     """One function, in LLVM IR that is the same for every tier.
 
-    `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``; whatever else it defines has
-    private or internal linkage. It calls other units, and itself, by their plain symbols. A call in tail
-    position is marked as :meth:`Signature.tail_call` says. Nothing in it unwinds (every function is ``nounwind``).
+    `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``; whatever else it defines has private
+    or internal linkage and is constant: each tier's code has a copy of its own. It calls other units, and itself, by
+    their plain symbols. A call in tail position is marked as :meth:`Signature.tail_call` says; one that hands on all
+    the caller's own arguments, as a loop's does, may always be ``musttail``. Nothing in it unwinds (every function
+    is ``nounwind``).
 
     `symbol`     unique, and no name that LLVM takes for a C library function
     `signature`  of the function

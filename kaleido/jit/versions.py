@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kaleido.jit.loader import Library
@@ -31,7 +31,7 @@ class Code:
     """Machine code of one unit in one tier.
 
     `address` is its body, `size` its bytes from there on, `seconds` what compiling it took. `references` are the
-    symbols it calls through stubs.
+    symbols it calls through stubs, each with a unit in it that does.
     """
 
     tier: Tier
@@ -39,26 +39,30 @@ class Code:
     size: int
     seconds: float
     image: Image
-    references: frozenset[str]
+    references: Mapping[str, Unit]
 
 
 @dataclass(eq=False)
 class Version:
-    """One definition of a symbol.
+    """One definition of a symbol: the `ordinal`-th, from 1. `number` is unique in the engine.
 
     `bound` are the other versions bound statically in its optimised code; `bound_by` is the inverse. `ready` says that
-    everything this version can reach was seen to have code. `final_runs` is for one that is no longer current.
+    everything this version can reach was seen to have code. `runs_before` is what its stub had counted when this
+    version's code was published; `final_runs` is for one that is no longer current.
     """
 
     unit: Unit
     number: int
+    ordinal: int
     entry: Entry
+    is_part: bool = False
     parts: tuple[Version, ...] = ()
     baseline: Code | None = None
     optimised: Code | None = None
     bound: tuple[Version, ...] = ()
     bound_by: set[Version] = field(default_factory=set)
     ready: bool = False
+    runs_before: int = 0
     final_runs: int = 0
 
     @property
@@ -75,7 +79,7 @@ class Version:
         """How often it has run at the baseline; 0 where nobody counts."""
         if not self.current:
             return self.final_runs
-        return int(self.entry.stub.fields.runs) if self.entry.stub is not None else 0
+        return int(self.entry.stub.fields.runs) - self.runs_before if self.entry.stub is not None else 0
 
     def whole(self) -> Iterator[Version]:
         """This version and its parts, and theirs."""
@@ -88,7 +92,7 @@ class Version:
 
 @dataclass(eq=False)
 class Entry:
-    """A symbol: its stub, its current version, who calls it. `definitions` counts its versions so far.
+    """A symbol: its stub, its current version, who calls it.
 
     There may be a stub and no version: somebody calls the symbol, and nobody has defined it yet.
     """
@@ -96,7 +100,6 @@ class Entry:
     symbol: str
     stub: Stub | None = None
     version: Version | None = None
-    definitions: int = 0
     callers: set[Version] = field(default_factory=set)
     thunk: Library | None = None
 

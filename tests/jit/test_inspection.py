@@ -22,10 +22,11 @@ def engine() -> Iterator[Engine]:
 
 
 def body(engine: Engine, symbol: str) -> tuple[int, int]:
-    """Where a unit's code is now, and its size: there is no public way to ask for it."""
-    code = engine._entries[symbol].version.code  # type: ignore[union-attr]
-    assert code is not None
-    return code.address, code.size
+    """Where a unit's code is now, and its size."""
+    [now] = (each for each in engine.stats() if each.symbol == symbol)
+    assert now.address is not None
+    assert now.tier is not None
+    return now.address, now.code_bytes[now.tier]
 
 
 def test_every_address_in_a_unit_is_found_in_both_tiers(engine: Engine) -> None:
@@ -111,7 +112,7 @@ def test_there_is_nothing_to_see_of_what_is_not_defined(engine: Engine, tier: Ti
 
 def test_statistics_before_anything_ran(engine: Engine) -> None:
     f, loop, g = engine.stats()
-    assert f == UnitStats("f", "f", Counts.CALLS, None, 0, {}, {}, 1, ())
+    assert f == UnitStats("f", "f", Counts.CALLS, None, 0, {}, {}, 1, (), None)
     assert (loop.name, loop.counts) == ("f.loop", Counts.ITERATIONS)
     assert loop.symbol.startswith("f.loop#")
     assert g.name == "g"

@@ -62,9 +62,7 @@ class World:
 def histories(length: int) -> Iterator[tuple[str, ...]]:
     """All sequences of actions that can happen, with at most two entries and two items at a time."""
 
-    def extend(
-        history: tuple[str, ...], arrived: int, inside: int, retired: int
-    ) -> Iterator[tuple[str, ...]]:
+    def extend(history: tuple[str, ...], arrived: int, inside: int, retired: int) -> Iterator[tuple[str, ...]]:
         if len(history) == length:
             yield history
             return

@@ -106,6 +106,9 @@ class FakeRuntime:
     def reply(self) -> None:
         self.replies += 1
 
+    def no_more_replies(self) -> None:
+        pass
+
     def close(self) -> None:
         os.close(self.requests)
         os.close(self._requests_in)

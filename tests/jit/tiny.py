@@ -74,14 +74,14 @@ def _definition(form: Tree, externals: Mapping[str, int], counts: Counts) -> Uni
     assert isinstance(form, list) and form[0] == "define" and isinstance(form[1], list)
     _, prototype, *body = form
     (symbol, result), *parameters = map(_typed, prototype)
-    function = _Function(symbol, result, {})
+    signature = Signature(result, tuple(kind for _, kind in parameters))
+    function = _Function(symbol, signature, {})
     for name, kind in parameters:
         function.declare(name, _Value(kind, f"%{name}"))
     function.tail(["do", *body])
     arguments = ", ".join(f"{kind} %{name}" for name, kind in parameters)
     used = {name: address for name, address in externals.items() if name in function.foreign}
-    kinds = tuple(kind for _, kind in parameters)
-    return function.unit(symbol, Signature(result, kinds), arguments, used, counts)
+    return function.unit(symbol, signature, arguments, used, counts)
 
 
 class _Value(NamedTuple):
@@ -98,8 +98,8 @@ _NOTHING = _Value("void", "")
 class _Function:
     """One LLVM function being written. `variables` are those of the frame around it, given as pointers."""
 
-    def __init__(self, symbol: str, result: str, variables: Mapping[str, _Value]) -> None:
-        self.symbol, self.result = symbol, result
+    def __init__(self, symbol: str, signature: Signature, variables: Mapping[str, _Value]) -> None:
+        self.symbol, self.signature, self.result = symbol, signature, signature.result
         self.variables = dict(variables)
         self.calls: dict[str, Signature] = {}
         self.foreign: set[str] = set()
@@ -109,9 +109,7 @@ class _Function:
         self._lines: list[str] = []
         self._declarations: dict[str, str] = {}
 
-    def unit(
-        self, symbol: str, kind: Signature, arguments: str, externals: Mapping[str, int], counts: Counts
-    ) -> Unit:
+    def unit(self, symbol: str, kind: Signature, arguments: str, externals: Mapping[str, int], counts: Counts) -> Unit:
         lines = ["entry:", *self._entry, *self._lines]
         head = f'define tailcc {kind.result} @"{symbol}.impl"({arguments}) nounwind {{'
         ir = "\n".join([head, *lines, "}", *self._declarations.values(), ""])
@@ -140,7 +138,7 @@ class _Function:
                     self._begin(label)
                     self.tail(branch)
             case [str(head), *arguments] if self._is_call(head) and _typed(head)[1] == self.result:
-                self._return(self._call(head, arguments, "musttail call tailcc"))
+                self._return(self._call(head, arguments, "jump"))
             case _:
                 result = self.value(tree)
                 self._return(result if self.result != "void" else _NOTHING)
@@ -208,12 +206,12 @@ class _Function:
         """A loop is a function that runs one iteration and then calls itself, by its name like any other."""
         kinds = {name: kind for name, (kind, _) in self.variables.items()}
         symbol = f"{self.symbol}.loop#{next(_serials)}"
-        inner = _Function(symbol, "void", {name: _Value(kind, f"%{name}") for name, kind in kinds.items()})
+        signature = Signature("void", ("ptr",) * len(kinds))
+        inner = _Function(symbol, signature, {name: _Value(kind, f"%{name}") for name, kind in kinds.items()})
         again, done = inner._branch(condition)
         inner._begin(again)
         for each in body:
             inner.value(each)
-        signature = Signature("void", ("ptr",) * len(kinds))
         pointers = [_Value("ptr", f"%{name}") for name in kinds]
         inner._return(inner._call_by(symbol, signature, pointers, "musttail call tailcc"))
         inner._begin(done)
@@ -230,6 +228,8 @@ class _Function:
 
     def _call_by(self, name: str, signature: Signature, values: list[_Value], how: str) -> _Value:
         convention = ""
+        if how == "jump":
+            how = f"{self.signature.tail_call(signature)} call tailcc"
         if "tailcc" in how:
             convention = "tailcc"
             self.calls[name] = signature
