@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from kaleido import __version__
-from kaleido.diagnostics import KaleidoError, Source
+from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
 
 if TYPE_CHECKING:
     from kaleido.jit import Event
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
-OK, FAILED, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+FAILED, USAGE, DEFECT = 1, 2, 70
 
 
 class _UsageError(Exception):
@@ -57,7 +57,7 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
         import traceback
 
         traceback.print_exc()
-        return _complain("kaleido: this is a defect of Kaleido, not of your program; please report it", DEFECT)
+        return _complain(f"kaleido: {DEFECT_NOTICE}", DEFECT)
 
 
 def _parser() -> ArgumentParser:
@@ -143,11 +143,10 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
 
 def _execute(session: Session, source: Source, options: Namespace) -> None:
     from kaleido import streams
-    from kaleido.language.nodes import For
 
     for result in session.evaluate(source):
-        if result.value is not None and not options.quiet and not isinstance(result.item, For):
-            streams.write(f"{result.value!r}\n")
+        if result.shown is not None and not options.quiet:
+            streams.write(f"{result.shown}\n")
 
 
 def _emit(session: Session, source: Source, options: Namespace) -> None:

@@ -10,10 +10,28 @@ The exceptions::
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-__all__ = ["Diagnostic", "IncompleteInput", "KaleidoError", "Source", "Span", "SyntaxFault", "render"]
+__all__ = [
+    "DEFECT_NOTICE",
+    "INTERRUPTED",
+    "OK",
+    "Diagnostic",
+    "IncompleteInput",
+    "KaleidoError",
+    "Source",
+    "Span",
+    "SyntaxFault",
+    "render",
+    "suggestion",
+]
+
+OK, INTERRUPTED = 0, 130
+"""Exit codes that the command line and the REPL share."""
+
+DEFECT_NOTICE = "this is a defect of Kaleido, not of your program; please report it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +118,11 @@ def render(diagnostic: Diagnostic) -> str:
     if diagnostic.hint:
         lines.append(f"  = hint: {diagnostic.hint}")
     return "\n".join(lines)
+
+
+def suggestion(name: str, candidates: Iterable[str]) -> str:
+    """A hint with the candidate that `name` may be a slip of, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, candidates, n=1)
+    return f"did you mean `{close[0]}`?" if close else ""

@@ -18,7 +18,7 @@ from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source
 from kaleido.jit import Engine, Event, Policy, Tier, UndefinedUnit, Unit, UnitStats
-from kaleido.language.nodes import Definition, Expression, External, Item, Prototype
+from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.parser import parse
 
@@ -49,6 +49,14 @@ class Result:
     item: Item
     value: float | None
 
+    @property
+    def shown(self) -> str | None:
+        """The value as it is echoed, in the fewest digits that give it back; None where there is nothing to show.
+
+        A loop at top level is run for what it does: its value, always zero, is not shown.
+        """
+        return None if self.value is None or isinstance(self.item, For) else repr(self.value)
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -78,7 +86,12 @@ class Function:
         return self._session._call(symbol(self.name), arguments)
 
     def __repr__(self) -> str:
-        return f"<kaleido function {self.name}({' '.join(self.parameters)})>"
+        return f"<kaleido function {self.signature}>"
+
+    @property
+    def signature(self) -> str:
+        """``f(x y)``, as in a prototype."""
+        return f"{self.name}({' '.join(self.parameters)})"
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -246,7 +259,12 @@ class Session:
         changed = {prototype.name: _Known(prototype, source, item, lower_definition(item, environment))}
         if prototype.name in BUILTIN_OPERATORS and prototype.name not in self._functions:
             changed |= self._without_builtin(prototype, forward)
-        self.engine.define(*(known.lowered.unit for known in changed.values() if known.lowered is not None))
+        try:
+            self.engine.define(*(known.lowered.unit for known in changed.values() if known.lowered is not None))
+        except UndefinedUnit as error:
+            # Only while a program is running, as when another thread redefines what it calls.
+            name = error.symbol.removeprefix(symbol(""))
+            environment.fail(f"`{name}` is not defined, and the running program could call it", prototype.span)
         self._functions |= changed
         self._commit(prototype)
 

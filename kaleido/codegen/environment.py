@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Signature
 
 __all__ = ["Environment", "signature", "symbol"]
@@ -37,11 +37,3 @@ class Environment:
         if name not in self.arities:
             self.fail(f"unknown function `{name}`", span, "not defined", suggestion(name, self.arities))
         return self.arities[name]
-
-
-def suggestion(name: str, candidates: Iterable[str]) -> str:
-    """A hint with the candidate that `name` may be a slip of, or nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, candidates, n=1)
-    return f"did you mean `{close[0]}`?" if close else ""

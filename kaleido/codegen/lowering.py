@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from kaleido.codegen.environment import Environment, signature, suggestion, symbol
+from kaleido.codegen.environment import Environment, signature, symbol
 from kaleido.codegen.operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
 from kaleido.codegen.writer import FunctionWriter, constant
+from kaleido.diagnostics import suggestion
 from kaleido.jit import Counts, Signature, Unit
 from kaleido.language.nodes import (
     Assign,

@@ -21,8 +21,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__, streams
-from kaleido.diagnostics import KaleidoError, Source
-from kaleido.language.nodes import For
+from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
 from kaleido.repl.commands import Leave, execute
 from kaleido.repl.entries import LineReader, is_command
 
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from kaleido.session import Session
 
 __all__ = ["Repl"]
-
-_OK, _INTERRUPTED = 0, 130
-_DEFECT = "this is a defect of Kaleido, not of your program; please report it"
 
 
 class _Reader(Protocol):
@@ -80,10 +76,10 @@ class Repl:
             while True:
                 self._run_entry(reader.read())
         except (EOFError, Leave):
-            return _OK
+            return OK
         except _Interrupted:
             self._complain("interrupted: native code cannot be stopped yet, so this ends the session")
-            return _INTERRUPTED
+            return INTERRUPTED
         finally:
             reader.close()
 
@@ -107,7 +103,7 @@ class Repl:
         except Leave:
             raise
         except Exception:
-            self._complain(traceback.format_exc() + _DEFECT)
+            self._complain(traceback.format_exc() + DEFECT_NOTICE)
         streams.flush()
 
     def _execute(self, source: Source) -> None:
@@ -115,8 +111,8 @@ class Repl:
             streams.write(execute(self._session, source))
             return
         for result in self._session.evaluate(source):
-            if result.value is not None and not self._quiet and not isinstance(result.item, For):
-                streams.write(f"{result.value!r}\n")
+            if result.shown is not None and not self._quiet:
+                streams.write(f"{result.shown}\n")
 
     def _complain(self, message: str) -> None:
         """Print on standard error, after everything that the program has printed before."""

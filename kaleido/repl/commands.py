@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from kaleido.codegen.environment import suggestion, symbol
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.codegen.environment import symbol
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Counts, Tier, UnitStats
 from kaleido.report.statistics import table
 from kaleido.session import Function, Session
 
-__all__ = ["COMMANDS", "Command", "Leave", "Parameter", "execute", "signature"]
+__all__ = ["COMMANDS", "Command", "Leave", "Parameter", "execute"]
 
 
 class Leave(Exception):
@@ -124,12 +124,7 @@ def _list(request: Request) -> str:
     functions = request.session.functions()
     if not functions:
         return "no functions yet\n"
-    return table(["function", "tier"], [[signature(each), each.tier or "not compiled"] for each in functions])
-
-
-def signature(function: Function) -> str:
-    """``f(x y)``"""
-    return f"{function.name}({' '.join(function.parameters)})"
+    return table(["function", "tier"], [[each.signature, each.tier or "not compiled"] for each in functions])
 
 
 def _tiers(request: Request) -> str:
@@ -155,11 +150,10 @@ def _ir(request: Request, word: Word, tier_word: Word | None = None) -> str:
     function = _function(request, word)
     tier = _tier(request, tier_word) if tier_word is not None else function.tier or Tier.BASELINE
     engine = request.session.engine
-    symbols = [symbol(function.name)]
-    if tier is Tier.BASELINE:
-        # At -O3 a function's module has its loops in it; at the baseline each is compiled by itself.
-        symbols += [unit.symbol for unit in engine.stats() if unit.name.startswith(f"{function.name}.for@")]
-    return "\n".join(engine.ir(each, tier).rstrip("\n") + "\n" for each in symbols)
+    unit = engine.unit(symbol(function.name))
+    # At -O3 a function's module has its loops in it; at the baseline each is compiled by itself.
+    shown = unit.whole() if tier is Tier.BASELINE else [unit]
+    return "\n".join(engine.ir(each.symbol, tier).rstrip("\n") + "\n" for each in shown)
 
 
 def _function(request: Request, word: Word) -> Function:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from kaleido.repl.commands import COMMANDS, signature
+from kaleido.repl.commands import COMMANDS
 from kaleido.repl.entries import is_command
 from kaleido.session import Session
 
@@ -42,7 +42,7 @@ class EntryCompleter(Completer):
         for function in self._session.functions(prelude=True):
             # The function of an operator (``binary|``) cannot be called by its name.
             if function.name.isidentifier() and function.name.startswith(word):
-                yield Completion(function.name, -len(word), display=signature(function))
+                yield Completion(function.name, -len(word), display=function.signature)
         yield from _matching(word, KEYWORDS)
 
 
