@@ -159,13 +159,18 @@ class Engine:
             if len(arguments) != len(stub.signature.parameters):
                 raise TypeError(f"{symbol} takes {len(stub.signature.parameters)} arguments, not {len(arguments)}")
             side = self._reclaimer.enter()
-        try:
-            return self._evaluation.run(lambda: enter(stub.address, *arguments))
-        finally:
-            with self._lock:
-                self._reclaimer.leave(side)
-                if not self._closed:
-                    self._reclaimer.collect()
+
+        def run() -> Any:
+            # The call ends here, and not where somebody waits for it: the waiting may be interrupted before.
+            try:
+                return enter(stub.address, *arguments)
+            finally:
+                with self._lock:
+                    self._reclaimer.leave(side)
+                    if not self._closed:
+                        self._reclaimer.collect()
+
+        return self._evaluation.run(run)
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.

@@ -71,8 +71,9 @@ def test_in_the_background_a_running_loop_is_replaced() -> None:
         )
         assert engine.call("wait", 0) == 100
         assert poll.errors == []
-        assert log.only("wait.loop", EventKind.SWAPPED).runs == 6
-        assert statistics(engine, "wait.loop").runs == 6
+        # Hot at its fifth run, and in place at the latest when the sixth has waited for it.
+        assert log.only("wait.loop", EventKind.SWAPPED).runs in (5, 6)
+        assert statistics(engine, "wait.loop").runs in (5, 6)
 
 
 def test_the_program_runs_on_while_its_loop_is_recompiled() -> None:
