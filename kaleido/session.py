@@ -68,8 +68,9 @@ class _Known:
     lowered: Lowered | None
 
     @property
-    def calls(self) -> frozenset[str]:
-        return self.lowered.calls if self.lowered is not None else frozenset()
+    def calls(self) -> Mapping[str, int]:
+        """The functions it calls, with how many arguments."""
+        return self.lowered.calls if self.lowered is not None else {}
 
 
 class Function:
@@ -143,6 +144,8 @@ class Session:
         self.operators: OperatorTable = BUILTINS
         self._functions: dict[str, _Known] = {}
         self._arities: dict[str, int] = {}
+        # What is called and not defined: further down in the text, or never, if an error came first.
+        self._awaited: set[str] = set()
         self._lock = threading.RLock()
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
@@ -267,6 +270,7 @@ class Session:
             environment.fail(f"`{name}` is not defined, and the running program could call it", prototype.span)
         self._functions |= changed
         self._commit(prototype)
+        self._awaited.update(callee for known in changed.values() for callee in known.calls if callee not in self)
 
     def _without_builtin(self, prototype: Prototype, forward: Mapping[str, int]) -> dict[str, _Known]:
         """The functions that have a built-in operator inline, lowered again to call the user's."""
@@ -304,6 +308,7 @@ class Session:
 
     def _commit(self, prototype: Prototype) -> None:
         self._arities[prototype.name] = prototype.arity
+        self._awaited.discard(prototype.name)
         if prototype.operator is not None:
             self.operators = self.operators.with_operator(prototype.operator)
 
@@ -324,13 +329,15 @@ class Session:
 
     def _check_callers(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse to change how many parameters a function has while others call it with as many as it had."""
-        name, before = prototype.name, self._arities.get(prototype.name, prototype.arity)
-        if before == prototype.arity:
+        name, arity = prototype.name, prototype.arity
+        if name not in self._awaited and self._arities.get(name, arity) == arity:
             return
-        callers = [f"`{other}`" for other, known in self._functions.items() if name in known.calls and other != name]
+        calls = {other: known.calls.get(name, arity) for other, known in self._functions.items() if other != name}
+        callers = {other: given for other, given in calls.items() if given != arity}
         if callers:
-            title = f"`{name}` cannot take {_parameters(prototype.arity)} now: it is called with {before}"
-            environment.fail(title, prototype.span, f"by {', '.join(callers)}", "redefine the callers first")
+            title = f"`{name}` cannot take {_parameters(arity)} now: it is called with {next(iter(callers.values()))}"
+            names = ", ".join(f"`{caller}`" for caller in callers)
+            environment.fail(title, prototype.span, f"by {names}", "redefine the callers first")
 
 
 def _parameters(number: int) -> str:

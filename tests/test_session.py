@@ -223,6 +223,15 @@ def test_the_arity_may_change_when_nobody_calls(open_session: Callable[..., Sess
     assert session.run("def g(x) x; def f(x) x*10; f(4)") == 40.0
 
 
+def test_the_arity_is_held_by_callers_of_what_never_came(open_session: Callable[..., Session]) -> None:
+    session = open_session()
+    with pytest.raises(KaleidoError, match="unknown variable `y`"):
+        session.run("def f(x) g(x)\ndef g(x) y")
+    with pytest.raises(KaleidoError, match="`g` cannot take 2 parameters now: it is called with 1"):
+        session.run("def g(x y) y")
+    assert session.run("def g(x) x + 1; f(1)") == 2.0
+
+
 def test_calling_before_the_definition_is_an_error(open_session: Callable[..., Session]) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="`g` is called before it is defined"):

@@ -12,7 +12,7 @@ the visit of a child to get its value, the name of an LLVM local or a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -49,10 +49,10 @@ _serials = count(1)
 
 @dataclass(frozen=True)
 class Lowered:
-    """A unit with its loops, the functions it calls by name, and the built-in operators it has inline."""
+    """A unit with its loops; the functions it calls, with how many arguments; the built-in operators it has inline."""
 
     unit: Unit
-    calls: frozenset[str]
+    calls: Mapping[str, int]
     operators: frozenset[str]
 
 
@@ -62,7 +62,7 @@ def lower_definition(definition: Definition, environment: Environment) -> Lowere
     lowering = _Lowering(environment)
     names = [parameter.name for parameter in prototype.parameters]
     unit = lowering.function(prototype.name, symbol(prototype.name), names, definition.body, Counts.CALLS)
-    return Lowered(unit, frozenset(lowering.calls), frozenset(lowering.operators))
+    return Lowered(unit, lowering.calls, frozenset(lowering.operators))
 
 
 def lower_expression(expression: Expression, environment: Environment) -> Lowered:
@@ -71,7 +71,7 @@ def lower_expression(expression: Expression, environment: Environment) -> Lowere
     line, column = environment.source.position(expression.span.start)
     name = f"top@{line}:{column}"
     unit = lowering.function(name, f"{symbol(name)}#{next(_serials)}", [], expression, Counts.NOTHING)
-    return Lowered(unit, frozenset(lowering.calls), frozenset(lowering.operators))
+    return Lowered(unit, lowering.calls, frozenset(lowering.operators))
 
 
 @dataclass
@@ -116,7 +116,7 @@ class _Lowering:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._frame = _Frame("", "", signature(0))
-        self.calls: set[str] = set()
+        self.calls: dict[str, int] = {}
         self.operators: set[str] = set()
 
     @property
@@ -321,7 +321,7 @@ class _Lowering:
 
     def _call(self, name: str, arguments: list[str]) -> str:
         kind = signature(len(arguments))
-        self.calls.add(name)
+        self.calls[name] = len(arguments)
         self._frame.calls[symbol(name)] = kind
         callee = self._writer.declare(symbol(name), kind)
         return f"call tailcc double {callee}({', '.join(f'double {argument}' for argument in arguments)})"
