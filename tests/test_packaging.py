@@ -1,0 +1,45 @@
+"""The wheel has what the package needs, and the package works from it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    [path] = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"kaleido/grammar/kaleido.lark", "kaleido/prelude.kal", "kaleido/py.typed"} <= names
+    assert not [name for name in names if name.startswith(("tests/", "tutorials/"))]
+
+
+def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    where = "import kaleido; print(kaleido.__file__); from kaleido.cli import run; run(['-c', '1 | 0'])"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "kaleido" / "__init__.py"), "1.0"], done.stderr
+
+
+def test_it_runs_from_a_checkout() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kaleido", "-c", "1 | 0"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "1.0\n")
