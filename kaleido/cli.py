@@ -27,6 +27,7 @@ class _UsageError(Exception):
 
 def main() -> NoReturn:
     """The ``kaleido`` command. Leaves without waiting for anybody: the recompiler may be in the middle of LLVM."""
+    _open_standard_streams()
     if hasattr(signal, "SIGPIPE"):
         # A closed pipe ends us as it ends any other filter: quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -34,6 +35,15 @@ def main() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Have something where the caller closed a stream, or the next file we open would become it."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            # The lowest descriptor that is free is this one.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def run(arguments: Sequence[str], *, close: bool = True) -> int:
@@ -223,7 +233,7 @@ def _observe(session: Session, options: Namespace) -> Callable[[], None]:
 
         # Opened now: a place that cannot be written is better known before the run than after it.
         try:
-            file = open(options.trace, "w", encoding="utf-8")  # noqa: SIM115 (closed by save, after the run)
+            file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
             raise _UsageError(f"cannot write {options.trace}: {error.strerror or error}") from None
         trace = Trace()

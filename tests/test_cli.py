@@ -176,6 +176,14 @@ def test_a_closed_pipe_ends_it_quietly() -> None:
         assert errors.read() == b""
 
 
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_closed_streams_are_nothing_and_nowhere(closed: int) -> None:
+    program = [] if closed == 0 else ["-c", "4 + 5"]
+    command = [sys.executable, "-m", "kaleido", *program]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}>&-', "sh", *command], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"9.0\n" if closed == 2 else b"", b"")
+
+
 def test_a_full_disk_is_an_error() -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
