@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -113,10 +113,9 @@ def _version() -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"a whole number from 1 up, not {text!r}")
+    return int(text)
 
 
 def _run(options: Namespace, *, close: bool) -> int:
@@ -133,10 +132,12 @@ def _run(options: Namespace, *, close: bool) -> int:
 
             code = Repl(session, quiet=options.quiet).run()
     finally:
-        _flush()
-        finish()
-        if close:
-            session.close()
+        try:
+            _flush()
+        finally:
+            finish()
+            if close:
+                session.close()
     return code
 
 
@@ -180,7 +181,7 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
 def _sources(options: Namespace) -> list[Source]:
     """What to run before the REPL, or instead of it. Empty where there is only the REPL."""
     if options.code is not None:
-        return [Source("<command line>", options.code)]
+        return [Source("<command line>", _decoded(os.fsencode(options.code)))]
     if options.script is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
             return []
@@ -195,9 +196,14 @@ def _standard_input() -> Source:
 def _file(path: str) -> Source:
     try:
         with open(path, "rb") as file:
-            return Source(path, _decoded(file.read()))
-    except OSError as error:
-        raise _UsageError(f"cannot read {path}: {error.strerror or error}") from None
+            return Source(_shown(path), _decoded(file.read()))
+    except (OSError, ValueError) as error:
+        raise _UsageError(f"cannot read {_shown(path)}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _shown(path: str) -> str:
+    """A file name may be any bytes; what is shown of it is text."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
 
 
 def _decoded(data: bytes) -> str:
@@ -210,8 +216,7 @@ def _session(options: Namespace) -> Session:
 
     try:
         return Session(jit=options.jit, threshold=options.threshold, libraries=options.load, prelude=options.prelude)
-    except RuntimeError as error:
-        # llvmlite's word for a library that cannot be loaded.
+    except OSError as error:
         raise _UsageError(str(error)) from None
 
 

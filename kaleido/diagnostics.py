@@ -9,6 +9,7 @@ The exceptions::
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -46,6 +47,12 @@ class Span:
         return Span(self.start, other.end)
 
 
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+# Control characters are shown, not sent to the terminal. A tab stays one.
+_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code != ord("\t")} | {127: "\u2421"}
+
+
 @dataclass(frozen=True)
 class Source:
     """A text and the name it is known by (a file name, or something in angle brackets)."""
@@ -55,7 +62,7 @@ class Source:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(index + 1 for index, character in enumerate(self.text) if character == "\n")]
+        return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """The line and column (both counted from 1) of a character offset."""
@@ -65,8 +72,8 @@ class Source:
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line break."""
         start = self._line_starts[number - 1]
-        end = self.text.find("\n", start)
-        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+        end = _LINE_BREAK.search(self.text, start)
+        return self.text[start : end.start() if end is not None else len(self.text)]
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ def render(diagnostic: Diagnostic) -> str:
     source, span = diagnostic.source, diagnostic.span
     if source is not None and span is not None:
         number, column = source.position(span.start)
-        text = source.line(number)
+        text = source.line(number).translate(_PICTURES)
         gutter = " " * len(str(number))
         width = max(1, min(span.end - span.start, len(text) - column + 1))
         # Tabs stay tabs under the source line, so that the caret lines up whatever a tab is worth.

@@ -18,6 +18,7 @@ from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source
 from kaleido.jit import Engine, Event, Policy, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.parser import parse
@@ -84,7 +85,7 @@ class Function:
         """Raises TypeError for a wrong number of arguments."""
         if len(arguments) != len(self.parameters):
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
-        return self._session._call(symbol(self.name), arguments)
+        return self._session._call(symbol(self.name), map(float, arguments))
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"
@@ -127,6 +128,8 @@ class Session:
     `libraries`  paths of shared libraries in which `extern` may find functions
     `prelude`    whether to begin with the prelude's definitions
 
+    Raises OSError where a library cannot be loaded, ValueError for another mode or threshold.
+
     Close it, or use it as a context manager, to give its memory and its threads back.
     """
 
@@ -139,7 +142,7 @@ class Session:
         prelude: bool = True,
     ) -> None:
         for library in libraries:
-            llvm.load_library_permanently(library)
+            _load(library)
         self.engine = Engine(policy_for(jit, threshold))
         self.operators: OperatorTable = BUILTINS
         self._functions: dict[str, _Known] = {}
@@ -258,7 +261,7 @@ class Session:
     def _define(self, item: Definition, source: Source, forward: Mapping[str, int]) -> None:
         prototype = item.prototype
         environment = self._environment(source, forward, prototype)
-        self._check_callers(prototype, environment)
+        self._check_arity(prototype, environment)
         changed = {prototype.name: _Known(prototype, source, item, lower_definition(item, environment))}
         if prototype.name in BUILTIN_OPERATORS and prototype.name not in self._functions:
             changed |= self._without_builtin(prototype, forward)
@@ -297,7 +300,7 @@ class Session:
         expected = KNOWN_ARITIES.get(name, prototype.arity)
         if expected != prototype.arity:
             environment.fail(f"C's `{name}` takes {_parameters(expected)}, not {prototype.arity}", prototype.span)
-        self._check_callers(prototype, environment)
+        self._check_arity(prototype, environment)
         unit = lower_external(name, prototype.arity, llvm.address_of_symbol) if prototype.operator is None else None
         if unit is None:
             hint = "`--load` a library that has it, or `def` it further down"
@@ -327,6 +330,14 @@ class Session:
         own = {new.name: new.arity} if new is not None else {}
         return Environment(source, ChainMap(own, self._arities, dict(forward)))
 
+    def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
+        """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
+        if prototype.arity > MOST_PARAMETERS:
+            environment.fail(
+                "too many parameters", prototype.span, f"{prototype.arity:,}, and {MOST_PARAMETERS:,} is the most"
+            )
+        self._check_callers(prototype, environment)
+
     def _check_callers(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse to change how many parameters a function has while others call it with as many as it had."""
         name, arity = prototype.name, prototype.arity
@@ -338,6 +349,13 @@ class Session:
             title = f"`{name}` cannot take {_parameters(arity)} now: it is called with {next(iter(callers.values()))}"
             names = ", ".join(f"`{caller}`" for caller in callers)
             environment.fail(title, prototype.span, f"by {names}", "redefine the callers first")
+
+
+def _load(library: str) -> None:
+    try:
+        llvm.load_library_permanently(library)
+    except RuntimeError as error:
+        raise OSError(f"cannot load {library}: {error}") from None
 
 
 def _parameters(number: int) -> str:

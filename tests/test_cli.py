@@ -195,6 +195,18 @@ def test_a_full_disk_is_an_error() -> None:
     assert done.stderr == b"error: standard output could not be written\n"
 
 
+def test_a_lost_output_loses_no_report(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    trace = tmp_path / "trace.json"
+    command = [sys.executable, "-m", "kaleido", "--stats", "--trace", str(trace), "-c", "def f(x) x; f(1)"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert b"runs at O0" in done.stderr
+    assert json.loads(trace.read_text())["traceEvents"]
+
+
 def test_an_interrupt_keeps_the_output_and_exits_with_130() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "kaleido", "-c", "printd(1) : putchard(10) : for i = 1, 1 in 0"],

@@ -75,8 +75,8 @@ def read(program: Path) -> str:
 
 def expectations(program: Path) -> Expected:
     lines, error, error_line = [], None, None
-    for number, line in enumerate(read(program).split("\n"), start=1):
-        for is_error, text in EXPECTATION.findall(line.removesuffix("\r")):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", read(program)), start=1):
+        for is_error, text in EXPECTATION.findall(line):
             if is_error:
                 error, error_line = text, number
             else:

@@ -255,6 +255,37 @@ def test_libraries_are_searched(tmp_path: Path, open_session: Callable[..., Sess
         assert session.run("extern kaleido_test_twice(x); kaleido_test_twice(21)") == 42.0
 
 
+def test_nesting_is_limited_by_nothing_but_memory(open_session: Callable[..., Session]) -> None:
+    session = open_session("O0")
+    depth = 2000
+    assert session.run("for i = 1, 0 in " * depth + "1") == 0.0
+    assert session.run("if 1 then " * depth + "7" + " else 0" * depth) == 7.0
+    assert session.run("".join(f"var v{i} = {i} in " for i in range(depth)) + "v1999 + v0") == 1999.0
+
+
+def test_too_many_parameters_are_refused(open_session: Callable[..., Session]) -> None:
+    session = open_session("O0")
+    names = [f"v{i}" for i in range(9000)]
+    with pytest.raises(KaleidoError, match="too many parameters"):
+        session.run(f"def f({' '.join(names)}) v1")
+    with pytest.raises(KaleidoError, match="too many parameters"):
+        session.run(f"extern hypot3({' '.join(names)})")
+    with pytest.raises(KaleidoError, match="too many variables"):
+        session.run(f"var {', '.join(names)} in for i = 1, 0 in {' + '.join(names)}")
+    few = names[:2000]
+    assert session.run(f"def f({' '.join(few)}) v1999; f({', '.join(map(str, range(2000)))})") == 1999.0
+
+
+def test_an_address_of_what_is_gone_gives_zero(open_session: Callable[..., Session]) -> None:
+    session = open_session()
+    session.run("def f(x) x + 1")
+    native = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(session["f"].address)
+    assert native(1) == 2.0
+    session.run("def f(x y) x * y; f(2, 3)")
+    assert native(1) == 0.0
+    assert session["f"](2, 3) == 6.0
+
+
 def test_sessions_do_not_know_each_other(open_session: Callable[..., Session]) -> None:
     one, other = open_session(), open_session()
     one.run("def f(x) 1")

@@ -22,6 +22,7 @@ from kaleido.codegen.operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import suggestion
 from kaleido.jit import Counts, Signature, Unit
+from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -115,6 +116,7 @@ class _Frame:
 class _Lowering:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._name = ""
         self._frame = _Frame("", "", signature(0))
         self.calls: dict[str, int] = {}
         self.operators: set[str] = set()
@@ -124,6 +126,7 @@ class _Lowering:
         return self._frame.writer
 
     def function(self, name: str, symbol: str, parameters: list[str], body: Expression, counts: Counts) -> Unit:
+        self._name = name
         self._frame = frame = _Frame(name, symbol, signature(len(parameters)))
         arguments = []
         for parameter in parameters:
@@ -265,7 +268,7 @@ class _Lowering:
         """The unit of a loop, and the variables that it wants pointers to, in the order of its parameters."""
         outer = self._frame
         line, column = self._environment.source.position(node.span.start)
-        name = f"{outer.name}.for@{line}:{column}"
+        name = f"{self._name}.for@{line}:{column}"
         self._frame = frame = _Frame(name, f"{symbol(name)}#{next(_serials)}", Signature("void", ()), outer)
         variable = self._address(node.variable)
         yield self._value(node.body)
@@ -274,6 +277,9 @@ class _Lowering:
         before = frame.writer.value(f"load double, ptr {variable}")
         after = frame.writer.value(f"fadd double {before}, {step}")
         frame.writer.emit(f"store double {after}, ptr {variable}")
+        if len(frame.captured) > MOST_PARAMETERS:
+            uses = f"uses {len(frame.captured):,} variables from around it: {MOST_PARAMETERS:,} is the most"
+            self._environment.fail("too many variables", node.span, f"this loop {uses}")
         unit = self._end_loop(frame, again)
         self._frame = outer
         return unit, list(frame.captured)
@@ -306,6 +312,8 @@ class _Lowering:
         address = self._frame.address(variable.name)
         if address is None:
             hint = suggestion(variable.name, set(self._frame.visible()))
+            if variable.name in self._environment.arities:
+                hint = f"`{variable.name}` is a function: call it, as in `{variable.name}(…)`"
             self._environment.fail(f"unknown variable `{variable.name}`", variable.span, "not defined here", hint)
         return address
 

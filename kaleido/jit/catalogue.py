@@ -54,16 +54,22 @@ class Catalogue:
 
     # Changing
 
-    def version(self, unit: Unit, *, is_part: bool = False) -> Version:
+    def version(self, unit: Unit) -> Version:
         """A new version, with versions of the unit's parts; not current yet."""
+        made: dict[str, Version] = {}
+        # Parts come before those whose they are; loops may be nested more deeply than Python recurses.
+        for each in reversed(list(unit.whole())):
+            made[each.symbol] = self._version(each, is_part=each is not unit)
+            made[each.symbol].parts = tuple(made[part.symbol] for part in each.parts)
+        return made[unit.symbol]
+
+    def _version(self, unit: Unit, *, is_part: bool) -> Version:
         before, entry = self.current(unit.symbol), self.entries.get(unit.symbol)
         if entry is None or (entry.stub is not None and entry.stub.signature != unit.signature):
             # A symbol whose signature changes has nothing in common with what it was: not even the stub.
             entry = Entry(unit.symbol)
         ordinal = before.ordinal + 1 if before is not None else 1
-        version = Version(unit, next(self._numbers), ordinal, entry, is_part)
-        version.parts = tuple(self.version(part, is_part=True) for part in unit.parts)
-        return version
+        return Version(unit, next(self._numbers), ordinal, entry, is_part)
 
     def check(self, new: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
         """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`."""

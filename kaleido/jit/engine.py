@@ -175,6 +175,7 @@ class Engine:
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
 
+        Calling it after that does nothing and gives zero; after :meth:`close`, it crashes.
         Raises as :meth:`prepare` does. C may call it on any thread, with as much stack as that has.
         """
         with self._opened():

@@ -45,8 +45,8 @@ class Policy:
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimise):
             raise ValueError("a policy needs a tier: baseline, optimise or both")
-        if self.call_threshold < 1 or self.iteration_threshold < 1:
-            raise ValueError("a threshold is at least 1")
+        if not all(isinstance(each, int) and each >= 1 for each in (self.call_threshold, self.iteration_threshold)):
+            raise ValueError("a threshold is a whole number, and at least 1")
         limits = {Counts.CALLS: self.call_threshold, Counts.ITERATIONS: self.iteration_threshold}
         object.__setattr__(self, "thresholds", limits)
 

@@ -76,6 +76,10 @@ class Stubs:
         ctypes.memset(stub.record, 0, ctypes.sizeof(_Record))
         self._free[stub.signature].append(stub)
 
+    def abandon(self, stub: Stub) -> None:
+        """Make calls to `stub` do nothing for ever: its unit is gone, and C may have its address."""
+        self.publish(stub, self._runtime.gone(stub.signature))
+
     def publish(self, stub: Stub, code: int) -> None:
         """Make calls to `stub` go to `code` from now on; calls on their way arrive where they were going."""
         self._runtime.publish(stub.record + _Record.slot.offset, code)

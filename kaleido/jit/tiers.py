@@ -240,7 +240,9 @@ class Tiers:
 
         Not if C was given its address: C may call it at any time, and must not come to another function.
         """
-        if entry.stub is not None and entry.thunk is None:
+        if entry.stub is not None and entry.thunk is not None:
+            self._stubs.abandon(entry.stub)
+        elif entry.stub is not None:
             self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
 
     def _invalidate(self, root: Version) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Counts", "Signature", "Tier", "Unit", "quoted"]
+__all__ = ["MOST_PARAMETERS", "Counts", "Signature", "Tier", "Unit", "quoted"]
 
 
 class Tier(StrEnum):
@@ -29,12 +29,23 @@ class Counts(StrEnum):
     NOTHING = "nothing"
 
 
+# A function takes its arguments off the stack when it returns, and x86-64's instruction for that counts to 65,535.
+MOST_PARAMETERS = 8_000
+
+
 @dataclass(frozen=True)
 class Signature:
-    """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``."""
+    """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
+
+    Raises ValueError for more than MOST_PARAMETERS.
+    """
 
     result: str
     parameters: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parameters) > MOST_PARAMETERS:
+            raise ValueError(f"{len(self.parameters)} parameters are more than {MOST_PARAMETERS}")
 
     @property
     def in_registers(self) -> bool:

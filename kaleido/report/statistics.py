@@ -12,6 +12,8 @@ __all__ = ["Statistics", "table"]
 
 @dataclass
 class _Row:
+    """A symbol through all its versions: `runs` is the most that one of them counted, `size` that of the last code."""
+
     name: str
     counts: Counts
     versions: int = 1
@@ -30,13 +32,13 @@ class Statistics:
 
     def __call__(self, event: Event) -> None:
         row = self._rows.setdefault(event.symbol, _Row(event.unit, event.counts))
-        row.versions = event.version
         row.runs = max(row.runs, event.runs)
         if event.tier is not None and event.kind is EventKind.COMPILED:
             row.milliseconds[event.tier] += event.seconds * 1000
             row.size[event.tier] = event.size
-            if not row.tiers:
+            if not row.tiers or row.versions != event.version:
                 row.tiers.append(event.tier)
+            row.versions = event.version
         elif event.tier is not None and event.kind is EventKind.SWAPPED:
             row.tiers.append(event.tier)
         elif event.kind is EventKind.INVALIDATED:
