@@ -281,7 +281,9 @@ class Session:
         for name, known in self._functions.items():
             if known.lowered is not None and prototype.name in known.lowered.operators and name != prototype.name:
                 assert isinstance(known.item, Definition)
-                lowered = lower_definition(known.item, self._environment(known.source, forward, prototype))
+                # What it calls may not be defined: it was further down in its own text, and an error came first.
+                names = {**known.calls, **forward}
+                lowered = lower_definition(known.item, self._environment(known.source, names, prototype))
                 changed[name] = _Known(known.prototype, known.source, known.item, lowered)
         return changed
 

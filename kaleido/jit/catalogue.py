@@ -56,11 +56,10 @@ class Catalogue:
 
     def version(self, unit: Unit) -> Version:
         """A new version, with versions of the unit's parts; not current yet."""
-        made: dict[str, Version] = {}
-        # Parts come before those whose they are; loops may be nested more deeply than Python recurses.
-        for each in reversed(list(unit.whole())):
-            made[each.symbol] = self._version(each, is_part=each is not unit)
-            made[each.symbol].parts = tuple(made[part.symbol] for part in each.parts)
+        # In two steps, because loops may be nested more deeply than Python recurses.
+        made = {each.symbol: self._version(each, is_part=each is not unit) for each in unit.whole()}
+        for version in made.values():
+            version.parts = tuple(made[part.symbol] for part in version.unit.parts)
         return made[unit.symbol]
 
     def _version(self, unit: Unit, *, is_part: bool) -> Version:
@@ -126,6 +125,8 @@ class Catalogue:
             return
         if code is not None:
             details = {"tier": code.tier, "seconds": code.seconds, "size": code.size} | details
+        if "runs" not in details:
+            details["runs"] = version.runs
         unit = version.unit
         event = Event(
             kind,
@@ -135,7 +136,7 @@ class Catalogue:
             threading.get_native_id(),
             version=version.ordinal,
             counts=unit.counts,
-            **{"runs": version.runs} | details,
+            **details,
         )
         for listener in list(self._listeners):
             try:

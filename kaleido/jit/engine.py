@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -31,7 +30,7 @@ from kaleido.jit.runtime import Runtime
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
 from kaleido.jit.target import Target
-from kaleido.jit.tiers import Optimised, Tiers
+from kaleido.jit.tiers import Tiers
 from kaleido.jit.unit import Tier, Unit
 from kaleido.jit.versions import Version, flattened
 
@@ -39,7 +38,9 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """A tiered JIT compiler. Thread-safe; close it, or use it as a context manager, to give everything back.
+    """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed, at the latest at exit.
+
+    Close it, or use it as a context manager; everything but :meth:`close` raises RuntimeError after that.
 
     `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
     compilation before LLVM's pipeline runs, on whichever thread compiles.
@@ -61,7 +62,8 @@ class Engine:
         self._recompiler: Recompiler | None = None
         if self.policy.tiered:
             self._recompiler = Recompiler(self._runtime, self._became_hot, self._heat, self._recompile_number)
-        self._at_exit = _close_at_exit(self)
+        # LLVM's own state is torn down when the interpreter ends: the recompiler must have stopped by then.
+        atexit.register(self.close)
 
     def __enter__(self) -> Engine:
         return self
@@ -87,7 +89,7 @@ class Engine:
             replaced = flattened(old for unit in units if (old := self._catalogue.current(unit.symbol)) is not None)
             self._catalogue.check(new, pending, replaced)
             try:
-                stale = self._tiers.compile_ahead(new, pending, replaced)
+                loaded = self._tiers.compile_ahead(new, pending, replaced)
             except BaseException:
                 self._abandon(pending.values())
                 raise
@@ -98,7 +100,9 @@ class Engine:
                 self._tiers.publish(version)
             for version, final_runs in zip(replaced, runs, strict=True):
                 version.final_runs = final_runs
-                self._forget(version, stale, keep_entry=version.unit.symbol in pending)
+                self._forget(version, keep_entry=version.unit.symbol in pending)
+            for optimised, library in loaded:
+                self._tiers.adopt(optimised, library)
             self._reclaimer.collect()
 
     def remove(self, symbol: str) -> None:
@@ -110,7 +114,7 @@ class Engine:
                 raise ValueError(f"{whole[0].unit.label} is called by {labels(callers)}")
             for version in whole:
                 version.final_runs = version.runs
-                self._forget(version, {}, keep_entry=False)
+                self._forget(version, keep_entry=False)
             self._reclaimer.collect()
 
     @contextmanager
@@ -121,8 +125,8 @@ class Engine:
                 raise RuntimeError("the engine is closed")
             yield
 
-    def _forget(self, version: Version, stale: Mapping[Version, Optimised], *, keep_entry: bool) -> None:
-        self._tiers.withdraw(version, stale)
+    def _forget(self, version: Version, *, keep_entry: bool) -> None:
+        self._tiers.withdraw(version)
         self._catalogue.uninstall(version)
         if not keep_entry:
             del self._catalogue.entries[version.unit.symbol]
@@ -145,7 +149,8 @@ class Engine:
         LLVM refuses the IR, LookupError where a C symbol is neither among the externals nor in the process.
         """
         with self._opened():
-            self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True)
+            for optimised, library in self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True):
+                self._tiers.adopt(optimised, library)
 
     def call(self, symbol: str, *arguments: Any) -> Any:
         """Run a unit with Python numbers as `arguments`, on the evaluation thread, and return its result.
@@ -170,7 +175,13 @@ class Engine:
                     if not self._closed:
                         self._reclaimer.collect()
 
-        return self._evaluation.run(run)
+        try:
+            task = self._evaluation.submit(run)
+        except BaseException:
+            with self._lock:
+                self._reclaimer.leave(side)
+            raise
+        return task.result()
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
@@ -211,7 +222,7 @@ class Engine:
             if self._closed:
                 return
             self._closed = True
-        atexit.unregister(self._at_exit)
+        atexit.unregister(self.close)
         if self._recompiler is not None:
             self._recompiler.close()
         self._evaluation.close()
@@ -233,7 +244,7 @@ class Engine:
 
     def stats(self) -> list[UnitStats]:
         """Every unit that is defined now, parts included, in the order of definition."""
-        with self._lock:
+        with self._opened():
             return [_statistics(version) for _, version in sorted(self._catalogue.versions.items())]
 
     def unit(self, symbol: str) -> Unit:
@@ -247,7 +258,7 @@ class Engine:
 
     def unit_at(self, address: int) -> tuple[Unit, Tier] | None:
         """The unit and tier whose machine code is at `address`, or None."""
-        with self._lock:
+        with self._opened():
             found = self._tiers.map.find(address)
             return (found[0].unit, found[1].tier) if found is not None else None
 
@@ -260,7 +271,7 @@ class Engine:
         return self._compiler.assembly(self._members(symbol, tier), tier)
 
     def _members(self, symbol: str, tier: Tier) -> list[Unit]:
-        with self._lock:
+        with self._opened():
             root = self._catalogue.defined(symbol)
             members = [root] if tier is Tier.BASELINE else self._tiers.closure(root, {})
             return [member.unit for member in members]
@@ -287,7 +298,7 @@ class Engine:
             return self._recompile(version)
         except BaseException as error:
             # Whatever it was, the unit runs at the baseline as before, and the next one gets its chance.
-            self._catalogue.emit(EventKind.FAILED, version, message=str(error))
+            self._catalogue.emit(EventKind.FAILED, version, message=str(error), runs=0)
             return False
 
     def _recompile(self, version: Version) -> bool:
@@ -295,8 +306,8 @@ class Engine:
         with self._lock:
             if self._closed or not version.current or version.optimised is not None:
                 return False
-            members = self._tiers.closure(version, {})
-        made = self._tiers.optimised(members)
+            members, runs = self._tiers.closure(version, {}), version.runs
+        made = self._tiers.optimised(members, runs=runs)
         with self._lock:
             if self._closed or not version.current or version.optimised is not None:
                 return False
@@ -304,7 +315,7 @@ class Engine:
                 self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMISED)
                 return True
             runs = version.runs
-            self._tiers.adopt(made, {})
+            self._tiers.adopt(made, self._tiers.load(made, {}))
             self._catalogue.emit(EventKind.SWAPPED, version, version.optimised, runs=runs)
             self._reclaimer.collect()
             return False
@@ -324,16 +335,3 @@ def _statistics(version: Version) -> UnitStats:
         bound_by=tuple(sorted({root.unit.label for root in version.bound_by})),
         address=version.code.address if version.code is not None else None,
     )
-
-
-def _close_at_exit(engine: Engine) -> Callable[[], None]:
-    """Close the engine before the interpreter ends, when LLVM's own state is torn down under the recompiler."""
-    reference = weakref.ref(engine)
-
-    def close() -> None:
-        live = reference()
-        if live is not None:
-            live.close()
-
-    atexit.register(close)
-    return close

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-__all__ = ["EvaluationThread"]
+__all__ = ["EvaluationThread", "Task"]
 
 _starting = threading.Lock()
 
 
-class _Task:
+class Task:
     """A function to call, and what came of it. (``concurrent.futures`` costs more to import than all of this.)"""
 
     def __init__(self, function: Callable[[], Any]) -> None:
@@ -34,6 +34,7 @@ class _Task:
         self._done.set()
 
     def result(self) -> Any:
+        """Wait for the function; return what it returned, or raise what it raised."""
         self._done.wait()
         if self._error is not None:
             raise self._error
@@ -45,23 +46,27 @@ class EvaluationThread:
 
     def __init__(self, stack_size: int) -> None:
         self._stack_size = stack_size
-        self._queue: SimpleQueue[_Task | None] = SimpleQueue()
+        self._queue: SimpleQueue[Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def run(self, function: Callable[[], Any]) -> Any:
-        """Call `function` on the thread and return its result, or raise what it raised."""
+    def submit(self, function: Callable[[], Any]) -> Task:
+        """Have `function` called on the thread; the task's ``result`` waits for it.
+
+        Raises RuntimeError where the thread has ended, or cannot be started; then `function` is not called.
+        """
+        task = Task(function)
         if threading.current_thread() is self._thread:
-            return function()
+            task.run()
+            return task
         if self._thread is None:
             self._start()
-        task = _Task(function)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the evaluation thread has ended")
             self._queue.put(task)
-        return task.result()
+        return task
 
     def close(self) -> None:
         """Let the thread end when it has done what it was given; nothing more is taken."""

@@ -16,7 +16,7 @@ class Policy:
     `baseline`          start units at -O0. Without it every unit is compiled at -O3 before it first runs
     `optimise`          recompile hot units. Without it (and with `baseline`) no counter is kept at all
     `background`        recompile beside the running program. Without it, the call that makes a unit hot waits
-                        until the optimised code is in place: slower and deterministic
+                        until the optimised code is in place: slower and, for one thread, deterministic
     `call_threshold`    runs of a unit that counts calls before it is hot
     `iteration_threshold`  the same for one that counts iterations
     `batch_units`       at most this many units are compiled into one object at the baseline: linking modules
@@ -47,6 +47,8 @@ class Policy:
             raise ValueError("a policy needs a tier: baseline, optimise or both")
         if not all(isinstance(each, int) and each >= 1 for each in (self.call_threshold, self.iteration_threshold)):
             raise ValueError("a threshold is a whole number, and at least 1")
+        if self.stack_size < 1 << 20:
+            raise ValueError("a stack has at least 1 MiB")
         limits = {Counts.CALLS: self.call_threshold, Counts.ITERATIONS: self.iteration_threshold}
         object.__setattr__(self, "thresholds", limits)
 

@@ -39,6 +39,7 @@ class Recompiler:
         self._hot, self._heat, self._recompile = hot, heat, recompile
         # With how many of its callers wait for a reply: several threads may make one unit hot.
         self._pending: Counter[int] = Counter()
+        self._lock = threading.Lock()
         self._stopped = False
         self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="kaleido-recompiler", daemon=True)
@@ -47,14 +48,18 @@ class Recompiler:
     def wait_until_idle(self) -> None:
         """Return when everything requested so far has been dealt with, or the recompiler has stopped."""
         idle = threading.Event()
-        self._idle_waiters.put(idle)
-        if not self._stopped:
+        with self._lock:
+            if self._stopped:
+                return
+            self._idle_waiters.put(idle)
             self._runtime.request(_IDLE)
-            idle.wait()
+        idle.wait()
 
     def close(self) -> None:
         """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
-        self._runtime.request(_STOP)
+        with self._lock:
+            self._stopped = True
+            self._runtime.request(_STOP)
         self._thread.join()
 
     def _work(self) -> None:
@@ -76,7 +81,6 @@ class Recompiler:
         self._runtime.no_more_replies()
         for idle in waiters:
             idle.set()
-        self._stopped = True
         while not self._idle_waiters.empty():
             self._idle_waiters.get().set()
 

@@ -91,7 +91,6 @@ class Runtime:
         self.side = ctypes.c_int64.from_address(symbols["side"])
         self._counters = {name: symbols[name] for name in ("inside", "side")}
         self._entries: dict[Signature, Callable[..., Any]] = {}
-        self._gone: dict[Signature, int] = {}
 
     def request(self, number: int) -> None:
         """Send the recompiler what the hook would send."""
@@ -112,15 +111,6 @@ class Runtime:
     def thunk(self, signature: Signature, stub: int) -> Library:
         """A C function, exported as ``thunk``, that calls the stub at `stub`, counted as being inside."""
         return self._load(_thunk_ir(signature), ["thunk"], {**self._counters, "stub": stub})
-
-    def gone(self, signature: Signature) -> int:
-        """A body for what was removed, and may still be called from C: it does nothing and returns zero."""
-        if signature not in self._gone:
-            result = "" if signature.result == "void" else "zeroinitializer"
-            prototype = signature.prototype("gone")
-            ir = f"define {prototype} nounwind {{\n  ret {signature.result} {result}\n}}\n"
-            self._gone[signature] = self._load(ir, ["gone"]).addresses["gone"]
-        return self._gone[signature]
 
     def no_more_replies(self) -> None:
         """Let every waiting hook go on, and those to come: the recompiler has stopped."""

@@ -1,12 +1,19 @@
 """Versions and their code: compiling what is missing, loading, publishing, taking out of use.
 
+The life of code::
+
+    compile ──▶ load ──▶ adopt ──▶ publish ──▶ in use ──▶ invalidate, or discard ──▶ retire ──▶ free
+    (LLVM)      (memory) (whose,   (the slot   (running)  (a callee    (its version  (nobody    (memory
+                         binding    leads                  changed)     changed)      comes in   given back)
+                         whom)      there)                                            any more)
+
 Everything here happens under the engine's lock, except for :meth:`Tiers.optimised`, which only compiles.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -46,7 +53,13 @@ class Optimised:
         return {name: member.unit for member in self.members for name in member.unit.calls if name not in inside}
 
 
+Loaded = tuple[Optimised, Library]
+"""Optimised code in memory, which nothing leads to yet."""
+
+
 class Tiers:
+    """What versions there are is the catalogue's; what code they have, and which of it is in use, is decided here."""
+
     def __init__(
         self,
         policy: Policy,
@@ -66,23 +79,42 @@ class Tiers:
 
     # Compiling
 
-    def compile(self, roots: Iterable[Version], pending: Pending, *, complete: bool) -> None:
-        """Give code to `roots` and to everything they can reach.
+    def compile(
+        self, roots: Iterable[Version], pending: Pending, *, complete: bool, again: Collection[Version] = ()
+    ) -> list[Loaded]:
+        """Give code to `roots` and to everything they can reach that has none; to those in `again` anew.
 
-        What belongs at the baseline is compiled in batches. Raises UndefinedUnit where `complete` and a name means
-        nothing yet, and ValueError where LLVM refuses the IR.
+        Baseline code is in place when this returns: where a version is current, its stub leads there. Optimised code
+        is loaded and returned for :meth:`adopt`, because it may bind versions that are still pending. Raises
+        UndefinedUnit where `complete` and a name means nothing yet, ValueError where LLVM refuses the IR, LookupError
+        where a C symbol is not to be found; then no current version has changed.
         """
+        batch, made, seen, whole = self._missing(roots, pending, complete, again)
+        for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
+            self._load_baseline(piece, pending)
+        loaded = self._load_optimised(made, pending)
+        # Readiness is remembered, so that a call need not look at all it can reach. It holds because a version that
+        # is in use is only ever replaced by one that was compiled with all it can reach; it ends for everybody when
+        # such a one comes to call a name that is not defined.
+        for version in seen if whole else self._catalogue.versions.values():
+            version.ready = whole
+        return loaded
+
+    def _missing(
+        self, roots: Iterable[Version], pending: Pending, complete: bool, again: Collection[Version]
+    ) -> tuple[list[Version], list[Optimised], set[Version], bool]:
+        """What to compile at the baseline, what was compiled at -O3, all that was seen, and whether that is all."""
         todo, seen = deque(roots), set[Version]()
         batch: list[Version] = []
         made: list[Optimised] = []
         whole = True
         while todo:
             version = todo.popleft()
-            if version in seen or version.ready:
+            if version in seen or (version.ready and version not in again):
                 continue
             seen.add(version)
             references: Mapping[str, Unit] = dict.fromkeys(version.unit.calls, version.unit)
-            if version.code is not None:
+            if version.code is not None and version not in again:
                 references = version.code.references
             elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
                 batch.append(version)
@@ -97,40 +129,19 @@ class Tiers:
                     raise UndefinedUnit(name, caller)
                 else:
                     whole = False
-        for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
-            self._load_baseline(piece, pending)
-        for optimised in made:
-            self.adopt(optimised, pending)
-        # Readiness is remembered, so that a call need not look at all it can reach. It ends for everybody when
-        # something comes to call a name that is not defined.
-        for version in seen if whole else self._catalogue.versions.values():
-            version.ready = whole
+        return batch, made, seen, whole
 
-    def compile_ahead(
-        self, new: Iterable[Version], pending: Pending, replaced: Iterable[Version]
-    ) -> dict[Version, Optimised]:
+    def compile_ahead(self, new: Iterable[Version], pending: Pending, replaced: Collection[Version]) -> list[Loaded]:
         """Compile what must be there when `pending` becomes current.
 
         That is every version whose stub is in use already, with what it calls; and, where there is no baseline to
-        go back to, new optimised code for everybody who bound a version that is going, which is returned. Raises
-        UndefinedUnit where code that is running could come to a name that nobody has defined.
+        go back to, everybody who bound a version that is going. Raises as :meth:`compile`, UndefinedUnit only where
+        code that is running could come to the name.
         """
-        complete = self._reclaimer.busy
-        self.compile([each for each in new if each.entry.stub is not None], pending, complete=complete)
-        if self._policy.baseline:
-            return {}
-        roots = {root for version in replaced for root in version.bound_by}.difference(replaced)
-        stale = {root: self.optimised(self.closure(root, pending)) for root in roots}
-        for made in stale.values():
-            for name, caller in made.references.items():
-                callee = self._catalogue.resolve(name, pending)
-                if callee is not None:
-                    self.compile([callee], pending, complete=complete)
-                elif complete:
-                    raise UndefinedUnit(name, caller)
-                else:
-                    made.members[0].ready = False
-        return stale
+        used = [version for version in new if version.entry.stub is not None]
+        stale = {root for version in replaced for root in version.bound_by}.difference(replaced)
+        again = set() if self._policy.baseline else stale
+        return self.compile([*used, *again], pending, complete=self._reclaimer.busy, again=again)
 
     def closure(self, root: Version, pending: Pending) -> list[Version]:
         """What to bind statically in the optimised code of `root`, itself first."""
@@ -141,11 +152,13 @@ class Tiers:
 
         return binding.closure(root, callees, lambda version: version.unit, self._policy)
 
-    def optimised(self, members: Sequence[Version]) -> Optimised:
-        """Compile at -O3, the first of `members` as the root. Raises ValueError. Needs no lock."""
+    def optimised(self, members: Sequence[Version], *, runs: int = 0) -> Optimised:
+        """Compile at -O3, the first of `members` as the root, which had `runs`. Raises ValueError. Needs no lock."""
         compiled = self._compiler.optimised([member.unit for member in members])
         size = compiled.code.text_size
-        self._catalogue.emit(EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size)
+        self._catalogue.emit(
+            EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size, runs=runs
+        )
         return Optimised(tuple(members), compiled)
 
     # Loading and publishing
@@ -167,19 +180,32 @@ class Tiers:
             if version.current:
                 self.publish(version)
 
-    def adopt(self, made: Optimised, pending: Pending) -> None:
-        """Load optimised code, and publish it if its root is current."""
-        root, compiled = made.members[0], made.compiled
+    def _load_optimised(self, made: Iterable[Optimised], pending: Pending) -> list[Loaded]:
+        loaded: list[Loaded] = []
+        try:
+            for optimised in made:
+                loaded.append((optimised, self.load(optimised, pending)))
+        except BaseException:
+            for _, library in loaded:
+                library.unload()
+            raise
+        return loaded
+
+    def load(self, made: Optimised, pending: Pending) -> Library:
+        """Load optimised code, without a way to it yet. Raises LookupError."""
         inside = frozenset(member.unit.symbol for member in made.members)
-        library = self._load(compiled, made.members, pending, inside)
+        return self._load(made.compiled, made.members, pending, inside)
+
+    def adopt(self, made: Optimised, library: Library) -> None:
+        """Make loaded code what its root's stub leads to. All its members are current."""
+        root, compiled = made.members[0], made.compiled
         address, size = library.addresses[root.unit.body], compiled.code.text_size
         root.optimised = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
         self.map.add(root, root.optimised)
         root.bound = made.members[1:]
         for member in root.bound:
             member.bound_by.add(root)
-        if root.current:
-            self.publish(root)
+        self.publish(root)
 
     def publish(self, version: Version) -> None:
         """Point a version's stub at its code; at the baseline by way of the counter, which begins again."""
@@ -193,8 +219,9 @@ class Tiers:
             fields = stub.fields
             version.runs_before = fields.runs
             if self._policy.tiered and version.unit.counts is not Counts.NOTHING:
-                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counts]
                 fields.body, fields.number = code.address, version.number
+                # Last: who reaches the new limit must report the new number.
+                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counts]
                 target = stub.prologue
         self._stubs.publish(stub, target)
 
@@ -217,13 +244,11 @@ class Tiers:
 
     # Taking out of use
 
-    def withdraw(self, version: Version, stale: Mapping[Version, Optimised]) -> None:
-        """Take a version's code out of use, and all code that bound it; `stale` has what takes that code's place."""
+    def withdraw(self, version: Version) -> None:
+        """Take a version's code out of use, and all optimised code that bound it."""
         for root in list(version.bound_by):
             self._invalidate(root)
-            if root in stale:
-                self.adopt(stale[root], {})
-            elif root.current:
+            if root.current:
                 self.publish(root)
         self.discard(version)
 

@@ -32,12 +32,14 @@ class Counts(StrEnum):
 # A function takes its arguments off the stack when it returns, and x86-64's instruction for that counts to 65,535.
 MOST_PARAMETERS = 8_000
 
+TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
+
 
 @dataclass(frozen=True)
 class Signature:
     """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
 
-    Raises ValueError for more than MOST_PARAMETERS.
+    The result may be void; all else is one of TYPES. Raises ValueError, also for more than MOST_PARAMETERS.
     """
 
     result: str
@@ -46,6 +48,9 @@ class Signature:
     def __post_init__(self) -> None:
         if len(self.parameters) > MOST_PARAMETERS:
             raise ValueError(f"{len(self.parameters)} parameters are more than {MOST_PARAMETERS}")
+        for kind in (*self.parameters, *([] if self.result == "void" else [self.result])):
+            if kind not in TYPES:
+                raise ValueError(f"{kind} is not a type that a unit can pass: {', '.join(TYPES)}")
 
     @property
     def in_registers(self) -> bool:

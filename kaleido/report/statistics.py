@@ -43,7 +43,8 @@ class Statistics:
             row.tiers.append(event.tier)
         elif event.kind is EventKind.INVALIDATED:
             row.invalidated += 1
-            row.tiers.append(Tier.BASELINE)
+            if row.tiers[-1:] == [Tier.OPTIMISED] and row.milliseconds[Tier.BASELINE]:
+                row.tiers.append(Tier.BASELINE)
 
     def render(self, now: Iterable[UnitStats]) -> str:
         """The table; `now` adds the counts of what is still there."""
