@@ -232,6 +232,14 @@ def test_the_arity_is_held_by_callers_of_what_never_came(open_session: Callable[
     assert session.run("def g(x) x + 1; f(1)") == 2.0
 
 
+def test_a_built_in_operator_may_change_under_what_is_not_complete(open_session: Callable[..., Session]) -> None:
+    session = open_session()
+    with pytest.raises(KaleidoError, match="`g` is called before it is defined"):
+        session.run("def f(x) g(x) + 1; f(1); def g(x) x")
+    session.run("def binary + 20 (a b) a - b")
+    assert session.run("def g(x) x; f(5)") == 4.0
+
+
 def test_calling_before_the_definition_is_an_error(open_session: Callable[..., Session]) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="`g` is called before it is defined"):

@@ -146,3 +146,38 @@ def test_the_tier_survives_a_failure() -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - the message is LLVM's
             engine.define(broken("(define (f x) x)"))
         assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMISED, 3)
+
+
+def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> None:
+    # Without a baseline, callers are compiled again before anything changes. Nobody calls g through its stub.
+    with Engine(Policy(baseline=False)) as engine:
+        engine.define(*units("(define (f x) (+ 1 (g x))) (define (g x) x)"))
+        assert engine.call("f", 5) == 6
+        before, log = engine.stats(), Log(engine)
+        with pytest.raises(LookupError):
+            engine.define(unit("(define (g x) (foreign not_a_c_function x))"))
+        assert engine.stats() == before
+        assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.RETIRED}
+        assert engine.call("f", 5) == 6
+
+
+def test_a_definition_that_fails_binds_nobody() -> None:
+    # To compile p, c is compiled as well, which binds p; then d cannot be loaded, and there is no new p after all.
+    with Engine(Policy(baseline=False, closure_units=2)) as engine:
+        engine.define(*units("(define (p x) 1) (define (c x) (p x)) (define (d x) (foreign not_a_c_function x))"))
+        assert engine.call("p", 0) == 1
+        with pytest.raises(LookupError):
+            engine.define(unit("(define (p x) (do (c x) (d x) 2))"))
+        assert statistics(engine, "p").bound_by == ()
+        assert engine.call("c", 0) == 1
+
+
+def test_after_the_end_everything_but_closing_is_refused() -> None:
+    engine = Engine(sync(3))
+    engine.define(unit("(define (f x) x)"))
+    assert engine.call("f", 1) == 1
+    engine.close()
+    engine.close()
+    for use in (engine.stats, lambda: engine.call("f", 1), lambda: engine.define(unit("(define (f x) 1)"))):
+        with pytest.raises(RuntimeError, match="closed"):
+            use()

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from kaleido.jit import Engine, Policy, UndefinedUnit
+from kaleido.jit import Counts, Engine, Policy, UndefinedUnit
 from tests.jit.helpers import apart, callback, sync
 from tests.jit.tiny import unit, units
 
@@ -69,6 +69,26 @@ def begin_to_call_an_undefined_name() -> None:
             assert [engine.call("f", 1) for _ in range(4)] == [5] * 4
 
 
+def reach_an_undefined_name_from_afar() -> None:
+    # Everything that main can reach is inlined in f, and main itself is not compiled again.
+    with Engine(Policy(baseline=False)) as engine:
+        engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
+        engine.define(unit("(define (main x) (f x))", counts=Counts.NOTHING))
+        assert engine.call("main", 1) == 1
+        engine.define(unit("(define (g x) (missing x))"))
+        with pytest.raises(UndefinedUnit, match="missing"):
+            engine.call("main", 1)
+
+
+def call_an_undefined_name_from_c() -> None:
+    for policy in POLICIES.values():
+        with Engine(policy) as engine:
+            engine.define(unit("(define (f x) x)"))
+            native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.address("f"))
+            engine.define(unit("(define (f x) (+ 1 (missing x)))"))
+            assert native(7) == 1
+
+
 def define_a_name_that_running_code_will_call() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:
@@ -97,6 +117,8 @@ def redefine_running_code_to_call_an_undefined_name() -> None:
     "scenario",
     [
         begin_to_call_an_undefined_name,
+        reach_an_undefined_name_from_afar,
+        call_an_undefined_name_from_c,
         define_a_name_that_running_code_will_call,
         redefine_running_code_to_call_an_undefined_name,
     ],
