@@ -30,7 +30,7 @@ def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
 
 def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    where = "import kaleido; print(kaleido.__file__); from kaleido.cli import run; run(['-c', '1 | 0'])"
+    where = "import kaleido; print(kaleido.__file__, flush=True); from kaleido.cli import run; run(['-c', '1 | 0'])"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
