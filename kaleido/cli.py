@@ -7,13 +7,13 @@ import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
 
 if TYPE_CHECKING:
-    from kaleido.jit import Event
     from kaleido.session import Session
 
 __all__ = ["main", "run"]
@@ -123,22 +123,19 @@ def _run(options: Namespace, *, close: bool) -> int:
         print(_version())
         return OK
     sources = _sources(options)
-    session = _session(options)
-    finish = _observe(session, options)
-    try:
+    # What happens at the end, in the opposite order, whatever of it fails.
+    with ExitStack() as ending:
+        session = _session(options)
+        if close:
+            ending.callback(session.close)
+        _observe(session, options, ending)
+        ending.callback(_flush)
         code = _evaluate(session, sources, options)
         if options.interactive or not sources:
             from kaleido.repl import Repl
 
             code = Repl(session, quiet=options.quiet).run()
-    finally:
-        try:
-            _flush()
-        finally:
-            finish()
-            if close:
-                session.close()
-    return code
+        return code
 
 
 def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -> int:
@@ -220,19 +217,8 @@ def _session(options: Namespace) -> Session:
         raise _UsageError(str(error)) from None
 
 
-def _observe(session: Session, options: Namespace) -> Callable[[], None]:
-    """Begin to record what `--stats` and `--trace` want; returns what reports it at the end."""
-    reports: list[Callable[[], None]] = []
-
-    def follow(listener: Callable[[Event], None], report: Callable[[], None]) -> None:
-        session.subscribe(listener)
-        reports.append(report)
-
-    if options.stats:
-        from kaleido.report.statistics import Statistics
-
-        statistics = Statistics()
-        follow(statistics, lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
+def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
+    """Begin to record what `--stats` and `--trace` want, and have it reported at the end."""
     if options.trace:
         from kaleido.report.trace import Trace
 
@@ -242,13 +228,14 @@ def _observe(session: Session, options: Namespace) -> Callable[[], None]:
         except OSError as error:
             raise _UsageError(f"cannot write {options.trace}: {error.strerror or error}") from None
         trace = Trace()
-        follow(trace, lambda: trace.save(file))
+        session.subscribe(trace)
+        ending.callback(trace.save, file)
+    if options.stats:
+        from kaleido.report.statistics import Statistics
 
-    def finish() -> None:
-        for report in reports:
-            report()
-
-    return finish
+        statistics = Statistics()
+        session.subscribe(statistics)
+        ending.callback(lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
 
 
 def _flush() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "Span",
     "SyntaxFault",
+    "counted",
     "render",
     "suggestion",
 ]
@@ -125,6 +126,11 @@ def render(diagnostic: Diagnostic) -> str:
     if diagnostic.hint:
         lines.append(f"  = hint: {diagnostic.hint}")
     return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 parameter``, ``2 parameters``"""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def suggestion(name: str, candidates: Iterable[str]) -> str:

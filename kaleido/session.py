@@ -12,11 +12,11 @@ from types import TracebackType
 
 import llvmlite.binding as llvm
 
-from kaleido.codegen.environment import Environment, symbol
+from kaleido.codegen.environment import Environment, function_name, symbol
 from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
 from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, counted
 from kaleido.jit import Engine, Event, Policy, Tier, UndefinedUnit, Unit, UnitStats
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
@@ -73,6 +73,11 @@ class _Known:
         """The functions it calls, with how many arguments."""
         return self.lowered.calls if self.lowered is not None else {}
 
+    @property
+    def defined_arity(self) -> int | None:
+        """How many parameters its `def` has; None for an extern."""
+        return self.prototype.arity if self.lowered is not None else None
+
 
 class Function:
     """A function of a session, by name: it follows redefinitions. Get one as ``session["f"]``; call it with floats."""
@@ -101,7 +106,7 @@ class Function:
 
     @property
     def address(self) -> int:
-        """A C function pointer (of doubles, to a double) that stays the same through redefinitions."""
+        """A C function pointer (of doubles, to a double): the same through redefinitions with as many parameters."""
         return self._session.engine.address(symbol(self.name))
 
     @property
@@ -227,7 +232,7 @@ class Session:
 
     # One item
 
-    def _execute(self, item: Item, source: Source, forward: Mapping[str, int]) -> float | None:
+    def _execute(self, item: Item, source: Source, forward: dict[str, int]) -> float | None:
         with self._lock:
             match item:
                 case Definition():
@@ -240,15 +245,14 @@ class Session:
         try:
             return self._call(unit.symbol, ())
         except UndefinedUnit as error:
-            name = error.symbol.removeprefix(symbol(""))
-            title = f"`{name}` is called before it is defined"
+            title = f"`{function_name(error.symbol)}` is called before it is defined"
             raise KaleidoError(
                 Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
             ) from None
         finally:
             self.engine.remove(unit.symbol)
 
-    def _expression(self, item: Expression, source: Source, forward: Mapping[str, int]) -> Unit:
+    def _expression(self, item: Expression, source: Source, forward: dict[str, int]) -> Unit:
         unit = lower_expression(item, self._environment(source, forward)).unit
         self.engine.define(unit)
         return unit
@@ -258,7 +262,7 @@ class Session:
         # Which NaN a computation gives is left open by LLVM: here there is one.
         return math.nan if value != value else value
 
-    def _define(self, item: Definition, source: Source, forward: Mapping[str, int]) -> None:
+    def _define(self, item: Definition, source: Source, forward: dict[str, int]) -> None:
         prototype = item.prototype
         environment = self._environment(source, forward, prototype)
         self._check_arity(prototype, environment)
@@ -269,13 +273,13 @@ class Session:
             self.engine.define(*(known.lowered.unit for known in changed.values() if known.lowered is not None))
         except UndefinedUnit as error:
             # Only while a program is running, as when another thread redefines what it calls.
-            name = error.symbol.removeprefix(symbol(""))
-            environment.fail(f"`{name}` is not defined, and the running program could call it", prototype.span)
+            title = f"`{function_name(error.symbol)}` is not defined, and the running program could call it"
+            environment.fail(title, prototype.span)
         self._functions |= changed
         self._commit(prototype)
         self._awaited.update(callee for known in changed.values() for callee in known.calls if callee not in self)
 
-    def _without_builtin(self, prototype: Prototype, forward: Mapping[str, int]) -> dict[str, _Known]:
+    def _without_builtin(self, prototype: Prototype, forward: dict[str, int]) -> dict[str, _Known]:
         """The functions that have a built-in operator inline, lowered again to call the user's."""
         changed = {}
         for name, known in self._functions.items():
@@ -287,21 +291,23 @@ class Session:
                 changed[name] = _Known(known.prototype, known.source, known.item, lowered)
         return changed
 
-    def _declare(self, item: External, source: Source, forward: Mapping[str, int]) -> None:
+    def _declare(self, item: External, source: Source, forward: dict[str, int]) -> None:
         """An extern is a C function, unless a def has the name (then it only declares what is there)."""
         prototype, environment = item.prototype, self._environment(source, forward)
         name, known = prototype.name, self._functions.get(item.prototype.name)
-        defined = forward.get(name) if known is None else known.prototype.arity if known.lowered is not None else None
+        defined = forward.get(name) if known is None else known.defined_arity
         if defined is not None:
             if defined != prototype.arity:
                 environment.fail(
-                    f"`{name}` is defined with {_parameters(defined)}, not {prototype.arity}", prototype.span
+                    f"`{name}` is defined with {counted(defined, 'parameter')}, not {prototype.arity}", prototype.span
                 )
             self._commit(prototype)
             return
         expected = KNOWN_ARITIES.get(name, prototype.arity)
         if expected != prototype.arity:
-            environment.fail(f"C's `{name}` takes {_parameters(expected)}, not {prototype.arity}", prototype.span)
+            environment.fail(
+                f"C's `{name}` takes {counted(expected, 'parameter')}, not {prototype.arity}", prototype.span
+            )
         self._check_arity(prototype, environment)
         unit = lower_external(name, prototype.arity, llvm.address_of_symbol) if prototype.operator is None else None
         if unit is None:
@@ -328,9 +334,9 @@ class Session:
                 later.setdefault(item.prototype.name, item.prototype.arity)
         return later
 
-    def _environment(self, source: Source, forward: Mapping[str, int], new: Prototype | None = None) -> Environment:
+    def _environment(self, source: Source, forward: dict[str, int], new: Prototype | None = None) -> Environment:
         own = {new.name: new.arity} if new is not None else {}
-        return Environment(source, ChainMap(own, self._arities, dict(forward)))
+        return Environment(source, ChainMap(own, self._arities, forward))
 
     def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
@@ -348,7 +354,8 @@ class Session:
         calls = {other: known.calls.get(name, arity) for other, known in self._functions.items() if other != name}
         callers = {other: given for other, given in calls.items() if given != arity}
         if callers:
-            title = f"`{name}` cannot take {_parameters(arity)} now: it is called with {next(iter(callers.values()))}"
+            given = next(iter(callers.values()))
+            title = f"`{name}` cannot take {counted(arity, 'parameter')} now: it is called with {given}"
             names = ", ".join(f"`{caller}`" for caller in callers)
             environment.fail(title, prototype.span, f"by {names}", "redefine the callers first")
 
@@ -358,7 +365,3 @@ def _load(library: str) -> None:
         llvm.load_library_permanently(library)
     except RuntimeError as error:
         raise OSError(f"cannot load {library}: {error}") from None
-
-
-def _parameters(number: int) -> str:
-    return f"{number} parameter{'' if number == 1 else 's'}"

@@ -9,12 +9,19 @@ from typing import NoReturn
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Signature
 
-__all__ = ["Environment", "signature", "symbol"]
+__all__ = ["Environment", "function_name", "signature", "symbol"]
+
+_PREFIX = "kal."
 
 
 def symbol(name: str) -> str:
     """The engine's symbol for a function: with a prefix, so that LLVM does not take a user's `sin` for libm's."""
-    return "kal." + name
+    return _PREFIX + name
+
+
+def function_name(symbol: str) -> str:
+    """The function that an engine's symbol is for."""
+    return symbol.removeprefix(_PREFIX)
 
 
 def signature(arity: int) -> Signature:

@@ -20,7 +20,7 @@ from itertools import count
 from kaleido.codegen.environment import Environment, signature, symbol
 from kaleido.codegen.operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
 from kaleido.codegen.writer import FunctionWriter, constant
-from kaleido.diagnostics import suggestion
+from kaleido.diagnostics import counted, suggestion
 from kaleido.jit import Counts, Signature, Unit
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import (
@@ -320,7 +320,7 @@ class _Lowering:
     def _arguments(self, node: Call) -> Walk:
         arity = self._environment.arity(node.callee, node.callee_span)
         if arity != len(node.arguments):
-            takes = f"takes {arity} argument{'' if arity == 1 else 's'}, not {len(node.arguments)}"
+            takes = f"takes {counted(arity, 'argument')}, not {len(node.arguments)}"
             self._environment.fail(f"`{node.callee}` {takes}", node.span)
         arguments = []
         for argument in node.arguments:

@@ -40,7 +40,8 @@ __all__ = ["Engine"]
 class Engine:
     """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed, at the latest at exit.
 
-    Close it, or use it as a context manager; everything but :meth:`close` raises RuntimeError after that.
+    Close it, or use it as a context manager. After that, whatever would compile, run or look into code raises
+    RuntimeError.
 
     `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
     compilation before LLVM's pipeline runs, on whichever thread compiles.

@@ -18,7 +18,8 @@ class EventKind(StrEnum):
     compiled     code was made for it, not yet in use; `seconds` is what that took
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimised code
-    invalidated  optimised code bound a version that is no longer current, and is out of use
+    invalidated  optimised code bound a version that is no longer current, and is out of use; or, if it was still
+                 being compiled, was never used
     retired      code (of `tier`) was freed; nothing runs in it any more
     failed       an optimised compilation failed, `message` says why; the unit stays at the baseline
     ===========  ==================================================================================

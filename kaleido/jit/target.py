@@ -57,12 +57,8 @@ class Target:
     """
 
     def __init__(self, policy: Policy) -> None:
-        host, cpu, features = _host()
         self._policy = policy
-        self._machines = {
-            tier: host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
-            for tier, level in ((Tier.BASELINE, 0), (Tier.OPTIMISED, 3))
-        }
+        self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMISED: _machine(3)}
 
     @property
     def machine(self) -> llvm.TargetMachine:
@@ -91,9 +87,13 @@ class Target:
 @cache
 def _format() -> tuple[str, str]:
     """The host's triple and data layout: without the layout, optimisers assume another than the code generator."""
-    host, cpu, features = _host()
-    machine = host.create_target_machine(cpu, features, reloc="pic", codemodel="small")
+    machine = _machine(0)
     return machine.triple, str(machine.target_data)
+
+
+def _machine(level: int) -> llvm.TargetMachine:
+    host, cpu, features = _host()
+    return host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
 
 
 @cache

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
-__all__ = ["MOST_PARAMETERS", "Counts", "Signature", "Tier", "Unit", "quoted"]
+__all__ = ["MOST_PARAMETERS", "Counts", "Signature", "Tier", "Unit", "nested", "quoted"]
+
+T = TypeVar("T")
 
 
 class Tier(StrEnum):
@@ -123,11 +126,16 @@ class Unit:
 
     def whole(self) -> Iterator[Unit]:
         """This unit, its parts, and theirs."""
-        waiting = [self]
-        while waiting:
-            unit = waiting.pop()
-            yield unit
-            waiting += reversed(unit.parts)
+        return nested(self, lambda unit: unit.parts)
+
+
+def nested(root: T, parts: Callable[[T], Sequence[T]]) -> Iterator[T]:
+    """`root`, its parts and theirs, each before its own; they may be nested more deeply than Python recurses."""
+    waiting = [root]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += reversed(parts(each))
 
 
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")

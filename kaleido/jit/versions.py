@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from kaleido.jit.loader import Library
 from kaleido.jit.stubs import Stub
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.unit import Tier, Unit, nested
 
-__all__ = ["Code", "CodeMap", "Entry", "Image", "Version"]
+__all__ = ["Code", "CodeMap", "Entry", "Image", "Version", "flattened"]
 
 
 @dataclass(eq=False)
@@ -83,11 +83,7 @@ class Version:
 
     def whole(self) -> Iterator[Version]:
         """This version and its parts, and theirs."""
-        waiting = [self]
-        while waiting:
-            version = waiting.pop()
-            yield version
-            waiting += version.parts
+        return nested(self, lambda version: version.parts)
 
 
 @dataclass(eq=False)

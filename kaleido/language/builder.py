@@ -8,7 +8,7 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from kaleido.diagnostics import Span
+from kaleido.diagnostics import Span, counted
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -72,7 +72,7 @@ class Builder(Transformer[Token, Any]):
         wanted = 1 if head.precedence is None else 2
         if len(parameters) != wanted:
             kind = "a unary" if wanted == 1 else "a binary"
-            title = f"{kind} operator takes {_count(wanted, 'parameter')}, not {len(parameters)}"
+            title = f"{kind} operator takes {counted(wanted, 'parameter')}, not {len(parameters)}"
             raise BuildError(title, head.span.to(_span(closing)))
         return Prototype(head.callee, parameters, head, head.span.to(_span(closing)))
 
@@ -138,10 +138,6 @@ class Builder(Transformer[Token, Any]):
 def _span(token: Token) -> Span:
     assert token.start_pos is not None and token.end_pos is not None
     return Span(token.start_pos, token.end_pos)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _refuse_duplicates(variables: Iterable[Variable], what: str) -> None:
