@@ -34,7 +34,7 @@ from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
 from kaleido.jit.target import Target
 from kaleido.jit.tiers import Tiers
-from kaleido.jit.traps import Interrupted, StackOverflow, interruption, overflow
+from kaleido.jit.traps import Interrupted, StackOverflow, overflow
 from kaleido.jit.unit import Tier, Unit
 from kaleido.jit.versions import Version, flattened
 
@@ -203,12 +203,15 @@ class Engine:
 
     def _raise(self, guard: Guard) -> NoReturn:
         """The error for the fault that native code was left for. On its thread."""
-        describe = interruption if guard.fault == Fault.INTERRUPTED else overflow
-        guard.fault = Fault.NONE
+        fault, guard.fault = guard.fault, Fault.NONE
+        error: Interrupted | StackOverflow
         with self._lock:
-            error = describe(guard, self._unit_at)
+            if fault == Fault.INTERRUPTED:
+                error = Interrupted(self._unit_at(guard.pc))
+            else:
+                error = overflow(guard, self._unit_at)
             self._trapped(guard.pc, str(error))
-        if isinstance(error, StackOverflow):
+        if fault == Fault.OVERFLOW:
             give_back_stack(guard)
         raise error
 

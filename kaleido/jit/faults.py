@@ -60,6 +60,9 @@ RESERVE = 256 << 10
 MARGIN = 64 << 10
 """A fault at most this many bytes below the end of the stack is an overflow."""
 
+# Bytes of stack in which the caller of what is not a unit's code is looked for.
+_NEAR = 4096
+
 INTERRUPT: int | None = getattr(signal, "SIGURG", None)
 """The signal that carries interruptions: nobody dies of it, and next to nobody uses it."""
 
@@ -86,7 +89,8 @@ class Guard(ctypes.Structure):
     `jump`     the buffer of the innermost entry into native code; null outside of native code
     `outside`  while a C function runs, where it was called; otherwise 0
     `pending`  the Fault for which the thread is to leave native code as soon as it can
-    `fault`    the Fault for which it has left; and where it was, as program counter and stack pointer: `pc`, `sp`
+    `fault`    the Fault for which it has left; and where it was, as stack pointer and as an address in the code of a
+               unit, if it was in one or called by one: `sp`, `pc`
     `top`      the address of the buffer through which it left
     `ranges`   the address of its ``CodeRanges``
     """
@@ -146,7 +150,7 @@ def _native_ir() -> str:
     if missing():
         return _WORDS + _UNGUARDED
     stack_pointer, program_counter = _REGISTERS[sys.platform, platform.machine()]
-    return "\n".join([_WORDS, _GUARDS, _LEAVING, SEARCH, _handlers(stack_pointer, program_counter)])
+    return "\n".join([_WORDS, SEARCH, _GUARDS, _LEAVING, _handlers(stack_pointer, program_counter)])
 
 
 _WORDS = """
@@ -195,14 +199,48 @@ define internal void @out(ptr %guard, i64 %fault, i64 %pc, i64 %sp) noreturn nou
   %told = icmp ne i64 %before, 0
   br i1 %told, label %leave, label %tell
 tell:
+  %place = call i64 @place(ptr %guard, i64 %pc, i64 %sp)
   store i64 %fault, ptr %fault.field
-  store i64 %pc, ptr %pc.field
+  store i64 %place, ptr %pc.field
   store i64 %sp, ptr %sp.field
   store ptr %jump, ptr %top.field
   br label %leave
 leave:
   call void @_longjmp(ptr %jump, i32 1)
   unreachable
+}}
+
+; An address in the code of a unit: where it was left, or was called out of. The stack will be overwritten soon, so
+; this is the time to look for what may be a return address. What a call returns to is after it, and may be another
+; function's beginning: so the call itself is what is looked up.
+define internal i64 @place(ptr %guard, i64 %pc, i64 %sp) nounwind {{
+  %ranges.field = {field("ranges")}
+  %ranges = load ptr, ptr %ranges.field
+  %jump.field = {field("jump")}
+  %top = load i64, ptr %jump.field
+  %far = add i64 %sp, {_NEAR}
+  %nearer = icmp ult i64 %far, %top
+  %limit = select i1 %nearer, i64 %far, i64 %top
+  %begin = and i64 %sp, -8
+  br label %look
+look:
+  %at = phi i64 [%begin, %0], [%next, %on]
+  %here = phi i64 [%pc, %0], [%call, %on]
+  %found = call i1 @in.code(ptr %ranges, i64 %here)
+  br i1 %found, label %done, label %more
+more:
+  %inside = icmp ult i64 %at, %limit
+  br i1 %inside, label %on, label %nowhere
+on:
+  %pointer = inttoptr i64 %at to ptr
+  %word = load i64, ptr %pointer
+  %call = sub i64 %word, 1
+  %next = add i64 %at, 8
+  br label %look
+done:
+  ret i64 %here
+nowhere:
+  ret i64 %pc
 }}
 """
 

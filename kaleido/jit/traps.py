@@ -10,7 +10,7 @@ from itertools import islice
 from kaleido.jit.faults import MARGIN, Guard
 from kaleido.jit.unit import Unit
 
-__all__ = ["Interrupted", "StackOverflow", "interruption", "overflow"]
+__all__ = ["Interrupted", "StackOverflow", "overflow"]
 
 Find = Callable[[int], Unit | None]
 """The unit whose machine code is at an address."""
@@ -58,17 +58,12 @@ def overflow(guard: Guard, find: Find) -> StackOverflow:
     return StackOverflow(next(unit for _, unit in found if unit.symbol == most), calls)
 
 
-def interruption(guard: Guard, find: Find) -> Interrupted:
-    """The error for an interruption that has just been left: where it was, or who had called what it was in."""
-    return Interrupted(find(guard.pc) or next((unit for _, unit in _callers(guard, find)), None))
-
-
 def _callers(guard: Guard, find: Find) -> Iterator[tuple[int, Unit]]:
-    """What looks like return addresses, from the end of the stack on: the address there, the unit that called."""
+    """What looks like return addresses, from the end of the stack on: where they are, and the unit that called."""
     begin = _end(guard)
     words = (ctypes.c_uint64 * (min(_SAMPLE, _used(guard)) // 8)).from_address(begin)
     for index, word in enumerate(words):
-        # What a call returns to is after it, so that it may be another function's beginning: the call itself is not.
+        # As in ``faults``: what a call returns to may be another function's beginning, the call itself is not.
         if word and (unit := find(word - 1)) is not None:
             yield begin + 8 * index, unit
 
