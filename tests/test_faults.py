@@ -145,12 +145,10 @@ def test_an_overflow_is_an_event_and_keeps_the_engine_tidy(session: Session) -> 
 
 def test_more_stack_is_more_calls() -> None:
     depths = []
-    for size in (4 << 20, 64 << 20):
-        with Session(stack_size=size, jit="O0") as session:
-            session.run("def f(n) if n == 0 then 0 else 1 + f(n - 1)")
-            with pytest.raises(KaleidoError) as caught:
-                session.run("f(0.5)")
-            depths.append(int(re.findall(r"about ([\d,]+)", str(caught.value))[0].replace(",", "")))
+    for size in ("4M", "64M"):
+        # In processes of their own: the C library gives a new thread the stack of an old one, if that is large enough.
+        done = kal("--jit=O0", f"--stack-size={size}", "-c", "def f(n) 1 + f(n - 1) f(1)")
+        depths.append(int(re.findall(r"about ([\d,]+)", done.stderr)[0].replace(",", "")))
     assert 15 < depths[1] / depths[0] < 17
 
 
@@ -230,7 +228,8 @@ def running(session: Session) -> Session:
 )
 def test_ctrl_c_stops_what_runs(running: Session, text: str, place: str) -> None:
     stop = interrupted(running, text)
-    assert re.fullmatch(f"interrupted {place}", str(stop)) and not stop.left_behind
+    # A loop or function that waits for its optimised code is told by where it was called.
+    assert re.fullmatch(rf"interrupted ({place}|at demo.kal:\d)", str(stop)) and not stop.left_behind
     assert running.run("1 + 2") == 3.0
 
 
