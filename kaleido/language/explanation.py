@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from lark import Token, UnexpectedToken
 
 from kaleido.diagnostics import Label, Problems, Span
 from kaleido.language.advice import FORMS, KEYWORDS, character_hint, misspelt_keyword, operator_hint
-from kaleido.language.nodes import Prototype
 from kaleido.language.operators import OperatorTable
 
 __all__ = ["explain", "is_superfluous", "opening"]
@@ -202,7 +202,7 @@ class _Stuck:
         if self.token.type == "NAME" and (keyword := misspelt_keyword(self.token, wanted)):
             return self.token, keyword
         line = [token for token in self.tokens if token.line == self.tokens[-1].line]
-        for word, after in zip(line, line[1:], strict=False):
+        for word, after in pairwise(line):
             keyword = misspelt_keyword(word, KEYWORDS) if word.type == "NAME" else ""
             if keyword and after.type in ("NAME", "OPERATOR") and (after.type == "NAME" or keyword.endswith("ary")):
                 return word, keyword

@@ -28,7 +28,6 @@ from kaleido.language.explanation import explain, is_superfluous, opening
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
 
-
 # How many tokens are remembered for a message.
 _REMEMBERED = 50
 
