@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from kaleido.diagnostics import Diagnostic, Label, counted
+from kaleido.diagnostics import Diagnostic, Label
 
 __all__ = ["COLOURED", "PLAIN", "Palette", "render"]
 
@@ -51,7 +51,8 @@ def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
     """Messages as lines of text, a blank line between them; of very many, the first."""
     messages = ["\n".join(_message(each, palette)) for each in diagnostics[:MOST_SHOWN]]
     if len(diagnostics) > MOST_SHOWN:
-        messages.append(f"and {counted(len(diagnostics) - MOST_SHOWN, 'more error')}")
+        more = len(diagnostics) - MOST_SHOWN
+        messages.append(f"and {more:,} more error{'s' if more > 1 else ''}")
     return "\n\n".join(messages)
 
 

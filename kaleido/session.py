@@ -237,10 +237,10 @@ class Session:
         try:
             return self._call(unit.symbol, ())
         except UndefinedUnit as error:
-            title = f"`{function_name(error.symbol)}` is called before it is defined"
-            raise KaleidoError(
-                Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
-            ) from None
+            name = function_name(error.symbol)
+            title, label = f"`{name}` is called before it is defined", f"reaches it through `{error.caller.label}`"
+            places = forward[name].places if name in forward else []
+            raise KaleidoError(Diagnostic(title, source, item.span, label, "", tuple(places))) from None
         finally:
             self.engine.remove(unit.symbol)
 

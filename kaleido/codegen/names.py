@@ -39,8 +39,8 @@ def unknown_function(environment: Environment, call: Call, visible: Set[str]) ->
 def check_arguments(environment: Environment, call: Call, declared: Declared) -> None:
     """Report a call with another number of arguments than the function has parameters."""
     if declared.arity is not None and declared.arity != len(call.arguments):
-        takes = f"takes {counted(declared.arity, 'argument')}, not {len(call.arguments)}"
-        environment.report(f"`{call.callee}` {takes}", call.span, "", "", *declared.places)
+        title = f"`{call.callee}` takes {counted(declared.arity, 'argument')}, not {len(call.arguments)}"
+        environment.report(title, call.span, "", "", *declared.places)
 
 
 def _ended_hint(environment: Environment, name: str) -> str:
@@ -49,4 +49,4 @@ def _ended_hint(environment: Environment, name: str) -> str:
     if before is None or all(name != parameter.name for parameter in before.prototype.parameters):
         return ""
     function = before.prototype.name
-    return f"`{function}`, which has it, ends before this: a body is one expression, such as `a : b`"
+    return f"the body of `{function}` ends before this: it is one expression, such as `a : b`"

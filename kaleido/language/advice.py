@@ -26,8 +26,8 @@ FORMS = {
     "VAR": "it is `var x = value, y = value in body`",
     "DEF": "it is `def name(x y) body`",
     "EXTERN": "it is `extern name(x y)`: every value is a double",
-    "BINARY": "`def binary@ 30 (x y) body` defines it, with its precedence",
-    "UNARY": "`def unary@ (x) body` defines it",
+    "INFIX": "`def binary@ 30 (x y) body` defines it, with its precedence",
+    "PREFIX": "`def unary@ (x) body` defines it",
 }
 """How what a keyword begins is written."""
 

@@ -78,7 +78,7 @@ class Builder(Transformer[Token, Any]):
             _report(
                 title,
                 head.span.to(_span(closing)),
-                hint=FORMS["UNARY" if wanted == 1 else "BINARY"].replace("@", head.name),
+                hint=FORMS["PREFIX" if wanted == 1 else "INFIX"].replace("@", head.name),
             )
         return Prototype(head.callee, parameters, head, head.span.to(_span(closing)))
 

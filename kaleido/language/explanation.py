@@ -70,6 +70,17 @@ _TERMINALS = {
     "THEN": "`then`", "ELSE": "`else`", "IN": "`in`", "DEF": "`def`", "EXTERN": "`extern`", "$END": "the end",
 }  # fmt: skip
 
+_PARAMETER_HINTS = {
+    ",": "parameters are separated by blanks, as in `def f(x y)`",
+    ":": "parameters have no types: every value is a number",
+    "=": "parameters have no default values",
+}
+
+# What only goes on with something.
+_MISPLACED = {"THEN": "`if`", "ELSE": "`if`", "IN": "`for` or `var`"}
+
+_KINDS = {"INFIX": "an infix", "PREFIX": "a prefix"}
+
 # What a construct begins with, and what it goes on with.
 _OPENERS = {
     "LPAR": {"RPAR"},
@@ -101,7 +112,7 @@ class _Stuck:
 
     def report_character(self) -> None:
         character = self.token[0]
-        shown = f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
+        shown = f"`{character}`" if character.isprintable() and character != "`" else f"U+{ord(character):04X}"
         start = self._span.start
         hint = character_hint(character)
         self.problems.report(f"unexpected character {shown}", Span(start, start + 1), "", hint)
@@ -112,12 +123,11 @@ class _Stuck:
         return bool(self.expected & {"INFIX", "PREFIX"}) and self.token not in self.operators.infix
 
     def report_operator(self) -> None:
-        defined = self.operators.infix if "INFIX" in self.expected else self.operators.prefix
-        whole = any(self.operators.longest_infix(self.token[:end]) for end in range(len(self.token)))
-        kind = "an infix" if "INFIX" in self.expected else "a prefix"
-        label = "not defined" if whole else f"not defined as {kind} operator"
-        form = FORMS["BINARY"] if "INFIX" in self.expected else FORMS["UNARY"]
-        hint = operator_hint(self.token, defined) or form.replace("@", self.token)
+        begins = any(self.operators.longest_infix(self.token[:end]) for end in range(len(self.token)))
+        kind = "INFIX" if begins or "INFIX" in self.expected else "PREFIX"
+        label = "not defined" if begins else f"not defined as {_KINDS[kind]} operator"
+        defined = self.operators.infix if kind == "INFIX" else self.operators.prefix
+        hint = operator_hint(self.token, defined) or FORMS[kind].replace("@", self.token)
         self.problems.report(f"unknown operator `{self.token}`", self._span, label, hint)
 
     def report_token(self) -> None:
@@ -151,7 +161,9 @@ class _Stuck:
 
     def _opener_labels(self) -> list[Label]:
         opener = self._opener
-        if opener is None or opener.type in ("DEF", "EXTERN") or not self._goes_on or self._is_parameter:
+        if opener is None or opener.type in ("DEF", "EXTERN") or not self._goes_on:
+            return []
+        if self._is_parameter and self.token in _PARAMETER_HINTS:
             return []
         what = "is not closed" if opener.type == "LPAR" else "is not complete"
         return [self.problems.label(_span(opener), f"this `{opener}` {what}")]
@@ -171,7 +183,7 @@ class _Stuck:
         if token in ("=", ":") and _is_after_prototype(self.stack):
             return f"a body follows its parameters without `{token}`, as in `def f(x) x + 1`"
         if self._is_parameter:
-            return "parameters are separated by blanks, as in `def f(x y)`" if token.type == "COMMA" else ""
+            return _PARAMETER_HINTS.get(token, "")
         if self.expected == {"NAME", "BINARY", "UNARY"} and token.type == "OPERATOR":
             return f"`def binary{token} 30 (x y) body` defines an operator"
         if token in KEYWORDS and "NAME" in self.expected and not self._wants_expression:
@@ -185,16 +197,20 @@ class _Stuck:
     def _form_hint(self) -> str:
         """How the construct that is not complete is written."""
         opener = self._opener
-        if opener is not None and self._goes_on and opener.type in ("FOR", "VAR"):
+        if opener is not None and self._goes_on and opener.type in ("IF", "FOR", "VAR"):
             return FORMS[opener.type]
         if self.token.type == "SEMICOLON" and opener is not None and opener.type not in ("DEF", "EXTERN"):
             return "`;` separates what stands at top level; `a : b` does a, then b, and gives b"
+        if "$END" in self.expected and self.token.type in _MISPLACED:
+            return f"there is no {_MISPLACED[self.token.type]} that this `{self.token}` could belong to"
+        if self.token.type == "COMMA" and "$END" in self.expected:
+            return "`,` separates arguments; it is no part of a number"
         if opener is None or not self._goes_on:
             return ""
         if opener.type == "LPAR":
             starts = self.token.type in {"NAME", "NUMBER", "LPAR"} and "COMMA" in self.expected
             return "arguments are separated by `,`" if starts else ""
-        return FORMS["BINARY" if "NUMBER" in self.expected else opener.type]
+        return FORMS["INFIX" if "NUMBER" in self.expected else opener.type]
 
     def _misspelt(self) -> tuple[Token, str] | None:
         """A name on this line that may be a slip of a keyword: one that is wanted here, or before another name."""

@@ -87,6 +87,7 @@ class _Reading:
         self._tokens: deque[Token] = deque(maxlen=_REMEMBERED)
         self._lost = False
         self._forgiven: Token | None = None
+        self._problems_before = 0
         self.ends_early = False
 
     def items(self) -> list[Item]:
@@ -99,6 +100,7 @@ class _Reading:
         return self._end() if not self._lost else []
 
     def _begin_again(self) -> None:
+        self._problems_before = len(self._problems.found)
         self._parser = _lark().parse_interactive()
         self._tokens.clear()
         self._lost = False
@@ -139,8 +141,10 @@ class _Reading:
         try:
             items: list[Item] = self._parser.feed_eof()  # type: ignore[no-untyped-call]
         except UnexpectedToken as error:
-            self.ends_early = True
-            self._explain(error)
+            # An item that has another error is not worth a second one for its end.
+            self.ends_early = len(self._problems.found) == self._problems_before
+            if self.ends_early:
+                self._explain(error)
             return []
         return items
 
