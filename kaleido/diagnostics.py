@@ -163,5 +163,6 @@ def suggestion(name: str, candidates: Iterable[str], *, alike: float = 0.6) -> s
     """A hint with the candidate that `name` may be a slip of, or nothing; 1.0 is alike in every letter."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, candidates, n=1, cutoff=alike)
-    return f"did you mean `{close[0]}`?" if close else ""
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=alike)
+    return f"did you mean `{folded[close[0]]}`?" if close else ""

@@ -18,7 +18,7 @@ def unknown_variable(environment: Environment, variable: Variable, visible: Set[
     if function is not None:
         hint = f"`{name}` is a function: call it, as in `{name}(…)`"
     else:
-        hint = word_hint(name) or _ended_hint(environment, name) or suggestion(name, visible) or keyword_hint(name)
+        hint = word_hint(name) or _ended_hint(environment, variable) or suggestion(name, visible) or keyword_hint(name)
     if assigned and not hint:
         hint = f"`var {name} = … in …` makes a variable"
     places = function.places if function is not None else []
@@ -43,10 +43,13 @@ def check_arguments(environment: Environment, call: Call, declared: Declared) ->
         environment.report(title, call.span, "", "", *declared.places)
 
 
-def _ended_hint(environment: Environment, name: str) -> str:
-    """That a variable was one of the definition before, which has ended."""
-    before = environment.before
+def _ended_hint(environment: Environment, variable: Variable) -> str:
+    """That a variable was one of the definition before, which has ended where its body seems to go on."""
+    before, name = environment.before, variable.name
     if before is None or all(name != parameter.name for parameter in before.prototype.parameters):
         return ""
-    function = before.prototype.name
-    return f"the body of `{function}` ends before this: it is one expression, such as `a : b`"
+    source = environment.source
+    number, _ = source.position(variable.span.start)
+    seems_to_go_on = source.line(number)[:1].isspace() or number == source.position(before.span.end)[0]
+    ended = f"the body of `{before.prototype.name}` ends before this: it is one expression, such as `a : b`"
+    return ended if seems_to_go_on else ""

@@ -12,7 +12,6 @@ __all__ = [
     "KEYWORDS",
     "character_hint",
     "keyword_hint",
-    "misspelt_keyword",
     "number_hint",
     "operator_hint",
     "word_hint",
@@ -47,13 +46,15 @@ _OPERATORS = {
     **dict.fromkeys(["//", "/*", "*/", "--"], "`#` begins a comment"),
     **dict.fromkeys(["?", "?:"], FORMS["IF"]),
     "->": FORMS["DEF"],
+    ".": "a value is a number: it has no parts",
 }  # fmt: skip
 
 _WORDS = {
     "return": "a function's value is its body: there is no `return`",
-    **dict.fromkeys(["while", "loop", "repeat", "until", "do"], FORMS["FOR"]),
+    **dict.fromkeys(["while", "loop", "repeat", "until", "do", "to"], FORMS["FOR"]),
     **dict.fromkeys(["print", "println", "printf", "puts", "echo", "write"], "`printd(x)` prints a number"),
-    **dict.fromkeys(["let", "const", "auto", "int", "float", "double", "number"], FORMS["VAR"]),
+    **dict.fromkeys(["let", "const", "local"], FORMS["VAR"]),
+    **dict.fromkeys(["int", "float", "double", "auto", "number"], "every value is a double, and no type is written"),
     **dict.fromkeys(["fn", "fun", "func", "function", "lambda", "proc", "define"], FORMS["DEF"]),
     **dict.fromkeys(["import", "include", "from", "require"], "`extern` declares a function of C"),
     **dict.fromkeys(["elif", "elseif", "elsif"], "it is `else if`"),
@@ -61,7 +62,7 @@ _WORDS = {
     **dict.fromkeys(["false", "False", "FALSE", "null", "None", "nil"], "0 is false"),
     "and": "`&` is and", "or": "`|` is or", "not": "`!` is not", "mod": "`%` gives the remainder",
     "abs": "it is `fabs`", "min": "it is `fmin`", "max": "it is `fmax`", "ln": "it is `log`",
-    "end": "nothing ends a body: it is one expression",
+    **dict.fromkeys(["begin", "end"], "nothing begins or ends a body: it is one expression"),
     "pi": "`def pi() 4 * atan(1)` defines it", "PI": "`def pi() 4 * atan(1)` defines it",
 }  # fmt: skip
 
@@ -83,24 +84,18 @@ def word_hint(name: str) -> str:
     return _WORDS.get(name, "")
 
 
-def keyword_hint(name: str) -> str:
-    """That `name` may be a slip of a keyword, or nothing."""
-    found = misspelt_keyword(name, KEYWORDS)
-    return f"did you mean `{found}`?" if found else ""
-
-
-def misspelt_keyword(name: str, keywords: Iterable[str]) -> str:
-    """The keyword that `name` is, but for one letter too many, too few, or in another place."""
-    return next((keyword for keyword in keywords if _is_slip(name, keyword)), "")
+def keyword_hint(name: str, keywords: Iterable[str] = KEYWORDS) -> str:
+    """That `name` may be a slip of one of `keywords`: one letter too many, too few, or in another place."""
+    return next((f"did you mean `{keyword}`?" for keyword in keywords if _is_slip(name, keyword)), "")
 
 
 def _is_slip(name: str, word: str) -> bool:
-    if name == word or len(name) < 2 or abs(len(name) - len(word)) > 1:
+    if name == word or len(name) < 2:
         return False
-    if sorted(name) == sorted(word):
-        return True
+    if len(name) == len(word):
+        return sorted(name) == sorted(word)
     longer, shorter = (name, word) if len(name) > len(word) else (word, name)
-    return len(name) > 2 and any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
+    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
 
 
 def number_hint(text: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from lark import Token, UnexpectedToken
 
 from kaleido.diagnostics import Label, Problems, Span
-from kaleido.language.advice import FORMS, KEYWORDS, character_hint, misspelt_keyword, operator_hint
+from kaleido.language.advice import FORMS, KEYWORDS, character_hint, keyword_hint, operator_hint, word_hint
 from kaleido.language.operators import OperatorTable
 
 __all__ = ["explain", "is_superfluous", "opening"]
@@ -76,8 +75,10 @@ _PARAMETER_HINTS = {
     "=": "parameters have no default values",
 }
 
-# What only goes on with something.
-_MISPLACED = {"THEN": "`if`", "ELSE": "`if`", "IN": "`for` or `var`"}
+_SEQUENCE = "`;` separates what stands at top level; `a : b` does a, then b, and gives b"
+
+# What a keyword goes on with.
+_BELONGS = {"THEN": "`if`", "ELSE": "`if`", "IN": "`for` or `var`"}
 
 _KINDS = {"INFIX": "an infix", "PREFIX": "a prefix"}
 
@@ -137,13 +138,13 @@ class _Stuck:
         self._report(f"unexpected `{self.token}`", self._span, f"expected {self._expectation()}")
 
     def _report(self, title: str, span: Span, label: str) -> None:
-        misspelt = self._misspelt()
-        if misspelt is not None:
-            word, keyword = misspelt
-            others = [] if word is self.token else [self.problems.label(_span(word), "not a keyword")]
-            self.problems.report(title, span, label, f"did you mean `{keyword}`?", *others)
+        wrong = self._wrong_word()
+        if wrong is None:
+            self.problems.report(title, span, label, self._hint(), *self._opener_labels())
             return
-        self.problems.report(title, span, label, self._hint(), *self._opener_labels())
+        word, hint = wrong
+        others = [] if word is self.token else [self.problems.label(_span(word), "not a keyword")]
+        self.problems.report(title, span, label, hint, *others)
 
     # What to say
 
@@ -184,45 +185,64 @@ class _Stuck:
             return f"a body follows its parameters without `{token}`, as in `def f(x) x + 1`"
         if self._is_parameter:
             return _PARAMETER_HINTS.get(token, "")
+        if "OPERATOR" in self.expected:
+            return "an operator is made of punctuation, as in `def binary@ 30 (x y) body`"
         if self.expected == {"NAME", "BINARY", "UNARY"} and token.type == "OPERATOR":
             return f"`def binary{token} 30 (x y) body` defines an operator"
         if token in KEYWORDS and "NAME" in self.expected and not self._wants_expression:
             return f"`{token}` is a keyword"
-        if token.type in ("DEF", "EXTERN"):
-            return "what stands before it is not complete"
-        if token.type == "OPERATOR" and self._wants_expression:
-            return f"`{token}` has an operand before it"
-        return self._form_hint()
+        return self._form_hint() if self._goes_on else self._misplaced_hint()
 
     def _form_hint(self) -> str:
-        """How the construct that is not complete is written."""
-        opener = self._opener
-        if opener is not None and self._goes_on and opener.type in ("IF", "FOR", "VAR"):
-            return FORMS[opener.type]
-        if self.token.type == "SEMICOLON" and opener is not None and opener.type not in ("DEF", "EXTERN"):
-            return "`;` separates what stands at top level; `a : b` does a, then b, and gives b"
-        if "$END" in self.expected and self.token.type in _MISPLACED:
-            return f"there is no {_MISPLACED[self.token.type]} that this `{self.token}` could belong to"
-        if self.token.type == "COMMA" and "$END" in self.expected:
-            return "`,` separates arguments; it is no part of a number"
-        if opener is None or not self._goes_on:
-            return ""
-        if opener.type == "LPAR":
-            starts = self.token.type in {"NAME", "NUMBER", "LPAR"} and "COMMA" in self.expected
-            return "arguments are separated by `,`" if starts else ""
-        return FORMS["INFIX" if "NUMBER" in self.expected else opener.type]
+        """How the construct is written that does not go on."""
+        assert self._opener is not None
+        if self._opener.type != "LPAR":
+            return FORMS["INFIX" if "NUMBER" in self.expected else self._opener.type]
+        if self.token.type == "SEMICOLON":
+            return _SEQUENCE
+        is_argument = self.token.type in {"NAME", "NUMBER", "LPAR"} and "COMMA" in self.expected
+        return "arguments are separated by `,`" if is_argument and len(self._line) > 1 else ""
 
-    def _misspelt(self) -> tuple[Token, str] | None:
-        """A name on this line that may be a slip of a keyword: one that is wanted here, or before another name."""
-        wanted = [keyword for keyword in KEYWORDS if keyword.upper() in self.expected]
-        if self.token.type == "NAME" and (keyword := misspelt_keyword(self.token, wanted)):
-            return self.token, keyword
-        line = [token for token in self.tokens if token.line == self.tokens[-1].line]
-        for word, after in pairwise(line):
-            keyword = misspelt_keyword(word, KEYWORDS) if word.type == "NAME" else ""
-            if keyword and after.type in ("NAME", "OPERATOR") and (after.type == "NAME" or keyword.endswith("ary")):
-                return word, keyword
+    def _misplaced_hint(self) -> str:
+        """What the token is there for, if not for this."""
+        match self.token.type:
+            case "DEF" | "EXTERN":
+                return "what stands before it is not complete"
+            case "SEMICOLON":
+                return _SEQUENCE
+            case "OPERATOR" | "INFIX":
+                return f"`{self.token}` has an operand before it"
+            case "THEN" | "ELSE" | "IN" if "$END" in self.expected:
+                return f"there is no {_BELONGS[self.token.type]} that this `{self.token}` could belong to"
+            case "COMMA" if "$END" in self.expected:
+                return "`,` separates arguments; it is no part of a number"
+        return ""
+
+    @property
+    def _line(self) -> list[Token]:
+        """The tokens of this line, up to this one."""
+        return [token for token in self.tokens if token.line == self.tokens[-1].line]
+
+    def _wrong_word(self) -> tuple[Token, str] | None:
+        """A name that may have been meant for a keyword, and a hint: this one, or one before an operand on this line."""
+        if self.token.type == "NAME":
+            wanted = [keyword for keyword in KEYWORDS if keyword.upper() in self.expected]
+            hint = keyword_hint(self.token, wanted) or word_hint(self.token)
+            if hint:
+                return self.token, hint
+        line = self._line
+        for before, word, after in zip([None, *line], line, line[1:], strict=False):
+            # Between parentheses a name beside a name may be a parameter.
+            if word.type == "NAME" and (before is None or before.type not in ("NAME", "LPAR")):
+                hint = self._word_hint(word, after)
+                if hint:
+                    return word, hint
         return None
+
+    def _word_hint(self, word: Token, after: Token) -> str:
+        if after.type in ("NAME", "NUMBER"):
+            return keyword_hint(word) or ("" if self._goes_on else word_hint(word))
+        return keyword_hint(word, ("binary", "unary")) if after.type == "OPERATOR" else ""
 
     def _expectation(self) -> str:
         names, expected = [], set(self.expected)
