@@ -11,6 +11,8 @@ __all__ = [
     "Function",
     "IncompleteInput",
     "KaleidoError",
+    "Label",
+    "MeaningFault",
     "Result",
     "Session",
     "SyntaxFault",
@@ -18,7 +20,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, SyntaxFault
+    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, MeaningFault, SyntaxFault
     from kaleido.session import Function, Result, Session
 
 
@@ -26,7 +28,7 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: the command line needs its version before it needs LLVM."""
     from importlib import import_module
 
-    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "SyntaxFault"):
+    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "MeaningFault", "SyntaxFault"):
         return getattr(import_module("kaleido.diagnostics"), name)
     if name in ("Function", "Result", "Session"):
         return getattr(import_module("kaleido.session"), name)

@@ -15,7 +15,7 @@ from kaleido.codegen.environment import Declared, Environment
 from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
 from kaleido.codegen.lowering import Lowered, Site, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
-from kaleido.diagnostics import Diagnostic, Label, MeaningFault, Problems, Source, counted
+from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label, MeaningFault, Problems, Source, counted
 from kaleido.jit import Unit
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, Expression, External, Item, Prototype
@@ -59,6 +59,8 @@ class Definitions:
 
     An item changes them in two steps, so that its code can be made in between: :meth:`changes` checks it and says
     what it comes to, :meth:`commit` makes it so.
+
+    `shown` is how many more errors somebody will see.
     """
 
     def __init__(self) -> None:
@@ -68,6 +70,7 @@ class Definitions:
         # What is called and not defined: further down in the text, or never, if an error came first.
         self._awaited: set[str] = set()
         self._latest: tuple[Source, Definition | External] | None = None
+        self.shown = MOST_SHOWN
 
     def copy(self) -> Definitions:
         """The same, to go on by itself."""
@@ -161,7 +164,7 @@ class Definitions:
 
     def _environment(self, source: Source, forward: Forward, new: Prototype | None = None) -> Environment:
         own = {new.name: Declared.by(new, source)} if new is not None else {}
-        return Environment(Problems(source), ChainMap(own, self._declared, dict(forward)))
+        return Environment(Problems(source, self.shown), ChainMap(own, self._declared, dict(forward)))
 
     def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
@@ -208,6 +211,7 @@ def errors_from(
     for item in rest:
         if _beside(failed, item, source):
             continue
+        definitions.shown = MOST_SHOWN - len(errors)
         try:
             _take(definitions, item, source, forward)
         except MeaningFault as another:

@@ -19,6 +19,7 @@ from functools import cached_property
 __all__ = [
     "DEFECT_NOTICE",
     "INTERRUPTED",
+    "MOST_SHOWN",
     "OK",
     "Diagnostic",
     "IncompleteInput",
@@ -35,6 +36,9 @@ __all__ = [
 
 OK, INTERRUPTED = 0, 130
 """Exit codes that the command line and the REPL share."""
+
+MOST_SHOWN = 20
+"""How many errors are shown together."""
 
 DEFECT_NOTICE = "this is a defect of Kaleido, not of your program; please report it"
 
@@ -137,13 +141,19 @@ class MeaningFault(KaleidoError):
 
 @dataclass
 class Problems:
-    """What has been found wrong with a source so far."""
+    """What has been found wrong with a source so far. `shown` is how many of it somebody will see."""
 
     source: Source
+    shown: int = MOST_SHOWN
     found: list[Diagnostic] = field(default_factory=list)
 
     def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
         self.found.append(Diagnostic(title, self.source, span, label, hint, others))
+
+    @property
+    def next_is_shown(self) -> bool:
+        """Whether the next problem is worth a hint that takes time to find."""
+        return len(self.found) < self.shown
 
     def in_order(self) -> list[Diagnostic]:
         """The problems in the order of their places."""

@@ -11,12 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from kaleido.diagnostics import Diagnostic, Label
+from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label
 
 __all__ = ["COLOURED", "PLAIN", "Palette", "render"]
-
-MOST_SHOWN = 20
-"""How many diagnostics are shown together."""
 
 WIDEST = 120
 """How many columns of a source line are shown; of a longer one, the part around the carets."""

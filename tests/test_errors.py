@@ -27,6 +27,7 @@ from kaleido.diagnostics import (
 from kaleido.language.parser import parse
 from kaleido.rendering import COLOURED, WIDEST, render
 from kaleido.session import Session
+from tests.test_language import expectations, name, programs, read
 
 PROGRAMS = sorted((Path(__file__).parent / "errors").glob("*.kal"))
 PACKAGE = Path(kaleido.__file__).parent
@@ -142,6 +143,30 @@ def test_results_come_before_the_error_that_stops_them() -> None:
         with pytest.raises(MeaningFault) as raised:
             next(results)
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[Session]:
+    """A session in which nothing is defined."""
+    with Session(jit="O0") as session:
+        yield session
+        assert session.functions() == []
+
+
+@pytest.mark.parametrize("program", programs(), ids=name)
+def test_only_checked_or_run_a_program_has_the_same_errors(program: Path, untouched: Session) -> None:
+    expected = expectations(program).error
+    with pytest.raises(KaleidoError) as raised:
+        untouched.run("nowhere\n" + read(program))
+    if isinstance(raised.value, SyntaxFault):
+        assert expected is not None and expected in titles(raised.value)[0]
+        return
+    first, *others = titles(raised.value)
+    assert first == "unknown variable `nowhere`"
+    if expected is None or "is called before it is defined" in expected:
+        assert others == []
+    else:
+        assert expected in others[0]
 
 
 def test_an_error_while_running_stands_alone() -> None:

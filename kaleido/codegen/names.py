@@ -15,9 +15,10 @@ __all__ = ["check_arguments", "unknown_function", "unknown_variable"]
 def unknown_variable(environment: Environment, variable: Variable, visible: Set[str], *, assigned: bool) -> None:
     """Report a variable that is not among the `visible` ones; `assigned` says that it is to be set."""
     name, function = variable.name, environment.functions.get(variable.name)
+    hint = ""
     if function is not None:
         hint = f"`{name}` is a function: call it, as in `{name}(…)`"
-    else:
+    elif environment.problems.next_is_shown:
         hint = word_hint(name) or _ended_hint(environment, variable) or suggestion(name, visible) or keyword_hint(name)
     if assigned and not hint:
         hint = f"`var {name} = … in …` makes a variable"
@@ -27,10 +28,10 @@ def unknown_variable(environment: Environment, variable: Variable, visible: Set[
 
 def unknown_function(environment: Environment, call: Call, visible: Set[str]) -> None:
     """Report a call of a function that there is not; `visible` are the variables where it stands."""
-    name = call.callee
+    name, hint = call.callee, ""
     if name in visible:
         hint = f"`{name}` is a variable: `{name} * (…)` multiplies, and `;` before `(` begins another expression"
-    else:
+    elif environment.problems.next_is_shown:
         functions = (function for function in environment.functions if function.isidentifier())
         hint = word_hint(name) or suggestion(name, functions) or keyword_hint(name)
     environment.report(f"unknown function `{name}`", call.callee_span, "not defined", hint)

@@ -224,7 +224,7 @@ class _Stuck:
         return [token for token in self.tokens if token.line == self.tokens[-1].line]
 
     def _wrong_word(self) -> tuple[Token, str] | None:
-        """A name that may have been meant for a keyword, and a hint: this one, or one before an operand on this line."""
+        """A name that may be meant for a keyword, and a hint: this one, or one on this line before an operand."""
         if self.token.type == "NAME":
             wanted = [keyword for keyword in KEYWORDS if keyword.upper() in self.expected]
             hint = keyword_hint(self.token, wanted) or word_hint(self.token)
