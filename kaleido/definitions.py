@@ -5,6 +5,7 @@ That is why what a program will not come to can be checked all the same: on a co
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ __all__ = ["Changes", "Definitions", "Forward", "Known", "declared_later", "erro
 
 _CALLERS_SHOWN = 3
 
-Forward = Mapping[str, Declared]
+Forward = dict[str, Declared]
 """What a text defines further down, and nobody knows yet."""
 
 
@@ -133,7 +134,7 @@ class Definitions:
                 # What it calls may not be defined: it was further down in its own text, and an error came first.
                 calls = {callee: Declared(site.arguments) for callee, site in known.calls.items()}
                 own = {prototype.name: Declared.by(prototype, source)}
-                names = ChainMap(own, self._declared, calls, dict(forward))
+                names = ChainMap(own, self._declared, calls, forward)
                 lowered = lower_definition(known.item, Environment(Problems(known.source), names))
                 changed[name] = Known(known.prototype, known.source, known.item, lowered.unit, lowered)
         return changed
@@ -144,8 +145,8 @@ class Definitions:
         name, known = prototype.name, self.functions.get(item.prototype.name)
         there = forward.get(name) if known is None else self._declared[name]
         if there is not None and (known is None or known.lowered is not None):
-            if there.arity not in (None, prototype.arity):
-                title = f"`{name}` is defined with {counted(there.arity or 0, 'parameter')}, not {prototype.arity}"
+            if there.arity is not None and there.arity != prototype.arity:
+                title = f"`{name}` is defined with {counted(there.arity, 'parameter')}, not {prototype.arity}"
                 environment.fail(title, prototype.span, "", "", *there.places)
             return {}
         expected = KNOWN_ARITIES.get(name, prototype.arity)
@@ -164,7 +165,7 @@ class Definitions:
 
     def _environment(self, source: Source, forward: Forward, new: Prototype | None = None) -> Environment:
         own = {new.name: Declared.by(new, source)} if new is not None else {}
-        return Environment(Problems(source, self.shown), ChainMap(own, self._declared, dict(forward)))
+        return Environment(Problems(source, self.shown), ChainMap(own, self._declared, forward))
 
     def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
@@ -224,9 +225,8 @@ def errors_from(
 
 def _beside(failed: Item, item: Item, source: Source) -> bool:
     """Whether an expression stands beside an error: it is mostly a part of that, read as something by itself."""
-    if isinstance(item, Definition | External):
-        return False
-    return source.position(failed.span.end)[0] == source.position(item.span.start)[0]
+    between = source.text[failed.span.end : item.span.start]
+    return not isinstance(item, Definition | External) and re.search(r"[;\r\n]", between) is None
 
 
 def _take(definitions: Definitions, item: Item, source: Source, forward: Forward) -> None:
