@@ -10,6 +10,7 @@ __all__ = [
     "Diagnostic",
     "Function",
     "IncompleteInput",
+    "Interrupted",
     "KaleidoError",
     "Label",
     "MeaningFault",
@@ -21,6 +22,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, MeaningFault, SyntaxFault
+    from kaleido.jit import Interrupted
     from kaleido.session import Function, Result, Session
 
 
@@ -30,6 +32,8 @@ def __getattr__(name: str) -> Any:
 
     if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "MeaningFault", "SyntaxFault"):
         return getattr(import_module("kaleido.diagnostics"), name)
+    if name == "Interrupted":
+        return import_module("kaleido.jit").Interrupted
     if name in ("Function", "Result", "Session"):
         return getattr(import_module("kaleido.session"), name)
     raise AttributeError(f"module 'kaleido' has no attribute {name!r}")

@@ -7,6 +7,7 @@ in the line and under it, so that the carets line up whatever a tab is worth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,6 +21,9 @@ WIDEST = 120
 
 # Of which so many are before the caret; and what a tab is taken to be worth where it matters little.
 _BEFORE, _TAB = 40, 8
+
+# How many characters of a name, or of whatever else a message quotes, are shown.
+_LONGEST_NAME = 60
 
 # Characters that would act on the terminal, or hide, are shown as something that does not. A tab stays one.
 _PICTURES = {
@@ -54,7 +58,7 @@ def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
 
 
 def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
-    yield f"{_painted('error:', palette.error)} {_painted(diagnostic.title, palette.strong)}"
+    yield f"{_painted('error:', palette.error)} {_painted(_shortened(diagnostic.title), palette.strong)}"
     labels = list(diagnostic.others)
     if diagnostic.source is not None and diagnostic.span is not None:
         labels.insert(0, Label(diagnostic.source, diagnostic.span, diagnostic.label))
@@ -62,7 +66,8 @@ def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
     for before, label in zip([None, *labels], labels, strict=False):
         yield from _place(label, before, gutter, palette)
     if diagnostic.hint:
-        yield f"{_painted(f'{_blank(gutter)} =', palette.gutter)} {_painted('hint:', palette.strong)} {diagnostic.hint}"
+        equals, hint = _painted(f"{_blank(gutter)} =", palette.gutter), _painted("hint:", palette.strong)
+        yield f"{equals} {hint} {_shortened(diagnostic.hint)}"
 
 
 def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
@@ -76,8 +81,13 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
         yield _painted(f"{_blank(gutter)} {place}", palette.gutter)
         yield f"{_painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
     mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
-    text = f"{_filled(marked, mark) or mark} {label.text}".rstrip()
+    text = f"{_filled(marked, mark) or mark} {_shortened(label.text)}".rstrip()
     yield f"{_painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{_painted(text, colour)}"
+
+
+def _shortened(text: str) -> str:
+    """A message with names of bearable length."""
+    return re.sub(rf"`([^`]{{{_LONGEST_NAME}}})[^`]+`", r"`\1…`", text)
 
 
 def _line(label: Label) -> int:

@@ -30,6 +30,9 @@ FORMS = {
 }
 """How what a keyword begins is written."""
 
+# Beyond that many characters nobody wants to be told what was meant.
+_LONGEST_NUMBER = 40
+
 _CHARACTERS = {
     **dict.fromkeys("\"'", "there are no strings, only numbers: `putchard(65)` writes an A"),
     **dict.fromkeys("{}", "there are no blocks: `a : b` does a, then b, and gives b"),
@@ -95,11 +98,14 @@ def _is_slip(name: str, word: str) -> bool:
     if len(name) == len(word):
         return sorted(name) == sorted(word)
     longer, shorter = (name, word) if len(name) > len(word) else (word, name)
-    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
+    one_more = len(longer) == len(shorter) + 1
+    return one_more and any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
 
 
 def number_hint(text: str) -> str:
     """What may have been meant by something that begins as a number does and is none."""
+    if len(text) > _LONGEST_NUMBER:
+        return ""
     if re.fullmatch(r"0[xXbBoO]\w+", text):
         return "numbers are decimal"
     if re.fullmatch(r"[0-9]+(_[0-9]+)+", text):

@@ -31,7 +31,8 @@ from kaleido.language.nodes import (
 )
 from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX
 
-_NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+# Possessive, because a number may have a million digits: what does not match is not tried in other ways.
+_NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _PRECEDENCE = re.compile(r"[0-9]{1,3}")
 DEFAULT_PRECEDENCE = 30
 

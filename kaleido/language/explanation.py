@@ -124,7 +124,7 @@ class _Stuck:
         return bool(self.expected & {"INFIX", "PREFIX"}) and self.token not in self.operators.infix
 
     def report_operator(self) -> None:
-        begins = any(self.operators.longest_infix(self.token[:end]) for end in range(len(self.token)))
+        begins = self.operators.longest_infix(self.token) is not None
         kind = "INFIX" if begins or "INFIX" in self.expected else "PREFIX"
         label = "not defined" if begins else f"not defined as {_KINDS[kind]} operator"
         defined = self.operators.infix if kind == "INFIX" else self.operators.prefix
