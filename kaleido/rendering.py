@@ -58,7 +58,7 @@ def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
 
 
 def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
-    yield f"{_painted('error:', palette.error)} {_painted(_shortened(diagnostic.title), palette.strong)}"
+    yield f"{_painted('error:', palette.error)} {_painted(_readable(diagnostic.title), palette.strong)}"
     labels = list(diagnostic.others)
     if diagnostic.source is not None and diagnostic.span is not None:
         labels.insert(0, Label(diagnostic.source, diagnostic.span, diagnostic.label))
@@ -67,7 +67,7 @@ def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
         yield from _place(label, before, gutter, palette)
     if diagnostic.hint:
         equals, hint = _painted(f"{_blank(gutter)} =", palette.gutter), _painted("hint:", palette.strong)
-        yield f"{equals} {hint} {_shortened(diagnostic.hint)}"
+        yield f"{equals} {hint} {_readable(diagnostic.hint)}"
 
 
 def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
@@ -77,17 +77,18 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
     start, length = column - 1, label.span.end - label.span.start
     shown, indent, marked = _excerpt(line, start, start + length)
     if before is None or before.source is not label.source or _line(before) != number or shown != line:
-        place = f"{'┌' if before is None else '├'} {label.source.name}:{number}:{column}"
+        place = f"{'┌' if before is None else '├'} {_readable(label.source.name)}:{number}:{column}"
         yield _painted(f"{_blank(gutter)} {place}", palette.gutter)
         yield f"{_painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
     mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
-    text = f"{_filled(marked, mark) or mark} {_shortened(label.text)}".rstrip()
+    text = f"{_filled(marked, mark) or mark} {_readable(label.text)}".rstrip()
     yield f"{_painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{_painted(text, colour)}"
 
 
-def _shortened(text: str) -> str:
-    """A message with names of bearable length."""
-    return re.sub(rf"`([^`]{{{_LONGEST_NAME}}})[^`]+`", r"`\1…`", text)
+def _readable(text: str) -> str:
+    """A message in which nothing acts on the terminal, and what it quotes has a bearable length."""
+    quoted = re.compile(rf"(`[^`]{{{_LONGEST_NAME}}})[^`]+`|`[^`]*`")
+    return quoted.sub(lambda match: f"{match[1]}…`" if match[1] else match[0], text.translate(_PICTURES))
 
 
 def _line(label: Label) -> int:

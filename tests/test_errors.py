@@ -238,6 +238,8 @@ def test_carets_are_as_wide_as_what_is_over_them(line: str, marked: str, carets:
 
 def test_nothing_that_acts_on_the_terminal_is_shown() -> None:
     hostile = "a\x1b[31m\x07\x7f\x85\x9b\u202e\u2066\u2028\ufeff\ud800 b"
+    title = render([Diagnostic("\x1b[2J `\x9b`", Source("\x07", ""), Span(0, 0))])
+    assert title.splitlines()[:2] == ["error: ␛[2J `�`", "  ┌ ␇:1:1"]
     assert under_carets(hostile, Span(0, 1))[0] == "a␛[31m␇␡" + "�" * 7 + " b"
 
 
