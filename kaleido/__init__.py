@@ -12,6 +12,8 @@ __all__ = [
     "IncompleteInput",
     "Interrupted",
     "KaleidoError",
+    "Label",
+    "MeaningFault",
     "Result",
     "Session",
     "SyntaxFault",
@@ -19,7 +21,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, SyntaxFault
+    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, MeaningFault, SyntaxFault
     from kaleido.jit import Interrupted
     from kaleido.session import Function, Result, Session
 
@@ -28,7 +30,7 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: the command line needs its version before it needs LLVM."""
     from importlib import import_module
 
-    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "SyntaxFault"):
+    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "MeaningFault", "SyntaxFault"):
         return getattr(import_module("kaleido.diagnostics"), name)
     if name == "Interrupted":
         return import_module("kaleido.jit").Interrupted

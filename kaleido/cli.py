@@ -15,6 +15,7 @@ from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
 
 if TYPE_CHECKING:
+    from kaleido.rendering import Palette
     from kaleido.session import Session
 
 __all__ = ["main", "run"]
@@ -105,6 +106,10 @@ def _parser() -> ArgumentParser:
         "--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto",
+        help="colours in messages: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
+    )  # fmt: skip
     parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
     parser.add_argument("--version", action="store_true", help="show the version, and llvmlite's and LLVM's")
     return parser
@@ -150,7 +155,7 @@ def _run(options: Namespace, *, close: bool) -> int:
         if options.interactive or not sources:
             from kaleido.repl import Repl
 
-            code = Repl(session, quiet=options.quiet).run()
+            code = Repl(session, quiet=options.quiet, palette=_palette(options.color)).run()
         return code
 
 
@@ -160,14 +165,26 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
         for source in sources:
             handle(session, source, options)
     except KaleidoError as error:
+        from kaleido.rendering import render
+
         _flush()
-        return _complain(str(error), FAILED)
+        return _complain(render(error.diagnostics, _palette(options.color)), FAILED)
     except KeyboardInterrupt as stop:
         if not options.interactive:
             raise
         _flush()
         return _complain(str(stop) or "interrupted", INTERRUPTED)
     return OK
+
+
+def _palette(color: str) -> Palette:
+    """The colours of messages on standard error, for a value of `--color`."""
+    from kaleido.rendering import COLOURED, PLAIN
+
+    if color == "auto":
+        wanted = bool(os.environ.get("FORCE_COLOR")) or (sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+        return COLOURED if wanted and not os.environ.get("NO_COLOR") else PLAIN
+    return COLOURED if color == "always" else PLAIN
 
 
 def _execute(session: Session, source: Source, options: Namespace) -> None:

@@ -2,9 +2,10 @@
 
 The exceptions::
 
-    KaleidoError              an error in the user's program, with its Diagnostic
-     └─ SyntaxFault           the text is not a program
-         └─ IncompleteInput   ... yet: it ends too early, and more text could complete it
+    KaleidoError              errors in the user's program, with a Diagnostic for each
+     ├─ SyntaxFault           the text is not a program: nothing of it has run
+     │   └─ IncompleteInput   ... yet: it ends too early, and more text could complete it
+     └─ MeaningFault          a name, a number of arguments ... is wrong: what stands before it has run
 """
 
 from __future__ import annotations
@@ -18,20 +19,26 @@ from functools import cached_property
 __all__ = [
     "DEFECT_NOTICE",
     "INTERRUPTED",
+    "MOST_SHOWN",
     "OK",
     "Diagnostic",
     "IncompleteInput",
     "KaleidoError",
+    "Label",
+    "MeaningFault",
+    "Problems",
     "Source",
     "Span",
     "SyntaxFault",
     "counted",
-    "render",
     "suggestion",
 ]
 
 OK, INTERRUPTED = 0, 130
 """Exit codes that the command line and the REPL share."""
+
+MOST_SHOWN = 20
+"""How many errors are shown together."""
 
 DEFECT_NOTICE = "this is a defect of Kaleido, not of your program; please report it"
 
@@ -49,9 +56,6 @@ class Span:
 
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-
-# Control characters are shown, not sent to the terminal. A tab stays one.
-_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code != ord("\t")} | {127: "\u2421"}
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A place in a source, and what to write beside it."""
+
+    source: Source
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One message about one place.
 
-    `title` stands alone; `label` is what to write beside the caret; `hint` says what to do about it.
+    `title` stands alone; `label` is what to write beside the caret; `hint` says what to do about it; `others` are
+    further places that have to do with it, which may be in other sources.
     """
 
     title: str
@@ -89,14 +103,28 @@ class Diagnostic:
     span: Span | None = None
     label: str = ""
     hint: str = ""
+    others: tuple[Label, ...] = ()
 
 
 class KaleidoError(Exception):
-    """An error in the user's program."""
+    """Errors in the user's program: one, or all those that were found together.
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(render(diagnostic))
-        self.diagnostic = diagnostic
+    `diagnostics` has them in the order in which they are shown, `diagnostic` is the first. As a string, it is what a
+    user sees; :func:`kaleido.rendering.render` does that with colours.
+    """
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__(*diagnostics)
+        self.diagnostics = diagnostics
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        return self.diagnostics[0]
+
+    def __str__(self) -> str:
+        from kaleido.rendering import render
+
+        return render(self.diagnostics)
 
 
 class SyntaxFault(KaleidoError):
@@ -107,25 +135,33 @@ class IncompleteInput(SyntaxFault):
     """The text ends too early: with more text after it, it could be a program."""
 
 
-def render(diagnostic: Diagnostic) -> str:
-    """The message as lines of text, with the source line and a caret where there is a place."""
-    lines = [f"error: {diagnostic.title}"]
-    source, span = diagnostic.source, diagnostic.span
-    if source is not None and span is not None:
-        number, column = source.position(span.start)
-        text = source.line(number).translate(_PICTURES)
-        gutter = " " * len(str(number))
-        width = max(1, min(span.end - span.start, len(text) - column + 1))
-        # Tabs stay tabs under the source line, so that the caret lines up whatever a tab is worth.
-        indent = "".join("\t" if character == "\t" else " " for character in text[: column - 1])
-        lines += [
-            f"{gutter} ┌ {source.name}:{number}:{column}",
-            f"{number} │ {text}",
-            f"{gutter} │ {indent}{'^' * width} {diagnostic.label}".rstrip(),
-        ]
-    if diagnostic.hint:
-        lines.append(f"  = hint: {diagnostic.hint}")
-    return "\n".join(lines)
+class MeaningFault(KaleidoError):
+    """The text is a program that cannot be: it calls what is not there, and the like."""
+
+
+@dataclass
+class Problems:
+    """What has been found wrong with a source so far. `shown` is how many of it somebody will see."""
+
+    source: Source
+    shown: int = MOST_SHOWN
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
+        self.found.append(Diagnostic(title, self.source, span, label, hint, others))
+
+    @property
+    def next_is_shown(self) -> bool:
+        """Whether the next problem is worth a hint that takes time to find."""
+        return len(self.found) < self.shown
+
+    def in_order(self) -> list[Diagnostic]:
+        """The problems in the order of their places."""
+        return sorted(self.found, key=lambda problem: problem.span.start if problem.span is not None else 0)
+
+    def label(self, span: Span, text: str) -> Label:
+        """A further place in this source."""
+        return Label(self.source, span, text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -133,9 +169,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def suggestion(name: str, candidates: Iterable[str]) -> str:
-    """A hint with the candidate that `name` may be a slip of, or nothing."""
+def suggestion(name: str, candidates: Iterable[str], *, alike: float = 0.6) -> str:
+    """A hint with the candidate that `name` may be a slip of, or nothing; 1.0 is alike in every letter."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, candidates, n=1)
-    return f"did you mean `{close[0]}`?" if close else ""
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=alike)
+    return f"did you mean `{folded[close[0]]}`?" if close else ""

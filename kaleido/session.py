@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import TracebackType
 
 import llvmlite.binding as llvm
 
-from kaleido.codegen.environment import Environment, function_name, symbol
-from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
-from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
-from kaleido.codegen.operators import BUILTIN_OPERATORS
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, counted
+from kaleido.codegen.environment import function_name, symbol
+from kaleido.definitions import Definitions, Forward, Known, declared_later, errors_from
+from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
 from kaleido.jit.interrupts import uninterrupted
-from kaleido.jit.unit import MOST_PARAMETERS
-from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
-from kaleido.language.operators import BUILTINS, OperatorTable
+from kaleido.language.nodes import Definition, Expression, External, For, Item
+from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 
 __all__ = ["MODES", "Function", "Result", "Session", "policy_for"]
@@ -63,26 +60,6 @@ class Result:
         A loop at top level is run for what it does: its value, always zero, is not shown.
         """
         return None if self.value is None or isinstance(self.item, For) else repr(self.value)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A function there is now: as it was read, and what it became. `lowered` is None for an extern."""
-
-    prototype: Prototype
-    source: Source
-    item: Definition | External
-    lowered: Lowered | None
-
-    @property
-    def calls(self) -> Mapping[str, int]:
-        """The functions it calls, with how many arguments."""
-        return self.lowered.calls if self.lowered is not None else {}
-
-    @property
-    def defined_arity(self) -> int | None:
-        """How many parameters its `def` has; None for an extern."""
-        return self.prototype.arity if self.lowered is not None else None
 
 
 class Function:
@@ -128,8 +105,8 @@ class Function:
         return known.source.text[known.item.span.start : known.item.span.end]
 
     @property
-    def _known(self) -> _Known:
-        return self._session._functions[self.name]
+    def _known(self) -> Known:
+        return self._session._definitions.functions[self.name]
 
 
 class Session:
@@ -159,15 +136,11 @@ class Session:
         for library in libraries:
             _load(library)
         self.engine = Engine(policy_for(jit, threshold, stack_size))
-        self.operators: OperatorTable = BUILTINS
-        self._functions: dict[str, _Known] = {}
-        self._arities: dict[str, int] = {}
-        # What is called and not defined: further down in the text, or never, if an error came first.
-        self._awaited: set[str] = set()
+        self._definitions = Definitions()
         self._lock = threading.RLock()
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
-        self._prelude = frozenset(self._functions)
+        self._prelude = frozenset(self._definitions.functions)
 
     def __enter__(self) -> Session:
         return self
@@ -188,7 +161,9 @@ class Session:
     def run(self, text: str, name: str = "<input>") -> float | None:
         """Run a whole text; gives the value of its last expression, or None where there is none.
 
-        Raises KaleidoError; what came before the error has run and stays defined. With a syntax error nothing has.
+        Raises SyntaxFault with all syntax errors, and then nothing has run. Raises MeaningFault at the first item
+        that means nothing, with what is wrong with it and with the items after it, which do not run any more; what
+        came before has run and stays defined. Raises KaleidoError where running something went wrong.
         """
         value = None
         for result in self.evaluate(Source(name, text)):
@@ -198,24 +173,33 @@ class Session:
     def evaluate(self, source: Source) -> Iterator[Result]:
         """Run a text item by item, giving each one's result as soon as it is there. Raises as :meth:`run`."""
         items = parse(source, self.operators)
-        forward = self._declared_later(items)
-        return (Result(item, self._execute(item, source, forward)) for item in items)
+        return self._results(items, source, self._declared_later(items, source))
+
+    def _results(self, items: Sequence[Item], source: Source, forward: Forward) -> Iterator[Result]:
+        for index, item in enumerate(items):
+            with self._checking(items[index:], source, forward):
+                value = self._execute(item, source, forward)
+            yield Result(item, value)
 
     def __getitem__(self, name: str) -> Function:
         """The function called `name` (``binary|`` and ``unary!`` for operators). Raises KeyError."""
-        if name not in self._functions:
+        if name not in self._definitions.functions:
             raise KeyError(name)
         return Function(self, name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._functions
+        return name in self._definitions.functions
+
+    @property
+    def operators(self) -> OperatorTable:
+        """The operators there are now."""
+        return self._definitions.operators
 
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
         hidden = frozenset[str]() if prelude else self._prelude
-        names = (
-            name for name, known in self._functions.items() if name not in hidden or known.source.name != "<prelude>"
-        )
+        known = self._definitions.functions.items()
+        names = (name for name, each in known if name not in hidden or each.source.name != "<prelude>")
         return [Function(self, name) for name in names]
 
     def stats(self) -> list[UnitStats]:
@@ -232,43 +216,51 @@ class Session:
         An expression's unit is there until the next one is asked for. Raises KaleidoError.
         """
         items = parse(source, self.operators)
-        forward = self._declared_later(items)
-        for item in items:
-            if isinstance(item, Definition | External):
-                self._execute(item, source, forward)
-                known = self._functions.get(item.prototype.name)
-                if known is not None and known.item is item and known.lowered is not None:
-                    yield known.lowered.unit
-            else:
-                unit = self._expression(item, source, forward)
+        forward = self._declared_later(items, source)
+        for index, item in enumerate(items):
+            with self._lock, self._checking(items[index:], source, forward):
+                unit = self._unit(item, source, forward)
+            if unit is not None:
                 yield unit
+            if unit is not None and not isinstance(item, Definition):
                 self.engine.remove(unit.symbol)
+
+    def _unit(self, item: Item, source: Source, forward: Forward) -> Unit | None:
+        """Define an item or lower it. The unit, where it is one that stands in the text."""
+        if not isinstance(item, Definition | External):
+            return self._expression(item, source, forward)
+        known = self._define(item, source, forward)
+        return known.lowered.unit if known is not None and known.lowered is not None else None
+
+    @contextmanager
+    def _checking(self, items: Sequence[Item], source: Source, forward: Forward) -> Iterator[None]:
+        """If the first of `items` means nothing, say in one go what else is wrong with them."""
+        try:
+            yield
+        except MeaningFault as fault:
+            raise MeaningFault(*errors_from(fault, items, source, self._definitions, forward)) from None
 
     # One item
 
-    def _execute(self, item: Item, source: Source, forward: dict[str, int]) -> float | None:
+    def _execute(self, item: Item, source: Source, forward: Forward) -> float | None:
         with uninterrupted():
             with self._lock:
-                match item:
-                    case Definition():
-                        self._define(item, source, forward)
-                        return None
-                    case External():
-                        self._declare(item, source, forward)
-                        return None
+                if isinstance(item, Definition | External):
+                    self._define(item, source, forward)
+                    return None
                 unit = self._expression(item, source, forward)
             try:
                 return self._call(unit.symbol, (), source, item.span)
             except UndefinedUnit as error:
-                title = f"`{function_name(error.symbol)}` is called before it is defined"
-                raise KaleidoError(
-                    Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
-                ) from None
+                name = function_name(error.symbol)
+                title, label = f"`{name}` is called before it is defined", f"reaches it through `{error.caller.label}`"
+                places = forward[name].places if name in forward else []
+                raise KaleidoError(Diagnostic(title, source, item.span, label, "", tuple(places))) from None
             finally:
                 self.engine.remove(unit.symbol)
 
-    def _expression(self, item: Expression, source: Source, forward: dict[str, int]) -> Unit:
-        unit = lower_expression(item, self._environment(source, forward)).unit
+    def _expression(self, item: Expression, source: Source, forward: Forward) -> Unit:
+        unit = self._definitions.expression(item, source, forward).unit
         self.engine.define(unit)
         return unit
 
@@ -297,110 +289,29 @@ class Session:
         """Where a unit is, for a message: in the text that is running, or wherever its function was defined."""
         if unit is None:
             return ""
+        functions = self._definitions.functions
         owner, is_loop, position = unit.label.rpartition(".for@")
         if is_loop:
-            name = self._functions[owner].source.name if owner in self._functions else source.name
+            name = functions[owner].source.name if owner in functions else source.name
             return f" in the loop at {name}:{position.partition(':')[0]}"
-        if unit.symbol not in map(symbol, self._functions):
+        if unit.symbol not in map(symbol, functions):
             return f" at {source.name}:{source.position(span.start)[0]}"
         return f" in {unit.label}"
 
-    def _define(self, item: Definition, source: Source, forward: dict[str, int]) -> None:
-        prototype = item.prototype
-        environment = self._environment(source, forward, prototype)
-        self._check_arity(prototype, environment)
-        changed = {prototype.name: _Known(prototype, source, item, lower_definition(item, environment))}
-        if prototype.name in BUILTIN_OPERATORS and prototype.name not in self._functions:
-            changed |= self._without_builtin(prototype, forward)
+    def _define(self, item: Definition | External, source: Source, forward: Forward) -> Known | None:
+        """Make a definition, or an extern, so. What it became; None where it says nothing new."""
+        changes = self._definitions.changes(item, source, forward)
         try:
-            self.engine.define(*(known.lowered.unit for known in changed.values() if known.lowered is not None))
+            self.engine.define(*(known.unit for known in changes.values()))
         except UndefinedUnit as error:
             # Only while a program is running, as when another thread redefines what it calls.
             title = f"`{function_name(error.symbol)}` is not defined, and the running program could call it"
-            environment.fail(title, prototype.span)
-        self._functions |= changed
-        self._commit(prototype)
-        self._awaited.update(callee for known in changed.values() for callee in known.calls if callee not in self)
+            raise KaleidoError(Diagnostic(title, source, item.prototype.span)) from None
+        self._definitions.commit(item, source, changes)
+        return changes.get(item.prototype.name)
 
-    def _without_builtin(self, prototype: Prototype, forward: dict[str, int]) -> dict[str, _Known]:
-        """The functions that have a built-in operator inline, lowered again to call the user's."""
-        changed = {}
-        for name, known in self._functions.items():
-            if known.lowered is not None and prototype.name in known.lowered.operators and name != prototype.name:
-                assert isinstance(known.item, Definition)
-                # What it calls may not be defined: it was further down in its own text, and an error came first.
-                names = {**known.calls, **forward}
-                lowered = lower_definition(known.item, self._environment(known.source, names, prototype))
-                changed[name] = _Known(known.prototype, known.source, known.item, lowered)
-        return changed
-
-    def _declare(self, item: External, source: Source, forward: dict[str, int]) -> None:
-        """An extern is a C function, unless a def has the name (then it only declares what is there)."""
-        prototype, environment = item.prototype, self._environment(source, forward)
-        name, known = prototype.name, self._functions.get(item.prototype.name)
-        defined = forward.get(name) if known is None else known.defined_arity
-        if defined is not None:
-            if defined != prototype.arity:
-                environment.fail(
-                    f"`{name}` is defined with {counted(defined, 'parameter')}, not {prototype.arity}", prototype.span
-                )
-            self._commit(prototype)
-            return
-        expected = KNOWN_ARITIES.get(name, prototype.arity)
-        if expected != prototype.arity:
-            environment.fail(
-                f"C's `{name}` takes {counted(expected, 'parameter')}, not {prototype.arity}", prototype.span
-            )
-        self._check_arity(prototype, environment)
-        unit = lower_external(name, prototype.arity, llvm.address_of_symbol) if prototype.operator is None else None
-        if unit is None:
-            hint = "`--load` a library that has it, or `def` it further down"
-            environment.fail(f"no function `{name}` in this process", prototype.span, "not found", hint)
-        self.engine.define(unit)
-        self._functions[name] = _Known(prototype, source, item, None)
-        self._commit(prototype)
-
-    def _commit(self, prototype: Prototype) -> None:
-        self._arities[prototype.name] = prototype.arity
-        self._awaited.discard(prototype.name)
-        if prototype.operator is not None:
-            self.operators = self.operators.with_operator(prototype.operator)
-
-    # Names
-
-    def _declared_later(self, items: Iterable[Item]) -> dict[str, int]:
-        """What a text defines and nobody knows yet: it may be called before its definition has been reached."""
-        later: dict[str, int] = {}
-        known = BUILTIN_OPERATORS.union(self._functions)
-        for item in items:
-            if isinstance(item, Definition) and item.prototype.name not in known:
-                later.setdefault(item.prototype.name, item.prototype.arity)
-        return later
-
-    def _environment(self, source: Source, forward: dict[str, int], new: Prototype | None = None) -> Environment:
-        own = {new.name: new.arity} if new is not None else {}
-        return Environment(source, ChainMap(own, self._arities, forward))
-
-    def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
-        """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
-        if prototype.arity > MOST_PARAMETERS:
-            environment.fail(
-                "too many parameters", prototype.span, f"{prototype.arity:,}, and {MOST_PARAMETERS:,} is the most"
-            )
-        self._check_callers(prototype, environment)
-
-    def _check_callers(self, prototype: Prototype, environment: Environment) -> None:
-        """Refuse to change how many parameters a function has while others call it with as many as it had."""
-        name, arity = prototype.name, prototype.arity
-        if name not in self._awaited and self._arities.get(name, arity) == arity:
-            return
-        calls = {other: known.calls.get(name, arity) for other, known in self._functions.items() if other != name}
-        callers = {other: given for other, given in calls.items() if given != arity}
-        if callers:
-            given = next(iter(callers.values()))
-            title = f"`{name}` cannot take {counted(arity, 'parameter')} now: it is called with {given}"
-            names = ", ".join(f"`{caller}`" for caller in callers)
-            environment.fail(title, prototype.span, f"by {names}", "redefine the callers first")
+    def _declared_later(self, items: Iterable[Item], source: Source) -> Forward:
+        return declared_later(items, source, self._definitions.functions)
 
 
 def _rounded(number: int) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.diagnostics import Diagnostic, KaleidoError, Problems, Source, Span
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -215,6 +215,7 @@ class Reference:
     ) -> frozenset[str]:
         """Refuse unknown names and wrong numbers of arguments. Returns the names of the functions called."""
         callees: set[str] = set()
+        problems = Problems(self._source)
         pending = [(expression, parameters)]
         while pending:
             node, names = pending.pop()
@@ -224,7 +225,7 @@ class Reference:
                     pass
                 case Variable():
                     if node.name not in names:
-                        self._fail(f"unknown variable `{node.name}`", node.span)
+                        problems.report(f"unknown variable `{node.name}`", node.span)
                 case Assign():
                     children = [node.variable, node.value]
                 case If():
@@ -242,20 +243,22 @@ class Reference:
                         names |= {binding.variable.name}
                     children = [node.body]
                 case Unary() | Binary() | Call():
-                    self._check_call(node, own)
+                    self._check_call(node, own, problems)
                     callees.add(node.callee)
                     children = list(_operands(node))
             pending += [(child, names) for child in reversed(children)]
+        if problems.found:
+            raise KaleidoError(*problems.in_order())
         return frozenset(callees)
 
-    def _check_call(self, call: Unary | Binary | Call, own: Prototype | None) -> None:
+    def _check_call(self, call: Unary | Binary | Call, own: Prototype | None, problems: Problems) -> None:
         name, given = call.callee, len(_operands(call))
         known = self._functions.get(name) or self._forward.get(name)
         function = own if own is not None and own.name == name else known
         if function is None:
-            self._fail(f"unknown function `{name}`", call.span)
-        if function.arity != given:
-            self._fail(f"`{name}` takes {_count(function.arity, 'argument')}, not {given}", call.span)
+            problems.report(f"unknown function `{name}`", call.span)
+        elif function.arity != given:
+            problems.report(f"`{name}` takes {_count(function.arity, 'argument')}, not {given}", call.span)
 
     # What is run
 

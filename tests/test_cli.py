@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido import __version__
+from kaleido import __version__, cli
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "tutorials" / "programs"
@@ -71,6 +71,31 @@ def test_an_error_says_where_and_keeps_what_was_printed(tmp_path: Path) -> None:
         "  │ \t             ^^^^ not defined here\n"
         "  = hint: did you mean `total`?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "coloured"),
+    [
+        ([], {}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color=never"], {"FORCE_COLOR": "1"}, False),
+        (["--color=always"], {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_colours(
+    options: list[str],
+    variables: dict[str, str],
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cli.run([*options, "-c", "nobody()"]) == 1
+    assert capfd.readouterr().err.startswith("\x1b[1;31merror:\x1b[0m" if coloured else "error: unknown")
 
 
 def test_a_syntax_error_anywhere_means_nothing_has_run() -> None:

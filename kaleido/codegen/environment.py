@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
+from kaleido.diagnostics import Label, MeaningFault, Problems, Source, Span
 from kaleido.jit import Signature
+from kaleido.language.nodes import Definition, Prototype
 
-__all__ = ["Environment", "function_name", "signature", "symbol"]
+__all__ = ["Declared", "Environment", "function_name", "signature", "symbol"]
 
 _PREFIX = "kal."
 
@@ -30,17 +31,48 @@ def signature(arity: int) -> Signature:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """A function that may be called: with how many arguments (None: with any, that is in doubt), and where it is."""
+
+    arity: int | None
+    place: Label | None = None
+
+    @classmethod
+    def by(cls, prototype: Prototype, source: Source) -> Declared:
+        """What a prototype says."""
+        return cls(prototype.arity, Label(source, prototype.span, f"`{prototype.name}` is declared here"))
+
+    @property
+    def places(self) -> list[Label]:
+        """Where it is, for a message."""
+        return [self.place] if self.place is not None else []
+
+
+@dataclass(frozen=True)
 class Environment:
-    """The functions a text can call: names (``f``, ``binary|``) with the number of their parameters."""
+    """The functions (``f``, ``binary|``) that an item of `source` can call, and what has been found wrong with it.
 
-    source: Source
-    arities: Mapping[str, int]
+    `before` is the definition that it follows, if there is one.
+    """
 
-    def fail(self, title: str, span: Span, label: str = "", hint: str = "") -> NoReturn:
-        raise KaleidoError(Diagnostic(title, self.source, span, label, hint))
+    problems: Problems
+    functions: Mapping[str, Declared]
+    before: Definition | None = None
 
-    def arity(self, name: str, span: Span) -> int:
-        """How many arguments function `name` takes; a KaleidoError at `span` where there is none."""
-        if name not in self.arities:
-            self.fail(f"unknown function `{name}`", span, "not defined", suggestion(name, self.arities))
-        return self.arities[name]
+    @property
+    def source(self) -> Source:
+        return self.problems.source
+
+    def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
+        """Remember a problem; checking goes on."""
+        self.problems.report(title, span, label, hint, *others)
+
+    def fail(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> NoReturn:
+        """Raise MeaningFault with this and everything that has been reported."""
+        self.report(title, span, label, hint, *others)
+        raise MeaningFault(*self.problems.in_order())
+
+    def refuse(self) -> None:
+        """Raise MeaningFault if anything has been reported."""
+        if self.problems.found:
+            raise MeaningFault(*self.problems.in_order())

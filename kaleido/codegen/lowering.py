@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from kaleido.codegen.environment import Environment, signature, symbol
+from kaleido.codegen.names import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
 from kaleido.codegen.writer import FunctionWriter, constant
-from kaleido.diagnostics import counted, suggestion
+from kaleido.diagnostics import Span
 from kaleido.jit import Counts, Signature, Unit
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import (
@@ -39,7 +40,7 @@ from kaleido.language.nodes import (
     walk,
 )
 
-__all__ = ["Lowered", "lower_definition", "lower_expression"]
+__all__ = ["Lowered", "Site", "lower_definition", "lower_expression"]
 
 # A variable's memory is the frame's alone, whole and writable: LLVM may keep it in a register through a loop.
 _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
@@ -49,29 +50,42 @@ _serials = count(1)
 
 
 @dataclass(frozen=True)
+class Site:
+    """A call of a function: with how many arguments, and where."""
+
+    arguments: int
+    span: Span
+
+
+@dataclass(frozen=True)
 class Lowered:
-    """A unit with its loops; the functions it calls, with how many arguments; the built-in operators it has inline."""
+    """A unit with its loops; the functions it calls, where first; the built-in operators it has inline."""
 
     unit: Unit
-    calls: Mapping[str, int]
+    calls: Mapping[str, Site]
     operators: frozenset[str]
 
 
 def lower_definition(definition: Definition, environment: Environment) -> Lowered:
-    """The unit of a function; `environment` already knows the function itself. Raises KaleidoError."""
+    """The unit of a function; `environment` already knows the function itself.
+
+    Raises MeaningFault with everything that is wrong with the definition.
+    """
     prototype = definition.prototype
     lowering = _Lowering(environment)
     names = [parameter.name for parameter in prototype.parameters]
     unit = lowering.function(prototype.name, symbol(prototype.name), names, definition.body, Counts.CALLS)
+    environment.refuse()
     return Lowered(unit, lowering.calls, frozenset(lowering.operators))
 
 
 def lower_expression(expression: Expression, environment: Environment) -> Lowered:
-    """The unit of an expression at top level: a function without parameters that runs once. Raises KaleidoError."""
+    """The unit of an expression at top level: a function without parameters that runs once. Raises MeaningFault."""
     lowering = _Lowering(environment)
     line, column = environment.source.position(expression.span.start)
     name = f"top@{line}:{column}"
     unit = lowering.function(name, f"{symbol(name)}#{next(_serials)}", [], expression, Counts.NOTHING)
+    environment.refuse()
     return Lowered(unit, lowering.calls, frozenset(lowering.operators))
 
 
@@ -118,7 +132,8 @@ class _Lowering:
         self._environment = environment
         self._name = ""
         self._frame = _Frame("", "", signature(0))
-        self.calls: dict[str, int] = {}
+        self._unknown: set[str] = set()
+        self.calls: dict[str, Site] = {}
         self.operators: set[str] = set()
 
     @property
@@ -142,11 +157,11 @@ class _Lowering:
     def _tail(self, node: Expression) -> Walk:
         match node:
             case Call():
-                self._return_call(node.callee, (yield self._arguments(node)))
+                self._return_call(node, (yield self._arguments(node)))
             case Unary() if not self._is_builtin(node.callee):
-                self._return_call(node.callee, [(yield self._value(node.operand))])
+                self._return_call(node, [(yield self._value(node.operand))])
             case Binary() if not self._is_builtin(node.callee):
-                self._return_call(node.callee, [(yield self._value(node.left)), (yield self._value(node.right))])
+                self._return_call(node, [(yield self._value(node.left)), (yield self._value(node.right))])
             case If():
                 then, otherwise = self._writer.local("then"), self._writer.local("else")
                 self._writer.branch((yield self._truth(node.condition)), then, otherwise)
@@ -159,10 +174,10 @@ class _Lowering:
             case _:
                 self._writer.emit(f"ret double {(yield self._value(node))}")
 
-    def _return_call(self, name: str, arguments: list[str]) -> None:
+    def _return_call(self, node: Call | Unary | Binary, arguments: list[str]) -> None:
         result = self._writer.local()
         marker = self._frame.signature.tail_call(signature(len(arguments)))
-        self._writer.emit(f"{result} = {marker} {self._call(name, arguments)}")
+        self._writer.emit(f"{result} = {marker} {self._call(node, arguments)}")
         self._writer.emit(f"ret double {result}")
 
     # Values
@@ -175,14 +190,14 @@ class _Lowering:
                 return self._writer.value(f"load double, ptr {self._address(node)}")
             case Assign():
                 value = yield self._value(node.value)
-                self._writer.emit(f"store double {value}, ptr {self._address(node.variable)}")
+                self._writer.emit(f"store double {value}, ptr {self._address(node.variable, assigned=True)}")
                 return value
             case Unary():
                 return (yield self._unary(node))
             case Binary():
                 return (yield self._binary(node))
             case Call():
-                return self._writer.value(self._call(node.callee, (yield self._arguments(node))))
+                return self._writer.value(self._call(node, (yield self._arguments(node))))
             case If():
                 return (yield self._if(node))
             case For():
@@ -192,7 +207,7 @@ class _Lowering:
 
     def _unary(self, node: Unary) -> Walk:
         if not self._is_builtin(node.callee):
-            return self._writer.value(self._call(node.callee, [(yield self._value(node.operand))]))
+            return self._writer.value(self._call(node, [(yield self._value(node.operand))]))
         if node.callee == NEGATE:
             return self._writer.value(f"fneg double {(yield self._value(node.operand))}")
         return self._writer.value(f"uitofp i1 {(yield self._truth(node))} to double")
@@ -204,7 +219,7 @@ class _Lowering:
         right = yield self._value(node.right)
         if self._is_builtin(node.callee):
             return self._writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
-        return self._writer.value(self._call(node.callee, [left, right]))
+        return self._writer.value(self._call(node, [left, right]))
 
     def _truth(self, node: Expression) -> Walk:
         """An i1: whether the value is ordered and not zero. Comparisons need not become numbers for that."""
@@ -303,33 +318,40 @@ class _Lowering:
 
     def _is_builtin(self, operator: str) -> bool:
         """Whether an operator (by its function's name) means what the language says, and not what a user said."""
-        if operator in self._environment.arities:
+        if operator in self._environment.functions:
             return False
         self.operators.add(operator)
         return True
 
-    def _address(self, variable: Variable) -> str:
+    def _address(self, variable: Variable, *, assigned: bool = False) -> str:
+        """Where a variable is. For one that there is not, something that does for going on with the check."""
         address = self._frame.address(variable.name)
         if address is None:
-            hint = suggestion(variable.name, set(self._frame.visible()))
-            if variable.name in self._environment.arities:
-                hint = f"`{variable.name}` is a function: call it, as in `{variable.name}(…)`"
-            self._environment.fail(f"unknown variable `{variable.name}`", variable.span, "not defined here", hint)
+            if self._is_news(variable.name):
+                unknown_variable(self._environment, variable, set(self._frame.visible()), assigned=assigned)
+            return "null"
         return address
 
     def _arguments(self, node: Call) -> Walk:
-        arity = self._environment.arity(node.callee, node.callee_span)
-        if arity != len(node.arguments):
-            takes = f"takes {counted(arity, 'argument')}, not {len(node.arguments)}"
-            self._environment.fail(f"`{node.callee}` {takes}", node.span)
+        declared = self._environment.functions.get(node.callee)
+        if declared is not None:
+            check_arguments(self._environment, node, declared)
+        elif self._is_news(node.callee + "("):
+            unknown_function(self._environment, node, set(self._frame.visible()))
         arguments = []
         for argument in node.arguments:
             arguments.append((yield self._value(argument)))
         return arguments
 
-    def _call(self, name: str, arguments: list[str]) -> str:
-        kind = signature(len(arguments))
-        self.calls[name] = len(arguments)
+    def _is_news(self, unknown: str) -> bool:
+        """Whether an unknown name has not been reported for this item."""
+        known = unknown in self._unknown
+        self._unknown.add(unknown)
+        return not known
+
+    def _call(self, node: Call | Unary | Binary, arguments: list[str]) -> str:
+        name, kind = node.callee, signature(len(arguments))
+        self.calls.setdefault(name, Site(len(arguments), node.span))
         self._frame.calls[symbol(name)] = kind
         callee = self._writer.declare(symbol(name), kind)
         return f"call tailcc double {callee}({', '.join(f'double {argument}' for argument in arguments)})"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 from lark import Token, Transformer
 
-from kaleido.diagnostics import Span, counted
+from kaleido.diagnostics import Label, Problems, Span, counted
+from kaleido.language.advice import FORMS, number_hint
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -27,19 +29,16 @@ from kaleido.language.nodes import (
     Var,
     Variable,
 )
-from kaleido.language.operators import ASSIGNMENT
+from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX
 
-_NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+# Possessive, because a number may have a million digits: what does not match is not tried in other ways.
+_NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _PRECEDENCE = re.compile(r"[0-9]{1,3}")
 DEFAULT_PRECEDENCE = 30
 
 
-class BuildError(Exception):
-    """A text that the grammar accepts and the language does not; the parser knows which source it is in."""
-
-    def __init__(self, title: str, span: Span, label: str = "", hint: str = "") -> None:
-        super().__init__(title)
-        self.title, self.span, self.label, self.hint = title, span, label, hint
+PROBLEMS: ContextVar[Problems] = ContextVar("PROBLEMS")
+"""What is wrong with the text that is being read here: Lark wants its builder before there is a text."""
 
 
 class OperatorToken(Token):
@@ -50,7 +49,11 @@ class OperatorToken(Token):
 
 
 class Builder(Transformer[Token, Any]):
-    """One method a grammar rule, named after it. Stateless: everything comes from the children."""
+    """One method a grammar rule, named after it. Stateless: everything comes from the children.
+
+    What the grammar accepts and the language does not is reported to PROBLEMS, and built all the same: something
+    that does for reading on.
+    """
 
     def program(self, items: list[Item]) -> list[Item]:
         return items
@@ -73,7 +76,11 @@ class Builder(Transformer[Token, Any]):
         if len(parameters) != wanted:
             kind = "a unary" if wanted == 1 else "a binary"
             title = f"{kind} operator takes {counted(wanted, 'parameter')}, not {len(parameters)}"
-            raise BuildError(title, head.span.to(_span(closing)))
+            _report(
+                title,
+                head.span.to(_span(closing)),
+                hint=FORMS["PREFIX" if wanted == 1 else "INFIX"].replace("@", head.name),
+            )
         return Prototype(head.callee, parameters, head, head.span.to(_span(closing)))
 
     def operator(self, children: list[Any]) -> Operator:
@@ -82,7 +89,8 @@ class Builder(Transformer[Token, Any]):
         if not precedence:
             return Operator(str(name), None, span)
         if str(name) == ASSIGNMENT:
-            raise BuildError("`=` is assignment and cannot be redefined", span, hint="`==` compares")
+            _report("`=` is assignment and cannot be redefined", span, hint="`==` compares, and can be")
+            return Operator(ASSIGNMENT, BUILTIN_INFIX[ASSIGNMENT], span)
         return Operator(str(name), _precedence(precedence[0]), span)
 
     def expression(self, children: list[Any]) -> Expression:
@@ -113,7 +121,8 @@ class Builder(Transformer[Token, Any]):
     def number(self, children: list[Token]) -> Number:
         (token,) = children
         if not _NUMBER.fullmatch(token):
-            raise BuildError(f"malformed number `{token}`", _span(token))
+            _report(f"malformed number `{token}`", _span(token), hint=number_hint(token))
+            return Number(0.0, _span(token))
         return Number(float(token), _span(token))
 
     def conditional(self, children: list[Any]) -> If:
@@ -135,24 +144,31 @@ class Builder(Transformer[Token, Any]):
         return Binding(Variable(str(name), _span(name)), value)
 
 
+def _report(title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
+    PROBLEMS.get().report(title, span, label, hint, *others)
+
+
 def _span(token: Token) -> Span:
     assert token.start_pos is not None and token.end_pos is not None
     return Span(token.start_pos, token.end_pos)
 
 
 def _refuse_duplicates(variables: Iterable[Variable], what: str) -> None:
-    seen: set[str] = set()
+    seen: dict[str, Variable] = {}
     for variable in variables:
-        if variable.name in seen:
-            raise BuildError(f"duplicate {what} `{variable.name}`", variable.span)
-        seen.add(variable.name)
+        first = seen.setdefault(variable.name, variable)
+        if first is not variable:
+            other = PROBLEMS.get().label(first.span, "the first one")
+            _report(f"duplicate {what} `{variable.name}`", variable.span, "", "", other)
 
 
 def _precedence(token: Token | None) -> int:
     if token is None:
         return DEFAULT_PRECEDENCE
     if not _PRECEDENCE.fullmatch(token) or not 1 <= int(token) <= 100:
-        raise BuildError(f"a precedence is a whole number from 1 to 100, not `{token}`", _span(token))
+        title = f"a precedence is a whole number from 1 to 100, not `{token}`"
+        _report(title, _span(token), hint="1 binds loosest; without a number it is 30")
+        return DEFAULT_PRECEDENCE
     return int(token)
 
 
@@ -171,4 +187,5 @@ def _combine(operator: Token, operands: list[Expression]) -> None:
     elif isinstance(left, Variable):
         operands.append(Assign(left, right, span))
     else:
-        raise BuildError("only a variable can be assigned to", left.span)
+        _report("only a variable can be assigned to", left.span, "not a variable", "`==` compares")
+        operands.append(left)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from kaleido import __version__, streams
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit.interrupts import interruptibly, uninterrupted
+from kaleido.rendering import PLAIN, Palette, render
 from kaleido.repl.commands import Leave, execute
 from kaleido.repl.entries import LineReader, is_command
 
@@ -51,6 +52,7 @@ class Repl:
     `remember`  keep the history in a file, not only until the end
     `input`     prompt_toolkit's, instead of standard input; with it the REPL takes its input for a terminal
     `output`    prompt_toolkit's, instead of standard output; what programs print does not go there
+    `palette`   the colours of messages
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Repl:
         remember: bool = True,
         input: Input | None = None,
         output: Output | None = None,
+        palette: Palette = PLAIN,
     ) -> None:
         self._session = session
+        self._palette = palette
         self._quiet, self._remember = quiet, remember
         self._input, self._output = input, output
         self._entries = 0
@@ -100,7 +104,7 @@ class Repl:
         try:
             interruptibly(lambda: self._execute(source))
         except KaleidoError as error:
-            self._complain(str(error))
+            self._complain(render(error.diagnostics, self._palette))
         except KeyboardInterrupt as stop:
             self._complain(str(stop) or "interrupted")
         except Leave:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 from prompt_toolkit.input import PipeInput, create_pipe_input
@@ -66,7 +67,7 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def type_keys(state_home: Path, session: Session, capfd: pytest.CaptureFixture[str]) -> TypeKeys:
     """Types each argument at a prompt of its own, with Enter; then Ctrl-D."""
 
-    def type_keys(*keys: str, **options: bool) -> Outcome:
+    def type_keys(*keys: str, **options: Any) -> Outcome:
         with create_pipe_input() as keyboard:
             # The end of the input ends a prompt that waits for more than is typed.
             too_long = Timer(60, keyboard.close)

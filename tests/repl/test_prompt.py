@@ -92,7 +92,7 @@ def test_entries_are_recalled_whole(type_keys: TypeKeys) -> None:
 
 def test_what_is_not_utf_8_is_replaced(type_keys: TypeKeys) -> None:
     undecodable = b"\xff".decode("utf-8", "surrogateescape")
-    assert type_keys(f"1 + {undecodable}").errors.startswith("error: unknown operator `\ufffd`\n")
+    assert type_keys(f"1 + {undecodable}").errors.startswith("error: unexpected character `\ufffd`\n")
 
 
 # Errors

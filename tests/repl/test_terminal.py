@@ -16,8 +16,8 @@ PROMPT = "kal>"
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Any]:
-    # pexpect answers no questions about the cursor's position.
-    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "XDG_STATE_HOME": str(tmp_path)}
+    # pexpect answers no questions about the cursor's position, and looks for plain text.
+    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1", "XDG_STATE_HOME": str(tmp_path)}
     child = pexpect.spawn(
         sys.executable,
         ["-m", "kaleido", "--jit=sync", "--threshold=10"],

@@ -1,0 +1,129 @@
+"""How diagnostics are shown: pure, text out.
+
+A place is shown as the line of source it is on, with carets under it. Where a caret stands is a matter of how wide
+the characters before it are on a terminal: one column, two (CJK, emoji) or none (combining marks). Tabs are kept,
+in the line and under it, so that the carets line up whatever a tab is worth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label
+
+__all__ = ["COLOURED", "PLAIN", "Palette", "render"]
+
+WIDEST = 120
+"""How many columns of a source line are shown; of a longer one, the part around the carets."""
+
+# Of which so many are before the caret; and what a tab is taken to be worth where it matters little.
+_BEFORE, _TAB = 40, 8
+
+# How many characters of a name, or of whatever else a message quotes, are shown.
+_LONGEST_NAME = 60
+
+# Characters that would act on the terminal, or hide, are shown as something that does not. A tab stays one.
+_PICTURES = {
+    **{code: chr(0x2400 + code) for code in range(32) if code != ord("\t")},
+    0x7F: "\u2421",
+    **dict.fromkeys([*range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
+    **dict.fromkeys([0xFEFF, *range(0xD800, 0xE000)], "\ufffd"),
+}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of the parts of a message, as parameters of the terminal's SGR sequence; empty is no colour."""
+
+    error: str = ""
+    other: str = ""
+    gutter: str = ""
+    strong: str = ""
+
+
+PLAIN = Palette()
+COLOURED = Palette(error="1;31", other="1;34", gutter="34", strong="1")
+
+
+def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
+    """Messages as lines of text, a blank line between them; of very many, the first."""
+    messages = ["\n".join(_message(each, palette)) for each in diagnostics[:MOST_SHOWN]]
+    if len(diagnostics) > MOST_SHOWN:
+        more = len(diagnostics) - MOST_SHOWN
+        messages.append(f"and {more:,} more error{'s' if more > 1 else ''}")
+    return "\n\n".join(messages)
+
+
+def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
+    yield f"{_painted('error:', palette.error)} {_painted(_readable(diagnostic.title), palette.strong)}"
+    labels = list(diagnostic.others)
+    if diagnostic.source is not None and diagnostic.span is not None:
+        labels.insert(0, Label(diagnostic.source, diagnostic.span, diagnostic.label))
+    gutter = max((len(str(_line(label))) for label in labels), default=1)
+    for before, label in zip([None, *labels], labels, strict=False):
+        yield from _place(label, before, gutter, palette)
+    if diagnostic.hint:
+        equals, hint = _painted(f"{_blank(gutter)} =", palette.gutter), _painted("hint:", palette.strong)
+        yield f"{equals} {hint} {_readable(diagnostic.hint)}"
+
+
+def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
+    """Where it is, the line, and the carets; only these under a line that has just been shown."""
+    number, column = label.source.position(label.span.start)
+    line = label.source.line(number).translate(_PICTURES)
+    start, length = column - 1, label.span.end - label.span.start
+    shown, indent, marked = _excerpt(line, start, start + length)
+    if before is None or before.source is not label.source or _line(before) != number or shown != line:
+        place = f"{'┌' if before is None else '├'} {_readable(label.source.name)}:{number}:{column}"
+        yield _painted(f"{_blank(gutter)} {place}", palette.gutter)
+        yield f"{_painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
+    mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
+    text = f"{_filled(marked, mark) or mark} {_readable(label.text)}".rstrip()
+    yield f"{_painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{_painted(text, colour)}"
+
+
+def _readable(text: str) -> str:
+    """A message in which nothing acts on the terminal, and what it quotes has a bearable length."""
+    quoted = re.compile(rf"(`[^`]{{{_LONGEST_NAME}}})[^`]+`|`[^`]*`")
+    return quoted.sub(lambda match: f"{match[1]}…`" if match[1] else match[0], text.translate(_PICTURES))
+
+
+def _line(label: Label) -> int:
+    return label.source.position(label.span.start)[0]
+
+
+def _excerpt(line: str, start: int, end: int) -> tuple[str, str, str]:
+    """What to show of a line, and of that, what is before the marked part and the marked part itself."""
+    first, last = 0, len(line)
+    if len(line) > 4 * WIDEST or _width(line) > WIDEST:
+        first = start - _reach(reversed(line[max(0, start - WIDEST) : start]), _BEFORE)
+        last = start + _reach(line[start : start + WIDEST], WIDEST - _width(line[first:start]))
+    left, right = "…" if first > 0 else "", "…" if last < len(line) else ""
+    return left + line[first:last] + right, left + line[first:start], line[start : min(end, last)]
+
+
+def _reach(text: Iterable[str], columns: int) -> int:
+    """How many characters of `text` fit into so many columns."""
+    return sum(width <= columns for width in accumulate(map(_width, text)))
+
+
+def _width(text: str) -> int:
+    from wcwidth import wcswidth
+
+    return max(0, wcswidth(text.replace("\t", " " * _TAB)))
+
+
+def _filled(text: str, mark: str) -> str:
+    """As many marks as `text` is wide, with its tabs."""
+    return "\t".join(mark * _width(run) for run in text.split("\t"))
+
+
+def _painted(text: str, colour: str) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def _blank(columns: int) -> str:
+    return " " * columns
