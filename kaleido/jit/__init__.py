@@ -17,6 +17,7 @@ itself through its stub. In the order a definition meets them:
 ``recompiler``            the background thread that turns hot units into optimised ones
 ``catalogue``             what is defined: symbols, versions, who calls whom
 ``tiers``                 versions and their code: compiling, publishing, invalidating
+``lifetime``              its end: threads stop, memory is given back
 ``engine``                all of it together: the public interface
 ========================  =====================================================================
 

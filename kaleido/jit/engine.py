@@ -11,8 +11,8 @@ everything as it was.
 
 from __future__ import annotations
 
-import atexit
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -22,10 +22,11 @@ from kaleido.jit.catalogue import Catalogue, labels
 from kaleido.jit.compiler import Compiler, Transform
 from kaleido.jit.evaluation import EvaluationThread
 from kaleido.jit.events import EventKind, Listener
+from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.loader import Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.reclaim import Reclaimer
-from kaleido.jit.recompiler import Recompiler
+from kaleido.jit.recompiler import Recompiler, weakly
 from kaleido.jit.runtime import Runtime
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
@@ -38,10 +39,10 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed, at the latest at exit.
+    """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed.
 
     Close it, or use it as a context manager. After that, whatever would compile, run or look into code raises
-    RuntimeError.
+    RuntimeError. One that nobody refers to is closed like any other object, and all that are left are at exit.
 
     `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
     compilation before LLVM's pipeline runs, on whichever thread compiles.
@@ -59,12 +60,16 @@ class Engine:
         self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
         self._evaluation = EvaluationThread(self.policy.stack_size)
         self._lock = threading.RLock()
-        self._closed = False
         self._recompiler: Recompiler | None = None
         if self.policy.tiered:
-            self._recompiler = Recompiler(self._runtime, self._became_hot, self._heat, self._recompile_number)
-        # LLVM's own state is torn down when the interpreter ends: the recompiler must have stopped by then.
-        atexit.register(self.close)
+            # Its thread must not keep the engine alive.
+            self._recompiler = Recompiler(
+                self._runtime, weakly(self._became_hot), weakly(self._heat), weakly(self._recompile_number)
+            )
+        self._lifetime = Lifetime(
+            self._lock, self._recompiler, self._evaluation, self._runtime, self._loader, self._reclaimer
+        )
+        weakref.finalize(self, self._lifetime.abandon)
 
     def __enter__(self) -> Engine:
         return self
@@ -126,6 +131,10 @@ class Engine:
                 raise RuntimeError("the engine is closed")
             yield
 
+    @property
+    def _closed(self) -> bool:
+        return self._lifetime.closed
+
     def _forget(self, version: Version, *, keep_entry: bool) -> None:
         self._tiers.withdraw(version)
         self._catalogue.uninstall(version)
@@ -172,22 +181,28 @@ class Engine:
                 return enter(stub.address, *arguments)
             finally:
                 with self._lock:
-                    self._reclaimer.leave(side)
-                    if not self._closed:
-                        self._reclaimer.collect()
+                    self._leave(side)
 
         try:
             task = self._evaluation.submit(run)
         except BaseException:
             with self._lock:
-                self._reclaimer.leave(side)
+                self._leave(side)
             raise
         return task.result()
+
+    def _leave(self, side: int) -> None:
+        self._reclaimer.leave(side)
+        if self._closed:
+            self._lifetime.release()
+        else:
+            self._reclaimer.collect()
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
 
-        Calling it after that does nothing and gives zero; after :meth:`close`, it crashes.
+        Calling it after that does nothing and gives zero; when the engine is closed, or nobody refers to it any
+        more, it crashes.
         Raises as :meth:`prepare` does. C may call it on any thread, with as much stack as that has.
         """
         with self._opened():
@@ -214,23 +229,13 @@ class Engine:
             self._recompiler.wait_until_idle()
 
     def close(self) -> None:
-        """Stop the recompiler and free all code. Nothing of the engine may be used afterwards.
+        """Stop the recompiler and free all code. Nothing of the engine may be used afterwards, except for this again.
 
         Waits for the compilation in progress, if there is one. While a thread is still inside native code, the
-        code stays in memory.
+        code stays in memory: until a call from Python has left, or, where C came in by address, until this is called
+        after that.
         """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        atexit.unregister(self.close)
-        if self._recompiler is not None:
-            self._recompiler.close()
-        self._evaluation.close()
-        with self._lock:
-            if not self._reclaimer.busy:
-                self._runtime.close()
-                self._loader.close()
+        self._lifetime.close()
 
     # Looking in
 

@@ -59,7 +59,7 @@ class Reclaimer:
         self._retired.append(_Retired(free))
 
     def collect(self) -> None:
-        """Free what can be freed now. Where a `free` raises, the rest is freed all the same, and the first error told."""
+        """Free what can be freed now. Where one `free` raises, so does this, when it has called the others."""
         if not self._retired:
             return
         empty = {side for side in (0, 1) if self._calls[side] == 0 and self._runtime.inside[side] == 0}

@@ -75,8 +75,8 @@ class Target:
         try:
             manager.run(module, builder)
         finally:
-            # Closing it would keep its 60 KB: llvmlite's class inherits a _dispose that does nothing before the real one.
-            # (The builder keeps 1.5 KB for ever, which nobody outside of llvmlite can free.)
+            # To close it does not: of its two bases, the one whose _dispose does nothing comes first. It has 60 KB.
+            # (The builder keeps 1.5 KB for ever, which only llvmlite could free.)
             NewPassManager._dispose(manager)
             manager.detach()
 

@@ -1,0 +1,63 @@
+"""The end of an engine: its threads stop, and its memory is given back when nobody can be inside.
+
+It comes by :meth:`Lifetime.close`, from any thread and as often as one likes; at the latest when nobody refers to the
+engine any more, or when the interpreter exits, since LLVM's own state is torn down then. So nothing here, and nothing
+that the engine's threads hold, refers to the engine itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+
+from kaleido.jit.evaluation import EvaluationThread
+from kaleido.jit.loader import Loader
+from kaleido.jit.reclaim import Reclaimer
+from kaleido.jit.recompiler import Recompiler
+from kaleido.jit.runtime import Runtime
+
+__all__ = ["Lifetime"]
+
+
+class Lifetime:
+    """`closed` says that the end has begun. `lock` is the engine's."""
+
+    def __init__(
+        self,
+        lock: AbstractContextManager[bool],
+        recompiler: Recompiler | None,
+        evaluation: EvaluationThread,
+        runtime: Runtime,
+        loader: Loader,
+        reclaimer: Reclaimer,
+    ) -> None:
+        self.closed = False
+        self._stopped = self._released = False
+        self._lock = lock
+        self._recompiler, self._evaluation = recompiler, evaluation
+        self._runtime, self._loader, self._reclaimer = runtime, loader, reclaimer
+
+    def close(self) -> None:
+        """Stop the threads, waiting for the compilation in progress, and release what nobody is inside of."""
+        with self._lock:
+            self.closed = True
+        if self._recompiler is not None:
+            self._recompiler.close()
+        self._evaluation.close()
+        with self._lock:
+            self._stopped = True
+            self.release()
+
+    def abandon(self) -> None:
+        """The same for an engine that nobody refers to; its own recompiler may have been the last who did."""
+        if self._recompiler is not None and self._recompiler.is_current_thread:
+            threading.Thread(target=self.close, name="kaleido-closing").start()
+        else:
+            self.close()
+
+    def release(self) -> None:
+        """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""
+        if self._stopped and not self._released and not self._reclaimer.busy:
+            self._released = True
+            self._runtime.close()
+            self._loader.close()
