@@ -200,7 +200,10 @@ class Session:
         """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
         hidden = frozenset[str]() if prelude else self._prelude
         names = (
-            name for name, known in self._functions.items() if name not in hidden or known.source.name != "<prelude>"
+            # A copy, because another thread may define one meanwhile.
+            name
+            for name, known in list(self._functions.items())
+            if name not in hidden or known.source.name != "<prelude>"
         )
         return [Function(self, name) for name in names]
 

@@ -141,11 +141,17 @@ class Engine:
         if not keep_entry:
             del self._catalogue.entries[version.unit.symbol]
             self._tiers.drop(version.entry)
+        self._drop_orphans(version)
+
+    def _drop_orphans(self, version: Version) -> None:
+        for entry in self._catalogue.orphans(version):
+            self._tiers.drop(entry)
 
     def _abandon(self, versions: Iterable[Version]) -> None:
         """Give back what was made for versions that are not to be."""
         for version in versions:
             self._tiers.discard(version)
+            self._drop_orphans(version)
             if self._catalogue.entries.get(version.unit.symbol) is not version.entry:
                 self._tiers.drop(version.entry)
         self._reclaimer.collect()
