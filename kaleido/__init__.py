@@ -10,6 +10,7 @@ __all__ = [
     "Diagnostic",
     "Function",
     "IncompleteInput",
+    "Interrupted",
     "KaleidoError",
     "Result",
     "Session",
@@ -19,6 +20,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, SyntaxFault
+    from kaleido.jit import Interrupted
     from kaleido.session import Function, Result, Session
 
 
@@ -28,6 +30,8 @@ def __getattr__(name: str) -> Any:
 
     if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "SyntaxFault"):
         return getattr(import_module("kaleido.diagnostics"), name)
+    if name == "Interrupted":
+        return import_module("kaleido.jit").Interrupted
     if name in ("Function", "Result", "Session"):
         return getattr(import_module("kaleido.session"), name)
     raise AttributeError(f"module 'kaleido' has no attribute {name!r}")

@@ -20,6 +20,8 @@ __all__ = ["main", "run"]
 
 FAILED, USAGE, DEFECT = 1, 2, 70
 
+SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
+
 
 class _UsageError(Exception):
     """The command line asks for something that cannot be."""
@@ -59,8 +61,8 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
         return _run(options, close=close)
     except _UsageError as error:
         return _complain(f"kaleido: {error}", USAGE)
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "interrupted", INTERRUPTED)
     except OSError as error:
         return _complain(f"error: {error}", FAILED)
     except Exception:
@@ -90,6 +92,9 @@ def _parser() -> ArgumentParser:
         "--threshold", type=_positive, metavar="N",
         help="calls or loop iterations that make code hot (default: 1,000 calls, 10,000 iterations)",
     )  # fmt: skip
+    parser.add_argument(
+        "--stack-size", type=_size, metavar="SIZE", help="stack for recursion, as in 64M or 1G (default: 256M)"
+    )
     parser.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
     parser.add_argument(
         "--stats", action="store_true", help="a table of what was compiled, on standard error at the end"
@@ -116,6 +121,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"a whole number from 1 up, not {text!r}")
     return int(text)
+
+
+def _size(text: str) -> int:
+    """Bytes, in units of K, M or G."""
+    number, factor = text.rstrip("KMG"), {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 1)
+    if not number.isdecimal() or text not in (number, number + text[-1:]):
+        raise ArgumentTypeError(f"a size such as 64M, not {text!r}")
+    if not SMALLEST_STACK <= int(number) * factor <= LARGEST_STACK:
+        raise ArgumentTypeError(f"from {SMALLEST_STACK >> 20}M to {LARGEST_STACK >> 30}G, not {text}")
+    return int(number) * factor
 
 
 def _run(options: Namespace, *, close: bool) -> int:
@@ -146,6 +161,11 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
     except KaleidoError as error:
         _flush()
         return _complain(str(error), FAILED)
+    except KeyboardInterrupt as stop:
+        if not options.interactive:
+            raise
+        _flush()
+        return _complain(str(stop) or "interrupted", INTERRUPTED)
     return OK
 
 
@@ -212,7 +232,13 @@ def _session(options: Namespace) -> Session:
     from kaleido.session import Session
 
     try:
-        return Session(jit=options.jit, threshold=options.threshold, libraries=options.load, prelude=options.prelude)
+        return Session(
+            jit=options.jit,
+            threshold=options.threshold,
+            stack_size=options.stack_size,
+            libraries=options.load,
+            prelude=options.prelude,
+        )
     except OSError as error:
         raise _UsageError(str(error)) from None
 

@@ -16,8 +16,9 @@ from kaleido.codegen.environment import Environment, function_name, symbol
 from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
 from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, counted
-from kaleido.jit import Engine, Event, Policy, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, counted
+from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.jit.interrupts import uninterrupted
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
 from kaleido.language.operators import BUILTINS, OperatorTable
@@ -28,8 +29,11 @@ __all__ = ["MODES", "Function", "Result", "Session", "policy_for"]
 MODES = ("tiered", "sync", "O0", "O3")
 
 
-def policy_for(jit: str, threshold: int | None = None) -> Policy:
-    """The engine's policy for one of MODES; `threshold` counts calls and loop iterations alike."""
+def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = None) -> Policy:
+    """The engine's policy for one of MODES; `threshold` counts calls and loop iterations alike.
+
+    What is None is as the policy has it. Raises ValueError.
+    """
     policy = {
         "tiered": Policy(),
         "sync": Policy(background=False),
@@ -38,9 +42,11 @@ def policy_for(jit: str, threshold: int | None = None) -> Policy:
     }.get(jit)
     if policy is None:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
-    if threshold is None:
-        return policy
-    return replace(policy, call_threshold=threshold, iteration_threshold=threshold)
+    if threshold is not None:
+        policy = replace(policy, call_threshold=threshold, iteration_threshold=threshold)
+    if stack_size is not None:
+        policy = replace(policy, stack_size=stack_size)
+    return policy
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,11 @@ class Function:
         self.name = name
 
     def __call__(self, *arguments: float) -> float:
-        """Raises TypeError for a wrong number of arguments."""
+        """Raises TypeError for a wrong number of arguments, KaleidoError for too deep recursion, and Interrupted."""
         if len(arguments) != len(self.parameters):
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
-        return self._session._call(symbol(self.name), map(float, arguments))
+        known = self._known
+        return self._session._call(symbol(self.name), map(float, arguments), known.source, known.prototype.span)
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"
@@ -130,10 +137,12 @@ class Session:
 
     `jit`        one of MODES: tiers in the background, tiers while the program waits, or one tier alone
     `threshold`  calls of a function, and iterations of a loop, that make it hot; without it 1,000 and 10,000
+    `stack_size` bytes of stack for recursion, at least 1 MiB; without it 256 MiB. Only what is used costs memory
     `libraries`  paths of shared libraries in which `extern` may find functions
     `prelude`    whether to begin with the prelude's definitions
 
-    Raises OSError where a library cannot be loaded, ValueError for another mode or threshold.
+    Raises OSError where a library cannot be loaded, ValueError for another mode, and for a threshold or a stack size
+    that cannot be.
 
     Close it, or use it as a context manager, to give its memory and its threads back.
     """
@@ -143,12 +152,13 @@ class Session:
         *,
         jit: str = "tiered",
         threshold: int | None = None,
+        stack_size: int | None = None,
         libraries: Sequence[str] = (),
         prelude: bool = True,
     ) -> None:
         for library in libraries:
             _load(library)
-        self.engine = Engine(policy_for(jit, threshold))
+        self.engine = Engine(policy_for(jit, threshold, stack_size))
         self.operators: OperatorTable = BUILTINS
         self._functions: dict[str, _Known] = {}
         self._arities: dict[str, int] = {}
@@ -170,6 +180,10 @@ class Session:
     def close(self) -> None:
         """Stop compiling and free all code. The session cannot be used afterwards."""
         self.engine.close()
+
+    def interrupt(self) -> None:
+        """Stop what is running now, as Ctrl-C does: whoever runs it gets Interrupted. From any thread."""
+        self.engine.interrupt()
 
     def run(self, text: str, name: str = "<input>") -> float | None:
         """Run a whole text; gives the value of its last expression, or None where there is none.
@@ -236,34 +250,63 @@ class Session:
     # One item
 
     def _execute(self, item: Item, source: Source, forward: dict[str, int]) -> float | None:
-        with self._lock:
-            match item:
-                case Definition():
-                    self._define(item, source, forward)
-                    return None
-                case External():
-                    self._declare(item, source, forward)
-                    return None
-            unit = self._expression(item, source, forward)
-        try:
-            return self._call(unit.symbol, ())
-        except UndefinedUnit as error:
-            title = f"`{function_name(error.symbol)}` is called before it is defined"
-            raise KaleidoError(
-                Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
-            ) from None
-        finally:
-            self.engine.remove(unit.symbol)
+        with uninterrupted():
+            with self._lock:
+                match item:
+                    case Definition():
+                        self._define(item, source, forward)
+                        return None
+                    case External():
+                        self._declare(item, source, forward)
+                        return None
+                unit = self._expression(item, source, forward)
+            try:
+                return self._call(unit.symbol, (), source, item.span)
+            except UndefinedUnit as error:
+                title = f"`{function_name(error.symbol)}` is called before it is defined"
+                raise KaleidoError(
+                    Diagnostic(title, source, item.span, f"reaches it through `{error.caller.label}`")
+                ) from None
+            finally:
+                self.engine.remove(unit.symbol)
 
     def _expression(self, item: Expression, source: Source, forward: dict[str, int]) -> Unit:
         unit = lower_expression(item, self._environment(source, forward)).unit
         self.engine.define(unit)
         return unit
 
-    def _call(self, symbol: str, arguments: Iterable[float]) -> float:
-        value: float = self.engine.call(symbol, *arguments)
+    def _call(self, symbol: str, arguments: Iterable[float], source: Source, span: Span) -> float:
+        """Run a unit; `source` and `span` are what it was made of."""
+        try:
+            value: float = self.engine.call(symbol, *arguments)
+        except StackOverflow as error:
+            raise KaleidoError(self._overflow(error, source, span)) from None
+        except Interrupted as stop:
+            after = ": a C function it called is left running" if stop.left_behind else ""
+            stop.args = (f"interrupted{self._place(stop.unit, source, span)}{after}",)
+            raise
         # Which NaN a computation gives is left open by LLVM: here there is one.
         return math.nan if value != value else value
+
+    def _overflow(self, error: StackOverflow, source: Source, span: Span) -> Diagnostic:
+        place, size = self._place(error.unit, source, span), self.engine.policy.stack_size
+        if error.calls < 2:
+            return Diagnostic(f"not enough stack{place}", source, span, f"needs more than {size:,} bytes")
+        title = f"recursion too deep{place} (about {_rounded(error.calls):,} calls)"
+        hint = "a call that is the last thing a function does takes no stack"
+        return Diagnostic(title, source, span, f"used up the stack of {size:,} bytes", hint)
+
+    def _place(self, unit: Unit | None, source: Source, span: Span) -> str:
+        """Where a unit is, for a message: in the text that is running, or wherever its function was defined."""
+        if unit is None:
+            return ""
+        owner, is_loop, position = unit.label.rpartition(".for@")
+        if is_loop:
+            name = self._functions[owner].source.name if owner in self._functions else source.name
+            return f" in the loop at {name}:{position.partition(':')[0]}"
+        if unit.symbol not in map(symbol, self._functions):
+            return f" at {source.name}:{source.position(span.start)[0]}"
+        return f" in {unit.label}"
 
     def _define(self, item: Definition, source: Source, forward: dict[str, int]) -> None:
         prototype = item.prototype
@@ -361,6 +404,11 @@ class Session:
             title = f"`{name}` cannot take {counted(arity, 'parameter')} now: it is called with {given}"
             names = ", ".join(f"`{caller}`" for caller in callers)
             environment.fail(title, prototype.span, f"by {names}", "redefine the callers first")
+
+
+def _rounded(number: int) -> int:
+    """To two significant digits."""
+    return int(float(f"{number:.2g}"))
 
 
 def _load(library: str) -> None:

@@ -5,8 +5,9 @@ Three ways, so that a program gives the same bits in every tier:
 - functions whose result is exactly rounded are LLVM intrinsics, in every tier;
 - the rest of libm are calls that LLVM must not take for anything it knows (``nobuiltin``: it would rewrite some at
   -O3 only, and move a last bit), but may hoist and merge, as they only compute;
-- anything else is called as it stands. NaNs go there as the one positive quiet NaN, because LLVM leaves open
-  which NaN a computation gives, and C code could tell.
+- anything else is called as it stands, between LEAVE and RETURN (see ``kaleido.jit.faults``): it may take its time and
+  its stack. NaNs go there as the one positive quiet NaN, because LLVM leaves open which NaN a computation gives, and
+  C code could tell.
 
 ``printd`` and ``putchard`` are the runtime's own; they write through C's standard output.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kaleido.codegen.environment import signature, symbol
-from kaleido.jit import Counts, Unit
+from kaleido.jit import LEAVE, RETURN, Counts, Unit
 from kaleido.jit.unit import quoted
 
 __all__ = ["KNOWN_ARITIES", "lower_external"]
@@ -39,27 +40,36 @@ KNOWN_ARITIES: Mapping[str, int] = {**_INTRINSICS, **_PURE, **_RUNTIME}
 
 _NAN = "0x7FF8000000000000"
 
+_LEAVING = f"""
+declare ptr @{LEAVE}()
+declare void @{RETURN}(ptr)
+"""
+
 _PRINTD = f"""
 @format = private unnamed_addr constant [4 x i8] c"%f\\0A\\00"
 define tailcc double {{name}}(double %0) nounwind {{{{
   %nan = fcmp uno double %0, 0.0
   %shown = select i1 %nan, double {_NAN}, double %0
+  %guard = call ptr @{LEAVE}()
   %written = call i32 (ptr, ...) @printf(ptr @format, double %shown) nobuiltin
+  call void @{RETURN}(ptr %guard)
   ret double 0.0
 }}}}
 declare i32 @printf(ptr, ...) nobuiltin nounwind
-"""
+{_LEAVING}"""
 
-_PUTCHARD = """
-define tailcc double {name}(double %0) nounwind {{
+_PUTCHARD = f"""
+define tailcc double {{name}}(double %0) nounwind {{{{
   %number = call i32 @llvm.fptosi.sat.i32.f64(double %0)
   %byte = and i32 %number, 255
+  %guard = call ptr @{LEAVE}()
   %written = call i32 @putchar(i32 %byte) nobuiltin
+  call void @{RETURN}(ptr %guard)
   ret double 0.0
-}}
+}}}}
 declare i32 @putchar(i32) nobuiltin nounwind
 declare i32 @llvm.fptosi.sat.i32.f64(double)
-"""
+{_LEAVING}"""
 
 
 def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> Unit | None:
@@ -76,12 +86,12 @@ def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> 
         externals[name] = address
         pure = name in _PURE
         attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
-        ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)))
+        ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # It never gets hot: a baseline forwarder is as good as an optimised one, and callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, Counts.NOTHING, (), name)
 
 
-def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int]) -> str:
+def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int], *, leaves: bool = False) -> str:
     kind = signature(arity)
     lines, arguments = [], []
     for index in range(arity):
@@ -94,14 +104,17 @@ def _forward(name: str, arity: int, target: str, attributes: str, canonical: set
             argument = f"%canonical.{index}"
         arguments.append(f"double {argument}")
     site = "nobuiltin" if attributes else ""
+    leave, back = (f"  %guard = call ptr @{LEAVE}()", f"  call void @{RETURN}(ptr %guard)") if leaves else ("", "")
     return "\n".join(
         [
             f"define {kind.prototype(symbol(name) + '.impl')} nounwind {{",
             *lines,
+            leave,
             f"  %result = call double {quoted(target)}({', '.join(arguments)}) {site}".rstrip(),
+            back,
             "  ret double %result",
             "}",
             f"declare {kind.prototype(target, convention='')} {attributes}".rstrip(),
-            "",
+            _LEAVING if leaves else "",
         ]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from itertools import count
 
-from kaleido.jit import Signature
+from kaleido.jit import PROBED, Signature
 from kaleido.jit.unit import quoted
 
 __all__ = ["FunctionWriter", "constant"]
@@ -66,7 +66,8 @@ class FunctionWriter:
         """The module: this function as ``@SYMBOL.impl``, and what it declares."""
         return "\n".join(
             [
-                f"define tailcc {result} {quoted(symbol + '.impl')}({parameters}) nounwind {{",
+                # A frame of many variables is probed, lest it step over the page below the stack.
+                f"define tailcc {result} {quoted(symbol + '.impl')}({parameters}) nounwind {PROBED} {{",
                 "entry:",
                 *self._entry,
                 *self._lines,

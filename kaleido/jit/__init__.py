@@ -13,7 +13,11 @@ itself through its stub. In the order a definition meets them:
 ``stubs``                 addresses that never change, over slots that do
 ``binding``               the two ways to bind names: through stubs, or inside one module
 ``reclaim``               when retired code may be freed
+``faults``                how native code is left before its end: stack overflow, interruption
+``ranges`` ``guarding``   what that needs: where the code is, and a guard for a thread
 ``evaluation``            the thread that native code runs on
+``interrupts``            where Ctrl-C may strike in Python, and where it waits
+``traps``                 what is told about native code that was left
 ``recompiler``            the background thread that turns hot units into optimised ones
 ``catalogue``             what is defined: symbols, versions, who calls whom
 ``tiers``                 versions and their code: compiling, publishing, invalidating
@@ -26,18 +30,25 @@ This package knows nothing of the language above it, and never imports it.
 
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind
+from kaleido.jit.faults import LEAVE, PROBED, RETURN
 from kaleido.jit.policy import Policy
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.tiers import UndefinedUnit
+from kaleido.jit.traps import Interrupted, StackOverflow
 from kaleido.jit.unit import Counts, Signature, Tier, Unit
 
 __all__ = [
+    "LEAVE",
+    "PROBED",
+    "RETURN",
     "Counts",
     "Engine",
     "Event",
     "EventKind",
+    "Interrupted",
     "Policy",
     "Signature",
+    "StackOverflow",
     "Tier",
     "UndefinedUnit",
     "Unit",

@@ -14,14 +14,17 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from kaleido.jit.catalogue import Catalogue, labels
 from kaleido.jit.compiler import Compiler, Transform
-from kaleido.jit.evaluation import EvaluationThread
+from kaleido.jit.evaluation import Evaluation, Task
 from kaleido.jit.events import EventKind, Listener
+from kaleido.jit.faults import Fault, Guard, missing
+from kaleido.jit.guarding import give_back_stack
+from kaleido.jit.interrupts import forget, interruptibly, uninterrupted
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.loader import Loader
 from kaleido.jit.policy import Policy
@@ -32,6 +35,7 @@ from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
 from kaleido.jit.target import Target
 from kaleido.jit.tiers import Tiers
+from kaleido.jit.traps import Interrupted, overflow
 from kaleido.jit.unit import Tier, Unit
 from kaleido.jit.versions import Version, flattened
 
@@ -58,7 +62,7 @@ class Engine:
         self._catalogue = Catalogue()
         stubs = Stubs(target, self._loader, self._runtime)
         self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
-        self._evaluation = EvaluationThread(self.policy.stack_size)
+        self._evaluation = Evaluation(self.policy.stack_size, self._tiers.map.ranges)
         self._lock = threading.RLock()
         self._recompiler: Recompiler | None = None
         if self.policy.tiered:
@@ -69,7 +73,7 @@ class Engine:
         self._lifetime = Lifetime(
             self._lock, self._recompiler, self._evaluation, self._runtime, self._loader, self._reclaimer
         )
-        weakref.finalize(self, self._lifetime.abandon)
+        weakref.finalize(self, self._lifetime.abandon).atexit = False
 
     def __enter__(self) -> Engine:
         return self
@@ -126,7 +130,7 @@ class Engine:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         """Under the lock, unless the engine is closed."""
-        with self._lock:
+        with uninterrupted(), self._lock:
             if self._closed:
                 raise RuntimeError("the engine is closed")
             yield
@@ -171,8 +175,19 @@ class Engine:
     def call(self, symbol: str, *arguments: Any) -> Any:
         """Run a unit with Python numbers as `arguments`, on the evaluation thread, and return its result.
 
-        Raises as :meth:`prepare` does; the first call of a symbol compiles it.
+        Raises as :meth:`prepare` does; the first call of a symbol compiles it. Raises StackOverflow, and Interrupted
+        at Ctrl-C or :meth:`interrupt`. Whatever else a signal handler of Python's raises while this waits, it stops
+        the native code first.
         """
+        with uninterrupted():
+            task = self._submit(symbol, arguments)
+            try:
+                interruptibly(task.wait)
+            except BaseException as stop:
+                self._stop(task, stop)
+            return self._result(task)
+
+    def _submit(self, symbol: str, arguments: tuple[Any, ...]) -> Task:
         with self._opened():
             self.prepare(symbol)
             stub = self._stub(symbol)
@@ -181,20 +196,49 @@ class Engine:
                 raise TypeError(f"{symbol} takes {len(stub.signature.parameters)} arguments, not {len(arguments)}")
             side = self._reclaimer.enter()
 
-        def run() -> Any:
-            # The call ends here, and not where somebody waits for it: the waiting may be interrupted before.
-            try:
-                return enter(stub.address, *arguments)
-            finally:
-                with self._lock:
-                    self._leave(side)
+        def run(guard: Guard | None) -> Any:
+            result = enter(guard.address if guard is not None else 0, stub.address, *arguments)
+            if guard is not None and guard.fault:
+                self._raise(guard)
+            return result
+
+        def ended() -> None:
+            # The call ends here, and not where somebody waits for it: it may have been left behind.
+            with self._lock:
+                self._leave(side)
 
         try:
-            task = self._evaluation.submit(run)
+            return self._evaluation.submit(run, ended)
         except BaseException:
             with self._lock:
                 self._leave(side)
             raise
+
+    def _raise(self, guard: Guard) -> NoReturn:
+        """The error for the fault that native code was left for. On its thread."""
+        fault, guard.fault = guard.fault, Fault.NONE
+        with self._lock:
+            if fault == Fault.INTERRUPTED:
+                self._trapped(guard.pc, "interrupted")
+                raise Interrupted(self._unit_at(guard.pc))
+            error = overflow(guard, self._unit_at)
+            self._trapped(guard.pc, str(error))
+        give_back_stack(guard)
+        raise error
+
+    def _stop(self, task: Task, stop: BaseException) -> NoReturn:
+        """Stop a task whose waiter was told to `stop`, and raise that; for Ctrl-C, with the place where it was."""
+        self._evaluation.stop(task)
+        if isinstance(stop, KeyboardInterrupt):
+            forget()
+            with suppress(Exception):
+                self._result(task)
+        raise stop
+
+    def _result(self, task: Task) -> Any:
+        if task.left_at is not None:
+            with self._lock:
+                raise Interrupted(self._unit_at(task.left_at), left_behind=True) from None
         return task.result()
 
     def _leave(self, side: int) -> None:
@@ -203,6 +247,15 @@ class Engine:
             self._lifetime.release()
         else:
             self._reclaimer.collect()
+
+    def interrupt(self) -> None:
+        """Stop the native code that is running now; whoever called it gets Interrupted. From any thread."""
+        self._evaluation.stop_current()
+
+    @property
+    def unprotected(self) -> str:
+        """What this platform lacks to survive endless recursion and stop native code, as a sentence; else empty."""
+        return missing()
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
@@ -225,9 +278,10 @@ class Engine:
 
     def optimize(self, symbol: str) -> None:
         """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`."""
-        self.prepare(symbol)
-        while self._recompile(self._catalogue.defined(symbol)):
-            pass
+        with uninterrupted():
+            self.prepare(symbol)
+            while self._recompile(self._catalogue.defined(symbol)):
+                pass
 
     def wait_until_idle(self) -> None:
         """Return when every unit that is hot by now has been recompiled."""
@@ -274,13 +328,24 @@ class Engine:
             found = self._tiers.map.find(address)
             return (found[0].unit, found[1].tier) if found is not None else None
 
+    def _unit_at(self, address: int) -> Unit | None:
+        found = self._tiers.map.find(address)
+        return found[0].unit if found is not None else None
+
+    def _trapped(self, address: int, message: str) -> None:
+        found = self._tiers.map.find(address)
+        if found is not None:
+            self._catalogue.emit(EventKind.TRAPPED, *found, message=message)
+
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before it becomes machine code; at -O3, linked with what it binds. Raises KeyError."""
-        return self._compiler.ir(self._members(symbol, tier), tier)
+        with uninterrupted():
+            return self._compiler.ir(self._members(symbol, tier), tier)
 
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
-        return self._compiler.assembly(self._members(symbol, tier), tier)
+        with uninterrupted():
+            return self._compiler.assembly(self._members(symbol, tier), tier)
 
     def _members(self, symbol: str, tier: Tier) -> list[Unit]:
         with self._opened():

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
                  being compiled, was never used
     retired      code (of `tier`) was freed; nothing runs in it any more
     failed       an optimised compilation failed, `message` says why; the unit stays at the baseline
+    trapped      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ===========  ==================================================================================
     """
 
@@ -32,6 +33,7 @@ class EventKind(StrEnum):
     INVALIDATED = "invalidated"
     RETIRED = "retired"
     FAILED = "failed"
+    TRAPPED = "trapped"
 
 
 @dataclass(frozen=True)

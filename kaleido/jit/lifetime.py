@@ -7,10 +7,11 @@ that the engine's threads hold, refers to the engine itself.
 
 from __future__ import annotations
 
+import atexit
 import threading
 from contextlib import AbstractContextManager
 
-from kaleido.jit.evaluation import EvaluationThread
+from kaleido.jit.evaluation import Evaluation
 from kaleido.jit.loader import Loader
 from kaleido.jit.reclaim import Reclaimer
 from kaleido.jit.recompiler import Recompiler
@@ -20,22 +21,24 @@ __all__ = ["Lifetime"]
 
 
 class Lifetime:
-    """`closed` says that the end has begun. `lock` is the engine's."""
+    """`closed` says that the end has begun, `released` that it has come. `lock` is the engine's."""
 
     def __init__(
         self,
         lock: AbstractContextManager[bool],
         recompiler: Recompiler | None,
-        evaluation: EvaluationThread,
+        evaluation: Evaluation,
         runtime: Runtime,
         loader: Loader,
         reclaimer: Reclaimer,
     ) -> None:
         self.closed = False
-        self._stopped = self._released = False
+        self.released = threading.Event()
+        self._stopped = False
         self._lock = lock
         self._recompiler, self._evaluation = recompiler, evaluation
         self._runtime, self._loader, self._reclaimer = runtime, loader, reclaimer
+        _open.add(self)
 
     def close(self) -> None:
         """Stop the threads, waiting for the compilation in progress, and release what nobody is inside of."""
@@ -47,17 +50,28 @@ class Lifetime:
         with self._lock:
             self._stopped = True
             self.release()
+        _open.discard(self)
 
     def abandon(self) -> None:
-        """The same for an engine that nobody refers to; its own recompiler may have been the last who did."""
-        if self._recompiler is not None and self._recompiler.is_current_thread:
+        """The same, soon, for an engine that nobody refers to.
+
+        The garbage collector cannot wait: it may have come with any lock, and on the recompiler's own thread.
+        """
+        if not self.released.is_set():
             threading.Thread(target=self.close, name="kaleido-closing").start()
-        else:
-            self.close()
 
     def release(self) -> None:
         """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""
-        if self._stopped and not self._released and not self._reclaimer.busy:
-            self._released = True
+        if self._stopped and not self.released.is_set() and not self._reclaimer.busy:
             self._runtime.close()
             self._loader.close()
+            self.released.set()
+
+
+_open: set[Lifetime] = set()
+
+
+@atexit.register
+def _close_all() -> None:
+    for lifetime in list(_open):
+        lifetime.close()

@@ -79,10 +79,6 @@ class Recompiler:
                 self._runtime.request(_STOP)
         self._thread.join()
 
-    @property
-    def is_current_thread(self) -> bool:
-        return threading.current_thread() is self._thread
-
     def _work(self) -> None:
         waiters: list[threading.Event] = []
         while True:

@@ -9,6 +9,9 @@ and the store is visible before the publisher looks at who is still running (see
 
 *Entries* are how Python, through ctypes, gets into native code: they call a stub with the stubs' calling
 convention. *Thunks* do that for C, which is given their addresses, and count who is inside, on one of two sides.
+Both say to the thread's guard how native code can be left before its end (see ``faults``). Who was left so through
+an entry gets a zero, and Python finds the fault in the guard. So does C, through a thunk: but then the fault stays
+pending, and the native code that called C leaves too, once that has returned.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.faults import field, missing, natives
 from kaleido.jit.loader import Library, Loader
 from kaleido.jit.target import Target, parse
 from kaleido.jit.unit import Signature, Tier
@@ -27,6 +31,9 @@ from kaleido.jit.unit import Signature, Tier
 __all__ = ["Runtime", "native"]
 
 MESSAGE_SIZE = 8
+
+# Enough for a jmp_buf of any C library (glibc's has 200 bytes on x86-64).
+_JUMP_BUFFER = 512
 
 _C_TYPES: dict[str, Any] = {
     "void": None, "double": ctypes.c_double, "float": ctypes.c_float, "ptr": ctypes.c_void_p,
@@ -102,15 +109,16 @@ class Runtime:
             os.write(self._replies_in, b"\n")
 
     def entry(self, signature: Signature) -> Callable[..., Any]:
-        """``entry(stub, *arguments)`` calls the stub at an address."""
+        """``entry(guard, stub, *arguments)`` calls the stub at an address, on the thread that has the guard (or 0)."""
         if signature not in self._entries:
             library = self._load(_entry_ir(signature), ["entry"])
-            self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr",))
+            self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entries[signature]
 
     def thunk(self, signature: Signature, stub: int) -> Library:
         """A C function, exported as ``thunk``, that calls the stub at `stub`, counted as being inside."""
-        return self._load(_thunk_ir(signature), ["thunk"], {**self._counters, "stub": stub})
+        imports = {**self._counters, "stub": stub, "guard.at": natives().at}
+        return self._load(_thunk_ir(signature), ["thunk"], imports)
 
     def no_more_replies(self) -> None:
         """Let every waiting hook go on, and those to come: the recompiler has stopped."""
@@ -129,30 +137,91 @@ class Runtime:
         return self._loader.load(code, exports, imports or {})
 
 
+_SETJMP = "declare i32 @_setjmp(ptr) returns_twice nounwind"
+
+
 def _entry_ir(signature: Signature) -> str:
-    parameters = ", ".join(["ptr %stub", *filter(None, [signature.arguments])])
+    parameters = ", ".join(["ptr %guard", "ptr %stub", *filter(None, [signature.arguments])])
     return f"""
+{_SETJMP}
 define {_c_result(signature)} @entry({parameters}) nounwind {{
-  {_call(signature, "%stub")}
-  ret {signature.result} {_result(signature)}
+  {_protected(signature, "%stub")}
+  {_return(signature)}
 }}
 """
 
 
 def _thunk_ir(signature: Signature) -> str:
     return f"""
+{_SETJMP}
 declare {signature.prototype("stub")}
 @inside = external global [2 x i64]
 @side = external global i64
+declare ptr @guard.at(i64)
+declare ptr @llvm.frameaddress.p0(i32)
 define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
   %inside = getelementptr [2 x i64], ptr @inside, i64 0, i64 %side
   %before = atomicrmw add ptr %inside, i64 1 seq_cst
-  {_call(signature, "@stub")}
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %here = ptrtoint ptr %frame to i64
+  %guard = call ptr @guard.at(i64 %here)
+  {_protected(signature, "@stub", from_c=True)}
   %after = atomicrmw sub ptr %inside, i64 1 seq_cst
-  ret {signature.result} {_result(signature)}
+  {_return(signature)}
 }}
 """
+
+
+def _protected(signature: Signature, stub: str, *, from_c: bool = False) -> str:
+    """Call `stub`; where %guard is not null, with a way out, on which the result is zero.
+
+    C is not left: it goes on with that zero, nothing more is called while the fault is pending, and RETURN is where
+    it goes on from.
+    """
+    if missing():
+        return _call(signature, stub)
+    zero, results = "zeroinitializer", ["[ %direct, %plain ]", "[ %full, %run ]", "[ zeroinitializer, %fault ]"]
+    check = propagate = ""
+    if from_c:
+        results.append(f"[ {zero}, %set ]")
+        check = f"""%pending.field = {field("pending")}
+  %pending = load atomic i64, ptr %pending.field monotonic, align 8
+  %leaving = icmp ne i64 %pending, 0
+  br i1 %leaving, label %done, label %enter
+enter:"""
+        propagate = f"""%fault.field = {field("fault")}
+  %why = load i64, ptr %fault.field
+  store atomic i64 %why, ptr %pending.field monotonic, align 8"""
+    return f"""%buffer = alloca [{_JUMP_BUFFER} x i8], align 16
+  %none = icmp eq ptr %guard, null
+  br i1 %none, label %plain, label %set
+plain:
+  {_call(signature, stub, "%direct")}
+  br label %done
+set:
+  {check}
+  %jump.field = {field("jump")}
+  %outside.field = {field("outside")}
+  %jump.before = load volatile ptr, ptr %jump.field
+  %outside.before = load volatile i64, ptr %outside.field
+  %again = call i32 @_setjmp(ptr %buffer) returns_twice
+  %left = icmp ne i32 %again, 0
+  br i1 %left, label %fault, label %run
+run:
+  store volatile i64 0, ptr %outside.field
+  store volatile ptr %buffer, ptr %jump.field
+  {_call(signature, stub, "%full")}
+  store volatile ptr %jump.before, ptr %jump.field
+  store volatile i64 %outside.before, ptr %outside.field
+  br label %done
+fault:
+  store volatile ptr %jump.before, ptr %jump.field
+  store volatile i64 %outside.before, ptr %outside.field
+  {propagate}
+  br label %done
+done:
+  {f"%result = phi {signature.result} {', '.join(results)}" if signature.result != "void" else ""}"""
 
 
 def _c_result(signature: Signature) -> str:
@@ -160,10 +229,10 @@ def _c_result(signature: Signature) -> str:
     return "zeroext i1" if signature.result == "i1" else signature.result
 
 
-def _call(signature: Signature, stub: str) -> str:
+def _call(signature: Signature, stub: str, result: str = "%result") -> str:
     call = f"call tailcc {signature.result} {stub}({signature.arguments})"
-    return call if signature.result == "void" else f"{_result(signature)} = {call}"
+    return call if signature.result == "void" else f"{result} = {call}"
 
 
-def _result(signature: Signature) -> str:
-    return "" if signature.result == "void" else "%result"
+def _return(signature: Signature) -> str:
+    return "ret void" if signature.result == "void" else f"ret {signature.result} %result"

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.faults import LEAVE, RETURN, natives
 from kaleido.jit.loader import Loader
 from kaleido.jit.runtime import Runtime
 from kaleido.jit.target import ObjectCode, Target, parse
@@ -98,7 +99,8 @@ class Stubs:
             with parse(_pool_ir(signature, count), llvm.create_context()) as module:
                 self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
-        code, imports = self._objects[signature, count], {"hook": self._runtime.hook}
+        code = self._objects[signature, count]
+        imports = {"hook": self._runtime.hook, LEAVE: natives().leave, RETURN: natives().back}
         library, size = self._loader.load(code, [*exports, "records", "nowhere"], imports), ctypes.sizeof(_Record)
         at = library.addresses
         return [
@@ -121,6 +123,8 @@ def _pool_ir(signature: Signature, count: int) -> str:
         [
             f"@records = dso_local global [{count} x {{ ptr, i64, i64, ptr, i64 }}] [{', '.join([empty] * count)}]",
             "declare void @hook(i64)",
+            f"declare ptr @{LEAVE}()",
+            f"declare void @{RETURN}(ptr)",
             f"define {signature.prototype('nowhere')} nounwind {{",
             f"  ret {signature.result}{zero}",
             "}",
@@ -152,12 +156,17 @@ def _stub_ir(signature: Signature, index: int, offset: int) -> str:
   %armed = icmp ne i64 %limit, {_NEVER}
   br i1 %armed, label %disarm, label %go
 disarm:
+  ; From here on the hook must be reached, and it is C: so there has to be stack for it, and no interruption.
+  %guard = call ptr @{LEAVE}()
   %swap = cmpxchg ptr {field("limit")}, i64 %limit, i64 {_NEVER} seq_cst seq_cst
   %first = extractvalue {{ i64, i1 }} %swap, 1
-  br i1 %first, label %tell, label %go
+  br i1 %first, label %tell, label %back
 tell:
   %number = load atomic i64, ptr {field("number")} monotonic, align 8
   call void @hook(i64 %number)
+  br label %back
+back:
+  call void @{RETURN}(ptr %guard)
   br label %go
 go:
   %body = load atomic ptr, ptr {field("body")} monotonic, align 8

@@ -21,6 +21,7 @@ from kaleido.jit import binding
 from kaleido.jit.catalogue import Catalogue, Pending
 from kaleido.jit.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
+from kaleido.jit.faults import LEAVE, RETURN, natives
 from kaleido.jit.loader import Library, Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.reclaim import Reclaimer
@@ -234,7 +235,7 @@ class Tiers:
     def _load(
         self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
     ) -> Library:
-        imports: dict[str, int] = {}
+        imports = {LEAVE: natives().leave, RETURN: natives().back}
         for version in versions:
             imports.update(version.unit.externals)
             for name, signature in version.unit.calls.items():

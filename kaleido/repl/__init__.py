@@ -21,7 +21,8 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__, streams
-from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
+from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
+from kaleido.jit.interrupts import interruptibly, uninterrupted
 from kaleido.repl.commands import Leave, execute
 from kaleido.repl.entries import LineReader, is_command
 
@@ -69,19 +70,19 @@ class Repl:
     def run(self) -> int:
         """Read and run entries until the user leaves; returns the exit code.
 
-        Raises OSError where standard output cannot be written.
+        Ctrl-C ends what is running, and the next entry is read. Raises OSError where standard output cannot be written,
+        and KeyboardInterrupt at Ctrl-C while input that is no terminal is read.
         """
-        reader = self._reader()
-        try:
-            while True:
-                self._run_entry(reader.read())
-        except (EOFError, Leave):
-            return OK
-        except _Interrupted:
-            self._complain("interrupted: native code cannot be stopped yet, so this ends the session")
-            return INTERRUPTED
-        finally:
-            reader.close()
+        # Ctrl-C strikes where something is read or run, and not in between.
+        with uninterrupted():
+            reader = self._reader()
+            try:
+                while True:
+                    self._run_entry(reader.read())
+            except (EOFError, Leave):
+                return OK
+            finally:
+                reader.close()
 
     def _reader(self) -> _Reader:
         if self._input is None and not _on_a_terminal():
@@ -89,17 +90,19 @@ class Repl:
         from kaleido.repl.prompt import Prompt
 
         self._complain(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
+        if self._session.engine.unprotected:
+            self._complain(f"warning: {self._session.engine.unprotected}")
         return Prompt(self._session, remember=self._remember, input=self._input, output=self._output)
 
     def _run_entry(self, text: str) -> None:
         self._entries += 1
         source = Source(f"<entry {self._entries}>", text)
         try:
-            self._execute(source)
+            interruptibly(lambda: self._execute(source))
         except KaleidoError as error:
             self._complain(str(error))
-        except KeyboardInterrupt:
-            raise _Interrupted from None
+        except KeyboardInterrupt as stop:
+            self._complain(str(stop) or "interrupted")
         except Leave:
             raise
         except Exception:
@@ -118,10 +121,6 @@ class Repl:
         """Print on standard error, after everything that the program has printed before."""
         streams.flush()
         print(message, file=sys.stderr, flush=True)
-
-
-class _Interrupted(Exception):
-    """Ctrl-C during an entry. Its native code may still be running."""
 
 
 def _on_a_terminal() -> bool:

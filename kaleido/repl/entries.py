@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaleido.diagnostics import IncompleteInput, Source
+from kaleido.jit.interrupts import interruptibly
 from kaleido.language.parser import parse
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class LineReader:
     def read(self) -> str:
         """The next entry: as many lines as it takes to be complete, or all there are. Raises EOFError."""
         text = ""
-        for line in self._lines:
+        while line := interruptibly(lambda: next(self._lines, b"")):
             text += line.decode("utf-8", errors="replace")
             if text.isspace():
                 text = ""

@@ -13,6 +13,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.utils import is_dumb_terminal
 
+from kaleido.jit.interrupts import interruptibly
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import is_incomplete
 from kaleido.repl.history import open_history
@@ -61,7 +62,7 @@ class Prompt:
         while True:
             self._begin_line()
             try:
-                text = self._prompt.prompt()
+                text = interruptibly(self._prompt.prompt)
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:

@@ -230,11 +230,12 @@ def play(history: History, most: int | None = None) -> int:
             schedule.play(world.check)
             assert all(actor.ended or actor.name == "recompiler" for actor in schedule.actors), "somebody still waits"
             world.check_end()
-        recompiler, evaluation = engine._recompiler, engine._evaluation._thread
-        for thread in [*threads, evaluation, recompiler._thread if recompiler is not None else None]:
-            if thread is not None:
-                threading.Thread.join(thread, TIMEOUT)
-                assert not thread.is_alive(), thread.name
+        worker, recompiler = engine._evaluation._worker, engine._recompiler
+        threads += [worker.thread] if worker is not None else []
+        threads += [recompiler._thread] if recompiler is not None else []
+        for thread in threads:
+            threading.Thread.join(thread, TIMEOUT)
+            assert not thread.is_alive(), thread.name
         assert open_files() == before
         assert engine._loader.arenas == 0
 

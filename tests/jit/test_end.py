@@ -108,11 +108,11 @@ def test_an_engine_that_nobody_refers_to_is_closed(policy: Policy) -> None:
     engine = Engine(policy)
     engine.define(unit("(define (f x) x)"))
     assert [engine.call("f", 1) for _ in range(3)] == [1, 1, 1]
-    loader, gone = engine._loader, weakref.ref(engine)
+    lifetime, gone = engine._lifetime, weakref.ref(engine)
     del engine
     gc.collect()
     assert gone() is None
-    assert loader.arenas == 0
+    assert lifetime.released.wait(TIMEOUT)
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -129,15 +129,10 @@ def test_the_recompiler_may_be_the_last_who_refers_to_an_engine() -> None:
     engine.subscribe(hold)
     engine.call("f", 1)
     assert compiling.wait(TIMEOUT)
-    loader, recompiler = engine._loader, engine._recompiler
+    lifetime = engine._lifetime
     del engine
     go_on.set()
-    assert recompiler is not None
-    recompiler._thread.join(TIMEOUT)
-    for thread in threading.enumerate():
-        if thread.name == "kaleido-closing":
-            thread.join(TIMEOUT)
-    assert loader.arenas == 0
+    assert lifetime.released.wait(TIMEOUT)
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -148,10 +143,14 @@ def test_an_engine_lives_as_long_as_a_call_in_it() -> None:
     call = engine.call
     running = Running(lambda call=call: call("f", 1))  # type: ignore[misc]
     assert visit.entered.wait(TIMEOUT)
+    lifetime = engine._lifetime
     del engine, call
     gc.collect()
+    assert not lifetime.closed
     visit.leave.set()
     assert running.result() == 2
+    del running
+    assert lifetime.released.wait(TIMEOUT)
 
 
 def leave_engines_open_while_they_compile() -> None:

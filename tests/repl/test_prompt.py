@@ -12,8 +12,9 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from kaleido import Session
+from kaleido.diagnostics import Source
 from kaleido.repl import Repl
-from tests.repl.conftest import ALT_ENTER, CTRL_C, CTRL_D, ENTER, LEFT, UP, TypeKeys
+from tests.repl.conftest import ALT_ENTER, CTRL_C, CTRL_D, ENTER, LEFT, UP, Outcome, TypeKeys
 
 
 def test_values_are_shown_and_definitions_are_silent(type_keys: TypeKeys) -> None:
@@ -153,16 +154,19 @@ def test_ctrl_c_twice_on_an_empty_line_hints(type_keys: TypeKeys, keys: str, hin
     assert type_keys(keys).errors == "Ctrl-D leaves\n" * hints
 
 
-def test_an_interrupted_run_ends_the_session(
+def test_an_interrupted_entry_keeps_the_session(
     type_keys: TypeKeys, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(source: object) -> Any:
-        raise KeyboardInterrupt
+    evaluate = session.evaluate
+
+    def interrupt(source: Source) -> Any:
+        if source.text == "1":
+            raise KeyboardInterrupt
+        return evaluate(source)
 
     monkeypatch.setattr(session, "evaluate", interrupt)
-    outcome = type_keys("1")
-    assert outcome.code == 130
-    assert outcome.errors == "interrupted: native code cannot be stopped yet, so this ends the session\n"
+    outcome = type_keys("def f(x) x + 1", "1", "f(2)")
+    assert outcome == Outcome(0, "3.0\n", "interrupted\n")
 
 
 # The screen

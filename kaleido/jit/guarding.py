@@ -1,0 +1,127 @@
+"""Giving a thread its guard: what ``faults`` needs from the C library.
+
+Everything here is called on Linux only, and through ctypes: Python's own ``signal`` module runs handlers in Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from kaleido.jit.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing, natives
+from kaleido.jit.ranges import CodeRanges
+
+__all__ = ["give_back_stack", "guarded"]
+
+_ALTERNATE_STACK = 64 << 10
+
+_SA_SIGINFO, _SA_ONSTACK, _SA_NODEFER = 4, 0x08000000, 0x40000000
+_SS_DISABLE = 2
+_MADV_DONTNEED = 4
+
+
+class _Action(ctypes.Structure):
+    _fields_ = [
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_uint64 * 16),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    ]
+
+
+class _SignalStack(ctypes.Structure):
+    _fields_ = [("lowest", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+_lock = threading.Lock()
+_guards: list[Guard] = []
+_spare: list[Guard] = []
+
+
+@contextmanager
+def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
+    """Give the calling thread a guard while inside; None where the platform is not known (``faults.missing``).
+
+    `ranges` is the code that an interruption may leave.
+    """
+    if missing():
+        yield None
+        return
+    _install_handlers()
+    guard, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
+    low, size = _stack()
+    guard.ranges, guard.bottom, guard.extent = ranges.address, low - MARGIN, size + MARGIN
+    _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
+    try:
+        yield guard
+    finally:
+        guard.extent = 0
+        _use_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
+        with _lock:
+            _spare.append(guard)
+
+
+def give_back_stack(guard: Guard) -> None:
+    """Return the memory of the guarded stack that is not in use; on its own thread."""
+    begin = guard.bottom + MARGIN
+    # This very function runs not far below the entry that was left.
+    end = (guard.top - RESERVE) // mmap.PAGESIZE * mmap.PAGESIZE
+    if end > begin:
+        _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
+
+
+def _take() -> Guard:
+    """A guard that is on the list: they stay there for ever, and are used again."""
+    with _lock:
+        if _spare:
+            guard = _spare.pop()
+            after = Guard.bottom.offset
+            ctypes.memset(guard.address + after, 0, ctypes.sizeof(Guard) - after)
+            return guard
+        guard, head = Guard(), ctypes.c_uint64.from_address(natives().guards)
+        guard.next = head.value
+        _guards.append(guard)
+        head.value = guard.address
+        return guard
+
+
+@cache
+def _install_handlers() -> None:
+    """Install both handlers, once; what is not for them goes on to whoever was there before."""
+    native = natives()
+    assert INTERRUPT is not None
+    _install(signal.SIGSEGV, native.on_overflow, native.before_overflow)
+    _install(INTERRUPT, native.on_interrupt, native.before_interrupt)
+
+
+def _install(number: int, handler: int, before: int) -> None:
+    # Signals are not held back while a handler runs: it is left by a jump, and the next signal must get through.
+    ours = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+    previous = _Action()
+    _libc().sigaction(number, None, ctypes.byref(previous))
+    ctypes.c_uint64.from_address(before).value = previous.handler or 0
+    _libc().sigaction(number, ctypes.byref(ours), None)
+
+
+def _stack() -> tuple[int, int]:
+    """The lowest address of the calling thread's stack, and its size in bytes."""
+    libc = _libc()
+    attributes, lowest, size = ctypes.create_string_buffer(256), ctypes.c_void_p(), ctypes.c_size_t()
+    libc.pthread_getattr_np(ctypes.c_void_p(threading.get_ident()), attributes)
+    libc.pthread_attr_getstack(attributes, ctypes.byref(lowest), ctypes.byref(size))
+    libc.pthread_attr_destroy(attributes)
+    return lowest.value or 0, size.value
+
+
+def _use_alternate_stack(stack: _SignalStack) -> None:
+    _libc().sigaltstack(ctypes.byref(stack), None)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
