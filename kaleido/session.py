@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import TracebackType
+from typing import NoReturn
 
 import llvmlite.binding as llvm
 
@@ -18,6 +19,7 @@ from kaleido.codegen.lowering import Lowered, lower_definition, lower_expression
 from kaleido.codegen.operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, counted
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.interrupts import uninterrupted
 from kaleido.jit.unit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, Expression, External, For, Item, Prototype
@@ -144,7 +146,8 @@ class Session:
     Raises OSError where a library cannot be loaded, ValueError for another mode, and for a threshold or a stack size
     that cannot be.
 
-    Close it, or use it as a context manager, to give its memory and its threads back.
+    Close it, or use it as a context manager, to give its memory and its threads back. It belongs to the process that
+    made it: in a forked child all but :meth:`close` raises RuntimeError, and the child makes its own.
     """
 
     def __init__(
@@ -164,7 +167,7 @@ class Session:
         self._arities: dict[str, int] = {}
         # What is called and not defined: further down in the text, or never, if an error came first.
         self._awaited: set[str] = set()
-        self._lock = threading.RLock()
+        self._lock = held_in_fork(threading.RLock(), Order.SESSION)
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
         self._prelude = frozenset(self._functions)
@@ -180,6 +183,9 @@ class Session:
     def close(self) -> None:
         """Stop compiling and free all code. The session cannot be used afterwards."""
         self.engine.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session cannot be pickled: make one in each process, and run the source there")
 
     def interrupt(self) -> None:
         """Stop what is running now, as Ctrl-C does: whoever runs it gets Interrupted. From any thread."""

@@ -23,6 +23,7 @@ from kaleido.jit.compiler import Compiler, Transform
 from kaleido.jit.evaluation import Evaluation, Task
 from kaleido.jit.events import EventKind, Listener
 from kaleido.jit.faults import Fault, Guard, missing
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.guarding import give_back_stack
 from kaleido.jit.interrupts import forget, interruptibly, uninterrupted
 from kaleido.jit.lifetime import Lifetime
@@ -48,6 +49,9 @@ class Engine:
     Close it, or use it as a context manager. After that, whatever would compile, run or look into code raises
     RuntimeError. One that nobody refers to is closed like any other object, and all that are left are at exit.
 
+    It belongs to the process that made it, and cannot be pickled. In a forked child, :meth:`close` does nothing, and
+    all else raises RuntimeError; the child may make engines of its own.
+
     `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
     compilation before LLVM's pipeline runs, on whichever thread compiles.
     """
@@ -63,7 +67,7 @@ class Engine:
         stubs = Stubs(target, self._loader, self._runtime)
         self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
         self._evaluation = Evaluation(self.policy.stack_size, self._tiers.map.ranges)
-        self._lock = threading.RLock()
+        self._lock = held_in_fork(threading.RLock(), Order.ENGINE)
         self._recompiler: Recompiler | None = None
         if self.policy.tiered:
             # Its thread must not keep the engine alive.
@@ -82,6 +86,9 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an engine cannot be pickled: it is native code and threads of one process")
 
     # Definitions
 
@@ -129,11 +136,16 @@ class Engine:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
-        """Under the lock, unless the engine is closed."""
+        """Under the lock, unless the engine is closed, or another process's."""
+        self._check_process()
         with uninterrupted(), self._lock:
             if self._closed:
                 raise RuntimeError("the engine is closed")
             yield
+
+    def _check_process(self) -> None:
+        if self._lifetime.foreign:
+            raise RuntimeError("this engine belongs to the process that this one was forked from: make one here")
 
     @property
     def _closed(self) -> bool:
@@ -250,6 +262,7 @@ class Engine:
 
     def interrupt(self) -> None:
         """Stop the native code that is running now; whoever called it gets Interrupted. From any thread."""
+        self._check_process()
         self._evaluation.stop_current()
 
     @property
@@ -285,6 +298,7 @@ class Engine:
 
     def wait_until_idle(self) -> None:
         """Return when every unit that is hot by now has been recompiled."""
+        self._check_process()
         if self._recompiler is not None:
             self._recompiler.wait_until_idle()
 

@@ -12,6 +12,7 @@ import threading
 from contextlib import AbstractContextManager
 
 from kaleido.jit.evaluation import Evaluation
+from kaleido.jit.fork import after_fork_in_child
 from kaleido.jit.loader import Loader
 from kaleido.jit.reclaim import Reclaimer
 from kaleido.jit.recompiler import Recompiler
@@ -21,7 +22,10 @@ __all__ = ["Lifetime"]
 
 
 class Lifetime:
-    """`closed` says that the end has begun, `released` that it has come. `lock` is the engine's."""
+    """`closed` says that the end has begun, `released` that it has come. `lock` is the engine's.
+
+    In a forked child an engine of the parent is `foreign`: it has no threads there, and closing it does nothing.
+    """
 
     def __init__(
         self,
@@ -32,7 +36,7 @@ class Lifetime:
         loader: Loader,
         reclaimer: Reclaimer,
     ) -> None:
-        self.closed = False
+        self.closed = self.foreign = False
         self.released = threading.Event()
         self._stopped = False
         self._lock = lock
@@ -42,6 +46,8 @@ class Lifetime:
 
     def close(self) -> None:
         """Stop the threads, waiting for the compilation in progress, and release what nobody is inside of."""
+        if self.foreign:
+            return
         with self._lock:
             self.closed = True
         if self._recompiler is not None:
@@ -57,18 +63,32 @@ class Lifetime:
 
         The garbage collector cannot wait: it may have come with any lock, and on the recompiler's own thread.
         """
-        if not self.released.is_set():
+        if not self.foreign and not self.released.is_set():
             threading.Thread(target=self.close, name="kaleido-closing").start()
+
+    def disown(self) -> None:
+        """In a forked child: have nothing to do with the parent."""
+        self.foreign = True
+        self._runtime.disconnect()
 
     def release(self) -> None:
         """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""
-        if self._stopped and not self.released.is_set() and not self._reclaimer.busy:
+        if self._stopped and not self.foreign and not self.released.is_set() and not self._reclaimer.busy:
             self._runtime.close()
             self._loader.close()
             self.released.set()
 
 
 _open: set[Lifetime] = set()
+
+
+def _disown_all(_: bool) -> None:
+    for lifetime in _open:
+        lifetime.disown()
+    _open.clear()
+
+
+after_fork_in_child(_disown_all)
 
 
 @atexit.register
