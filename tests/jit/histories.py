@@ -4,27 +4,29 @@ The program is ``f``, which calls ``g``; both stop in their bodies. Each version
 says which versions it came from. A history is a few actors, each with steps in words, such as ``call f`` or
 ``define g``, that he takes one after the other.
 
-``python -m tests.jit.histories`` plays them all, also those that take too long for every day, and prints how many
-orders that were.
+``python -m tests.jit.histories`` plays them all, also those that take too long for every day, and random orders of
+those that have too many; it prints how many that were.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 from kaleido.jit import Engine, EventKind, Policy, Tier, Unit
 from kaleido.jit.versions import Version
 from tests.jit.helpers import TIMEOUT, Log, callback
-from tests.jit.schedule import Schedule, every_order, open_files, scheduled
+from tests.jit.schedule import Schedule, every_order, open_files, random_orders, scheduled
 from tests.jit.tiny import unit
 
-__all__ = ["HISTORIES", "LONG", "History", "play"]
+__all__ = ["HISTORIES", "HUGE", "History", "play"]
 
 TIERED = Policy(call_threshold=1, iteration_threshold=1)
 AT_ONCE = Policy(baseline=False)
@@ -57,7 +59,7 @@ HISTORIES = {
     "a recompilation by hand against the recompiler": History(("call g", "optimize g", "define g")),
     "two recompilations by hand": History(("optimize f", "optimize f", "define g"), "", CALL),
     "two redefinitions of two functions": History(("call g", "define g", "define f")),
-    "two closers": History(("call g", "close", "close"), "", "compiled"),
+    "two closers": History(("call g", "close", "close"), "", ""),
     "-O3 at once": History(("call f", "define g", "enter f"), "g", CALL, AT_ONCE),
     "-O3 at once against the end": History(("call f", "define g, close"), "fg", CALL, AT_ONCE),
 }
@@ -68,11 +70,30 @@ LONG = {
     "a removal, stopped everywhere": History(("call f", "remove f, define f"), "f", CALL),
     "the end, stopped everywhere": History(("call g", "close"), "g", ALL),
     "two callers and a redefinition": History(("call g", "enter g", "define g"), "g"),
+}
+
+# Too long for every order.
+HUGE = {
     "two calls, stopped everywhere": History(("call f, call f", "define g"), "g", ALL),
     "two callers in both functions": History(("call f", "enter f", "define g"), "fg"),
-    "everything": History(("call f", "define g", "remove f", "optimize f", "close")),
-    "two callers and a removal": History(("call f", "enter f", "remove f, define f"), "f"),
-    "C's callers against redefinition": History(("enter f", "enter g", "define g, define f"), "fg"),
+    "two callers and a removal": History(("call f, call f", "enter f", "remove f, define f"), "fg", ALL),
+    "C's callers against redefinition": History(("enter f, enter f", "enter g", "define g, define f"), "fg", ALL),
+    "everything": History(("call f, call f", "enter g", "define g, define f", "remove f", "optimize f", "close"), "g"),
+    "everything, stopped everywhere": History(
+        (
+            "call f, call f, call g",
+            "enter g, enter f",
+            "define g, define f, define g",
+            "remove f, define f",
+            "optimize f, optimize g",
+            "close",
+        ),
+        "fg",
+        ALL,
+    ),
+    "-O3 at once, everything": History(
+        ("call f, call f", "enter g, enter f", "define g, define f", "remove f, define f", "close"), "fg", ALL, AT_ONCE
+    ),
 }
 
 
@@ -216,36 +237,34 @@ class World:
         assert result in expected, (name, result, self.states)
 
 
-def play(history: History, most: int | None = None) -> int:
-    """Play a history in every order, or in the first `most`; returns how many there were."""
-
-    def once(schedule: Schedule) -> None:
-        before = open_files()
-        with scheduled(schedule, history.policy, history.points) as engine:
-            world = World(schedule, engine, history)
-            threads = [
-                schedule.start(steps, lambda steps=steps: world.do(steps, schedule))  # type: ignore[misc]
-                for steps in history.actors
-            ]
-            schedule.play(world.check)
-            assert all(actor.ended or actor.name == "recompiler" for actor in schedule.actors), "somebody still waits"
-            world.check_end()
-        worker, recompiler = engine._evaluation._worker, engine._recompiler
-        threads += [worker.thread] if worker is not None else []
-        threads += [recompiler._thread] if recompiler is not None else []
-        for thread in threads:
-            threading.Thread.join(thread, TIMEOUT)
-            assert not thread.is_alive(), thread.name
-        assert open_files() == before
-        assert engine._loader.arenas == 0
-
-    return every_order(once, most)
+def play(history: History, schedule: Schedule) -> None:
+    """Play a history in the order that `schedule` has for it."""
+    before = open_files()
+    with scheduled(schedule, history.policy, history.points) as engine:
+        world = World(schedule, engine, history)
+        threads = [schedule.start(steps, partial(world.do, steps, schedule)) for steps in history.actors]
+        schedule.play(world.check)
+        assert all(actor.ended or actor.name == "recompiler" for actor in schedule.actors), "somebody still waits"
+        world.check_end()
+    worker, recompiler = engine._evaluation._worker, engine._recompiler
+    threads += [worker.thread] if worker is not None else []
+    threads += [recompiler._thread] if recompiler is not None else []
+    for thread in threads:
+        threading.Thread.join(thread, TIMEOUT)
+        assert not thread.is_alive(), thread.name
+    assert open_files() == before
+    assert engine._loader.arenas == 0
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.jit.histories", description=__doc__)
+    parser.add_argument("--random", type=int, default=1_000, help="orders of what is too long for every order")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
     for name, history in (HISTORIES | LONG).items():
-        if not names or name in names:
-            print(f"{play(history):7,} orders of {name}", flush=True)
+        print(f"{every_order(partial(play, history)):7,} orders, which are all, of {name}", flush=True)
+    for name, history in HUGE.items():
+        print(f"{random_orders(partial(play, history), options.random, options.seed):7,} orders of {name}", flush=True)
 
 
 if __name__ == "__main__":

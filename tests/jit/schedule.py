@@ -3,7 +3,8 @@
 The problem: what goes wrong between threads goes wrong in one order of many, and a test that starts threads and hopes
 sees a few of them. Here real threads take part, but one at a time: whoever comes to a *point* stops there, and the
 schedule decides who goes on. :func:`every_order` plays a history again and again until every decision has gone every
-way. Nothing depends on time, and an order that fails is told with the error.
+way; :func:`random_orders` is for those that have too many. Nothing depends on time, and an order that fails is told
+with the error.
 
 Who waits for another, as a closer waits for the recompiler, stops at a point that is not *ready* before that has
 happened. A point within a lock that the others need would stop them for good: there are none, and need be none, since
@@ -13,6 +14,7 @@ what happens under one lock has no order within.
 from __future__ import annotations
 
 import os
+import random
 import select
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,7 @@ from kaleido.jit.recompiler import Recompiler
 from kaleido.jit.target import ObjectCode, Target
 from tests.jit.helpers import TIMEOUT
 
-__all__ = ["Actor", "Schedule", "every_order", "scheduled"]
+__all__ = ["Actor", "Schedule", "every_order", "open_files", "random_orders", "scheduled"]
 
 
 class Actor:
@@ -43,17 +45,17 @@ class Actor:
 
 
 class Schedule:
-    """One order of things. `choices` are its first decisions; after them, the first who can go on does.
+    """One order of things. `choices` are its first decisions; after them `choose` says which of how many goes on.
 
     `trail` is what was decided: each time, which of how many. `steps` tells it in words. `wanted` names the points at
     which one only stops if they are in it.
     """
 
-    def __init__(self, choices: Sequence[int] = ()) -> None:
+    def __init__(self, choices: Sequence[int] = (), choose: Callable[[int], int] = lambda able: 0) -> None:
         self.trail: list[tuple[int, int]] = []
         self.steps: list[str] = []
         self.actors: list[Actor] = []
-        self._choices = choices
+        self._choices, self._choose = choices, choose
         self.wanted = ""
         self._running: Actor | None = None
         self._stops: SimpleQueue[Actor] = SimpleQueue()
@@ -98,7 +100,7 @@ class Schedule:
             self._stops.get(timeout=TIMEOUT)
         while able := [actor for actor in self.actors if not actor.ended and actor.ready()]:
             decision = len(self.trail)
-            chosen = self._choices[decision] if decision < len(self._choices) else 0
+            chosen = self._choices[decision] if decision < len(self._choices) else self._choose(len(able))
             self.trail.append((chosen, len(able)))
             self._go_on(able[chosen])
             check()
@@ -126,25 +128,37 @@ class Schedule:
             raise self._errors[0]
 
 
-def every_order(history: Callable[[Schedule], None], most: int | None = None) -> int:
-    """Play `history` in every order, or in the first `most`; returns how many that were."""
+def every_order(history: Callable[[Schedule], None]) -> int:
+    """Play `history` in every order; returns how many that were."""
     choices: list[int] = []
     played = 0
     while True:
         schedule = Schedule(choices)
-        try:
-            history(schedule)
-        except BaseException as error:
-            error.add_note("in this order:\n  " + "\n  ".join(schedule.steps))
-            raise
+        _play(history, schedule)
         played += 1
         trail = schedule.trail
         while trail and trail[-1][0] + 1 == trail[-1][1]:
             trail.pop()
-        if not trail or played == most:
+        if not trail:
             return played
         choices = [chosen for chosen, _ in trail]
         choices[-1] += 1
+
+
+def random_orders(history: Callable[[Schedule], None], count: int, seed: int) -> int:
+    """Play `history` in `count` random orders; returns `count`."""
+    generator = random.Random(seed)
+    for _ in range(count):
+        _play(history, Schedule(choose=generator.randrange))
+    return count
+
+
+def _play(history: Callable[[Schedule], None], schedule: Schedule) -> None:
+    try:
+        history(schedule)
+    except BaseException as error:
+        error.add_note("in this order:\n  " + "\n  ".join(schedule.steps))
+        raise
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
 
-from tests.jit.histories import HISTORIES, play
-from tests.jit.schedule import Schedule, every_order
+from tests.jit.histories import HISTORIES, HUGE, play
+from tests.jit.schedule import Schedule, every_order, random_orders
 
 # As many orders there are, or more: fewer would mean that a point is missed.
 ORDERS = {
@@ -30,7 +31,13 @@ ORDERS = {
 @pytest.mark.skipif(sys.platform != "linux", reason="files are counted in /proc")
 @pytest.mark.parametrize("name", HISTORIES)
 def test_in_every_order(name: str) -> None:
-    assert play(HISTORIES[name]) >= ORDERS[name]
+    assert every_order(partial(play, HISTORIES[name])) >= ORDERS[name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files are counted in /proc")
+@pytest.mark.parametrize("name", HUGE)
+def test_in_some_orders(name: str) -> None:
+    assert random_orders(partial(play, HUGE[name]), 20, seed=1) == 20
 
 
 def test_every_order_is_played_once() -> None:
