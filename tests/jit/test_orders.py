@@ -22,7 +22,7 @@ ORDERS = {
     "a recompilation by hand against the recompiler": 174,
     "two recompilations by hand": 280,
     "two redefinitions of two functions": 57,
-    "two closers": 216,
+    "two closers": 188,
     "-O3 at once": 105,
     "-O3 at once against the end": 21,
 }
