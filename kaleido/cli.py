@@ -7,7 +7,8 @@ import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from kaleido import __version__
@@ -144,7 +145,7 @@ def _run(options: Namespace, *, close: bool) -> int:
         if close:
             ending.callback(session.close)
         _observe(session, options, ending)
-        ending.callback(_flush)
+        ending.push(_flush_at_end)
         code = _evaluate(session, sources, options)
         if options.interactive or not sources:
             from kaleido.repl import Repl
@@ -268,6 +269,12 @@ def _flush() -> None:
     from kaleido import streams
 
     streams.flush()
+
+
+def _flush_at_end(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    """Whoever interrupts a run that waits for a reader of its output gets no error about that output."""
+    with suppress(OSError) if isinstance(error, KeyboardInterrupt) else nullcontext():
+        _flush()
 
 
 def _complain(message: str, code: int) -> int:

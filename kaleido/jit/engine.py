@@ -36,7 +36,7 @@ from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
 from kaleido.jit.target import Target
 from kaleido.jit.tiers import Tiers
-from kaleido.jit.traps import Interrupted, overflow
+from kaleido.jit.traps import Interrupted, StackOverflow, interruption, overflow
 from kaleido.jit.unit import Tier, Unit
 from kaleido.jit.versions import Version, flattened
 
@@ -194,7 +194,7 @@ class Engine:
         with uninterrupted():
             task = self._submit(symbol, arguments)
             try:
-                interruptibly(task.wait)
+                interruptibly(task.join)
             except BaseException as stop:
                 self._stop(task, stop)
             return self._result(task)
@@ -228,14 +228,13 @@ class Engine:
 
     def _raise(self, guard: Guard) -> NoReturn:
         """The error for the fault that native code was left for. On its thread."""
-        fault, guard.fault = guard.fault, Fault.NONE
+        describe = interruption if guard.fault == Fault.INTERRUPTED else overflow
+        guard.fault = Fault.NONE
         with self._lock:
-            if fault == Fault.INTERRUPTED:
-                self._trapped(guard.pc, "interrupted")
-                raise Interrupted(self._unit_at(guard.pc))
-            error = overflow(guard, self._unit_at)
+            error = describe(guard, self._unit_at)
             self._trapped(guard.pc, str(error))
-        give_back_stack(guard)
+        if isinstance(error, StackOverflow):
+            give_back_stack(guard)
         raise error
 
     def _stop(self, task: Task, stop: BaseException) -> NoReturn:

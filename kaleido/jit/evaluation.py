@@ -27,6 +27,9 @@ __all__ = ["PATIENCE", "Evaluation", "Task"]
 PATIENCE = 1.0
 """Seconds after which a thread that does not stop is left behind."""
 
+# Seconds after which a waiting thread looks whether it was interrupted.
+_LOOK = 0.05
+
 # Seconds between two signals to a thread that is to stop.
 _AGAIN = 0.002
 
@@ -60,9 +63,15 @@ class Task:
             self._error = error
         self._done.set()
 
-    def wait(self, seconds: float | None = None) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Return when the task has ended, or after `seconds`; whether it has."""
         return self._done.wait(seconds)
+
+    def join(self) -> None:
+        """Return when the task has ended."""
+        # In steps: the kernel may hand a signal to any thread, and that wakes nobody up who waits on the main one.
+        while not self.wait(_LOOK):
+            pass
 
     def leave_behind(self, at: int) -> None:
         """Count it as ended; what it gives, should it end after all, nobody wants."""

@@ -21,7 +21,7 @@ __all__ = ["give_back_stack", "guarded"]
 
 _ALTERNATE_STACK = 64 << 10
 
-_SA_SIGINFO, _SA_ONSTACK, _SA_NODEFER = 4, 0x08000000, 0x40000000
+_SA_SIGINFO, _SA_ONSTACK, _SA_RESTART, _SA_NODEFER = 4, 0x08000000, 0x10000000, 0x40000000
 _SS_DISABLE = 2
 _MADV_DONTNEED = 4
 
@@ -114,7 +114,8 @@ def _install_handlers() -> None:
 
 def _install(number: int, handler: int, before: int) -> None:
     # Signals are not held back while a handler runs: it is left by a jump, and the next signal must get through.
-    ours = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+    # What the kernel can restart is restarted: C's output would take an interrupted write for a lost one.
+    ours = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_RESTART | _SA_NODEFER)
     previous = _Action()
     _libc().sigaction(number, None, ctypes.byref(previous))
     ctypes.c_uint64.from_address(before).value = previous.handler or 0

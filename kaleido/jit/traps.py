@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ctypes
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from kaleido.jit.faults import MARGIN, Guard
 from kaleido.jit.unit import Unit
 
-__all__ = ["Interrupted", "StackOverflow", "overflow"]
+__all__ = ["Interrupted", "StackOverflow", "interruption", "overflow"]
 
 Find = Callable[[int], Unit | None]
 """The unit whose machine code is at an address."""
 
-# How much of a stack is looked at: from the first of these on, so much that there is enough to count.
-_SAMPLES = (64 << 10, 1 << 20, 16 << 20)
-_ENOUGH = 16
+# How much of a stack is looked at, at most: bytes, and calls.
+_SAMPLE, _CALLS = 16 << 20, 100
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,19 +49,36 @@ def overflow(guard: Guard, find: Find) -> StackOverflow:
     The stack is not unwound: words on it that are addresses in machine code are taken for return addresses. That is
     why the number of calls is an estimate, from the end of the stack.
     """
-    low = max(guard.sp, guard.bottom + MARGIN) // 8 * 8
-    used = max(0, guard.top - low)
-    found: list[tuple[int, Unit]] = []
-    for size in _SAMPLES:
-        words = (ctypes.c_uint64 * (min(size, used) // 8)).from_address(low)
-        # What a call returns to is after it, so that it may be another function's beginning: the call itself is not.
-        found = [(index, unit) for index, word in enumerate(words) if word and (unit := find(word - 1)) is not None]
-        if len(found) >= _ENOUGH or size >= used:
-            break
-    here = find(guard.pc)
+    found = list(islice(_callers(guard, find), _CALLS))
     if not found:
-        return StackOverflow(here, 1)
+        return StackOverflow(find(guard.pc), 1)
     [(most, _)] = Counter(unit.symbol for _, unit in found).most_common(1)
-    distance = (found[-1][0] - found[0][0]) * 8
-    calls = round(used * (len(found) - 1) / distance) if distance else len(found)
+    distance = found[-1][0] - found[0][0]
+    calls = round(_used(guard) * (len(found) - 1) / distance) if distance else len(found)
     return StackOverflow(next(unit for _, unit in found if unit.symbol == most), calls)
+
+
+def interruption(guard: Guard, find: Find) -> Interrupted:
+    """The error for an interruption that has just been left: where it was, or who had called what it was in."""
+    return Interrupted(find(guard.pc) or next((unit for _, unit in _callers(guard, find)), None))
+
+
+def _callers(guard: Guard, find: Find) -> Iterator[tuple[int, Unit]]:
+    """What looks like return addresses, from the end of the stack on: the address there, the unit that called."""
+    begin = _end(guard)
+    words = (ctypes.c_uint64 * (min(_SAMPLE, _used(guard)) // 8)).from_address(begin)
+    for index, word in enumerate(words):
+        # What a call returns to is after it, so that it may be another function's beginning: the call itself is not.
+        if word and (unit := find(word - 1)) is not None:
+            yield begin + 8 * index, unit
+
+
+def _end(guard: Guard) -> int:
+    """The lowest address in use, which may be a little below the stack where that was exceeded."""
+    lowest: int = max(guard.sp, guard.bottom + MARGIN) // 8 * 8
+    return lowest
+
+
+def _used(guard: Guard) -> int:
+    used: int = guard.top - _end(guard)
+    return max(0, used)
