@@ -39,6 +39,7 @@ class Order(IntEnum):
 
 
 _locks: weakref.WeakKeyDictionary[Any, Order] = weakref.WeakKeyDictionary()
+_registering = threading.Lock()
 _taken: list[Any] = []
 _in_child: list[Callable[[bool], None]] = []
 _by_main_thread = True
@@ -46,7 +47,8 @@ _by_main_thread = True
 
 def held_in_fork(lock: L, order: Order) -> L:
     """Have `lock` free in every child. Returns it."""
-    _locks[lock] = order
+    with _registering:
+        _locks[lock] = order
     return lock
 
 
@@ -57,6 +59,9 @@ def after_fork_in_child(function: Callable[[bool], None]) -> None:
 
 def _before() -> None:
     global _by_main_thread
+    # First: two threads may fork at once.
+    _registering.acquire()
+    _taken.append(_registering)
     _by_main_thread = threading.current_thread() is threading.main_thread()
     for lock, _ in sorted(_locks.items(), key=lambda item: item[1]):
         lock.acquire()

@@ -115,6 +115,21 @@ def fork_while_others_compile() -> None:
             worker.result()
 
 
+def fork_on_many_threads_at_once() -> None:
+    with Engine(Policy(call_threshold=1)) as engine:
+        engine.define(unit(FIBONACCI))
+        assert engine.call("fib", 10) == 55
+
+        def fork() -> None:
+            for _ in range(3):
+                forked(partial(refuse, engine))
+                Engine(Policy()).close()
+
+        for each in [Running(fork) for _ in range(4)]:
+            each.result()
+        assert engine.call("fib", 10) == 55
+
+
 def fork_while_a_thread_is_in_native_code() -> None:
     entered, leave = threading.Event(), threading.Event()
 
@@ -201,6 +216,7 @@ def leave_the_parents_engine_to_the_garbage() -> None:
         fork_with_an_idle_engine,
         fork_while_the_recompiler_is_held,
         fork_while_others_compile,
+        fork_on_many_threads_at_once,
         fork_while_a_thread_is_in_native_code,
         fork_inside_native_code,
         fork_from_another_thread_while_the_main_thread_is_in_a_call,
