@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import TracebackType
+from typing import NoReturn
 
 import llvmlite.binding as llvm
 
@@ -16,6 +17,7 @@ from kaleido.codegen.environment import function_name, symbol
 from kaleido.definitions import Definitions, Forward, Known, declared_later, errors_from
 from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.interrupts import uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.language.operators import OperatorTable
@@ -121,7 +123,8 @@ class Session:
     Raises OSError where a library cannot be loaded, ValueError for another mode, and for a threshold or a stack size
     that cannot be.
 
-    Close it, or use it as a context manager, to give its memory and its threads back.
+    Close it, or use it as a context manager, to give its memory and its threads back. It belongs to the process that
+    made it: in a forked child all but :meth:`close` raises RuntimeError, and the child makes its own.
     """
 
     def __init__(
@@ -137,7 +140,7 @@ class Session:
             _load(library)
         self.engine = Engine(policy_for(jit, threshold, stack_size))
         self._definitions = Definitions()
-        self._lock = threading.RLock()
+        self._lock = held_in_fork(threading.RLock(), Order.SESSION)
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
         self._prelude = frozenset(self._definitions.functions)
@@ -153,6 +156,9 @@ class Session:
     def close(self) -> None:
         """Stop compiling and free all code. The session cannot be used afterwards."""
         self.engine.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session cannot be pickled: make one in each process, and run the source there")
 
     def interrupt(self) -> None:
         """Stop what is running now, as Ctrl-C does: whoever runs it gets Interrupted. From any thread."""
@@ -198,7 +204,8 @@ class Session:
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
         hidden = frozenset[str]() if prelude else self._prelude
-        known = self._definitions.functions.items()
+        # A copy, because another thread may define one meanwhile.
+        known = list(self._definitions.functions.items())
         names = (name for name, each in known if name not in hidden or each.source.name != "<prelude>")
         return [Function(self, name) for name in names]
 

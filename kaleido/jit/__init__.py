@@ -13,6 +13,7 @@ itself through its stub. In the order a definition meets them:
 ``stubs``                 addresses that never change, over slots that do
 ``binding``               the two ways to bind names: through stubs, or inside one module
 ``reclaim``               when retired code may be freed
+``fork``                  what becomes of all this in a forked process
 ``faults``                how native code is left before its end: stack overflow, interruption
 ``ranges`` ``guarding``   what that needs: where the code is, and a guard for a thread
 ``evaluation``            the thread that native code runs on
@@ -21,6 +22,7 @@ itself through its stub. In the order a definition meets them:
 ``recompiler``            the background thread that turns hot units into optimised ones
 ``catalogue``             what is defined: symbols, versions, who calls whom
 ``tiers``                 versions and their code: compiling, publishing, invalidating
+``lifetime``              its end: threads stop, memory is given back
 ``engine``                all of it together: the public interface
 ========================  =====================================================================
 

@@ -112,6 +112,14 @@ class Catalogue:
         if version.current:
             version.entry.version = None
 
+    def orphans(self, version: Version) -> list[Entry]:
+        """Take out the undefined names that `version` called, and that nobody calls now; returns their entries."""
+        entries = (self.entries.get(name) for name in version.unit.calls)
+        orphans = [entry for entry in entries if entry is not None and entry.version is None and not entry.callers]
+        for entry in orphans:
+            del self.entries[entry.symbol]
+        return orphans
+
     # Telling
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:

@@ -11,8 +11,8 @@ everything as it was.
 
 from __future__ import annotations
 
-import atexit
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -23,12 +23,14 @@ from kaleido.jit.compiler import Compiler, Transform
 from kaleido.jit.evaluation import Evaluation, Task
 from kaleido.jit.events import EventKind, Listener
 from kaleido.jit.faults import Fault, Guard, missing
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.guarding import give_back_stack
 from kaleido.jit.interrupts import forget, interruptibly, uninterrupted
+from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.loader import Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.reclaim import Reclaimer
-from kaleido.jit.recompiler import Recompiler
+from kaleido.jit.recompiler import Recompiler, weakly
 from kaleido.jit.runtime import Runtime
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
@@ -42,10 +44,13 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed, at the latest at exit.
+    """A tiered JIT compiler. Thread-safe. It has threads and memory until it is closed.
 
     Close it, or use it as a context manager. After that, whatever would compile, run or look into code raises
-    RuntimeError.
+    RuntimeError. One that nobody refers to is closed like any other object, and all that are left are at exit.
+
+    It belongs to the process that made it, and cannot be pickled. In a forked child, :meth:`close` does nothing, and
+    all else raises RuntimeError; the child may make engines of its own.
 
     `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
     compilation before LLVM's pipeline runs, on whichever thread compiles.
@@ -62,13 +67,17 @@ class Engine:
         stubs = Stubs(target, self._loader, self._runtime)
         self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
         self._evaluation = Evaluation(self.policy.stack_size, self._tiers.map.ranges)
-        self._lock = threading.RLock()
-        self._closed = False
+        self._lock = held_in_fork(threading.RLock(), Order.ENGINE)
         self._recompiler: Recompiler | None = None
         if self.policy.tiered:
-            self._recompiler = Recompiler(self._runtime, self._became_hot, self._heat, self._recompile_number)
-        # LLVM's own state is torn down when the interpreter ends: the recompiler must have stopped by then.
-        atexit.register(self.close)
+            # Its thread must not keep the engine alive.
+            self._recompiler = Recompiler(
+                self._runtime, weakly(self._became_hot), weakly(self._heat), weakly(self._recompile_number)
+            )
+        self._lifetime = Lifetime(
+            self._lock, self._recompiler, self._evaluation, self._runtime, self._loader, self._reclaimer
+        )
+        weakref.finalize(self, self._lifetime.abandon).atexit = False
 
     def __enter__(self) -> Engine:
         return self
@@ -77,6 +86,9 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an engine cannot be pickled: it is native code and threads of one process")
 
     # Definitions
 
@@ -124,11 +136,20 @@ class Engine:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
-        """Under the lock, unless the engine is closed."""
+        """Under the lock, unless the engine is closed, or another process's."""
+        self._check_process()
         with uninterrupted(), self._lock:
             if self._closed:
                 raise RuntimeError("the engine is closed")
             yield
+
+    def _check_process(self) -> None:
+        if self._lifetime.foreign:
+            raise RuntimeError("this engine belongs to the process that this one was forked from: make one here")
+
+    @property
+    def _closed(self) -> bool:
+        return self._lifetime.closed
 
     def _forget(self, version: Version, *, keep_entry: bool) -> None:
         self._tiers.withdraw(version)
@@ -136,11 +157,17 @@ class Engine:
         if not keep_entry:
             del self._catalogue.entries[version.unit.symbol]
             self._tiers.drop(version.entry)
+        self._drop_orphans(version)
+
+    def _drop_orphans(self, version: Version) -> None:
+        for entry in self._catalogue.orphans(version):
+            self._tiers.drop(entry)
 
     def _abandon(self, versions: Iterable[Version]) -> None:
         """Give back what was made for versions that are not to be."""
         for version in versions:
             self._tiers.discard(version)
+            self._drop_orphans(version)
             if self._catalogue.entries.get(version.unit.symbol) is not version.entry:
                 self._tiers.drop(version.entry)
         self._reclaimer.collect()
@@ -190,15 +217,13 @@ class Engine:
         def ended() -> None:
             # The call ends here, and not where somebody waits for it: it may have been left behind.
             with self._lock:
-                self._reclaimer.leave(side)
-                if not self._closed:
-                    self._reclaimer.collect()
+                self._leave(side)
 
         try:
             return self._evaluation.submit(run, ended)
         except BaseException:
             with self._lock:
-                self._reclaimer.leave(side)
+                self._leave(side)
             raise
 
     def _raise(self, guard: Guard) -> NoReturn:
@@ -230,8 +255,16 @@ class Engine:
                 raise Interrupted(self._unit_at(task.left_at), left_behind=True) from None
         return task.result()
 
+    def _leave(self, side: int) -> None:
+        self._reclaimer.leave(side)
+        if self._closed:
+            self._lifetime.release()
+        else:
+            self._reclaimer.collect()
+
     def interrupt(self) -> None:
         """Stop the native code that is running now; whoever called it gets Interrupted. From any thread."""
+        self._check_process()
         self._evaluation.stop_current()
 
     @property
@@ -242,7 +275,8 @@ class Engine:
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
 
-        Calling it after that does nothing and gives zero; after :meth:`close`, it crashes.
+        Calling it after that does nothing and gives zero; when the engine is closed, or nobody refers to it any
+        more, it crashes.
         Raises as :meth:`prepare` does. C may call it on any thread, with as much stack as that has.
         """
         with self._opened():
@@ -266,27 +300,18 @@ class Engine:
 
     def wait_until_idle(self) -> None:
         """Return when every unit that is hot by now has been recompiled."""
+        self._check_process()
         if self._recompiler is not None:
             self._recompiler.wait_until_idle()
 
     def close(self) -> None:
-        """Stop the recompiler and free all code. Nothing of the engine may be used afterwards.
+        """Stop the recompiler and free all code. Nothing of the engine may be used afterwards, except for this again.
 
         Waits for the compilation in progress, if there is one. While a thread is still inside native code, the
-        code stays in memory.
+        code stays in memory: until a call from Python has left, or, where C came in by address, until this is called
+        after that.
         """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        atexit.unregister(self.close)
-        if self._recompiler is not None:
-            self._recompiler.close()
-        self._evaluation.close()
-        with self._lock:
-            if not self._reclaimer.busy:
-                self._runtime.close()
-                self._loader.close()
+        self._lifetime.close()
 
     # Looking in
 

@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from kaleido.jit.faults import INTERRUPT, Fault, Guard
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.guarding import guarded
 from kaleido.jit.ranges import CodeRanges
 
@@ -32,7 +33,7 @@ _LOOK = 0.05
 # Seconds between two signals to a thread that is to stop.
 _AGAIN = 0.002
 
-_starting = threading.Lock()
+_starting = held_in_fork(threading.Lock(), Order.THREADS)
 
 
 class Task:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from kaleido.jit.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing, natives
+from kaleido.jit.fork import Order, after_fork_in_child, held_in_fork
 from kaleido.jit.ranges import CodeRanges
 
 __all__ = ["give_back_stack", "guarded"]
@@ -38,9 +39,10 @@ class _SignalStack(ctypes.Structure):
     _fields_ = [("lowest", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
 
 
-_lock = threading.Lock()
+_lock = held_in_fork(threading.Lock(), Order.GUARDS)
 _guards: list[Guard] = []
 _spare: list[Guard] = []
+_mine = threading.local()
 
 
 @contextmanager
@@ -55,6 +57,7 @@ def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
     _install_handlers()
     guard, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
+    _mine.guard = guard
     guard.ranges, guard.bottom, guard.extent = ranges.address, low - MARGIN, size + MARGIN
     _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
@@ -64,6 +67,16 @@ def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
         _use_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
         with _lock:
             _spare.append(guard)
+
+
+def _take_from_the_lost(_: bool) -> None:
+    """In a forked child: free the guards of the threads that it does not have."""
+    _spare[:] = [guard for guard in _guards if guard is not getattr(_mine, "guard", None)]
+    for guard in _spare:
+        guard.extent = 0
+
+
+after_fork_in_child(_take_from_the_lost)
 
 
 def give_back_stack(guard: Guard) -> None:

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
+from kaleido.jit.fork import after_fork_in_child
+
 __all__ = ["forget", "interruptibly", "strike_if_noted", "uninterrupted"]
 
 T = TypeVar("T")
@@ -69,6 +71,16 @@ def _strike(handler: _Handler) -> None:
 
 def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def _forget_the_parent(by_main_thread: bool) -> None:
+    """In a forked child: if the main thread was in a block, and is not here, nobody else would end it."""
+    if not by_main_thread:
+        forget()
+        _let_go()
+
+
+after_fork_in_child(_forget_the_parent)
 
 
 class uninterrupted:  # noqa: N801 - it is used like a function

@@ -1,7 +1,7 @@
 """Object code into memory, and out of it.
 
 Linking into an LLJIT gets slower with the number of libraries it ever held, and library names cannot be used
-again. So libraries go into *arenas*: an LLJIT takes a few hundred of them, then the next one begins; an arena is
+again. So libraries go into *arenas*: an LLJIT takes a few dozen of them, then the next one begins; an arena is
 disposed of when its last library is unloaded. Libraries never refer to each other by name: every symbol they
 need comes as an absolute address, so it does not matter which arena they are in.
 """

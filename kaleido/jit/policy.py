@@ -24,7 +24,8 @@ class Policy:
     `closure_units`     at most this many units are bound statically into one optimised module, nearest first
     `closure_size`      and at most this much of their IR, in characters (the root's own is not counted)
     `inline_threshold`  LLVM's inlining threshold at -O3
-    `arena_libraries`   objects loaded into one arena before a new one is begun
+    `arena_libraries`   objects loaded into one arena before a new one is begun. It stays as long as one of them is in
+                        use, and keeps 7 KB for each that is not
     `stack_size`        of the thread that evaluates, in bytes; committed only as it is used
     """
 
@@ -37,7 +38,7 @@ class Policy:
     closure_units: int = 64
     closure_size: int = 200_000
     inline_threshold: int = 225
-    arena_libraries: int = 256
+    arena_libraries: int = 64
     stack_size: int = 256 << 20
 
     thresholds: dict[Counts, int] = field(init=False, repr=False, compare=False)

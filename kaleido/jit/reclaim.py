@@ -17,6 +17,7 @@ What it does not cover: a C thread that got hold of a body's address. Only stubs
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from kaleido.jit.runtime import Runtime
@@ -58,16 +59,16 @@ class Reclaimer:
         self._retired.append(_Retired(free))
 
     def collect(self) -> None:
-        """Free what can be freed now."""
+        """Free what can be freed now. Where one `free` raises, so does this, when it has called the others."""
         if not self._retired:
             return
         empty = {side for side in (0, 1) if self._calls[side] == 0 and self._runtime.inside[side] == 0}
-        waiting, self._retired = self._retired, []
-        for item in waiting:
+        for item in self._retired:
             item.occupied -= empty
-            if item.occupied:
-                self._retired.append(item)
-            else:
-                item.free()
+        spent = [item for item in self._retired if not item.occupied]
+        self._retired = [item for item in self._retired if item.occupied]
         if self._retired:
             self._runtime.side.value ^= 1
+        with ExitStack() as all_of_them:
+            for item in reversed(spent):
+                all_of_them.callback(item.free)

@@ -9,31 +9,47 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import TypeVar
 
 from kaleido.jit.runtime import MESSAGE_SIZE, Runtime
 
-__all__ = ["Recompiler"]
+__all__ = ["Recompiler", "weakly"]
+
+T = TypeVar("T")
 
 # Unit numbers are positive; these are requests of the engine's own.
 _STOP = -1
 _IDLE = -2
 
 
+def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
+    """`method`, without keeping its object alive; it gives None when that is gone."""
+    reference = weakref.WeakMethod(method)
+
+    def call(number: int) -> T | None:
+        found = reference()
+        return found(number) if found is not None else None
+
+    return call
+
+
 class Recompiler:
     """Reads requests and calls `recompile`, which says whether the unit must be tried again.
 
-    `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first.
+    `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first. None from any
+    of them is nothing.
     """
 
     def __init__(
         self,
         runtime: Runtime,
         hot: Callable[[int], None],
-        heat: Callable[[int], float],
-        recompile: Callable[[int], bool],
+        heat: Callable[[int], float | None],
+        recompile: Callable[[int], bool | None],
     ) -> None:
         self._runtime = runtime
         self._hot, self._heat, self._recompile = hot, heat, recompile
@@ -58,8 +74,9 @@ class Recompiler:
     def close(self) -> None:
         """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
         with self._lock:
-            self._stopped = True
-            self._runtime.request(_STOP)
+            if not self._stopped:
+                self._stopped = True
+                self._runtime.request(_STOP)
         self._thread.join()
 
     def _work(self) -> None:
@@ -85,7 +102,7 @@ class Recompiler:
             self._idle_waiters.get().set()
 
     def _compile_hottest(self) -> None:
-        number = max(self._pending, key=self._heat)
+        number = max(self._pending, key=lambda number: self._heat(number) or 0.0)
         if not self._recompile(number):
             for _ in range(self._pending.pop(number)):
                 self._runtime.reply()

@@ -126,10 +126,20 @@ class Runtime:
             os.close(self._replies_in)
             self._replies_in = -1
 
+    def disconnect(self) -> None:
+        """Have the pipes lead nowhere: nobody reads what is written, and what waits for a reply has the end of it."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for end in self._ends:
+            os.dup2(nowhere, end)
+        os.close(nowhere)
+
     def close(self) -> None:
-        for end in (self.requests, self._requests_in, self._replies, self._replies_in):
-            if end >= 0:
-                os.close(end)
+        for end in self._ends:
+            os.close(end)
+
+    @property
+    def _ends(self) -> list[int]:
+        return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
 
     def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> Library:
         with parse(ir, llvm.create_context()) as module:

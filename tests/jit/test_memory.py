@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import llvmlite.binding as llvm
 import pytest
 
@@ -14,26 +11,6 @@ from kaleido.jit.target import Target, parse
 from kaleido.jit.unit import Tier
 from tests.jit.helpers import sync
 from tests.jit.tiny import unit
-
-STATM = Path("/proc/self/statm")
-
-
-def resident() -> int:
-    """Bytes of this process in memory."""
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.skipif(not STATM.exists(), reason="memory is read from /proc")
-def test_memory_is_flat_over_thousands_of_redefinitions() -> None:
-    with Engine(Policy(background=False, arena_libraries=32)) as engine:
-        sizes = []
-        for number in range(3000):
-            engine.define(unit(f"(define (f x) (+ x {number}))"))
-            assert engine.call("f", 1) == number + 1
-            if number in (1000, 2999):
-                sizes.append(resident())
-                assert engine._loader.arenas <= 3
-        assert sizes[1] - sizes[0] < 8 << 20
 
 
 def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:

@@ -126,3 +126,19 @@ def test_collecting_with_nothing_retired_leaves_the_sides_alone() -> None:
     world = World()
     world.do("collect")
     assert world.runtime.side.value == 0
+
+
+def test_one_that_cannot_be_freed_holds_back_nothing_else() -> None:
+    freed: list[str] = []
+
+    def fail() -> None:
+        raise OSError("not this one")
+
+    reclaimer = World().reclaimer
+    for free in (partial(freed.append, "before"), fail, partial(freed.append, "after")):
+        reclaimer.retire(free)
+    with pytest.raises(OSError, match="not this one"):
+        reclaimer.collect()
+    assert freed == ["before", "after"]
+    reclaimer.collect()
+    assert freed == ["before", "after"]

@@ -57,6 +57,30 @@ def test_a_symbol_that_was_never_defined_is_a_key_error(engine: Engine) -> None:
             method("nothing")
 
 
+def test_a_name_is_forgotten_when_nobody_calls_it_any_more(engine: Engine) -> None:
+    engine.define(unit("(define (f x) (if x (f (- x 1)) 0))"))
+    engine.prepare("f")
+    for number in range(20):
+        engine.define(unit(f"(define (f x) (if x (do (f 0) (missing{number} x)) 0))"))
+        with pytest.raises(UndefinedUnit):
+            engine.call("f", 1)
+    assert engine._catalogue.entries.keys() == {"f", "missing19"}
+    engine.define(unit("(define (g x) (missing19 x))"))
+    engine.remove("f")
+    assert engine._catalogue.entries.keys() == {"g", "missing19"}
+    engine.remove("g")
+    assert engine._catalogue.entries == {}
+
+
+def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> None:
+    engine.define(unit("(define (f x) 1)"))
+    engine.prepare("f")
+    with pytest.raises(LookupError):
+        engine.define(unit("(define (f x) (do (missing x) (foreign not_a_c_function x)))"))
+    assert engine._catalogue.entries.keys() == {"f"}
+    assert engine.call("f", 1) == 1
+
+
 def begin_to_call_an_undefined_name() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:

@@ -1,0 +1,171 @@
+"""What a session that lives long costs: memory and time over 100,000 redefinitions.
+
+python -m tests.growth [--count N] [name ...]
+
+It prints a table for each way to redefine, and exits with 1 where memory ends more than 5 % above what it was after the
+first 1,000, beside what llvmlite keeps of each optimised compilation: a pass builder's callbacks, which nobody else can
+free. The table has resident memory; what counts is what was allocated and not freed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from kaleido import Session
+from kaleido.jit import Event, EventKind, Tier
+
+__all__ = ["KINDS", "PERIOD", "Growth", "allocated", "growth", "resident"]
+
+# Bytes of one optimised compilation.
+KEPT_BY_LLVMLITE = 1_488
+
+SETTLED = 1_000
+
+# Redefinitions in which some arena is filled and disposed of, at one library each.
+PERIOD = 100
+
+
+def resident() -> int:
+    """Bytes of this process in memory (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class _MallocInfo(ctypes.Structure):
+    # arena ordblks smblks hblks; then these two; then fordblks keepcost.
+    _fields_ = [
+        ("_", ctypes.c_size_t * 4),
+        ("mapped", ctypes.c_size_t),
+        ("_", ctypes.c_size_t * 2),
+        ("used", ctypes.c_size_t),
+        ("_", ctypes.c_size_t * 2),
+    ]
+
+
+def allocated() -> int:
+    """Bytes that this process has from ``malloc`` and has not given back (glibc 2.33 and later): LLVM's, and Python's.
+
+    Steadier than :func:`resident`, and it sees every block.
+    """
+    info = ctypes.CDLL(None).mallinfo2
+    info.restype = _MallocInfo
+    gc.collect()
+    found = info()
+    return int(found.used + found.mapped)
+
+
+def once(session: Session, number: int) -> None:
+    session.run(f"def f(x) x + {number}")
+    assert session["f"](1) == 1 + number
+
+
+def loop(session: Session, number: int) -> None:
+    session.run(f"def f(x) var sum = x in (for i = 1, i < 3 in sum = sum + i) : sum + {number}")
+    f = session["f"]
+    assert [f(1), f(2)] == [7 + number, 8 + number]
+
+
+def caller(session: Session, number: int) -> None:
+    session.run(f"def g(x) x * {number}")
+    if number == 1:
+        session.run("def f(x) g(x) + 1")
+    f = session["f"]
+    assert [f(2), f(3)] == [2 * number + 1, 3 * number + 1]
+
+
+def entry(session: Session, number: int) -> None:
+    if number == 1:
+        session.run("def f(x) x")
+    assert session.run(f"f({number}) + 1") == number + 1
+
+
+KINDS: dict[str, tuple[Callable[[Session, int], None], str]] = {
+    "called once": (once, "tiered"),
+    "entered once": (entry, "O0"),
+    "with a loop, in both tiers": (loop, "sync"),
+    "with a caller, in both tiers": (caller, "sync"),
+    "-O3 at once": (loop, "O3"),
+}
+
+
+class Growth(NamedTuple):
+    """What memory was after the first redefinitions, at the end, and how many optimised compilations lay between."""
+
+    settled: int
+    end: int
+    optimised: int
+
+    @property
+    def unexplained(self) -> int:
+        """Bytes that are there more, and that llvmlite does not keep."""
+        return self.end - self.settled - self.optimised * KEPT_BY_LLVMLITE
+
+
+def growth(
+    name: str,
+    count: int,
+    settled: int = SETTLED,
+    report: Callable[[int, int, float], None] = lambda *_: None,
+) -> Growth:
+    """Redefine `count` times in the way called `name`; `report` gets number, bytes and seconds for each, ten times.
+
+    Memory goes up and down as arenas fill and are disposed of: what counts is the least in a stretch of PERIOD, from
+    `settled` on and at the end.
+    """
+    redefine, jit = KINDS[name]
+    first: list[int] = []
+    last: list[int] = []
+    optimised = 0
+
+    def listen(event: Event) -> None:
+        nonlocal optimised
+        optimised += event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED
+
+    with Session(jit=jit, threshold=1 if jit == "sync" else None) as session:
+        session.subscribe(listen)
+        before = between = 0
+        begin = time.perf_counter()
+        for number in range(1, count + 1):
+            redefine(session, number)
+            if number == settled:
+                before = optimised
+            if number == count - PERIOD:
+                between = optimised - before
+            for sizes, end in ((first, settled + PERIOD), (last, count)):
+                if end - PERIOD <= number <= end and number % 10 == 0:
+                    sizes.append(allocated())
+            if number % (count // 10) == 0:
+                report(number, resident(), (time.perf_counter() - begin) / (count // 10))
+                begin = time.perf_counter()
+    return Growth(min(first), min(last), between)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.growth", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(KINDS))
+    parser.add_argument("--count", type=int, default=100_000)
+    options = parser.parse_args(arguments)
+    failed = False
+    for name in options.names or KINDS:
+        print(f"\n{name}\n{'number':>9} {'MiB':>8} {'ms each':>8}")
+        found = growth(
+            name,
+            options.count,
+            report=lambda number, size, each: print(f"{number:9,} {size / 2**20:8.1f} {each * 1000:8.2f}", flush=True),
+        )
+        percent = 100 * (found.end / found.settled - 1)
+        kept = found.optimised * KEPT_BY_LLVMLITE / 2**20
+        print(f"{percent:+.1f} % since {SETTLED:,}, of which llvmlite keeps about {kept:.1f} MiB", flush=True)
+        failed |= found.unexplained > found.settled * 0.05
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
