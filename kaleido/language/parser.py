@@ -80,7 +80,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
     """
     text, offset = str(run), 0
     while offset < len(text):
-        rest, choices = text[offset:], _choices(parser)
+        rest, choices = text[offset : offset + operators.longest], _choices(parser)
         piece = kind = None
         if "_EQUALS" in choices and rest.startswith("="):
             kind, piece = "_EQUALS", "="
@@ -89,7 +89,8 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
         if piece is None and "PREFIX" in choices:
             kind, piece = "PREFIX", operators.longest_prefix(rest)
         start = (run.start_pos or 0) + offset
-        token = OperatorToken(kind or "OPERATOR", piece or rest, start, end_pos=start + len(piece or rest))
+        shown = piece or text[offset:]
+        token = OperatorToken(kind or "OPERATOR", shown, start, end_pos=start + len(shown))
         if piece is None:
             raise UnexpectedToken(token, set(choices))  # type: ignore[no-untyped-call]
         token.precedence = operators.infix[piece] if kind == "INFIX" else None
