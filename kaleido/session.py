@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 from collections import ChainMap
@@ -23,7 +24,7 @@ from kaleido.language.nodes import Definition, Expression, External, For, Item, 
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.parser import parse
 
-__all__ = ["MODES", "Function", "Result", "Session", "policy_for"]
+__all__ = ["MODES", "Function", "LibraryError", "Result", "Session", "policy_for"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 
@@ -41,6 +42,14 @@ def policy_for(jit: str, threshold: int | None = None) -> Policy:
     if threshold is None:
         return policy
     return replace(policy, call_threshold=threshold, iteration_threshold=threshold)
+
+
+class LibraryError(OSError):
+    """A shared library that cannot be loaded: its path, and the system's reason."""
+
+    def __init__(self, library: str, reason: str) -> None:
+        super().__init__(f"cannot load {library}: {reason}")
+        self.library, self.reason = library, reason
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,10 @@ class Session:
     `threshold`  calls of a function, and iterations of a loop, that make it hot; without it 1,000 and 10,000
     `libraries`  paths of shared libraries in which `extern` may find functions
     `prelude`    whether to begin with the prelude's definitions
+    `externs`    whether programs may reach C functions beyond the prelude's; without, there are no libraries either
 
-    Raises OSError where a library cannot be loaded, ValueError for another mode or threshold.
+    Raises LibraryError, an OSError, where a library cannot be loaded; ValueError for another mode or threshold, and
+    for libraries without externs.
 
     Close it, or use it as a context manager, to give its memory and its threads back.
     """
@@ -145,7 +156,10 @@ class Session:
         threshold: int | None = None,
         libraries: Sequence[str] = (),
         prelude: bool = True,
+        externs: bool = True,
     ) -> None:
+        if libraries and not externs:
+            raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             _load(library)
         self.engine = Engine(policy_for(jit, threshold))
@@ -154,10 +168,12 @@ class Session:
         self._arities: dict[str, int] = {}
         # What is called and not defined: further down in the text, or never, if an error came first.
         self._awaited: set[str] = set()
+        self._externs = True
         self._lock = threading.RLock()
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
         self._prelude = frozenset(self._functions)
+        self._externs = externs
 
     def __enter__(self) -> Session:
         return self
@@ -303,6 +319,9 @@ class Session:
                 )
             self._commit(prototype)
             return
+        # What is known and not defined is an extern of the prelude, which may be declared again as it is.
+        if not self._externs and (known is None or known.prototype.arity != prototype.arity):
+            environment.fail("`extern` is switched off (--no-extern)", prototype.span)
         expected = KNOWN_ARITIES.get(name, prototype.arity)
         if expected != prototype.arity:
             environment.fail(
@@ -361,7 +380,13 @@ class Session:
 
 
 def _load(library: str) -> None:
+    if not library:
+        raise LibraryError(library, "it has no name")
     try:
+        # LLVM alone would find out about what is missing in a library when it is called, and end the process.
+        ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
         llvm.load_library_permanently(library)
-    except RuntimeError as error:
-        raise OSError(f"cannot load {library}: {error}") from None
+    except UnicodeError:
+        raise LibraryError(library, "its name is not UTF-8") from None
+    except (OSError, RuntimeError) as error:
+        raise LibraryError(library, str(error).removeprefix(f"{library}: ")) from None

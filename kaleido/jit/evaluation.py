@@ -54,7 +54,8 @@ class EvaluationThread:
     def submit(self, function: Callable[[], Any]) -> Task:
         """Have `function` called on the thread; the task's ``result`` waits for it.
 
-        Raises RuntimeError where the thread has ended, or cannot be started; then `function` is not called.
+        Raises RuntimeError where the thread has ended, OSError where it cannot be started; then `function` is not
+        called.
         """
         task = Task(function)
         if threading.current_thread() is self._thread:
@@ -82,6 +83,8 @@ class EvaluationThread:
                 try:
                     thread = threading.Thread(target=self._work, name="kaleido-evaluation", daemon=True)
                     thread.start()
+                except RuntimeError as error:
+                    raise OSError(f"{error} with a stack of {self._stack_size >> 20} MiB") from None
                 finally:
                     threading.stack_size(before)
                 self._thread = thread

@@ -98,6 +98,8 @@ class Repl:
             self._execute(source)
         except KaleidoError as error:
             self._complain(str(error))
+        except OSError as error:
+            self._complain(f"error: {error}")
         except KeyboardInterrupt:
             raise _Interrupted from None
         except Leave:
