@@ -35,10 +35,11 @@ needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"
 
 def ends(*arguments: str | bytes | Path, **options: Any) -> Outcome:
     """Run it with `arguments`; options are those of subprocess.run."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "timeout": 120} | options
-    options |= {"stdin": subprocess.DEVNULL} if not {"stdin", "input"} & options.keys() else {}
+    usual: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "timeout": 120}
+    if "input" not in options:
+        usual["stdin"] = subprocess.DEVNULL
     command: list[str | bytes | Path] = [*COMMAND, *arguments]
-    done = subprocess.run(command, check=False, **options)
+    done = subprocess.run(command, check=False, **(usual | options))
     output, errors = (stream.decode() if stream is not None else "" for stream in (done.stdout, done.stderr))
     assert done.returncode in (0, 1, 2), errors
     assert "Traceback" not in errors
