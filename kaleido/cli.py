@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
 
 if TYPE_CHECKING:
     from kaleido.rendering import Palette
+    from kaleido.report.trace import Trace
     from kaleido.session import Session
 
 __all__ = ["main", "run"]
@@ -36,8 +38,10 @@ def main() -> NoReturn:
         # A closed pipe ends us as it ends any other filter: quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     code = run(sys.argv[1:], close=False)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # What matters went out before, and was looked at: results through C, messages in `_complain`.
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 
@@ -56,22 +60,21 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     `close`: give back what the session holds, for who goes on afterwards.
     """
     try:
-        options = _parser().parse_args(arguments)
+        return _run(_parser().parse_args(arguments), close=close)
     except SystemExit as stop:
         return int(stop.code or 0)
-    try:
-        return _run(options, close=close)
     except _UsageError as error:
         return _complain(f"kaleido: {error}", USAGE)
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted", INTERRUPTED)
     except OSError as error:
-        return _complain(f"error: {error}", FAILED)
+        return _complain(f"error: {_reason(error)}", FAILED)
+    except MemoryError:
+        return _complain("error: out of memory", FAILED)
     except Exception:
-        import traceback
+        from traceback import format_exc
 
-        traceback.print_exc()
-        return _complain(f"kaleido: {DEFECT_NOTICE}", DEFECT)
+        return _complain(f"{format_exc()}kaleido: {DEFECT_NOTICE}", DEFECT)
 
 
 def _parser() -> ArgumentParser:
@@ -81,7 +84,9 @@ def _parser() -> ArgumentParser:
         "Without a script: the REPL on a terminal, else standard input is run.",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this and leave")
     parser.add_argument("script", nargs="?", help="a file to run; - is standard input")
     parser.add_argument("arguments", nargs="*", help="ignored: a script has no way to ask for them yet")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
@@ -97,7 +102,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--stack-size", type=_size, metavar="SIZE", help="stack for recursion, as in 64M or 1G (default: 256M)"
     )
-    parser.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
+    externs = parser.add_mutually_exclusive_group()
+    externs.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
+    externs.add_argument(
+        "--no-extern", dest="externs", action="store_false", help="no C functions but those of the prelude"
+    )
     parser.add_argument(
         "--stats", action="store_true", help="a table of what was compiled, on standard error at the end"
     )
@@ -115,6 +124,22 @@ def _parser() -> ArgumentParser:
     return parser
 
 
+class _Help(Action):
+    """argparse's own would not tell where standard output cannot be written."""
+
+    def __call__(self, parser: ArgumentParser, *_: Any) -> NoReturn:
+        _show(parser.format_help())
+        parser.exit()
+
+
+def _show(text: str) -> None:
+    """Write to standard output, at once. Raises OSError."""
+    from kaleido import streams
+
+    streams.write(text)
+    streams.flush()
+
+
 def _version() -> str:
     import llvmlite
     from llvmlite.binding import llvm_version_info
@@ -124,8 +149,8 @@ def _version() -> str:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"a whole number from 1 up, not {text!r}")
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", text):
+        raise ArgumentTypeError(f"a whole number from 1 up, of at most 18 digits, not {text[:40]!r}")
     return int(text)
 
 
@@ -141,7 +166,7 @@ def _size(text: str) -> int:
 
 def _run(options: Namespace, *, close: bool) -> int:
     if options.version:
-        print(_version())
+        _show(_version() + "\n")
         return OK
     sources = _sources(options)
     # What happens at the end, in the opposite order, whatever of it fails.
@@ -225,7 +250,10 @@ def _sources(options: Namespace) -> list[Source]:
 
 
 def _standard_input() -> Source:
-    return Source("<standard input>", _decoded(sys.stdin.buffer.read()))
+    try:
+        return Source("<standard input>", _decoded(sys.stdin.buffer.read()))
+    except OSError as error:
+        raise _UsageError(f"cannot read standard input: {_reason(error)}") from None
 
 
 def _file(path: str) -> Source:
@@ -233,12 +261,18 @@ def _file(path: str) -> Source:
         with open(path, "rb") as file:
             return Source(_shown(path), _decoded(file.read()))
     except (OSError, ValueError) as error:
-        raise _UsageError(f"cannot read {_shown(path)}: {getattr(error, 'strerror', None) or error}") from None
+        raise _UsageError(f"cannot read {_shown(path)}: {_reason(error)}") from None
 
 
 def _shown(path: str) -> str:
-    """A file name may be any bytes; what is shown of it is text."""
-    return os.fsencode(path).decode("utf-8", errors="replace")
+    """A file name may be any bytes; what is shown of it is text that does nothing to a terminal."""
+    text = os.fsencode(path).decode("utf-8", errors="replace") or "''"
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the number that the system has for it."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _decoded(data: bytes) -> str:
@@ -247,7 +281,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _session(options: Namespace) -> Session:
-    from kaleido.session import Session
+    from kaleido.session import LibraryError, Session
 
     try:
         return Session(
@@ -256,30 +290,38 @@ def _session(options: Namespace) -> Session:
             stack_size=options.stack_size,
             libraries=options.load,
             prelude=options.prelude,
+            externs=options.externs,
         )
-    except OSError as error:
-        raise _UsageError(str(error)) from None
+    except LibraryError as error:
+        raise _UsageError(f"cannot load {_shown(error.library)}: {error.reason}") from None
 
 
 def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
     """Begin to record what `--stats` and `--trace` want, and have it reported at the end."""
-    if options.trace:
+    if options.trace is not None:
         from kaleido.report.trace import Trace
 
         # Opened now: a place that cannot be written is better known before the run than after it.
         try:
             file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
-            raise _UsageError(f"cannot write {options.trace}: {error.strerror or error}") from None
+            raise _UsageError(f"cannot write {_shown(options.trace)}: {_reason(error)}") from None
         trace = Trace()
         session.subscribe(trace)
-        ending.callback(trace.save, file)
+        ending.callback(_save, trace, file, options.trace)
     if options.stats:
         from kaleido.report.statistics import Statistics
 
         statistics = Statistics()
         session.subscribe(statistics)
         ending.callback(lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
+
+
+def _save(trace: Trace, file: TextIO, path: str) -> None:
+    try:
+        trace.save(file)
+    except OSError as error:
+        raise OSError(f"cannot write {_shown(path)}: {_reason(error)}") from None
 
 
 def _flush() -> None:
@@ -295,5 +337,7 @@ def _flush_at_end(kind: type[BaseException] | None, error: BaseException | None,
 
 
 def _complain(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    # Where standard error cannot be written there is nobody to tell; the exit code still does.
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
     return code

@@ -61,7 +61,7 @@ class Definitions:
     An item changes them in two steps, so that its code can be made in between: :meth:`changes` checks it and says
     what it comes to, :meth:`commit` makes it so.
 
-    `shown` is how many more errors somebody will see.
+    `shown` is how many more errors somebody will see. Without `externs` no more C functions are let in.
     """
 
     def __init__(self) -> None:
@@ -72,12 +72,13 @@ class Definitions:
         self._awaited: set[str] = set()
         self._latest: tuple[Source, Definition | External] | None = None
         self.shown = MOST_SHOWN
+        self.externs = True
 
     def copy(self) -> Definitions:
         """The same, to go on by itself."""
         other = Definitions()
         other.operators, other.functions, other._declared = self.operators, dict(self.functions), dict(self._declared)
-        other._awaited, other._latest = set(self._awaited), self._latest
+        other._awaited, other._latest, other.externs = set(self._awaited), self._latest, self.externs
         return other
 
     def expression(self, item: Expression, source: Source, forward: Forward) -> Lowered:
@@ -149,6 +150,9 @@ class Definitions:
                 title = f"`{name}` is defined with {counted(there.arity, 'parameter')}, not {prototype.arity}"
                 environment.fail(title, prototype.span, "", "", *there.places)
             return {}
+        # What is known and not defined is an extern of the prelude, which may be declared again as it is.
+        if not self.externs and (known is None or known.prototype.arity != prototype.arity):
+            environment.fail("`extern` is switched off (--no-extern)", prototype.span)
         expected = KNOWN_ARITIES.get(name, prototype.arity)
         if expected != prototype.arity:
             title = f"C's `{name}` takes {counted(expected, 'parameter')}, not {prototype.arity}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 
-__all__ = ["MODES", "Function", "Result", "Session", "policy_for"]
+__all__ = ["MODES", "Function", "LibraryError", "Result", "Session", "policy_for"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 
@@ -46,6 +47,14 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     if stack_size is not None:
         policy = replace(policy, stack_size=stack_size)
     return policy
+
+
+class LibraryError(OSError):
+    """A shared library that cannot be loaded: its path, and the system's reason."""
+
+    def __init__(self, library: str, reason: str) -> None:
+        super().__init__(f"cannot load {library}: {reason}")
+        self.library, self.reason = library, reason
 
 
 @dataclass(frozen=True)
@@ -119,9 +128,10 @@ class Session:
     `stack_size` bytes of stack for recursion, at least 1 MiB; without it 256 MiB. Only what is used costs memory
     `libraries`  paths of shared libraries in which `extern` may find functions
     `prelude`    whether to begin with the prelude's definitions
+    `externs`    whether programs may reach C functions beyond the prelude's; without, there are no libraries either
 
-    Raises OSError where a library cannot be loaded, ValueError for another mode, and for a threshold or a stack size
-    that cannot be.
+    Raises LibraryError, an OSError, where a library cannot be loaded; ValueError for another mode, for a threshold or a
+    stack size that cannot be, and for libraries without externs.
 
     Close it, or use it as a context manager, to give its memory and its threads back. It belongs to the process that
     made it: in a forked child all but :meth:`close` raises RuntimeError, and the child makes its own.
@@ -135,7 +145,10 @@ class Session:
         stack_size: int | None = None,
         libraries: Sequence[str] = (),
         prelude: bool = True,
+        externs: bool = True,
     ) -> None:
+        if libraries and not externs:
+            raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             _load(library)
         self.engine = Engine(policy_for(jit, threshold, stack_size))
@@ -144,6 +157,7 @@ class Session:
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
         self._prelude = frozenset(self._definitions.functions)
+        self._definitions.externs = externs
 
     def __enter__(self) -> Session:
         return self
@@ -327,7 +341,13 @@ def _rounded(number: int) -> int:
 
 
 def _load(library: str) -> None:
+    if not library:
+        raise LibraryError(library, "it has no name")
     try:
+        # LLVM alone would find out about what is missing in a library when it is called, and end the process.
+        ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
         llvm.load_library_permanently(library)
-    except RuntimeError as error:
-        raise OSError(f"cannot load {library}: {error}") from None
+    except UnicodeError:
+        raise LibraryError(library, "its name is not UTF-8") from None
+    except (OSError, RuntimeError) as error:
+        raise LibraryError(library, str(error).removeprefix(f"{library}: ")) from None

@@ -91,7 +91,11 @@ def lower_expression(expression: Expression, environment: Environment) -> Lowere
 
 @dataclass
 class _Frame:
-    """One LLVM function being written. `captured` are variables of the frame around it, passed in as pointers."""
+    """One LLVM function being written.
+
+    `captured` are variables of the frame around it, passed in as pointers. `shadowed` has for each declaration that
+    is in scope, innermost last, its name and what had that name before.
+    """
 
     name: str
     symbol: str
@@ -99,6 +103,7 @@ class _Frame:
     parent: _Frame | None = None
     writer: FunctionWriter = field(default_factory=FunctionWriter)
     variables: dict[str, str] = field(default_factory=dict)
+    shadowed: list[tuple[str, str | None]] = field(default_factory=list)
     captured: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Signature] = field(default_factory=dict)
     parts: list[Unit] = field(default_factory=list)
@@ -256,13 +261,19 @@ class _Lowering:
     @contextmanager
     def _scope(self) -> Iterator[None]:
         """What is declared inside is forgotten afterwards, and what it shadowed is back."""
-        frame, before = self._frame, dict(self._frame.variables)
+        frame, depth = self._frame, len(self._frame.shadowed)
         yield
-        frame.variables = before
+        while len(frame.shadowed) > depth:
+            name, before = frame.shadowed.pop()
+            if before is None:
+                del frame.variables[name]
+            else:
+                frame.variables[name] = before
 
     def _declare(self, name: str, value: str) -> None:
         address = self._writer.alloca(name)
         self._writer.emit(f"store double {value}, ptr {address}")
+        self._frame.shadowed.append((name, self._frame.variables.get(name)))
         self._frame.variables[name] = address
 
     # Loops

@@ -14,6 +14,9 @@ from kaleido.jit.unit import quoted
 
 __all__ = ["FunctionWriter", "constant"]
 
+# LLVM cuts the names of locals after 1,024 characters, and with that the number that tells them apart.
+_LONGEST_NAME = 1000
+
 
 def constant(value: float) -> str:
     """A double in LLVM assembly, exact to the bit."""
@@ -31,8 +34,9 @@ class FunctionWriter:
         self.block = "entry"
 
     def local(self, name: str = "t") -> str:
-        """A fresh local name; `name` shows up in it where LLVM can write it plainly."""
-        return f"%{name if name.isascii() else 'v'}.{next(self._numbers)}"
+        """A fresh local name; `name` shows up in it where LLVM can write it plainly, and in full."""
+        plain = name.isascii() and len(name) <= _LONGEST_NAME
+        return f"%{name if plain else 'v'}.{next(self._numbers)}"
 
     def emit(self, instruction: str) -> None:
         self._lines.append("  " + instruction)

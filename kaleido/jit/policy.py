@@ -46,8 +46,10 @@ class Policy:
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimise):
             raise ValueError("a policy needs a tier: baseline, optimise or both")
-        if not all(isinstance(each, int) and each >= 1 for each in (self.call_threshold, self.iteration_threshold)):
-            raise ValueError("a threshold is a whole number, and at least 1")
+        # Counters have 64 bits, and go on from where the version before was replaced.
+        thresholds = (self.call_threshold, self.iteration_threshold)
+        if not all(isinstance(each, int) and 1 <= each < 1 << 62 for each in thresholds):
+            raise ValueError("a threshold is a whole number, at least 1 and below 2**62")
         if self.stack_size < 1 << 20:
             raise ValueError("a stack has at least 1 MiB")
         limits = {Counts.CALLS: self.call_threshold, Counts.ITERATIONS: self.iteration_threshold}

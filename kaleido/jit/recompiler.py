@@ -41,7 +41,7 @@ class Recompiler:
     """Reads requests and calls `recompile`, which says whether the unit must be tried again.
 
     `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first. None from any
-    of them is nothing.
+    of them is nothing. Raises OSError where its thread cannot be started.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class Recompiler:
         self._stopped = False
         self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="kaleido-recompiler", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise OSError(str(error)) from None
 
     def wait_until_idle(self) -> None:
         """Return when everything requested so far has been dealt with, or the recompiler has stopped."""

@@ -38,14 +38,15 @@ class OperatorTable:
 
     def longest_infix(self, run: str) -> str | None:
         """The longest infix operator that `run` starts with."""
-        return _longest(run, self.infix, self._longest)
+        return _longest(run, self.infix, self.longest)
 
     def longest_prefix(self, run: str) -> str | None:
         """The longest prefix operator that `run` starts with."""
-        return _longest(run, self.prefix, self._longest)
+        return _longest(run, self.prefix, self.longest)
 
     @cached_property
-    def _longest(self) -> int:
+    def longest(self) -> int:
+        """How many characters the longest operator has."""
         return max(map(len, [*self.infix, *self.prefix]))
 
 

@@ -171,7 +171,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
     """
     text, offset = str(run), 0
     while offset < len(text):
-        rest, choices = text[offset:], _choices(parser)
+        rest, choices = text[offset : offset + operators.longest], _choices(parser)
         piece = kind = None
         if "_EQUALS" in choices and rest.startswith("="):
             kind, piece = "_EQUALS", "="

@@ -23,6 +23,9 @@ from kaleido.language.nodes import (
 
 __all__ = ["outline"]
 
+# From this depth on a line begins with its depth as a number: indentation would be most of a deep tree's outline.
+_DEEPEST = 50
+
 
 def outline(item: Item) -> str:
     """An item's tree as indented lines."""
@@ -40,11 +43,15 @@ def outline(item: Item) -> str:
     while waiting:
         depth, text, node = waiting.pop()
         if node is None:
-            lines.append("  " * depth + text)
+            lines.append(_indentation(depth) + text)
             continue
-        lines.append("  " * depth + text + _describe(node))
+        lines.append(_indentation(depth) + text + _describe(node))
         waiting += reversed([(depth + 1, label, child) for label, child in _children(node)])
     return "\n".join(lines) + "\n"
+
+
+def _indentation(depth: int) -> str:
+    return "  " * depth if depth < _DEEPEST else f"{'  ' * _DEEPEST}{depth}: "
 
 
 def _prototype(prototype: Prototype) -> str:

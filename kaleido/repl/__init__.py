@@ -107,6 +107,8 @@ class Repl:
             self._complain(render(error.diagnostics, self._palette))
         except KeyboardInterrupt as stop:
             self._complain(str(stop) or "interrupted")
+        except OSError as error:
+            self._complain(f"error: {error}")
         except Leave:
             raise
         except Exception:

@@ -1,8 +1,13 @@
-"""Where entries are remembered: ``$XDG_STATE_HOME/kaleido/history``, for the user's eyes only."""
+"""Where entries are remembered: ``$XDG_STATE_HOME/kaleido/history``, for the user's eyes only.
+
+The folder must be the user's own, and nobody else's to write in: whoever can could put a link there, to have us write
+to, or close, another file. Within such a folder a link is the user's own wish, as long as it leads to a file of theirs.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -26,18 +31,29 @@ def open_history() -> History:
     """The history in its file; where that cannot be had, one in memory, and a warning."""
     try:
         path = history_path()
-        _create(path)
+        _secure(path)
     except OSError as error:
         _warn(error)
         return InMemoryHistory()
     return _FileHistory(str(path))
 
 
-def _create(path: Path) -> None:
-    # Before prompt_toolkit does, which would create it readable for everybody.
+def _secure(path: Path) -> None:
+    """See that the file is there, before prompt_toolkit makes one that everybody can read. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    folder = path.parent.stat()
+    if folder.st_uid != os.geteuid():
+        raise OSError(f"{path.parent} belongs to another user")
+    if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise OSError(f"others can write to {path.parent}")
+    # Without waiting for the other end of a pipe.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
     try:
+        file = os.fstat(descriptor)
+        if not stat.S_ISREG(file.st_mode):
+            raise OSError(f"{path} is not a file")
+        if file.st_uid != os.geteuid():
+            raise OSError(f"{path} belongs to another user")
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
@@ -51,6 +67,8 @@ class _FileHistory(FileHistory):
     def store_string(self, string: str) -> None:
         if self._writable:
             try:
+                # It may have been removed.
+                _secure(Path(os.fsdecode(self.filename)))
                 super().store_string(string)
             except OSError as error:
                 self._writable = False

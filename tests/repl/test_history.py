@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,89 @@ def test_a_file_that_others_could_read_is_closed_to_them(state_home: Path) -> No
     path.chmod(0o644)
     assert list(open_history().load_history_strings()) == ["1"]
     assert mode(path) == 0o600
+
+
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    """The warning with which nothing is remembered; nothing where entries are."""
+    history = open_history()
+    warning = capsys.readouterr().err
+    assert isinstance(history, InMemoryHistory) == bool(warning)
+    return warning
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(state_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = state_home / "kaleido"
+    folder.mkdir()
+    for unsafe in (0o770, 0o707, 0o777):
+        folder.chmod(unsafe)
+        assert f"others can write to {folder}" in refusal(capsys)
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o755)
+    assert refusal(capsys) == ""
+
+
+def test_what_belongs_to_somebody_else_is_left_alone(
+    state_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = state_home / "kaleido" / "history"
+    path.parent.mkdir()
+    path.write_text("")
+    path.chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert f"{path.parent} belongs to another user" in refusal(capsys)
+    assert mode(path) == 0o644
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_link_to_a_file_of_somebody_else_is_not_followed(
+    state_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = state_home / "kaleido" / "history", tmp_path / "other"
+    path.parent.mkdir()
+    other.write_text("theirs")
+    other.chmod(0o644)
+    os.chown(other, 12345, -1)
+    path.symlink_to(other)
+    assert f"{path} belongs to another user" in refusal(capsys)
+    assert (other.read_text(), mode(other)) == ("theirs", 0o644)
+
+
+def test_a_link_to_a_file_of_ones_own_is(state_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, other = state_home / "kaleido" / "history", tmp_path / "other"
+    path.parent.mkdir()
+    path.symlink_to(other)
+    assert refusal(capsys) == ""
+    assert mode(other) == 0o600
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_changed(
+    state_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = state_home / "kaleido" / "history"
+    path.parent.mkdir()
+    os.mkfifo(path)
+    path.chmod(0o644)
+    assert f"{path} is not a file" in refusal(capsys)
+    assert mode(path) == 0o644
+
+
+def test_a_removed_file_comes_back_as_private(state_home: Path) -> None:
+    path = state_home / "kaleido" / "history"
+    before = os.umask(0)
+    try:
+        history = open_history()
+        path.unlink()
+        history.append_string("1")
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+
+
+def test_two_at_a_time_keep_both_their_entries(state_home: Path) -> None:
+    first, second = open_history(), open_history()
+    for entry in ("1", "2", "3"):
+        (first if entry != "2" else second).append_string(entry)
+    assert list(open_history().load_history_strings()) == ["3", "2", "1"]
 
 
 def test_entries_come_back_in_the_next_session(type_keys: TypeKeys) -> None:
