@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import TypeVar
-
-from hypothesis import strategies as st
 
 from kaleido.language.nodes import Assign, Binding, Expression, For, If, Var
 from tests.fuzz.vocabulary import (
@@ -48,31 +46,29 @@ class Frame:
 
 
 class Expressions:
-    """The functions there are, and expressions that use them. `draw` is Hypothesis' own: it can make them smaller."""
+    """The functions there are, and expressions that use them."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[int]], int]) -> None:
-        self._draw = draw
+    def __init__(self, choices: random.Random) -> None:
+        self._choices = choices
         self._functions = builtins()
         self._own: list[str] = []
         self._usable = {name for name, function in self._functions.items() if function.prototype.operator is not None}
         self._called: set[str] = set()
         self._frame = Frame(0, 0)
 
-    # Choices: the first and the least are the simplest, which is where Hypothesis goes
+    # Choices
 
     def _number(self, least: int, most: int) -> int:
-        return self._draw(st.integers(least, most)) if least < most else least
+        return self._choices.randint(least, most)
 
     def _chance(self, percent: int) -> bool:
-        return self._number(0, 99) >= 100 - percent
+        return self._choices.random() * 100 < percent
 
     def _pick(self, options: Sequence[T]) -> T:
-        return options[self._number(0, len(options) - 1)]
+        return self._choices.choice(options)
 
     def _weighted(self, weights: Mapping[T, int]) -> T:
-        sums = list(accumulate(weights.values()))
-        at = self._number(0, sums[-1] - 1)
-        return next(kind for kind, limit in zip(weights, sums, strict=True) if at < limit)
+        return self._choices.choices(list(weights), list(weights.values()))[0]
 
     # Expressions
 

@@ -28,7 +28,7 @@ WEIGHTS = {
     "leaf": 4, "operation": 14, "prefixed": 4, "call": 14, "assignment": 6, "conditional": 6, "loop": 6, "block": 6,
     "output": 3,
 }  # fmt: skip
-LEAVES = {"variable": 6, "integer": 4, "special": 2, "fraction": 1}
+LEAVES = {"variable": 6, "integer": 3, "special": 3, "fraction": 1}
 # What the program does when its functions are there.
 ACTIONS = {"show": 6, "heat": 4, "repeat": 4, "churn": 8, "redefine": 4, "redefine_builtin": 1, "redefine_library": 1,
            "declare": 1}  # fmt: skip

@@ -8,17 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from kaleido.diagnostics import Source
-from kaleido.language.nodes import Item
-from kaleido.language.parser import parse
-from kaleido.language.printer import program
-from tests.fuzz.search import Case, Finding, Search, check
-from tests.fuzz.vocabulary import TABLE
+from tests.fuzz.search import Case, Finding, Search, check, made_small
 
 __all__ = ["Watch"]
 
 # No single case takes as long, on any machine.
-STALLED = 120.0
+STALLED = 60.0
+# A program that takes its process with it needs a new process for each attempt to make it smaller.
+REDUCTION_SECONDS = 300.0
 # Rounds are short, so that what Hypothesis remembers of one stays small.
 PROGRAMS, TEXTS = 50, 250
 
@@ -56,7 +53,9 @@ class Watch:
         if worker.exitcode:
             assert case is not None, "the search cannot begin"
             trouble = trouble or f"ends the process with {worker.exitcode}"
-            self._add(Finding(_reduced(case), trouble), found)
+            if case.kind == "tiers":
+                case = made_small(case, _ends_badly, REDUCTION_SECONDS)
+            self._add(Finding(case, trouble), found)
 
     def _follow(self, worker: Connection, found: Callable[[Finding], None]) -> tuple[Case | None, str]:
         """Listen until the process ends; gives the last case, and why the process should be ended."""
@@ -91,27 +90,6 @@ def _rounds(watcher: Connection, seconds: float, seed: int) -> None:
                 watcher.send(finding)
         watcher.send(search.counts)
         seed += 1
-
-
-def _reduced(case: Case) -> Case:
-    """A case that ends its process, or never ends, without the items that it does so without."""
-    if case.kind != "tiers":
-        return case
-    items = parse(Source("<program>", case.data.decode()), TABLE)
-    for index in reversed(range(len(items))):
-        fewer = _without(case, items, index)
-        if fewer is not None and _ends_badly(fewer):
-            case, items = fewer, items[:index] + items[index + 1 :]
-    return case
-
-
-def _without(case: Case, items: list[Item], index: int) -> Case | None:
-    try:
-        text = program([*items[:index], *items[index + 1 :]], TABLE)
-    except KeyError:
-        # The item declares an operator that others use.
-        return None
-    return Case(case.kind, text.encode(), case.seed)
 
 
 def _ends_badly(case: Case) -> bool:
