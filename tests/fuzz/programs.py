@@ -78,7 +78,7 @@ class Generator(Expressions):
         self._pair_up()
 
     def _some(self, names: Sequence[str]) -> list[str]:
-        return [names[self._number(0, len(names) - 1)]] if self._chance(40) else []
+        return [self._pick(names)] if self._chance(40) else []
 
     def _add(self, head: Prototype, level: int) -> None:
         function = Function(head, level, 60 * (level - ORDINARY_LEVEL + 1) ** 2)
@@ -92,12 +92,10 @@ class Generator(Expressions):
 
     def _pair_up(self) -> None:
         """Let functions that burn fuel call each other as they call themselves."""
-        pairs = [name for name in self._own if self._functions[name].self_calls < 2]
-        burning = [
-            name for name in pairs if self._functions[name].fuel and self._functions[name].prototype.operator is None
-        ]
+        own = [self._functions[name] for name in self._own]
+        burning = [each for each in own if each.fuel and each.self_calls < 2 and each.prototype.operator is None]
         if len(burning) >= 2 and self._chance(60):
-            first, second = (self._functions[name] for name in burning[:2])
+            first, second = burning[:2]
             low = replace(first, self_calls=0, fuel=FUEL[0][0], turns=FUEL[0][1], partners=(second.name,))
             self._functions[first.name] = low
             self._functions[second.name] = replace(
@@ -165,14 +163,14 @@ class Generator(Expressions):
         """Heat a function, redefine one that it calls, and do the same again."""
         pairs = [(name, callee) for name in self._own for callee in self._callees[name] if callee in self._own]
         if not pairs:
-            return self._heat()
+            self._heat()
+            return
         name, callee = self._pick(sorted(pairs))
         self._heat(name)
         again = self._shown[-1]
         self._redefine(callee)
         if self._shown:
             self._result(again)
-        return None
 
     def _heat(self, name: str = "") -> None:
         """Call one function from a loop, often enough for any small threshold."""
@@ -187,7 +185,10 @@ class Generator(Expressions):
         self._result(For(variable("i"), number(0.0), condition, None, body, NOWHERE))
 
     def _repeat(self) -> None:
-        self._result(self._pick(self._shown)) if self._shown else self._heat()
+        if self._shown:
+            self._result(self._pick(self._shown))
+        else:
+            self._heat()
 
     def _redefine(self, name: str = "") -> None:
         """A new body; sometimes a new precedence, or another number of parameters where nobody calls it."""

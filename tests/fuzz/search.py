@@ -73,6 +73,7 @@ class Search:
         if isinstance(error, Difference) and error.modes:
             modes = error.modes
             case = made_small(case, lambda smaller: self._differs(smaller, modes), REDUCTION_SECONDS)
+            error = self._found[1] if self._found is not None else error
         return Finding(case, f"{type(error).__name__}: {error}")
 
     def reader(self, examples: int, seed: int) -> Finding | None:
@@ -123,6 +124,8 @@ class Search:
             except TooLong:
                 return False
             except Difference as difference:
+                if difference.modes:
+                    self._found = case, difference
                 return bool(difference.modes)
         return False
 

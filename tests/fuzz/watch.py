@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from tests.fuzz.search import Case, Finding, Search, check, made_small
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "ends_badly"]
 
 # No single case takes as long, on any machine.
 STALLED = 60.0
@@ -54,7 +54,7 @@ class Watch:
             assert case is not None, "the search cannot begin"
             trouble = trouble or f"ends the process with {worker.exitcode}"
             if case.kind == "tiers":
-                case = made_small(case, _ends_badly, REDUCTION_SECONDS)
+                case = made_small(case, ends_badly, REDUCTION_SECONDS)
             self._add(Finding(case, trouble), found)
 
     def _follow(self, worker: Connection, found: Callable[[Finding], None]) -> tuple[Case | None, str]:
@@ -92,7 +92,8 @@ def _rounds(watcher: Connection, seconds: float, seed: int) -> None:
         seed += 1
 
 
-def _ends_badly(case: Case) -> bool:
+def ends_badly(case: Case) -> bool:
+    """Whether a case ends its process, or does not end; a difference is no such thing."""
     process = _processes.Process(target=_quietly, args=(case,), daemon=True)
     process.start()
     process.join(STALLED)
