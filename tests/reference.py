@@ -81,8 +81,13 @@ def _c_function(name: str, arity: int) -> Native | None:
     if found is None:
         return None
     # A cast, because `found` itself is shared by everybody who asks the library for this name.
-    prototype = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)
-    return ctypes.cast(found, prototype)
+    native = ctypes.cast(found, ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity))
+    return lambda *arguments: float(native(*map(_canonical, arguments)))
+
+
+def _canonical(value: float) -> float:
+    """The one NaN that there is; a computation may give one with a sign, and C could tell."""
+    return math.nan if math.isnan(value) else value
 
 
 def _truth(value: float) -> bool:
@@ -133,11 +138,19 @@ def _operands(expression: Unary | Binary | Call) -> tuple[Expression, ...]:
             return expression.arguments
 
 
-class Reference:
-    """A running program. `output` is what it has written to standard output so far."""
+class OutOfSteps(Exception):
+    """A program has run longer than whoever started it wants to wait."""
 
-    def __init__(self, prelude: Source | None = None) -> None:
+
+class Reference:
+    """A running program. `output` is what it has written to standard output so far.
+
+    After `steps` values and calls, where given, it raises OutOfSteps.
+    """
+
+    def __init__(self, prelude: Source | None = None, steps: float = math.inf) -> None:
         self.output = bytearray()
+        self._steps = steps
         self._source = Source("<nothing>", "")
         self._operators = BUILTINS
         self._forward: dict[str, Prototype] = {}
@@ -267,6 +280,7 @@ class Reference:
         waiting = [self._value(expression, scope)]
         value: Any = None
         while waiting:
+            self._count_step()
             try:
                 wanted, scope = waiting[-1].send(value)
             except StopIteration as finished:
@@ -288,6 +302,7 @@ class Reference:
     def _value(self, expression: Expression, scope: Scope) -> Evaluation:
         """The value of an expression. What is in tail position is not yielded but taken in the next turn."""
         while True:
+            self._count_step()
             match expression:
                 case Unary() | Binary() | Call():
                     arguments = []
@@ -331,6 +346,11 @@ class Reference:
                         again = _truth((yield expression.condition, scope))
                         variable.value += step
                     return 0.0
+
+    def _count_step(self) -> None:
+        self._steps -= 1
+        if self._steps < 0:
+            raise OutOfSteps
 
     def _printd(self, value: float) -> float:
         self.output += b"%f\n" % value

@@ -7,7 +7,8 @@ Three ways, so that a program gives the same bits in every tier:
   -O3 only, and move a last bit), but may hoist and merge, as they only compute;
 - anything else is called as it stands, between LEAVE and RETURN (see ``kaleido.jit.faults``): it may take its time and
   its stack. NaNs go there as the one positive quiet NaN, because LLVM leaves open which NaN a computation gives, and
-  C code could tell.
+  C code could tell. The one NaN is read from memory, and volatile: a constant NaN in place of another NaN is a change
+  that LLVM takes the liberty to leave out (for that of a square root).
 
 ``printd`` and ``putchard`` are the runtime's own; they write through C's standard output.
 """
@@ -38,7 +39,7 @@ _RUNTIME = {"printd": 1, "putchard": 1}
 KNOWN_ARITIES: Mapping[str, int] = {**_INTRINSICS, **_PURE, **_RUNTIME}
 """How many parameters the C functions that we know have."""
 
-_NAN = "0x7FF8000000000000"
+_NAN = "@canonical.nan = private constant double 0x7FF8000000000000"
 
 _LEAVING = f"""
 declare ptr @{LEAVE}()
@@ -47,9 +48,11 @@ declare void @{RETURN}(ptr)
 
 _PRINTD = f"""
 @format = private unnamed_addr constant [4 x i8] c"%f\\0A\\00"
+{_NAN}
 define tailcc double {{name}}(double %0) nounwind {{{{
+  %one = load volatile double, ptr @canonical.nan
   %nan = fcmp uno double %0, 0.0
-  %shown = select i1 %nan, double {_NAN}, double %0
+  %shown = select i1 %nan, double %one, double %0
   %guard = call ptr @{LEAVE}()
   %written = call i32 (ptr, ...) @printf(ptr @format, double %shown) nobuiltin
   call void @{RETURN}(ptr %guard)
@@ -98,8 +101,9 @@ def _forward(name: str, arity: int, target: str, attributes: str, canonical: set
         argument = f"%{index}"
         if index in canonical:
             lines += [
+                f"  %one.{index} = load volatile double, ptr @canonical.nan",
                 f"  %nan.{index} = fcmp uno double {argument}, 0.0",
-                f"  %canonical.{index} = select i1 %nan.{index}, double {_NAN}, double {argument}",
+                f"  %canonical.{index} = select i1 %nan.{index}, double %one.{index}, double {argument}",
             ]
             argument = f"%canonical.{index}"
         arguments.append(f"double {argument}")
@@ -115,6 +119,7 @@ def _forward(name: str, arity: int, target: str, attributes: str, canonical: set
             "  ret double %result",
             "}",
             f"declare {kind.prototype(target, convention='')} {attributes}".rstrip(),
+            *([_NAN] if canonical else []),
             _LEAVING if leaves else "",
         ]
     )

@@ -1,8 +1,8 @@
-"""The abstract syntax tree as text, one node a line, indented."""
+"""The abstract syntax tree as text: as an outline, one node a line, and as a program again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kaleido.language.nodes import (
     Assign,
@@ -19,9 +19,12 @@ from kaleido.language.nodes import (
     Unary,
     Var,
     Variable,
+    Walk,
+    walk,
 )
+from kaleido.language.operators import ASSIGNMENT, BUILTINS, OperatorTable
 
-__all__ = ["outline"]
+__all__ = ["outline", "program", "source"]
 
 # From this depth on a line begins with its depth as a number: indentation would be most of a deep tree's outline.
 _DEEPEST = 50
@@ -102,3 +105,141 @@ def _children(node: Expression) -> Iterator[tuple[str, Expression]]:
             yield "in ", body
         case Number() | Variable():
             return
+
+
+def program(items: Iterable[Item], operators: OperatorTable = BUILTINS) -> str:
+    """Items as a text that :func:`parse` reads as those items, one on a line.
+
+    `operators` is the table in force at its beginning; as in reading, it grows by the operators that are declared.
+    Raises KeyError where an operator is used that is in no table.
+    """
+    lines = []
+    for item in items:
+        operators = _table_for(item, operators)
+        lines.append(source(item, operators) + ";\n")
+    return "".join(lines)
+
+
+def source(item: Item, operators: OperatorTable = BUILTINS) -> str:
+    """One item as program text, on one line, with parentheses only where `operators` asks for them.
+
+    Numbers are exact. The item is one that the parser could have read: its numbers are not negative, and not NaN.
+    Raises KeyError where an operator is used that is not in `operators`.
+    """
+    writer = _Writer(_table_for(item, operators))
+    match item:
+        case Definition(prototype, body):
+            writer.put("def ", _declaration(prototype), " ")
+            walk(writer.expression, body)
+        case External(prototype):
+            writer.put("extern ", _declaration(prototype))
+        case _:
+            walk(writer.expression, item)
+    return "".join(writer.pieces)
+
+
+def _table_for(item: Item, operators: OperatorTable) -> OperatorTable:
+    """The table that an item is read with: what it declares is in force from its own body on."""
+    if isinstance(item, Definition | External) and item.prototype.operator is not None:
+        return operators.with_operator(item.prototype.operator)
+    return operators
+
+
+def _declaration(prototype: Prototype) -> str:
+    parameters = f"({' '.join(parameter.name for parameter in prototype.parameters)})"
+    operator = prototype.operator
+    if operator is None:
+        return prototype.name + parameters
+    if operator.precedence is None:
+        return f"unary {operator.name} {parameters}"
+    return f"binary {operator.name} {operator.precedence} {parameters}"
+
+
+class _Writer:
+    """Writes expressions. `last` says that nothing follows which an `if`, `for` or `var` would take for its own."""
+
+    def __init__(self, operators: OperatorTable) -> None:
+        self._operators = operators
+        self.pieces: list[str] = []
+
+    def put(self, *pieces: str) -> None:
+        self.pieces += pieces
+
+    def expression(self, node: Expression, last: bool = True) -> Walk:
+        match node:
+            case Number(value):
+                self.put(_number(value))
+            case Variable(name):
+                self.put(name)
+            case Unary(operator, operand):
+                # A blank, because operators side by side would be read as one run.
+                self.put(operator, " " if isinstance(operand, Unary) or operator.endswith(".") else "")
+                yield self._operand(operand, last, isinstance(operand, Binary | Assign))
+            case Binary(operator, left, right):
+                yield self._infix(operator, left, right, last)
+            case Assign(variable, value):
+                yield self._infix(ASSIGNMENT, variable, value, last)
+            case Call(callee, arguments):
+                self.put(callee, "(")
+                yield self._separated(arguments)
+                self.put(")")
+            case If(condition, then, otherwise):
+                yield self._phrases(("if ", condition), (" then ", then), (" else ", otherwise))
+            case For(variable, start, condition, step, body):
+                phrases = [(f"for {variable.name} = ", start), (", ", condition), (" in ", body)]
+                if step is not None:
+                    phrases.insert(2, (", ", step))
+                yield self._phrases(*phrases)
+            case Var():
+                yield self._block(node)
+
+    def _infix(self, operator: str, left: Expression, right: Expression, last: bool) -> Walk:
+        inside = _infix_operator(left)
+        yield self._operand(left, False, inside is not None and not self._binds_before(inside, operator))
+        self.put(" ", operator, " ")
+        inside = _infix_operator(right)
+        yield self._operand(right, last, inside is not None and self._binds_before(operator, inside))
+
+    def _operand(self, node: Expression, last: bool, parentheses: bool) -> Walk:
+        if parentheses or (not last and isinstance(node, If | For | Var)):
+            self.put("(")
+            yield self.expression(node)
+            self.put(")")
+        else:
+            yield self.expression(node, last)
+
+    def _binds_before(self, left: str, right: str) -> bool:
+        """Whether `left`, standing before `right`, takes the operand between them."""
+        before, after = self._operators.infix[left], self._operators.infix[right]
+        return before > after or (before == after and right != ASSIGNMENT)
+
+    def _phrases(self, *phrases: tuple[str, Expression]) -> Walk:
+        for words, node in phrases:
+            self.put(words)
+            yield self.expression(node)
+
+    def _separated(self, nodes: Iterable[Expression]) -> Walk:
+        for index, node in enumerate(nodes):
+            yield self._phrases((", " if index else "", node))
+
+    def _block(self, node: Var) -> Walk:
+        for index, binding in enumerate(node.bindings):
+            self.put(", " if index else "var ", binding.variable.name)
+            if binding.value is not None:
+                yield self._phrases((" = ", binding.value))
+        yield self._phrases((" in ", node.body))
+
+
+def _infix_operator(node: Expression) -> str | None:
+    match node:
+        case Binary(operator):
+            return operator
+        case Assign():
+            return ASSIGNMENT
+        case _:
+            return None
+
+
+def _number(value: float) -> str:
+    """The fewest digits that give a number back; what is too large for a double is read as infinity."""
+    return "1e999" if value == float("inf") else repr(value).removesuffix(".0")

@@ -1,0 +1,241 @@
+"""Random programs that mean something: every name is known, every call has its arguments, every run ends soon.
+
+That runs end is arranged, not proved:
+
+- every function has a *level*, and calls only functions of lower levels; so whatever is redefined, later and in
+  whatever order, no cycle comes about. Built-in operators, once redefined, have levels too;
+- cycles are made on purpose, and burn *fuel*: their first parameter counts down;
+- every function has a *cost*, the steps that one call may take, and no body promises more.
+
+What redefinition does to a countdown (a new `-`, say) nobody looks at: a few programs run for ever, and whoever runs
+them first lets the reference evaluator find out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from kaleido.language.nodes import Call, Definition, Expression, External, For, If, Item, Operator, Prototype, Var
+from tests.fuzz.expressions import Expressions, Frame
+from tests.fuzz.vocabulary import (
+    ACTIONS,
+    ARITIES,
+    EXPRESSION_COST,
+    EXTERNS,
+    FUEL,
+    FUNCTIONS,
+    INFIX,
+    LIBRARY_LEVEL,
+    NOWHERE,
+    ORDER,
+    ORDINARY_LEVEL,
+    PRECEDENCES,
+    PREFIX,
+    Function,
+    infix,
+    number,
+    prototype,
+    variable,
+)
+
+__all__ = ["programs"]
+
+
+class Generator(Expressions):
+    """One program in the making."""
+
+    def __init__(self, choices: random.Random) -> None:
+        super().__init__(choices)
+        self._items: list[Item] = []
+        self._callees: dict[str, set[str]] = {}
+        self._shown: list[Expression] = []
+
+    def program(self) -> list[Item]:
+        self._invent()
+        waiting = list(self._own)
+        while waiting:
+            self._define(waiting.pop(self._number(0, len(waiting) - 1)))
+        for _ in range(self._number(1, 6)):
+            getattr(self, f"_{self._weighted(ACTIONS)}")()
+        return self._items
+
+    # Functions
+
+    def _invent(self) -> None:
+        """Decide which functions there will be, before any of them has a body: bodies may call ahead."""
+        for index in range(self._number(1, 4)):
+            self._add(prototype(FUNCTIONS[index], self._weighted(ARITIES)), ORDINARY_LEVEL + index)
+        for name in self._some(INFIX):
+            operator = Operator(name, self._pick(PRECEDENCES), NOWHERE)
+            self._add(prototype(operator.callee, 2, operator), ORDINARY_LEVEL + self._number(0, 4))
+        for name in self._some(PREFIX):
+            operator = Operator(name, None, NOWHERE)
+            self._add(prototype(operator.callee, 1, operator), ORDINARY_LEVEL + self._number(0, 4))
+        self._pair_up()
+
+    def _some(self, names: Sequence[str]) -> list[str]:
+        return [self._pick(names)] if self._chance(40) else []
+
+    def _add(self, head: Prototype, level: int) -> None:
+        function = Function(head, level, 60 * (level - ORDINARY_LEVEL + 1) ** 2)
+        if head.arity and self._chance(50):
+            self_calls = self._pick((1, 0, 2))
+            fuel, turns = FUEL[self_calls]
+            cost = function.cost + 20 * turns
+            function = replace(function, fuel=fuel, turns=turns, self_calls=self_calls, cost=cost)
+        self._functions[head.name] = function
+        self._own.append(head.name)
+
+    def _pair_up(self) -> None:
+        """Let functions that burn fuel call each other as they call themselves."""
+        own = [self._functions[name] for name in self._own]
+        burning = [each for each in own if each.fuel and each.self_calls < 2 and each.prototype.operator is None]
+        if len(burning) >= 2 and self._chance(60):
+            first, second = burning[:2]
+            low = replace(first, self_calls=0, fuel=FUEL[0][0], turns=FUEL[0][1], partners=(second.name,))
+            self._functions[first.name] = low
+            self._functions[second.name] = replace(
+                second, level=low.level, self_calls=0, fuel=low.fuel, turns=low.turns, partners=(first.name,)
+            )
+
+    def _define(self, name: str) -> None:
+        function = self._functions[name]
+        if name in self._own and name not in self._callees and self._chance(15):
+            self._emit(External(function.prototype, NOWHERE))
+        if function.prototype.operator is not None:
+            self._usable.add(name)
+        self._called = set()
+        self._frame = Frame(function.level, function.cost, function=function)
+        self._frame.scope = [parameter.name for parameter in function.prototype.parameters]
+        body = self._expression(self._number(1, 16)) if function.fuel is None else self._recursion(function)
+        self._callees[name] = self._called
+        self._emit(Definition(function.prototype, body, NOWHERE))
+
+    def _emit(self, item: Item) -> None:
+        self._items.append(item)
+
+    def _recursion(self, function: Function) -> Expression:
+        frame = self._frame
+        fuel = function.prototype.parameters[0].name
+        frame.counting.append(fuel)
+        base = self._expression(self._number(1, 5))
+        frame.times, frame.self_calls = function.turns, function.self_calls
+        step = self._expression(self._number(2, 16)) if function.self_calls else self._tail(self._number(2, 16))
+        frame.times, frame.self_calls = 1, 0
+        self._called |= {"binary<", "binary-"}
+        return If(infix("<", number(0.0), variable(fuel)), step, base, NOWHERE)
+
+    def _tail(self, size: int) -> Expression:
+        """An expression that ends in calls of its own function, or of a partner, in tail position."""
+        kind = self._weighted({"again": 2, "if": 2, "var": 1, "leave": 1}) if size > 3 else "again"
+        if kind == "if":
+            condition = self._expression(size // 3)
+            return If(condition, self._tail(size // 3), self._tail(size // 3), NOWHERE)
+        if kind == "var":
+            with self._scope():
+                bindings = self._bindings(size // 2)
+                return Var(bindings, self._tail(size // 2), NOWHERE)
+        return self._expression(size) if kind == "leave" else self._again(size)
+
+    # What a program does at top level
+
+    def _top(self) -> None:
+        self._frame = Frame(1000, EXPRESSION_COST)
+        self._called = set()
+
+    def _result(self, expression: Expression) -> None:
+        self._shown.append(expression)
+        self._emit(expression)
+
+    def _show(self) -> None:
+        self._top()
+        self._result(self._expression(self._number(2, 16)))
+
+    def _affordable_own(self) -> list[str]:
+        below = self._below()
+        return [name for name in self._own if name in below] or ["sin"]
+
+    def _churn(self) -> None:
+        """Heat a function, redefine one that it calls, and do the same again."""
+        pairs = [(name, callee) for name in self._own for callee in self._callees[name] if callee in self._own]
+        if not pairs:
+            self._heat()
+            return
+        name, callee = self._pick(sorted(pairs))
+        self._heat(name)
+        again = self._shown[-1]
+        self._redefine(callee)
+        if self._shown:
+            self._result(again)
+
+    def _heat(self, name: str = "") -> None:
+        """Call one function from a loop, often enough for any small threshold."""
+        self._top()
+        with self._scope():
+            self._shadow("i")
+            self._frame.counting.append("i")
+            self._frame.times = 12
+            call = self._apply(name or self._pick(self._affordable_own()), 8)
+        condition = infix("<", variable("i"), number(10.0))
+        body = Call("printd", (call,), NOWHERE, NOWHERE)
+        self._result(For(variable("i"), number(0.0), condition, None, body, NOWHERE))
+
+    def _repeat(self) -> None:
+        if self._shown:
+            self._result(self._pick(self._shown))
+        else:
+            self._heat()
+
+    def _redefine(self, name: str = "") -> None:
+        """A new body; sometimes a new precedence, or another number of parameters where nobody calls it."""
+        function = self._functions[name or self._pick(self._own)]
+        head, name = function.prototype, function.name
+        operator = head.operator
+        if operator is not None and operator.precedence is not None and self._chance(30):
+            head = replace(head, operator=replace(operator, precedence=self._pick(PRECEDENCES)))
+        called = any(name in callees for caller, callees in self._callees.items() if caller != name)
+        if operator is None and function.fuel is None and not called and self._chance(30):
+            head = prototype(name, self._weighted(ARITIES))
+            self._shown = []
+        if function.fuel is not None and self._chance(20):
+            function = replace(function, fuel=None, partners=())
+        self._functions[name] = replace(function, prototype=head)
+        self._define(name)
+
+    def _redefine_builtin(self) -> None:
+        name = self._pick(ORDER)
+        function = self._functions[name]
+        head = function.prototype
+        assert head.operator is not None
+        if head.operator.precedence is not None and self._chance(50):
+            head = replace(head, operator=replace(head.operator, precedence=self._pick(PRECEDENCES)))
+        self._functions[name] = replace(function, prototype=head, cost=10)
+        self._define(name)
+
+    def _redefine_library(self) -> None:
+        name = self._pick(("sin", "pow", "floor", "fmin", "exp"))
+        self._functions[name] = replace(self._functions[name], cost=20)
+        self._define(name)
+
+    def _declare(self) -> None:
+        """A C function; or a function that is defined, which says nothing new."""
+        if self._chance(30):
+            self._emit(External(self._functions[self._pick(self._own)].prototype, NOWHERE))
+            return
+        name, arity = self._pick(tuple(EXTERNS.items()))
+        head = prototype(name, arity)
+        self._functions.setdefault(name, Function(head, LIBRARY_LEVEL, 2))
+        self._emit(External(head, NOWHERE))
+
+
+def programs() -> st.SearchStrategy[list[Item]]:
+    """Items to be read with the operators of TABLE, the prelude's.
+
+    Hypothesis chooses a seed, and the rest is up to that. If it made all the choices, five programs of six would be
+    copies with some small change, because that is how it explores; and trees are better reduced as trees.
+    """
+    return st.binary(min_size=16, max_size=16).map(lambda seed: Generator(random.Random(seed)).program())

@@ -1,0 +1,91 @@
+"""Smaller programs that fail as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from kaleido.language.nodes import (
+    Assign,
+    Binary,
+    Binding,
+    Call,
+    Definition,
+    Expression,
+    External,
+    For,
+    If,
+    Item,
+    Number,
+    Unary,
+    Var,
+    Variable,
+)
+from tests.fuzz.vocabulary import number
+
+__all__ = ["reduced"]
+
+EXPRESSIONS = (Assign, Binary, Call, For, If, Number, Unary, Var, Variable)
+
+
+def reduced(items: Sequence[Item], fails: Callable[[list[Item]], bool], seconds: float) -> list[Item]:
+    """The program without what it fails without, one step after the other, for about `seconds`."""
+    best, end = list(items), time.monotonic() + seconds
+    found = True
+    while found:
+        found = False
+        for fewer in _steps(best):
+            if time.monotonic() > end:
+                return best
+            if fails(fewer):
+                best, found = fewer, True
+                break
+    return best
+
+
+def _steps(items: list[Item]) -> Iterator[list[Item]]:
+    """Programs with half of the items less, a quarter, ... one item less; then with an expression less."""
+    size = len(items) // 2
+    while size:
+        for start in reversed(range(0, len(items), size)):
+            yield items[:start] + items[start + size :]
+        size //= 2
+    for index, item in enumerate(items):
+        for other in _smaller_item(item):
+            yield [*items[:index], other, *items[index + 1 :]]
+
+
+def _smaller_item(item: Item) -> Iterator[Item]:
+    if isinstance(item, Definition):
+        yield from (replace(item, body=body) for body in _smaller(item.body))
+    elif not isinstance(item, External):
+        yield from _smaller(item)
+
+
+def _smaller(node: Expression) -> Iterator[Expression]:
+    """An expression with one of the expressions in it (itself first) replaced by something simpler."""
+    parts = [
+        (name, part)
+        for name, part in ((field.name, getattr(node, field.name)) for field in fields(node))
+        if isinstance(part, (*EXPRESSIONS, tuple)) and name != "variable"
+    ]
+    if parts:
+        yield number(0.0)
+    yield from (part for _, part in parts if isinstance(part, EXPRESSIONS))
+    for name, part in parts:
+        yield from (replace(node, **{name: other}) for other in _smaller_part(part))
+
+
+def _smaller_part(part: Any) -> Iterator[Any]:
+    if isinstance(part, Binding):
+        if part.value is not None:
+            yield from (replace(part, value=value) for value in (None, *_smaller(part.value)))
+    elif isinstance(part, tuple):
+        for index, each in enumerate(part):
+            if isinstance(each, Binding) and len(part) > 1:
+                yield part[:index] + part[index + 1 :]
+            yield from ((*part[:index], other, *part[index + 1 :]) for other in _smaller_part(each))
+    elif isinstance(part, EXPRESSIONS):
+        yield from _smaller(part)

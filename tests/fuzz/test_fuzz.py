@@ -1,0 +1,60 @@
+"""A short search that is always the same, and the printer against every program there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kaleido.codegen import operators
+from kaleido.diagnostics import Source, SyntaxFault
+from kaleido.language.parser import parse
+from tests.fuzz.running import MODES, Difference
+from tests.fuzz.search import Case, Search, check, made_small
+from tests.fuzz.trees import check_printer
+from tests.fuzz.vocabulary import TABLE
+from tests.fuzz.watch import ends_badly
+from tests.test_language import PROGRAMS, programs, read
+
+TUTORIALS = sorted((PROGRAMS.parents[1] / "tutorials").rglob("*.kal"))
+
+
+def test_random_programs_do_the_same_in_every_mode() -> None:
+    search = Search()
+    assert search.tiers(100, seed=0) is None
+    # It is about hot code that is replaced and taken back: some of that has to have happened.
+    assert search.counts["swapped"] > 200 and search.counts["invalidated"] > 20
+    assert search.counts["too long"] < 10
+
+
+def test_reader_takes_anything() -> None:
+    assert Search().reader(800, seed=0) is None
+
+
+def test_a_wrong_instruction_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(operators.ARITHMETIC, "binary%", "fadd")
+
+    def differs(case: Case) -> bool:
+        try:
+            check(case, MODES[:1])
+        except Difference as difference:
+            return bool(difference.modes)
+        return False
+
+    case = Case("tiers", b"1 + 1; def f(x y) if x then (y + 0) % x else 0; printd(2); 1 * f(3, printd(4) : 5);")
+    assert differs(case)
+    assert made_small(case, differs, 60.0).data == b"def f(x y) 0 % x;\nf(3, 0);\n"
+
+
+def test_a_program_that_ends_the_process_is_told_from_others() -> None:
+    assert ends_badly(Case("tiers", b"extern abort(); abort();"))
+    assert not ends_badly(Case("tiers", b"1;"))
+
+
+@pytest.mark.parametrize("path", [*programs(), *TUTORIALS], ids=lambda path: path.name)
+def test_printed_programs_are_read_as_what_they_were(path: Path) -> None:
+    try:
+        items = parse(Source(path.name, read(path)), TABLE)
+    except SyntaxFault:
+        pytest.skip("not a program")
+    check_printer(items, TABLE)

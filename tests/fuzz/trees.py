@@ -1,0 +1,43 @@
+"""What trees say, without where they were read: so that a text can be compared with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from kaleido.diagnostics import Source, Span
+from kaleido.language.nodes import Item
+from kaleido.language.operators import OperatorTable
+from kaleido.language.parser import parse
+from kaleido.language.printer import program
+
+__all__ = ["check_printer", "flat"]
+
+
+def flat(items: Iterable[Item]) -> list[Any]:
+    """Everything in the trees but the spans, in one list: comparing deep trees themselves would recurse."""
+    return list(_parts(list(items)))
+
+
+def _parts(root: list[Item]) -> Iterator[Any]:
+    waiting: list[Any] = [root]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Span):
+            continue
+        if is_dataclass(part):
+            yield type(part)
+            waiting += [getattr(part, field.name) for field in reversed(fields(part))]
+        elif isinstance(part, list | tuple):
+            yield len(part)
+            waiting += reversed(part)
+        else:
+            yield part
+
+
+def check_printer(items: list[Item], operators: OperatorTable) -> str:
+    """The items as text; an AssertionError unless that is read as the same items."""
+    text = program(items, operators)
+    assert flat(parse(Source("<printed>", text), operators)) == flat(items), f"printed as {text!r}"
+    return text

@@ -1,0 +1,110 @@
+"""The search in a process of its own, because what it looks for may well end the process, or never end itself."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from tests.fuzz.search import Case, Finding, Search, check, made_small
+
+__all__ = ["Watch", "ends_badly"]
+
+# No single case takes as long, on any machine.
+STALLED = 60.0
+# A program that takes its process with it needs a new process for each attempt to make it smaller.
+REDUCTION_SECONDS = 300.0
+# Rounds are short, so that what Hypothesis remembers of one stays small.
+PROGRAMS, TEXTS = 50, 250
+
+_processes = multiprocessing.get_context("spawn")
+
+
+class Watch:
+    """Starts the search, again where it died, and keeps what it reports. Each round has the next seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self._seed = seed
+
+    def run(self, seconds: float, found: Callable[[Finding], None]) -> float:
+        """Search for about `seconds`, telling `found` at once; gives how long it was in fact."""
+        begin = time.monotonic()
+        while (left := begin + seconds - time.monotonic()) > 0:
+            before = len(self.findings)
+            self._search(left, found)
+            if len(self.findings) > before:
+                self._seed += 1
+        return time.monotonic() - begin
+
+    def _search(self, seconds: float, found: Callable[[Finding], None]) -> None:
+        """Until the time is over, or the process is."""
+        ours, theirs = _processes.Pipe(duplex=False)
+        worker = _processes.Process(target=_rounds, args=(theirs, seconds, self._seed), daemon=True)
+        worker.start()
+        theirs.close()
+        case, trouble = self._follow(ours, found)
+        if trouble:
+            worker.kill()
+        worker.join()
+        if worker.exitcode:
+            assert case is not None, "the search cannot begin"
+            trouble = trouble or f"ends the process with {worker.exitcode}"
+            if case.kind == "tiers":
+                case = made_small(case, ends_badly, REDUCTION_SECONDS)
+            self._add(Finding(case, trouble), found)
+
+    def _follow(self, worker: Connection, found: Callable[[Finding], None]) -> tuple[Case | None, str]:
+        """Listen until the process ends; gives the last case, and why the process should be ended."""
+        case: Case | None = None
+        while worker.poll(STALLED):
+            try:
+                message = worker.recv()
+            except EOFError:
+                return case, ""
+            match message:
+                case Case():
+                    case = message
+                case Finding():
+                    self._add(message, found)
+                case Counter():
+                    self.counts.update(message)
+                    self._seed += 1
+        return case, f"takes more than {STALLED:.0f} s"
+
+    def _add(self, finding: Finding, found: Callable[[Finding], None]) -> None:
+        self.findings.append(finding)
+        found(finding)
+
+
+def _rounds(watcher: Connection, seconds: float, seed: int) -> None:
+    """Search, in the process that may end."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        search = Search(watcher.send)
+        for finding in (search.tiers(PROGRAMS, seed), search.reader(TEXTS, seed)):
+            if finding is not None:
+                watcher.send(finding)
+        watcher.send(search.counts)
+        seed += 1
+
+
+def ends_badly(case: Case) -> bool:
+    """Whether a case ends its process, or does not end; a difference is no such thing."""
+    process = _processes.Process(target=_quietly, args=(case,), daemon=True)
+    process.start()
+    process.join(STALLED)
+    process.kill()
+    process.join()
+    return process.exitcode != 0
+
+
+def _quietly(case: Case) -> None:
+    """Try a case, whatever may be wrong with it but the end of the process."""
+    try:
+        check(case)
+    except Exception:
+        return
