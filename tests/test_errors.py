@@ -36,6 +36,7 @@ PACKAGE = Path(kaleido.__file__).parent
 ELSEWHERE = {
     "too many parameters",  # test_session.py
     "too many variables",  # test_session.py
+    "`extern` is switched off (--no-extern)",  # test_trust.py
     "`.+` is not defined, and the running program could call it",  # only between threads
     "not enough stack.+",  # test_faults.py
     "recursion too deep.+ (about .+ calls)",  # test_faults.py

@@ -70,7 +70,7 @@ class FunctionWriter:
         """The module: this function as ``@SYMBOL.impl``, and what it declares."""
         return "\n".join(
             [
-                # A frame of many variables is probed, lest it step over the page below the stack.
+                # A frame of many variables is probed, lest it step over the end of the stack.
                 f"define tailcc {result} {quoted(symbol + '.impl')}({parameters}) nounwind {PROBED} {{",
                 "entry:",
                 *self._entry,

@@ -8,7 +8,7 @@ hand, or in Python.
 The solution. Native code runs on threads that have a *guard*: a record of where the thread's stack is, and of how to
 get out. Whoever enters native code (see ``runtime``) calls ``_setjmp``, and puts the buffer into the guard. Then
 
-- *stack overflow* is the SIGSEGV of touching the page below the stack. The handler, on a stack of its own, sees from
+- *stack overflow* is the SIGSEGV of touching the MARGIN at the end of the stack. The handler, on a stack of its own, sees from
   the address what it is, and jumps to the innermost buffer with ``_longjmp``;
 - *interruption* is a request in the guard, and then a signal to the thread. The handler jumps if the thread is in the
   machine code of a unit. Otherwise it does nothing, and the signal is sent again a little later.
@@ -22,7 +22,7 @@ Which guard is the one of a handler's thread is told by the stack pointer alone.
 there, faults go on to whoever handled them before, and LEAVE and RETURN do nothing.
 
 What it does not do. Functions whose frames may be larger than a page must be :data:`PROBED`, or they may step over
-the page below the stack. C that is called without LEAVE must
+the end of the stack. C that is called without LEAVE must
 be back soon, and with little stack. And a handler must know where it finds the registers of the thread that it
 interrupted, which is a fact about one kind of machine: see _REGISTERS.
 """
@@ -58,7 +58,8 @@ RESERVE = 256 << 10
 """Bytes of stack that a C function called after LEAVE has at the least."""
 
 MARGIN = 64 << 10
-"""A fault at most this many bytes below the end of the stack is an overflow."""
+"""Bytes at the end of a guarded stack that nobody may touch: wider than the one page that the C library leaves, for the
+frames of C functions, which are not probed; and inside the stack, because right below it there may be another."""
 
 # Bytes of stack in which the caller of what is not a unit's code is looked for.
 _NEAR = 4096
@@ -85,7 +86,7 @@ class Guard(ctypes.Structure):
     """What handlers need to know about a thread.
 
     `next`     in the list of all guards there are
-    `bottom`, `extent`  the thread's stack with a MARGIN below it: address and bytes. No bytes: nobody's guard
+    `bottom`, `extent`  the thread's stack with the MARGIN: address and bytes. No bytes: nobody's guard
     `jump`     the buffer of the innermost entry into native code; null outside of native code
     `outside`  while a C function runs, where it was called; otherwise 0
     `pending`  the Fault for which the thread is to leave native code as soon as it can

@@ -24,6 +24,7 @@ _ALTERNATE_STACK = 64 << 10
 _SA_SIGINFO, _SA_ONSTACK, _SA_RESTART, _SA_NODEFER = 4, 0x08000000, 0x10000000, 0x40000000
 _SS_DISABLE = 2
 _MADV_DONTNEED = 4
+_NO_ACCESS, _READ_AND_WRITE = 0, 3
 
 
 class _Action(ctypes.Structure):
@@ -64,6 +65,8 @@ def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
         yield guard
     finally:
         guard.extent = 0
+        # The C library keeps the stack for another thread.
+        _protect(low, _READ_AND_WRITE)
         _use_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
         with _lock:
             _spare.append(guard)
@@ -86,6 +89,11 @@ def give_back_stack(guard: Guard) -> None:
     end = (guard.top - RESERVE) // mmap.PAGESIZE * mmap.PAGESIZE
     if end > begin:
         _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
+
+
+def _protect(low: int, access: int) -> None:
+    """Make the MARGIN at the end of a stack inaccessible, or accessible again."""
+    _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(MARGIN), access)
 
 
 def _take() -> Guard:

@@ -69,7 +69,7 @@ def _callers(guard: Guard, find: Find) -> Iterator[tuple[int, Unit]]:
 
 
 def _end(guard: Guard) -> int:
-    """The lowest address in use, which may be a little below the stack where that was exceeded."""
+    """The lowest address in use, but for what was not to be used."""
     lowest: int = max(guard.sp, guard.bottom + MARGIN) // 8 * 8
     return lowest
 
