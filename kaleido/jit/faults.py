@@ -8,8 +8,8 @@ hand, or in Python.
 The solution. Native code runs on threads that have a *guard*: a record of where the thread's stack is, and of how to
 get out. Whoever enters native code (see ``runtime``) calls ``_setjmp``, and puts the buffer into the guard. Then
 
-- *stack overflow* is the SIGSEGV of touching the MARGIN at the end of the stack. The handler, on a stack of its own, sees from
-  the address what it is, and jumps to the innermost buffer with ``_longjmp``;
+- *stack overflow* is the SIGSEGV of touching the MARGIN at the end of the stack. The handler, on a stack of its own,
+  sees from the address what it is, and jumps to the innermost buffer with ``_longjmp``;
 - *interruption* is a request in the guard, and then a signal to the thread. The handler jumps if the thread is in the
   machine code of a unit. Otherwise it does nothing, and the signal is sent again a little later.
 
