@@ -22,6 +22,7 @@ from kaleido.jit.catalogue import Catalogue, Pending
 from kaleido.jit.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
 from kaleido.jit.faults import LEAVE, RETURN, natives
+from kaleido.jit.interrupts import strike_if_noted
 from kaleido.jit.loader import Library, Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.reclaim import Reclaimer
@@ -92,6 +93,7 @@ class Tiers:
         """
         batch, made, seen, whole = self._missing(roots, pending, complete, again)
         for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
+            strike_if_noted()
             self._load_baseline(piece, pending)
         loaded = self._load_optimised(made, pending)
         # Readiness is remembered, so that a call need not look at all it can reach. It holds because a version that
@@ -113,6 +115,7 @@ class Tiers:
             version = todo.popleft()
             if version in seen or (version.ready and version not in again):
                 continue
+            strike_if_noted()
             seen.add(version)
             references: Mapping[str, Unit] = dict.fromkeys(version.unit.calls, version.unit)
             if version.code is not None and version not in again:

@@ -1,0 +1,82 @@
+"""Ctrl-C while Kaleido works in Python: whatever it is at, the session is as it was, or as it was to become.
+
+A trace function presses Ctrl-C at the n-th line of Kaleido's own that is executed, for many n.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import kaleido
+from kaleido import Session
+
+PACKAGE = str(Path(kaleido.__file__).parent)
+
+# What is at work: a definition that is in use is redefined, called, tiered up and removed from its callers again.
+PROGRAM = """
+def square(x) x * x
+def sum(n) var s in (for i = 1, i < n in s = s + square(i)) : s
+sum(5)
+def binary <> 9 (a b) a < b | a > b
+sum(3) <> 2
+extern exp(x)
+exp(0)
+"""
+
+
+class Press:
+    """Presses Ctrl-C when the line number `at` (from 1) of Kaleido's begins. `lines` is how many there were."""
+
+    def __init__(self, at: int) -> None:
+        self._at, self.lines = at, 0
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            self.lines += 1
+            if self.lines == self._at:
+                signal.raise_signal(signal.SIGINT)
+        return self
+
+    def run(self, session: Session, text: str) -> bool:
+        """Run a text under this; whether it was interrupted."""
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            session.run(text)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+
+def fresh(jit: str) -> Session:
+    session = Session(jit=jit, threshold=2)
+    session.run("def square(x) x  def sum(n) square(n)  sum(4)")
+    return session
+
+
+@pytest.mark.parametrize("jit", ["sync", "O3"])
+def test_ctrl_c_at_any_line(jit: str) -> None:
+    with fresh(jit) as session:
+        whole = Press(0)
+        assert not whole.run(session, PROGRAM)
+    interrupted = 0
+    for at in range(1, whole.lines, max(1, whole.lines // 60)):
+        with fresh(jit) as session:
+            interrupted += Press(at).run(session, PROGRAM)
+            # Nothing is left of what was under way, and everything goes on.
+            assert not [each.name for each in session.stats() if each.name.startswith("top")]
+            assert session.run(PROGRAM + "sum(4)") == 30.0
+            assert session.run("def square(x) x + 1 sum(4)") == 14.0
+            assert not session.engine._reclaimer.busy
+    assert interrupted > 30
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
