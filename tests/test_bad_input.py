@@ -6,6 +6,7 @@ All of it through the program itself. `ends` is what every run must hold to, bes
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -66,10 +67,10 @@ def shell(script: str, *arguments: str, **options: Any) -> Outcome:
         (b"\xef\xbb\xbf1\r\n2\r", "1.0\n2.0\n"),
         (b"# a\r1\r# \0\xff\xed\xa0\x80 \xe2\x80\xa8\n2", "1.0\n2.0\n"),
         (b"1\0", "unexpected character U+0000"),
-        (b"\xef\xbb\xbf\xef\xbb\xbf1", "unknown operator"),
-        (b"1 \xff\xc0\xaf", "unknown operator"),
-        (b"\xed\xa0\x80", "unknown operator"),
-        ("1+1".encode("utf-16"), "unknown operator"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf1", "unexpected character U+FEFF"),
+        (b"1 \xff\xc0\xaf", "unexpected character"),
+        (b"\xed\xa0\x80", "unexpected character"),
+        ("1+1".encode("utf-16"), "unexpected character"),
         (bytes(range(256)), "unexpected character"),
     ],
 )
@@ -293,7 +294,7 @@ def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Cap
         assert cli.run([f"--jit={jit}", "-c", "1"]) == 1
         output, errors = capfd.readouterr()
         assert output == ""
-        assert errors.startswith("error: can't start new thread")
+        assert re.match("error: (can't start new|no) thread", errors)
         assert errors.count("\n") == 1
 
 

@@ -352,7 +352,8 @@ class _Lowering:
         arguments = []
         for argument in node.arguments:
             arguments.append((yield self._value(argument)))
-        return arguments
+        # No function takes more: whoever is given more is wrong, and has been reported.
+        return arguments[:MOST_PARAMETERS]
 
     def _is_news(self, unknown: str) -> bool:
         """Whether an unknown name has not been reported for this item."""
