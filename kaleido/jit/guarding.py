@@ -59,7 +59,8 @@ def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
     guard, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
     _mine.guard = guard
-    guard.ranges, guard.bottom, guard.extent = ranges.address, low - MARGIN, size + MARGIN
+    _protect(low, _NO_ACCESS)
+    guard.ranges, guard.bottom, guard.extent = ranges.address, low, size
     _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
         yield guard

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from kaleido.jit import Counts, Signature, Unit
+from kaleido.jit import LEAVE, PROBED, RETURN, Counts, Signature, Unit
 
 __all__ = ["unit", "units"]
 
@@ -111,7 +111,7 @@ class _Function:
 
     def unit(self, symbol: str, kind: Signature, arguments: str, externals: Mapping[str, int], counts: Counts) -> Unit:
         lines = ["entry:", *self._entry, *self._lines]
-        head = f'define tailcc {kind.result} @"{symbol}.impl"({arguments}) nounwind {{'
+        head = f'define tailcc {kind.result} @"{symbol}.impl"({arguments}) nounwind {PROBED} {{'
         ir = "\n".join([head, *lines, "}", *self._declarations.values(), ""])
         label = re.sub(r"#\d+", "", symbol)
         return Unit(symbol, kind, ir, self.calls, externals, counts, tuple(self._parts), label)
@@ -172,8 +172,7 @@ class _Function:
             case ["real", value]:
                 return self._result("double", f"sitofp {self.value(value)} to double")
             case ["foreign", str(head), *arguments]:
-                self.foreign.add(_typed(head)[0])
-                return self._call(head, arguments, "call")
+                return self._foreign(head, arguments)
             case [str(operator), left, right] if operator in OPERATORS:
                 return self._operation(operator, self.value(left), self.value(right))
             case [str(head), *arguments]:
@@ -220,6 +219,15 @@ class _Function:
         self._parts.append(inner.unit(symbol, signature, arguments, {}, Counts.ITERATIONS))
         captured = [_Value("ptr", address) for _, address in self.variables.values()]
         return self._call_by(symbol, signature, captured, "call tailcc")
+
+    def _foreign(self, head: str, arguments: list[Tree]) -> _Value:
+        """A call into C, which may take its time and its stack: so the thread leaves, and comes back."""
+        self.foreign.add(_typed(head)[0])
+        self._declarations |= {LEAVE: f"declare ptr @{LEAVE}()", RETURN: f"declare void @{RETURN}(ptr)"}
+        guard = self._result("ptr", f"call ptr @{LEAVE}()")
+        value = self._call(head, arguments, "call")
+        self._emit(f"call void @{RETURN}({guard})")
+        return value
 
     def _call(self, head: str, arguments: list[Tree], how: str) -> _Value:
         name, result = _typed(head)
