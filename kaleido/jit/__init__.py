@@ -15,7 +15,8 @@ itself through its stub. In the order a definition meets them:
 ``reclaim``               when retired code may be freed
 ``fork``                  what becomes of all this in a forked process
 ``faults``                how native code is left before its end: stack overflow, interruption
-``ranges`` ``guarding``   what that needs: where the code is, and a guard for a thread
+``natives``               what that needs in native code: the signal handlers, and the way out
+``ranges`` ``guarding``   what it needs besides: where the code is, and a guard for a thread
 ``evaluation``            the thread that native code runs on
 ``interrupts``            where Ctrl-C may strike in Python, and where it waits
 ``traps``                 what is told about native code that was left

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from kaleido.jit.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing, natives
+from kaleido.jit.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing
 from kaleido.jit.fork import Order, after_fork_in_child, held_in_fork
+from kaleido.jit.natives import natives
 from kaleido.jit.ranges import CodeRanges
 
 __all__ = ["give_back_stack", "guarded"]

@@ -23,8 +23,9 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.faults import field, missing, natives
+from kaleido.jit.faults import missing
 from kaleido.jit.loader import Library, Loader
+from kaleido.jit.natives import field, natives
 from kaleido.jit.target import Target, parse
 from kaleido.jit.unit import Signature, Tier
 

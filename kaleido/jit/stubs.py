@@ -28,8 +28,9 @@ from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.faults import LEAVE, RETURN, natives
+from kaleido.jit.faults import LEAVE, RETURN
 from kaleido.jit.loader import Loader
+from kaleido.jit.natives import natives
 from kaleido.jit.runtime import Runtime
 from kaleido.jit.target import ObjectCode, Target, parse
 from kaleido.jit.unit import Signature, Tier

@@ -21,9 +21,10 @@ from kaleido.jit import binding
 from kaleido.jit.catalogue import Catalogue, Pending
 from kaleido.jit.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
-from kaleido.jit.faults import LEAVE, RETURN, natives
+from kaleido.jit.faults import LEAVE, RETURN
 from kaleido.jit.interrupts import strike_if_noted
 from kaleido.jit.loader import Library, Loader
+from kaleido.jit.natives import natives
 from kaleido.jit.policy import Policy
 from kaleido.jit.reclaim import Reclaimer
 from kaleido.jit.stubs import Stub, Stubs
