@@ -155,10 +155,11 @@ def _positive(text: str) -> int:
 
 
 def _size(text: str) -> int:
-    """Bytes, in units of K, M or G."""
-    number, factor = text.rstrip("KMG"), {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 1)
-    if not number.isdecimal() or text not in (number, number + text[-1:]):
-        raise ArgumentTypeError(f"a size such as 64M, not {text!r}")
+    """Bytes, or a number with K, M or G."""
+    factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper(), 1)
+    number = text[:-1] if factor > 1 else text
+    if not number.isdecimal() or len(number) > 18:
+        raise ArgumentTypeError(f"bytes, or a number with K, M or G, such as 64M; not {text[:20]!r}")
     if not SMALLEST_STACK <= int(number) * factor <= LARGEST_STACK:
         raise ArgumentTypeError(f"from {SMALLEST_STACK >> 20}M to {LARGEST_STACK >> 30}G, not {text}")
     return int(number) * factor

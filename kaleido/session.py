@@ -175,7 +175,10 @@ class Session:
         raise TypeError("a session cannot be pickled: make one in each process, and run the source there")
 
     def interrupt(self) -> None:
-        """Stop what is running now, as Ctrl-C does: whoever runs it gets Interrupted. From any thread."""
+        """Stop what is running now, as Ctrl-C does: whoever runs it gets Interrupted. From any thread.
+
+        All of it: where a program has called back into Python, and that has run another, both are left.
+        """
         self.engine.interrupt()
 
     def run(self, text: str, name: str = "<input>") -> float | None:

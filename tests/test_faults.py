@@ -299,6 +299,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         #include <unistd.h>
         static volatile int released;
         double nap(double seconds) { return sleep(seconds); }
+        double hear(double x) { char byte; int ends[2]; return pipe(ends) == 0 ? read(ends[0], &byte, 1) : 0; }
         double stuck(double x) { while (!released) pause(); return x; }
         double release(double x) { released = x != 0; return x; }
         double twice(double function, double x) {
@@ -314,12 +315,15 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=MODES)
 def with_library(request: pytest.FixtureRequest, library: Path) -> Iterator[Session]:
     with Session(jit=request.param, libraries=[str(library)], stack_size=32 << 20) as session:
-        session.run(PROGRAM + "extern ready(x) extern nap(x) extern stuck(x) extern release(x) extern twice(f x)")
+        session.run(
+            PROGRAM + "extern ready(x) extern nap(x) extern hear(x) extern stuck(x) extern release(x) extern twice(f x)"
+        )
         yield session
 
 
-def test_a_c_function_that_sleeps(with_library: Session) -> None:
-    stop = interrupted(with_library, "ready(1) : nap(1000) : f(1)")
+@pytest.mark.parametrize("call", ["nap(1000)", "hear(1)"])
+def test_a_c_function_that_sleeps_or_reads(with_library: Session, call: str) -> None:
+    stop = interrupted(with_library, f"ready(1) : {call} : f(1)")
     assert str(stop).startswith("interrupted") and not stop.left_behind
     assert with_library.run("silent(1)") == 2.0
 
@@ -400,7 +404,7 @@ def test_overflow_on_the_command_line() -> None:
     assert done.stderr.startswith("error: recursion too deep in f (about ")
 
 
-@pytest.mark.parametrize("size", ["0", "1", "12Q", "-1M", "M", "1.5G", "", "9999999999G", "64k"])
+@pytest.mark.parametrize("size", ["0", "1", "12Q", "-1M", "M", "1.5G", "", "9999999999G", "64k", "9" * 5000])
 def test_stack_sizes_that_cannot_be(size: str) -> None:
     done = kal(f"--stack-size={size}", "-c", "1")
     assert done.returncode == 2 and "--stack-size" in done.stderr

@@ -19,7 +19,7 @@ from typing import Any
 
 from kaleido.jit.faults import INTERRUPT, Fault, Guard
 from kaleido.jit.fork import Order, held_in_fork
-from kaleido.jit.guarding import guarded
+from kaleido.jit.guarding import guarded, wake_up
 from kaleido.jit.ranges import CodeRanges
 
 __all__ = ["PATIENCE", "Evaluation", "Task"]
@@ -135,17 +135,26 @@ class Evaluation:
 
     def stop(self, task: Task) -> None:
         """Have `task` end at once, or not begin; where it does not end, leave it behind."""
-        deadline = time.monotonic() + PATIENCE
-        while not task.wait(_AGAIN):
-            with self._lock:
-                worker = self._worker
-                if worker is None or worker.task is not task:
-                    task.unwanted = True
-                    return
-                if time.monotonic() > deadline:
-                    self._leave_behind(worker, task)
-                    return
-                worker.stop()
+        begin = time.monotonic()
+        urgent = False
+        try:
+            while not task.wait(_AGAIN):
+                waited = time.monotonic() - begin
+                with self._lock:
+                    worker = self._worker
+                    if worker is None or worker.task is not task:
+                        task.unwanted = True
+                        return
+                    if waited > PATIENCE:
+                        self._leave_behind(worker, task)
+                        return
+                    if waited > PATIENCE / 2 and worker.guard is not None and not urgent:
+                        urgent = True
+                        wake_up(True)
+                    worker.stop()
+        finally:
+            if urgent:
+                wake_up(False)
 
     def stop_current(self) -> None:
         """Have the task that is running now end at once."""

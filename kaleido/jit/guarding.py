@@ -18,7 +18,7 @@ from kaleido.jit.fork import Order, after_fork_in_child, held_in_fork
 from kaleido.jit.natives import natives
 from kaleido.jit.ranges import CodeRanges
 
-__all__ = ["give_back_stack", "guarded"]
+__all__ = ["give_back_stack", "guarded", "wake_up"]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -118,18 +118,27 @@ def _install_handlers() -> None:
     """Install both handlers, once; what is not for them goes on to whoever was there before."""
     native = natives()
     assert INTERRUPT is not None
-    _install(signal.SIGSEGV, native.on_overflow, native.before_overflow)
-    _install(INTERRUPT, native.on_interrupt, native.before_interrupt)
+    for number, before in ((signal.SIGSEGV, native.before_overflow), (INTERRUPT, native.before_interrupt)):
+        previous = _Action()
+        _libc().sigaction(number, None, ctypes.byref(previous))
+        ctypes.c_uint64.from_address(before).value = previous.handler or 0
+    _handle(signal.SIGSEGV, native.on_overflow, 0)
+    wake_up(False)
 
 
-def _install(number: int, handler: int, before: int) -> None:
+def wake_up(reading_and_writing: bool) -> None:
+    """Whether an interruption wakes up who reads or writes, too. Who only sleeps is always woken up.
+
+    Not at first: C's streams take a write that was interrupted for one that failed, and lose what it was to write.
+    """
+    assert INTERRUPT is not None
+    _handle(INTERRUPT, natives().on_interrupt, 0 if reading_and_writing else _SA_RESTART)
+
+
+def _handle(number: int, handler: int, flags: int) -> None:
     # Signals are not held back while a handler runs: it is left by a jump, and the next signal must get through.
-    # What the kernel can restart is restarted: C's output would take an interrupted write for a lost one.
-    ours = _Action(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_RESTART | _SA_NODEFER)
-    previous = _Action()
-    _libc().sigaction(number, None, ctypes.byref(previous))
-    ctypes.c_uint64.from_address(before).value = previous.handler or 0
-    _libc().sigaction(number, ctypes.byref(ours), None)
+    action = _Action(handler=handler, flags=flags | _SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+    _libc().sigaction(number, ctypes.byref(action), None)
 
 
 def _stack() -> tuple[int, int]:

@@ -13,7 +13,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.utils import is_dumb_terminal
 
-from kaleido.jit.interrupts import interruptibly
+from kaleido.jit.interrupts import forget
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import is_incomplete
 from kaleido.repl.history import open_history
@@ -62,13 +62,16 @@ class Prompt:
         while True:
             self._begin_line()
             try:
-                text = interruptibly(self._prompt.prompt)
+                text = self._prompt.prompt()
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
                     print("Ctrl-D leaves", file=sys.stderr, flush=True)
                     interrupts = 0
                 continue
+            finally:
+                # While it reads, the prompt takes Ctrl-C for a key. Before and after, there is nothing to interrupt.
+                forget()
             interrupts = 0
             if text.strip():
                 return text
