@@ -1,6 +1,10 @@
 """``python -m kaleido``."""
 
-from kaleido.cli import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from kaleido.cli import main
+    except KeyboardInterrupt:
+        sys.exit(130)
     main()
