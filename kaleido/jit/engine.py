@@ -57,27 +57,34 @@ class Engine:
     """
 
     def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
-        self.policy = policy or Policy()
-        target = Target(self.policy)
-        self._compiler = Compiler(target, transform)
-        self._loader = Loader(target, self.policy.arena_libraries)
-        self._runtime = Runtime(target, self._loader, wait=not self.policy.background)
-        self._reclaimer = Reclaimer(self._runtime)
-        self._catalogue = Catalogue()
-        stubs = Stubs(target, self._loader, self._runtime)
-        self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
-        self._evaluation = Evaluation(self.policy.stack_size, self._tiers.map.ranges)
-        self._lock = held_in_fork(threading.RLock(), Order.ENGINE)
-        self._recompiler: Recompiler | None = None
-        if self.policy.tiered:
-            # Its thread must not keep the engine alive.
-            self._recompiler = Recompiler(
-                self._runtime, weakly(self._became_hot), weakly(self._heat), weakly(self._recompile_number)
+        with uninterrupted():
+            self.policy = policy or Policy()
+            target = Target(self.policy)
+            self._compiler = Compiler(target, transform)
+            self._loader = Loader(target, self.policy.arena_libraries)
+            self._runtime = Runtime(target, self._loader, wait=not self.policy.background)
+            self._reclaimer = Reclaimer(self._runtime)
+            self._catalogue = Catalogue()
+            stubs = Stubs(target, self._loader, self._runtime)
+            self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
+            self._evaluation = Evaluation(self.policy.stack_size)
+            self._lock = held_in_fork(threading.RLock(), Order.ENGINE)
+            self._recompiler: Recompiler | None = None
+            if self.policy.tiered:
+                # Its thread must not keep the engine alive.
+                self._recompiler = Recompiler(
+                    self._runtime, weakly(self._became_hot), weakly(self._heat), weakly(self._recompile_number)
+                )
+            self._lifetime = Lifetime(
+                self._lock,
+                self._recompiler,
+                self._evaluation,
+                self._runtime,
+                self._loader,
+                self._tiers.map,
+                self._reclaimer,
             )
-        self._lifetime = Lifetime(
-            self._lock, self._recompiler, self._evaluation, self._runtime, self._loader, self._reclaimer
-        )
-        weakref.finalize(self, self._lifetime.abandon).atexit = False
+            weakref.finalize(self, self._lifetime.abandon).atexit = False
 
     def __enter__(self) -> Engine:
         return self
@@ -229,6 +236,9 @@ class Engine:
     def _raise(self, guard: Guard) -> NoReturn:
         """The error for the fault that native code was left for. On its thread."""
         fault, guard.fault = guard.fault, Fault.NONE
+        if guard.pending == Fault.OVERFLOW:
+            # It is told here, and no further: who called C, and C this, may handle it.
+            guard.pending = Fault.NONE
         error: Interrupted | StackOverflow
         with self._lock:
             if fault == Fault.INTERRUPTED:

@@ -20,7 +20,6 @@ from typing import Any
 from kaleido.jit.faults import INTERRUPT, Fault, Guard
 from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.guarding import guarded, wake_up
-from kaleido.jit.ranges import CodeRanges
 
 __all__ = ["PATIENCE", "Evaluation", "Task"]
 
@@ -103,15 +102,13 @@ class _Worker:
 
 
 class Evaluation:
-    """Runs functions one after the other on a thread with a stack of `stack_size` bytes, started at first use.
+    """Runs functions one after the other on a thread with a stack of `stack_size` bytes, started at first use."""
 
-    `ranges` is the code that may be left in the middle.
-    """
-
-    def __init__(self, stack_size: int, ranges: CodeRanges) -> None:
-        self._stack_size, self._ranges = stack_size, ranges
+    def __init__(self, stack_size: int) -> None:
+        self._stack_size = stack_size
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = held_in_fork(threading.Lock(), Order.EVALUATION)
+        self._unfinished = 0
         self._closed = False
         self._worker: _Worker | None = None
 
@@ -130,6 +127,7 @@ class Evaluation:
                 raise RuntimeError("the evaluation thread has ended")
             if self._worker is None:
                 self._worker = self._start()
+            self._unfinished += 1
             self._queue.put(task)
         return task
 
@@ -169,8 +167,13 @@ class Evaluation:
             self._closed = True
             self._queue.put(None)
             worker = self._worker
-        if worker is not None and worker.task is None and worker.thread is not threading.current_thread():
+            idle = self._unfinished == 0
+        if worker is not None and idle and worker.thread is not threading.current_thread():
             worker.thread.join()
+
+    def disown(self) -> None:
+        """In a forked child: the thread is not there, or it is the one that forked, and has nothing more to do."""
+        self._queue.put(None)
 
     def _leave_behind(self, worker: _Worker, task: Task) -> None:
         worker.left_behind = True
@@ -194,13 +197,14 @@ class Evaluation:
         return worker
 
     def _work(self, worker: _Worker) -> None:
-        with guarded(self._ranges) as worker.guard:
+        with guarded() as worker.guard:
             while not worker.left_behind and (task := self._queue.get()) is not None:
                 with self._lock:
                     worker.task = task
                 task.run(worker.guard)
                 with self._lock:
                     worker.task = None
+                    self._unfinished -= 1
                     if worker.guard is not None:
                         worker.guard.pending = worker.guard.fault = Fault.NONE
                 del task

@@ -23,7 +23,8 @@ there, faults go on to whoever handled them before, and LEAVE and RETURN do noth
 
 What it does not do. Functions whose frames may be larger than a page must be :data:`PROBED`, or they may step over
 the end of the stack. C that is called without LEAVE must
-be back soon, and with little stack. And a handler must know where it finds the registers of the thread that it
+be back soon, and with little stack. Who takes the signals for himself after we did, and does not hand on what is not
+his, takes this away. And a handler must know where it finds the registers of the thread that it
 interrupted, which is a fact about one kind of machine: see _REGISTERS.
 
 The handlers, LEAVE and RETURN are native code, in ``natives``; ``guarding`` gives a thread its guard.
@@ -79,12 +80,11 @@ class Guard(ctypes.Structure):
     `fault`    the Fault for which it has left; and where it was, as stack pointer and as an address in the code of a
                unit, if it was in one or called by one: `sp`, `pc`
     `top`      the address of the buffer through which it left
-    `ranges`   the address of its ``CodeRanges``
     """
 
     _fields_ = [
         (name, ctypes.c_uint64)
-        for name in ("next", "bottom", "extent", "jump", "outside", "pending", "fault", "pc", "sp", "top", "ranges")
+        for name in ("next", "bottom", "extent", "jump", "outside", "pending", "fault", "pc", "sp", "top")
     ]
 
     @property

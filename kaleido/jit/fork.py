@@ -33,9 +33,11 @@ class Order(IntEnum):
 
     SESSION = 0
     ENGINE = 1
-    THREADS = 2
-    GUARDS = 3
-    LLVM = 4
+    EVALUATION = 2
+    THREADS = 3
+    GUARDS = 4
+    NATIVES = 5
+    LLVM = 6
 
 
 _locks: weakref.WeakKeyDictionary[Any, Order] = weakref.WeakKeyDictionary()

@@ -15,8 +15,7 @@ from functools import cache
 
 from kaleido.jit.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing
 from kaleido.jit.fork import Order, after_fork_in_child, held_in_fork
-from kaleido.jit.natives import natives
-from kaleido.jit.ranges import CodeRanges
+from kaleido.jit.natives import Natives, natives
 
 __all__ = ["give_back_stack", "guarded", "wake_up"]
 
@@ -48,11 +47,8 @@ _mine = threading.local()
 
 
 @contextmanager
-def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
-    """Give the calling thread a guard while inside; None where the platform is not known (``faults.missing``).
-
-    `ranges` is the code that an interruption may leave.
-    """
+def guarded() -> Iterator[Guard | None]:
+    """Give the calling thread a guard while inside; None where the platform is not known (``faults.missing``)."""
     if missing():
         yield None
         return
@@ -61,7 +57,7 @@ def guarded(ranges: CodeRanges) -> Iterator[Guard | None]:
     low, size = _stack()
     _mine.guard = guard
     _protect(low, _NO_ACCESS)
-    guard.ranges, guard.bottom, guard.extent = ranges.address, low, size
+    guard.bottom, guard.extent = low, size
     _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
         yield guard
@@ -100,23 +96,29 @@ def _protect(low: int, access: int) -> None:
 
 def _take() -> Guard:
     """A guard that is on the list: they stay there for ever, and are used again."""
+    first = natives().guards
     with _lock:
         if _spare:
             guard = _spare.pop()
             after = Guard.bottom.offset
             ctypes.memset(guard.address + after, 0, ctypes.sizeof(Guard) - after)
             return guard
-        guard, head = Guard(), ctypes.c_uint64.from_address(natives().guards)
+        guard, head = Guard(), ctypes.c_uint64.from_address(first)
         guard.next = head.value
         _guards.append(guard)
         head.value = guard.address
         return guard
 
 
-@cache
 def _install_handlers() -> None:
     """Install both handlers, once; what is not for them goes on to whoever was there before."""
     native = natives()
+    with _lock:
+        _install(native)
+
+
+@cache
+def _install(native: Natives) -> None:
     assert INTERRUPT is not None
     for number, before in ((signal.SIGSEGV, native.before_overflow), (INTERRUPT, native.before_interrupt)):
         previous = _Action()

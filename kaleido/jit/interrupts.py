@@ -12,7 +12,8 @@ It works by exchanging Python's handler of SIGINT, whatever that is: an applicat
 replaced. Where there is none (SIGINT is ignored, or not Python's) nothing is done; nor on other threads, where no
 KeyboardInterrupt is ever raised.
 
-What it does not do: interrupt LLVM. Python gets to see Ctrl-C when the compilation in progress is over.
+What it does not do: interrupt LLVM, as Python gets to see Ctrl-C when the compilation in progress is over; and hold
+back other signals, whose handlers may raise what they like wherever they strike.
 """
 
 from __future__ import annotations
@@ -50,16 +51,25 @@ def _note(number: int, frame: FrameType | None) -> None:
 def _hold() -> None:
     handler = _get_handler(signal.SIGINT)
     if callable(handler):
-        # From the moment that `_note` is there nothing interrupts us any more.
-        _set_handler(signal.SIGINT, _note)
-        _State.handler = handler
+        try:
+            # From the moment that `_note` is there, Ctrl-C does not interrupt us any more; other signals may.
+            _set_handler(signal.SIGINT, _note)
+            _State.handler = handler
+        except BaseException:
+            _State.handler = None
+            _set_handler(signal.SIGINT, handler)
+            raise
 
 
 def _let_go() -> None:
     """Have Ctrl-C strike again; if it was noted, now."""
     handler, _State.handler = _State.handler, None
     if handler is not None:
-        _set_handler(signal.SIGINT, handler)
+        try:
+            _set_handler(signal.SIGINT, handler)
+        except BaseException:
+            _set_handler(signal.SIGINT, handler)
+            raise
         _strike(handler)
 
 
@@ -118,4 +128,13 @@ def interruptibly(function: Callable[[], T]) -> T:
         _let_go()
         return function()
     finally:
-        _hold()
+        # A second Ctrl-C may come before it is held back again.
+        struck: BaseException | None = None
+        while True:
+            try:
+                _hold()
+                break
+            except BaseException as error:
+                struck = error
+        if struck is not None:
+            raise struck

@@ -13,10 +13,12 @@ from contextlib import AbstractContextManager
 
 from kaleido.jit.evaluation import Evaluation
 from kaleido.jit.fork import after_fork_in_child
+from kaleido.jit.interrupts import uninterrupted
 from kaleido.jit.loader import Loader
 from kaleido.jit.reclaim import Reclaimer
 from kaleido.jit.recompiler import Recompiler
 from kaleido.jit.runtime import Runtime
+from kaleido.jit.versions import CodeMap
 
 __all__ = ["Lifetime"]
 
@@ -34,6 +36,7 @@ class Lifetime:
         evaluation: Evaluation,
         runtime: Runtime,
         loader: Loader,
+        code: CodeMap,
         reclaimer: Reclaimer,
     ) -> None:
         self.closed = self.foreign = False
@@ -41,22 +44,23 @@ class Lifetime:
         self._stopped = False
         self._lock = lock
         self._recompiler, self._evaluation = recompiler, evaluation
-        self._runtime, self._loader, self._reclaimer = runtime, loader, reclaimer
+        self._runtime, self._loader, self._map, self._reclaimer = runtime, loader, code, reclaimer
         _open.add(self)
 
     def close(self) -> None:
         """Stop the threads, waiting for the compilation in progress, and release what nobody is inside of."""
         if self.foreign:
             return
-        with self._lock:
-            self.closed = True
-        if self._recompiler is not None:
-            self._recompiler.close()
-        self._evaluation.close()
-        with self._lock:
-            self._stopped = True
-            self.release()
-        _open.discard(self)
+        with uninterrupted():
+            with self._lock:
+                self.closed = True
+            if self._recompiler is not None:
+                self._recompiler.close()
+            self._evaluation.close()
+            with self._lock:
+                self._stopped = True
+                self.release()
+            _open.discard(self)
 
     def abandon(self) -> None:
         """The same, soon, for an engine that nobody refers to.
@@ -70,11 +74,13 @@ class Lifetime:
         """In a forked child: have nothing to do with the parent."""
         self.foreign = True
         self._runtime.disconnect()
+        self._evaluation.disown()
 
     def release(self) -> None:
         """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""
         if self._stopped and not self.foreign and not self.released.is_set() and not self._reclaimer.busy:
             self._runtime.close()
+            self._map.clear()
             self._loader.close()
             self.released.set()
 

@@ -5,15 +5,17 @@ It can be neither Python, as handlers must be async-signal-safe, nor part of an 
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.faults import LEAVE, MARGIN, RESERVE, RETURN, Fault, Guard, missing, registers
+from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.loader import Loader
 from kaleido.jit.policy import Policy
-from kaleido.jit.ranges import SEARCH
+from kaleido.jit.ranges import CODE, SEARCH
 from kaleido.jit.target import Target, parse
 from kaleido.jit.unit import Tier
 
@@ -44,18 +46,25 @@ class Natives(NamedTuple):
     before_interrupt: int
 
 
-@cache
 def natives() -> Natives:
     """The native part: made once, and kept as long as the process lives. A signal may come at any time."""
+    with _making:
+        return _natives()
+
+
+@cache
+def _natives() -> Natives:
     target = Target(Policy())
     loader = Loader(target, 2)
     _forever.append(loader)
-    names = (LEAVE, RETURN, "guard.at", "on.overflow", "on.interrupt", "guards", "before.overflow", "before.interrupt")
+    names = [LEAVE, RETURN, "guard.at", "on.overflow", "on.interrupt", "guards", "before.overflow", "before.interrupt"]
     with parse(_native_ir(), llvm.create_context()) as module:
-        library = loader.load(target.emit(module, Tier.BASELINE), names, {})
+        code = target.emit(module, Tier.BASELINE)
+    library = loader.load(code, names, {"ranges": CODE.address})
     return Natives(*(library.addresses[name] for name in names))
 
 
+_making = held_in_fork(threading.Lock(), Order.NATIVES)
 _forever: list[Loader] = []
 
 
@@ -126,8 +135,6 @@ leave:
 ; this is the time to look for what may be a return address. What a call returns to is after it, and may be another
 ; function's beginning: so the call itself is what is looked up.
 define internal i64 @place(ptr %guard, i64 %pc, i64 %sp) nounwind {{
-  %ranges.field = {field("ranges")}
-  %ranges = load ptr, ptr %ranges.field
   %jump.field = {field("jump")}
   %top = load i64, ptr %jump.field
   %far = add i64 %sp, {_NEAR}
@@ -138,7 +145,7 @@ define internal i64 @place(ptr %guard, i64 %pc, i64 %sp) nounwind {{
 look:
   %at = phi i64 [%begin, %0], [%next, %on]
   %here = phi i64 [%pc, %0], [%call, %on]
-  %found = call i1 @in.code(ptr %ranges, i64 %here)
+  %found = call i1 @in.code(i64 %here)
   br i1 %found, label %done, label %more
 more:
   %inside = icmp ult i64 %at, %limit
@@ -256,7 +263,7 @@ look:
   %bottom.field = {field("bottom")}
   %bottom = load i64, ptr %bottom.field
   %distance = sub i64 %address, %bottom
-  %overflow = icmp ult i64 %distance, {2 * MARGIN}
+  %overflow = icmp ult i64 %distance, {MARGIN}
   br i1 %overflow, label %out, label %others
 out:
   call void @out(ptr %guard, i64 {Fault.OVERFLOW:d}, i64 %pc, i64 %sp)
@@ -281,9 +288,7 @@ look:
   %wanted = icmp ne i64 %pending, 0
   br i1 %wanted, label %search, label %others
 search:
-  %ranges.field = {field("ranges")}
-  %ranges = load ptr, ptr %ranges.field
-  %ready = call i1 @in.code(ptr %ranges, i64 %pc)
+  %ready = call i1 @in.code(i64 %pc)
   br i1 %ready, label %out, label %done
 out:
   call void @out(ptr %guard, i64 %pending, i64 %pc, i64 %sp)

@@ -9,14 +9,16 @@ its place, and the old one is kept: somebody may be reading it.
 from __future__ import annotations
 
 import ctypes
+import threading
 
-__all__ = ["SEARCH", "CodeRanges"]
+__all__ = ["CODE", "SEARCH", "CodeRanges"]
 
 _FIRST_CAPACITY = 64
 
 SEARCH = """
-define internal i1 @in.code(ptr %ranges, i64 %address) nounwind {
-  %table = load atomic ptr, ptr %ranges acquire, align 8
+@ranges = external global ptr
+define internal i1 @in.code(i64 %address) nounwind {
+  %table = load atomic ptr, ptr @ranges acquire, align 8
   %count = load i64, ptr %table
   br label %look
 look:
@@ -49,13 +51,14 @@ nowhere:
   ret i1 false
 }
 """
-"""``i1 @in.code(ptr, i64)``: whether an address is in one of the ranges at :attr:`CodeRanges.address`."""
+"""``i1 @in.code(i64)``: whether an address is in one of the ranges. It imports `ranges`: :attr:`CodeRanges.address`."""
 
 
 class CodeRanges:
-    """A set of ranges of addresses. Changed by one thread at a time, read by handlers at any."""
+    """A set of ranges of addresses."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._cell = ctypes.c_void_p()
         self._tables: list[ctypes.Array[ctypes.c_int64]] = []
         self._free: list[int] = []
@@ -68,17 +71,19 @@ class CodeRanges:
         return ctypes.addressof(self._cell)
 
     def add(self, begin: int, end: int) -> None:
-        if not self._free:
-            self._grow(2 * len(self._slots))
-        slot, table = self._free.pop(), self._tables[-1]
-        self._slots[begin] = slot
-        table[2 + 2 * slot] = end
-        table[1 + 2 * slot] = begin
+        with self._lock:
+            if not self._free:
+                self._grow(2 * len(self._slots))
+            slot, table = self._free.pop(), self._tables[-1]
+            self._slots[begin] = slot
+            table[2 + 2 * slot] = end
+            table[1 + 2 * slot] = begin
 
     def remove(self, begin: int) -> None:
-        slot = self._slots.pop(begin)
-        self._tables[-1][1 + 2 * slot] = 0
-        self._free.append(slot)
+        with self._lock:
+            slot = self._slots.pop(begin)
+            self._tables[-1][1 + 2 * slot] = 0
+            self._free.append(slot)
 
     def _grow(self, capacity: int) -> None:
         old = list(self._tables[-1]) if self._tables else [0]
@@ -86,3 +91,8 @@ class CodeRanges:
         self._free += range(capacity - 1, len(old) // 2 - 1, -1)
         self._tables.append(table)
         self._cell.value = ctypes.addressof(table)
+
+
+CODE = CodeRanges()
+"""The units of all engines: through C, the code of one may come to run on the thread of another. It is changed with the
+lock of an engine held, and so never in the middle of a fork."""

@@ -78,8 +78,9 @@ class Recompiler:
         """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
         with self._lock:
             if not self._stopped:
-                self._stopped = True
+                # In this order: who is interrupted here may come again, and a second request does no harm.
                 self._runtime.request(_STOP)
+                self._stopped = True
         self._thread.join()
 
     def _work(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kaleido.jit.loader import Library
-from kaleido.jit.ranges import CodeRanges
+from kaleido.jit.ranges import CODE
 from kaleido.jit.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
 
@@ -102,22 +102,28 @@ class Entry:
 
 
 class CodeMap:
-    """Which code an address lies in. Signal handlers see the same in its `ranges`."""
+    """Which code an address lies in. Signal handlers see the code of all engines together, in ``ranges.CODE``."""
 
     def __init__(self) -> None:
-        self.ranges = CodeRanges()
         self._starts: list[int] = []
         self._owners: dict[int, tuple[int, Version, Code]] = {}
 
     def add(self, version: Version, code: Code) -> None:
         insort(self._starts, code.address)
         self._owners[code.address] = (code.address + code.size, version, code)
-        self.ranges.add(code.address, code.address + code.size)
+        CODE.add(code.address, code.address + code.size)
 
     def remove(self, code: Code) -> None:
-        self.ranges.remove(code.address)
+        CODE.remove(code.address)
         del self._owners[code.address]
         del self._starts[bisect_right(self._starts, code.address) - 1]
+
+    def clear(self) -> None:
+        """Forget all of it: it is about to be freed."""
+        for address in self._starts:
+            CODE.remove(address)
+        self._starts.clear()
+        self._owners.clear()
 
     def find(self, address: int) -> tuple[Version, Code] | None:
         index = bisect_right(self._starts, address) - 1
