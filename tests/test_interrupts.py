@@ -5,8 +5,10 @@ A trace function presses Ctrl-C at the n-th line of Kaleido's own that is execut
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -80,3 +82,31 @@ def test_ctrl_c_at_any_line(jit: str) -> None:
             assert not session.engine._reclaimer.busy
     assert interrupted > 30
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_while_a_session_begins_and_ends() -> None:
+    def live() -> None:
+        with Session(jit="sync") as session:
+            session.run("1 + 2")
+
+    def under(press: Press) -> bool:
+        sys.settrace(press)
+        try:
+            live()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    whole = Press(0)
+    assert not under(whole)
+    interrupted = sum(under(Press(at)) for at in range(1, whole.lines, whole.lines // 40))
+    assert interrupted > 20
+    live()
+    # What was begun and not finished is closed by the garbage collector, on threads of its own.
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name.startswith("kaleido-"):
+            thread.join(60)
+            assert not thread.is_alive(), thread.name

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import threading
+from typing import Any
 
 import pytest
 
-from kaleido.jit import PROBED, Engine, EventKind, Interrupted, Policy, Signature, StackOverflow, Unit, faults
+from kaleido.jit import (
+    PROBED,
+    Engine,
+    EventKind,
+    Interrupted,
+    Policy,
+    Signature,
+    StackOverflow,
+    Unit,
+    faults,
+    interrupts,
+)
 from kaleido.jit.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
 from kaleido.jit.ranges import CodeRanges
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
@@ -109,6 +122,44 @@ def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> 
         assert not engine._reclaimer.busy
 
 
+@needs_protection
+def test_a_handled_overflow_does_not_come_back() -> None:
+    handled: list[str] = []
+    with Engine(Policy(stack_size=4 << 20, optimise=False)) as engine:
+        native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+        from_c = callback(lambda x: native(engine.address("deep"))(x))
+
+        def handle(_: int) -> int:
+            try:
+                engine.call("middle", 1)
+            except StackOverflow as error:
+                handled.append(str(error))
+            return 7
+
+        from_python = callback(handle)
+        engine.define(unit("(define (deep x) (if (= x 0) 0 (+ x (% (deep (+ x 1)) 7))))"))
+        engine.define(unit("(define (middle x) (foreign c x))", {"c": from_c.address}))
+        engine.define(unit("(define (top x) (foreign python x))", {"python": from_python.address}))
+        assert engine.call("top", 1) == 7
+        assert len(handled) == 1 and "deep" in handled[0]
+
+
+@needs_protection
+def test_code_of_another_engine_is_stopped_too() -> None:
+    running = threading.Event()
+    ready = callback(lambda _: running.set())
+    with Engine() as one, Engine() as other:
+        other.define(unit("(define (spin x) (let i 0 (do (foreign ready x) (do (while (< i 1) (set i (* i 1))) i))))",
+                          {"ready": ready.address}))  # fmt: skip
+        one.define(unit("(define (top x) (foreign spin x))", {"spin": other.address("spin")}))
+        call = Running(lambda: one.call("top", 1))
+        assert running.wait(TIMEOUT)
+        one.interrupt()
+        with pytest.raises(Interrupted) as caught:
+            call.result()
+        assert not caught.value.left_behind
+
+
 # Where Ctrl-C strikes
 
 
@@ -152,6 +203,40 @@ def test_ctrl_c_strikes_where_nothing_has_changed_yet() -> None:
         with pytest.raises(KeyboardInterrupt):
             strike_if_noted()
         strike_if_noted()
+
+
+def test_a_second_ctrl_c_at_the_end_of_a_window_does_not_open_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = interrupts._get_handler
+    pressed: list[int] = []
+
+    def strike(number: int) -> object:
+        if not pressed:
+            pressed.append(number)
+            press()
+        return look(number)
+
+    def window() -> None:
+        monkeypatch.setattr(interrupts, "_get_handler", strike)
+
+    with uninterrupted():
+        with pytest.raises(KeyboardInterrupt):
+            interruptibly(window)
+        press()
+        forget()
+
+
+def test_another_signal_s_exception_leaves_ctrl_c_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    install = interrupts._set_handler
+
+    def late(number: int, handler: Any) -> Any:
+        before = install(number, handler)
+        monkeypatch.setattr(interrupts, "_set_handler", install)
+        raise TimeoutError if before else AssertionError
+
+    monkeypatch.setattr(interrupts, "_set_handler", late)
+    with pytest.raises(TimeoutError), uninterrupted():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_who_ignores_ctrl_c_is_left_alone() -> None:
