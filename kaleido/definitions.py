@@ -45,11 +45,6 @@ class Known:
         """The functions it calls, and where."""
         return self.lowered.calls if self.lowered is not None else {}
 
-    @property
-    def defined_arity(self) -> int | None:
-        """How many parameters its `def` has; None for an extern."""
-        return self.prototype.arity if self.lowered is not None else None
-
 
 Changes = dict[str, Known]
 """Functions that become something else together."""

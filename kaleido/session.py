@@ -242,7 +242,7 @@ class Session:
         items = parse(source, self.operators)
         forward = self._declared_later(items, source)
         for index, item in enumerate(items):
-            with self._lock, self._checking(items[index:], source, forward):
+            with uninterrupted(), self._lock, self._checking(items[index:], source, forward):
                 unit = self._unit(item, source, forward)
             if unit is not None:
                 yield unit
@@ -318,7 +318,7 @@ class Session:
         if is_loop:
             name = functions[owner].source.name if owner in functions else source.name
             return f" in the loop at {name}:{position.partition(':')[0]}"
-        if unit.symbol not in map(symbol, functions):
+        if function_name(unit.symbol) not in functions:
             return f" at {source.name}:{source.position(span.start)[0]}"
         return f" in {unit.label}"
 

@@ -29,7 +29,7 @@ from kaleido.language.nodes import (
     Var,
     Variable,
 )
-from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX
+from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX, binds_before
 
 # Possessive, because a number may have a million digits: what does not match is not tried in other ways.
 _NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
@@ -60,32 +60,32 @@ class Builder(Transformer[Token, Any]):
 
     def definition(self, children: list[Any]) -> Definition:
         keyword, prototype, body = children
-        return Definition(prototype, body, _span(keyword).to(body.span))
+        return Definition(prototype, body, span_of(keyword).to(body.span))
 
     def external(self, children: list[Any]) -> External:
         keyword, prototype = children
-        return External(prototype, _span(keyword).to(prototype.span))
+        return External(prototype, span_of(keyword).to(prototype.span))
 
     def prototype(self, children: list[Any]) -> Prototype:
         head, *tokens, closing = children
-        parameters = tuple(Variable(str(token), _span(token)) for token in tokens)
+        parameters = tuple(Variable(str(token), span_of(token)) for token in tokens)
         _refuse_duplicates(parameters, "parameter")
         if isinstance(head, Token):
-            return Prototype(str(head), parameters, None, _span(head).to(_span(closing)))
+            return Prototype(str(head), parameters, None, span_of(head).to(span_of(closing)))
         wanted = 1 if head.precedence is None else 2
         if len(parameters) != wanted:
             kind = "a unary" if wanted == 1 else "a binary"
             title = f"{kind} operator takes {counted(wanted, 'parameter')}, not {len(parameters)}"
             _report(
                 title,
-                head.span.to(_span(closing)),
+                head.span.to(span_of(closing)),
                 hint=FORMS["PREFIX" if wanted == 1 else "INFIX"].replace("@", head.name),
             )
-        return Prototype(head.callee, parameters, head, head.span.to(_span(closing)))
+        return Prototype(head.callee, parameters, head, head.span.to(span_of(closing)))
 
     def operator(self, children: list[Any]) -> Operator:
         keyword, name, *precedence = children
-        span = _span(keyword).to(_span(name))
+        span = span_of(keyword).to(span_of(name))
         if not precedence:
             return Operator(str(name), None, span)
         if str(name) == ASSIGNMENT:
@@ -108,47 +108,48 @@ class Builder(Transformer[Token, Any]):
 
     def prefixed(self, children: list[Any]) -> Unary:
         operator, operand = children
-        return Unary(str(operator), operand, _span(operator).to(operand.span), _span(operator))
+        return Unary(str(operator), operand, span_of(operator).to(operand.span), span_of(operator))
 
     def variable(self, children: list[Token]) -> Variable:
-        return Variable(str(children[0]), _span(children[0]))
+        return Variable(str(children[0]), span_of(children[0]))
 
     def call(self, children: list[Any]) -> Call:
         name, *arguments, closing = children
         given = tuple(argument for argument in arguments if argument is not None)
-        return Call(str(name), given, _span(name).to(_span(closing)), _span(name))
+        return Call(str(name), given, span_of(name).to(span_of(closing)), span_of(name))
 
     def number(self, children: list[Token]) -> Number:
         (token,) = children
         if not _NUMBER.fullmatch(token):
-            _report(f"malformed number `{token}`", _span(token), hint=number_hint(token))
-            return Number(0.0, _span(token))
-        return Number(float(token), _span(token))
+            _report(f"malformed number `{token}`", span_of(token), hint=number_hint(token))
+            return Number(0.0, span_of(token))
+        return Number(float(token), span_of(token))
 
     def conditional(self, children: list[Any]) -> If:
         keyword, condition, then, otherwise = children
-        return If(condition, then, otherwise, _span(keyword).to(otherwise.span))
+        return If(condition, then, otherwise, span_of(keyword).to(otherwise.span))
 
     def loop(self, children: list[Any]) -> For:
         keyword, name, start, condition, step, body = children
-        variable = Variable(str(name), _span(name))
-        return For(variable, start, condition, step, body, _span(keyword).to(body.span))
+        variable = Variable(str(name), span_of(name))
+        return For(variable, start, condition, step, body, span_of(keyword).to(body.span))
 
     def block(self, children: list[Any]) -> Var:
         keyword, *bindings, body = children
         _refuse_duplicates([binding.variable for binding in bindings], "variable")
-        return Var(tuple(bindings), body, _span(keyword).to(body.span))
+        return Var(tuple(bindings), body, span_of(keyword).to(body.span))
 
     def binding(self, children: list[Any]) -> Binding:
         name, value = children
-        return Binding(Variable(str(name), _span(name)), value)
+        return Binding(Variable(str(name), span_of(name)), value)
 
 
 def _report(title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
     PROBLEMS.get().report(title, span, label, hint, *others)
 
 
-def _span(token: Token) -> Span:
+def span_of(token: Token) -> Span:
+    """Where a token stands."""
     assert token.start_pos is not None and token.end_pos is not None
     return Span(token.start_pos, token.end_pos)
 
@@ -167,23 +168,21 @@ def _precedence(token: Token | None) -> int:
         return DEFAULT_PRECEDENCE
     if not _PRECEDENCE.fullmatch(token) or not 1 <= int(token) <= 100:
         title = f"a precedence is a whole number from 1 to 100, not `{token}`"
-        _report(title, _span(token), hint="1 binds loosest; without a number it is 30")
+        _report(title, span_of(token), hint="1 binds loosest; without a number it is 30")
         return DEFAULT_PRECEDENCE
     return int(token)
 
 
 def _binds_before(left: OperatorToken, right: OperatorToken) -> bool:
-    """Whether `left`, standing before `right`, takes the operand between them."""
     assert left.precedence is not None and right.precedence is not None
-    tighter = left.precedence > right.precedence
-    return tighter or (left.precedence == right.precedence and str(right) != ASSIGNMENT)
+    return binds_before(left.precedence, right.precedence, str(right))
 
 
 def _combine(operator: Token, operands: list[Expression]) -> None:
     right, left = operands.pop(), operands.pop()
     span = left.span.to(right.span)
     if str(operator) != ASSIGNMENT:
-        operands.append(Binary(str(operator), left, right, span, _span(operator)))
+        operands.append(Binary(str(operator), left, right, span, span_of(operator)))
     elif isinstance(left, Variable):
         operands.append(Assign(left, right, span))
     else:

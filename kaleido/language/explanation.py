@@ -10,6 +10,7 @@ from lark import Token, UnexpectedToken
 
 from kaleido.diagnostics import Label, Problems, Span
 from kaleido.language.advice import FORMS, KEYWORDS, character_hint, keyword_hint, operator_hint, word_hint
+from kaleido.language.builder import span_of
 from kaleido.language.operators import OperatorTable
 
 __all__ = ["explain", "is_superfluous", "opening"]
@@ -143,14 +144,14 @@ class _Stuck:
             self.problems.report(title, span, label, self._hint(), *self._opener_labels())
             return
         word, hint = wrong
-        others = [] if word is self.token else [self.problems.label(_span(word), "not a keyword")]
+        others = [] if word is self.token else [self.problems.label(span_of(word), "not a keyword")]
         self.problems.report(title, span, label, hint, *others)
 
     # What to say
 
     @property
     def _span(self) -> Span:
-        return _span(self.token)
+        return span_of(self.token)
 
     @property
     def _opener(self) -> Token | None:
@@ -167,7 +168,7 @@ class _Stuck:
         if self._is_parameter and self.token in _PARAMETER_HINTS:
             return []
         what = "is not closed" if opener.type == "LPAR" else "is not complete"
-        return [self.problems.label(_span(opener), f"this `{opener}` {what}")]
+        return [self.problems.label(span_of(opener), f"this `{opener}` {what}")]
 
     @property
     def _goes_on(self) -> bool:
@@ -255,8 +256,3 @@ class _Stuck:
             expected -= _EXPRESSION_START | {"NAME", "LPAR"}
         names += sorted({_TERMINALS[name] for name in expected if name in _TERMINALS})
         return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _span(token: Token) -> Span:
-    assert token.start_pos is not None and token.end_pos is not None
-    return Span(token.start_pos, token.end_pos)

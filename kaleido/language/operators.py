@@ -54,4 +54,9 @@ def _longest(run: str, names: Mapping[str, int] | frozenset[str], limit: int) ->
     return next((run[:end] for end in range(min(limit, len(run)), 0, -1) if run[:end] in names), None)
 
 
+def binds_before(left: int, right: int, operator: str) -> bool:
+    """Whether an operator of precedence `left` takes the operand between it and `operator`, of precedence `right`."""
+    return left > right or (left == right and operator != ASSIGNMENT)
+
+
 BUILTINS = OperatorTable(BUILTIN_INFIX, BUILTIN_PREFIX)

@@ -22,7 +22,7 @@ from kaleido.language.nodes import (
     Walk,
     walk,
 )
-from kaleido.language.operators import ASSIGNMENT, BUILTINS, OperatorTable
+from kaleido.language.operators import ASSIGNMENT, BUILTINS, OperatorTable, binds_before
 
 __all__ = ["outline", "program", "source"]
 
@@ -210,8 +210,7 @@ class _Writer:
 
     def _binds_before(self, left: str, right: str) -> bool:
         """Whether `left`, standing before `right`, takes the operand between them."""
-        before, after = self._operators.infix[left], self._operators.infix[right]
-        return before > after or (before == after and right != ASSIGNMENT)
+        return binds_before(self._operators.infix[left], self._operators.infix[right], right)
 
     def _phrases(self, *phrases: tuple[str, Expression]) -> Walk:
         for words, node in phrases:
