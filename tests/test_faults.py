@@ -23,6 +23,7 @@ import kaleido
 from kaleido import Interrupted, KaleidoError, Session
 from kaleido.jit import Event, Tier, faults
 from kaleido.session import MODES
+from tests.growth import resident
 
 TIMEOUT = 60.0
 
@@ -47,11 +48,6 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     with Session(jit=request.param, stack_size=32 << 20) as session:
         session.run(PROGRAM)
         yield session
-
-
-def resident() -> int:
-    """Bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # Stack overflow

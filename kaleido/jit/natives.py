@@ -28,9 +28,9 @@ _FAULT_ADDRESS = 16
 _NEAR = 4096
 
 
-def field(name: str, guard: str = "%guard") -> str:
-    """A pointer to a field of a guard, as an LLVM constant or instruction."""
-    return f"getelementptr i8, ptr {guard}, i64 {getattr(Guard, name).offset}"
+def field(name: str) -> str:
+    """The LLVM instruction for a pointer to a field of the guard that %guard points to."""
+    return f"getelementptr i8, ptr %guard, i64 {getattr(Guard, name).offset}"
 
 
 class Natives(NamedTuple):
@@ -44,6 +44,11 @@ class Natives(NamedTuple):
     guards: int
     before_overflow: int
     before_interrupt: int
+
+    @property
+    def imports(self) -> dict[str, int]:
+        """What every unit may use."""
+        return {LEAVE: self.leave, RETURN: self.back}
 
 
 def natives() -> Natives:
@@ -235,8 +240,48 @@ define void @on.interrupt(i32 %signal, ptr %info, ptr %context) nounwind {{
 
 
 def _handlers(stack_pointer: int, program_counter: int) -> str:
-    # What a handler begins with: it goes to %others unless its thread is inside native code, and not in a C function.
-    begin = f"""
+    overflow = _handler(
+        "overflow",
+        stack_pointer,
+        program_counter,
+        look=f"""
+  %address.field = getelementptr i8, ptr %info, i64 {_FAULT_ADDRESS}
+  %address = load i64, ptr %address.field
+  %bottom.field = {field("bottom")}
+  %bottom = load i64, ptr %bottom.field
+  %distance = sub i64 %address, %bottom
+  %overflow = icmp ult i64 %distance, {MARGIN}
+  br i1 %overflow, label %out, label %others""",
+        fault=str(int(Fault.OVERFLOW)),
+        # The instruction faults again, and nobody is asked any more.
+        alone="%ours = call ptr @signal(i32 %signal, ptr null)",
+    )
+    interrupt = _handler(
+        "interrupt",
+        stack_pointer,
+        program_counter,
+        look=f"""
+  %pending.field = {field("pending")}
+  %pending = load atomic i64, ptr %pending.field monotonic, align 8
+  %wanted = icmp ne i64 %pending, 0
+  br i1 %wanted, label %search, label %others
+search:
+  %ready = call i1 @in.code(i64 %pc)
+  br i1 %ready, label %out, label %done""",
+        fault="%pending",
+        alone="",
+    )
+    return f"declare ptr @signal(i32, ptr) nounwind\n{overflow}{interrupt}"
+
+
+def _handler(name: str, stack_pointer: int, program_counter: int, *, look: str, fault: str, alone: str) -> str:
+    """A handler that goes to `look` where its thread is inside native code, and not in a C function.
+
+    That goes on to %out, to leave for `fault`; to %done; or to %others, for whoever handled the signal before: where
+    there is nobody, `alone` is done.
+    """
+    return f"""
+define void @on.{name}(i32 %signal, ptr %info, ptr %context) nounwind {{
   %sp.field = getelementptr i8, ptr %context, i64 {stack_pointer}
   %pc.field = getelementptr i8, ptr %context, i64 {program_counter}
   %sp = load i64, ptr %sp.field
@@ -252,54 +297,21 @@ guarded:
   %entered = icmp ne ptr %jump, null
   %inside = icmp eq i64 %outside, 0
   %native = and i1 %entered, %inside
-  br i1 %native, label %look, label %others"""
-    return f"""
-declare ptr @signal(i32, ptr) nounwind
-
-define void @on.overflow(i32 %signal, ptr %info, ptr %context) nounwind {{{begin}
-look:
-  %address.field = getelementptr i8, ptr %info, i64 {_FAULT_ADDRESS}
-  %address = load i64, ptr %address.field
-  %bottom.field = {field("bottom")}
-  %bottom = load i64, ptr %bottom.field
-  %distance = sub i64 %address, %bottom
-  %overflow = icmp ult i64 %distance, {MARGIN}
-  br i1 %overflow, label %out, label %others
+  br i1 %native, label %look, label %others
+look:{look}
 out:
-  call void @out(ptr %guard, i64 {Fault.OVERFLOW:d}, i64 %pc, i64 %sp)
+  call void @out(ptr %guard, i64 {fault}, i64 %pc, i64 %sp)
   unreachable
 others:
-  %before = load ptr, ptr @before.overflow
+  %before = load ptr, ptr @before.{name}
   %standard = icmp ule ptr %before, inttoptr (i64 1 to ptr)
-  br i1 %standard, label %die, label %tell
+  br i1 %standard, label %alone, label %tell
 tell:
   call void %before(i32 %signal, ptr %info, ptr %context)
-  ret void
-die:
-  ; The instruction faults again, and nobody is asked any more.
-  %ours = call ptr @signal(i32 %signal, ptr null)
-  ret void
-}}
-
-define void @on.interrupt(i32 %signal, ptr %info, ptr %context) nounwind {{{begin}
-look:
-  %pending.field = {field("pending")}
-  %pending = load atomic i64, ptr %pending.field monotonic, align 8
-  %wanted = icmp ne i64 %pending, 0
-  br i1 %wanted, label %search, label %others
-search:
-  %ready = call i1 @in.code(i64 %pc)
-  br i1 %ready, label %out, label %done
-out:
-  call void @out(ptr %guard, i64 %pending, i64 %pc, i64 %sp)
-  unreachable
-others:
-  %before = load ptr, ptr @before.interrupt
-  %standard = icmp ule ptr %before, inttoptr (i64 1 to ptr)
-  br i1 %standard, label %done, label %tell
-tell:
-  call void %before(i32 %signal, ptr %info, ptr %context)
-  ret void
+  br label %done
+alone:
+  {alone}
+  br label %done
 done:
   ret void
 }}

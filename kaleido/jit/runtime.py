@@ -192,10 +192,10 @@ def _protected(signature: Signature, stub: str, *, from_c: bool = False) -> str:
     """
     if missing():
         return _call(signature, stub)
-    zero, results = "zeroinitializer", ["[ %direct, %plain ]", "[ %full, %run ]", "[ zeroinitializer, %fault ]"]
+    results = ["[ %direct, %plain ]", "[ %full, %run ]", "[ zeroinitializer, %fault ]"]
     check = propagate = ""
     if from_c:
-        results.append(f"[ {zero}, %set ]")
+        results.append("[ zeroinitializer, %set ]")
         check = f"""%pending.field = {field("pending")}
   %pending = load atomic i64, ptr %pending.field monotonic, align 8
   %leaving = icmp ne i64 %pending, 0

@@ -101,7 +101,7 @@ class Stubs:
                 self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         code = self._objects[signature, count]
-        imports = {"hook": self._runtime.hook, LEAVE: natives().leave, RETURN: natives().back}
+        imports = {"hook": self._runtime.hook, **natives().imports}
         library, size = self._loader.load(code, [*exports, "records", "nowhere"], imports), ctypes.sizeof(_Record)
         at = library.addresses
         return [

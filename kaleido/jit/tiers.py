@@ -21,7 +21,6 @@ from kaleido.jit import binding
 from kaleido.jit.catalogue import Catalogue, Pending
 from kaleido.jit.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
-from kaleido.jit.faults import LEAVE, RETURN
 from kaleido.jit.interrupts import strike_if_noted
 from kaleido.jit.loader import Library, Loader
 from kaleido.jit.natives import natives
@@ -239,7 +238,7 @@ class Tiers:
     def _load(
         self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
     ) -> Library:
-        imports = {LEAVE: natives().leave, RETURN: natives().back}
+        imports = natives().imports
         for version in versions:
             imports.update(version.unit.externals)
             for name, signature in version.unit.calls.items():
