@@ -9,6 +9,7 @@ import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import llvmlite.binding as llvm
 
@@ -19,10 +20,22 @@ from kaleido.codegen.operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label, MeaningFault, Problems, Source, counted
 from kaleido.jit import Unit
 from kaleido.jit.unit import MOST_PARAMETERS
-from kaleido.language.nodes import Definition, Expression, External, Item, Prototype
+from kaleido.language.nodes import (
+    Binding,
+    Definition,
+    Expression,
+    External,
+    Item,
+    Number,
+    Prototype,
+    Var,
+    Variable,
+)
 from kaleido.language.operators import BUILTINS, OperatorTable
 
-__all__ = ["Changes", "Definitions", "Forward", "Known", "declared_later", "errors_from"]
+__all__ = ["Changes", "Definitions", "Forward", "Known", "Past", "declared_later", "errors_from"]
+
+T = TypeVar("T")
 
 _CALLERS_SHOWN = 3
 
@@ -50,13 +63,33 @@ Changes = dict[str, Known]
 """Functions that become something else together."""
 
 
+@dataclass(frozen=True)
+class Past:
+    """What was there before something changed, as far as it changed; None is for what was not there."""
+
+    functions: Mapping[str, Known | None]
+    declared: Mapping[str, Declared | None]
+    awaited: Mapping[str, bool]
+    operators: OperatorTable
+
+    def before(self, later: Past) -> Past:
+        """The past of two changes together: of this one, and of `later` after it."""
+        return Past(
+            {**later.functions, **self.functions},
+            {**later.declared, **self.declared},
+            {**later.awaited, **self.awaited},
+            self.operators,
+        )
+
+
 class Definitions:
     """The functions and operators there are.
 
     An item changes them in two steps, so that its code can be made in between: :meth:`changes` checks it and says
     what it comes to, :meth:`commit` makes it so.
 
-    `shown` is how many more errors somebody will see. Without `externs` no more C functions are let in.
+    `shown` is how many more errors somebody will see. Without `externs` no more C functions are let in. `variables` are
+    in scope in expressions at top level, where each begins with the value that it has here.
     """
 
     def __init__(self) -> None:
@@ -68,12 +101,14 @@ class Definitions:
         self._latest: tuple[Source, Definition | External] | None = None
         self.shown = MOST_SHOWN
         self.externs = True
+        self.variables: dict[str, float] = {}
 
     def copy(self) -> Definitions:
         """The same, to go on by itself."""
         other = Definitions()
         other.operators, other.functions, other._declared = self.operators, dict(self.functions), dict(self._declared)
         other._awaited, other._latest, other.externs = set(self._awaited), self._latest, self.externs
+        other.variables = self.variables
         return other
 
     def expression(self, item: Expression, source: Source, forward: Forward) -> Lowered:
@@ -81,7 +116,16 @@ class Definitions:
         environment = self._environment(source, forward)
         if self._latest is not None and self._latest[0] is source and isinstance(self._latest[1], Definition):
             environment = Environment(environment.problems, environment.functions, self._latest[1])
-        return lower_expression(item, environment)
+        return lower_expression(self._in_scope(item, source), environment)
+
+    def _in_scope(self, item: Expression, source: Source) -> Expression:
+        """An expression with the variables that it may mean around it."""
+        text, span = source.text[item.span.start : item.span.end], item.span
+        meant = [name for name in self.variables if re.search(rf"\b{re.escape(name)}\b", text)]
+        if not meant:
+            return item
+        bindings = (Binding(Variable(name, span), Number(self.variables[name], span)) for name in meant)
+        return Var(tuple(bindings), item, span)
 
     def changes(self, item: Definition | External, source: Source, forward: Forward) -> Changes:
         """What a definition or an extern changes: itself, and who is no longer what it was. Raises MeaningFault."""
@@ -96,16 +140,44 @@ class Definitions:
             changed |= self._without_builtin(prototype, source, forward)
         return changed
 
-    def commit(self, item: Definition | External, source: Source, changes: Changes) -> None:
-        """Make `changes` so, which is what `item` comes to."""
+    def commit(self, item: Definition | External, source: Source, changes: Changes) -> Past:
+        """Make `changes` so, which is what `item` comes to. What :meth:`restore` wants, to take them back."""
         prototype = item.prototype
+        awaited = {name for each in changes.values() for name in each.calls if name not in self.functions}
+        past = self._past(changes, [prototype.name], [prototype.name, *awaited])
         self.functions |= changes
         self._declared[prototype.name] = Declared.by(prototype, source)
         self._awaited.discard(prototype.name)
         if prototype.operator is not None:
             self.operators = self.operators.with_operator(prototype.operator)
-        self._awaited.update(name for each in changes.values() for name in each.calls if name not in self.functions)
+        self._awaited.update(awaited.difference(changes))
         self._latest = source, item
+        return past
+
+    def restore(self, past: Past) -> Past:
+        """Make what was there before something changed so again. What takes that back."""
+        undone = self._past(past.functions, past.declared, past.awaited)
+        _restore(self.functions, past.functions)
+        _restore(self._declared, past.declared)
+        self._awaited.difference_update(name for name, there in past.awaited.items() if not there)
+        self._awaited.update(name for name, there in past.awaited.items() if there)
+        self.operators, self._latest = past.operators, None
+        return undone
+
+    def since(self, other: Definitions) -> Past:
+        """What has changed since these were as `other`."""
+        functions = {**other.functions, **self.functions}
+        changed = [name for name in functions if self.functions.get(name) is not other.functions.get(name)]
+        return other._past(changed, {*self._declared, *other._declared}, self._awaited | other._awaited)
+
+    def _past(self, functions: Iterable[str], declared: Iterable[str], awaited: Iterable[str]) -> Past:
+        """What is there now under these names."""
+        return Past(
+            {name: self.functions.get(name) for name in functions},
+            {name: self._declared.get(name) for name in declared},
+            {name: name in self._awaited for name in awaited},
+            self.operators,
+        )
 
     def assume(self, item: Item, source: Source) -> None:
         """Take it that a definition with an error had none, so that its uses are not errors too."""
@@ -191,12 +263,21 @@ class Definitions:
             environment.report(title, prototype.span, f"by {names}", hint, *places[:_CALLERS_SHOWN])
 
 
+def _restore(table: dict[str, T], past: Mapping[str, T | None]) -> None:
+    for name, value in past.items():
+        if value is None:
+            table.pop(name, None)
+        else:
+            table[name] = value
+
+
 def declared_later(items: Iterable[Item], source: Source, functions: Mapping[str, Known]) -> Forward:
     """What a text defines and nobody knows yet: it may be called before its definition has been reached."""
     later: dict[str, Declared] = {}
-    known = BUILTIN_OPERATORS.union(functions)
     for item in items:
-        if isinstance(item, Definition) and item.prototype.name not in known:
+        if isinstance(item, Definition) and not (
+            item.prototype.name in functions or item.prototype.name in BUILTIN_OPERATORS
+        ):
             later.setdefault(item.prototype.name, Declared.by(item.prototype, source))
     return later
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import NoReturn
 import llvmlite.binding as llvm
 
 from kaleido.codegen.environment import function_name, symbol
-from kaleido.definitions import Definitions, Forward, Known, declared_later, errors_from
+from kaleido.definitions import Definitions, Forward, Known, Past, declared_later, errors_from
 from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
 from kaleido.jit.fork import Order, held_in_fork
@@ -24,7 +25,7 @@ from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 
-__all__ = ["MODES", "Function", "LibraryError", "Result", "Session", "policy_for"]
+__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "policy_for"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 
@@ -58,11 +59,26 @@ class LibraryError(OSError):
 
 
 @dataclass(frozen=True)
+class Change:
+    """A change of what is defined, for :meth:`Session.undo`: what was there before, and what was optimised."""
+
+    past: Past
+    optimised: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Result:
-    """What one item of a text came to: an expression's value, or None for a definition."""
+    """What one item of a text came to: an expression's value, or None for a definition.
+
+    `change` is what a definition changed; None where it says nothing new. `compile_seconds` is what an expression
+    took from its tree to machine code, with all it can reach that had none, and `run_seconds` what it ran for.
+    """
 
     item: Item
     value: float | None
+    change: Change | None = None
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
 
     @property
     def shown(self) -> str | None:
@@ -156,7 +172,7 @@ class Session:
         self._lock = held_in_fork(threading.RLock(), Order.SESSION)
         if prelude:
             self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
-        self._prelude = frozenset(self._definitions.functions)
+        self._beginning = self._definitions.copy()
         self._definitions.externs = externs
 
     def __enter__(self) -> Session:
@@ -201,8 +217,8 @@ class Session:
     def _results(self, items: Sequence[Item], source: Source, forward: Forward) -> Iterator[Result]:
         for index, item in enumerate(items):
             with self._checking(items[index:], source, forward):
-                value = self._execute(item, source, forward)
-            yield Result(item, value)
+                result = self._execute(item, source, forward)
+            yield result
 
     def __getitem__(self, name: str) -> Function:
         """The function called `name` (``binary|`` and ``unary!`` for operators). Raises KeyError."""
@@ -218,13 +234,46 @@ class Session:
         """The operators there are now."""
         return self._definitions.operators
 
+    @property
+    def variables(self) -> dict[str, float]:
+        """Variables that every expression at top level may use, and the values they begin with: yours to change."""
+        return self._definitions.variables
+
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions there are, in the order of their first definition; with the prelude's own if wanted."""
-        hidden = frozenset[str]() if prelude else self._prelude
+        hidden = {} if prelude else self._beginning.functions
         # A copy, because another thread may define one meanwhile.
         known = list(self._definitions.functions.items())
-        names = (name for name, each in known if name not in hidden or each.source.name != "<prelude>")
-        return [Function(self, name) for name in names]
+        own = [name for name, each in known if name not in hidden or hidden[name].source is not each.source]
+        return [Function(self, name) for name in own]
+
+    def undo(self, *changes: Change) -> Change:
+        """Take back the latest changes, given in the order in which they were made; gives what takes that back.
+
+        Optimised code that the changes put out of use is made again, in the background where there is one. Raises
+        KaleidoError, and changes nothing, where a program that is running could come to what would not be defined.
+        """
+        past = changes[0].past
+        for change in changes[1:]:
+            past = past.before(change.past)
+        return self._go_back(past, frozenset[str]().union(*(change.optimised for change in changes)))
+
+    def reset(self) -> Change:
+        """Forget all but the prelude, and restore that; gives what takes it back. Raises as :meth:`undo`."""
+        return self._go_back(self._definitions.since(self._beginning), frozenset())
+
+    def _go_back(self, past: Past, optimised: frozenset[str]) -> Change:
+        with uninterrupted(), self._lock:
+            there = [name for name in past.functions if name in self._definitions.functions]
+            removed = [symbol(name) for name in there if past.functions[name] is None]
+            units = [known.unit for known in past.functions.values() if known is not None]
+            with self._refusing():
+                outdated = self.engine.define(*units, removed=removed)
+            undone = Change(self._definitions.restore(past), outdated)
+            for each in optimised:
+                with suppress(KeyError, UndefinedUnit):
+                    self.engine.optimize(each, background=True)
+            return undone
 
     def stats(self) -> list[UnitStats]:
         """What the engine knows about each function and loop there is."""
@@ -253,8 +302,10 @@ class Session:
         """Define an item or lower it. The unit, where it is one that stands in the text."""
         if not isinstance(item, Definition | External):
             return self._expression(item, source, forward)
-        known = self._define(item, source, forward)
-        return known.lowered.unit if known is not None and known.lowered is not None else None
+        if self._define(item, source, forward) is None:
+            return None
+        lowered = self._definitions.functions[item.prototype.name].lowered
+        return lowered.unit if lowered is not None else None
 
     @contextmanager
     def _checking(self, items: Sequence[Item], source: Source, forward: Forward) -> Iterator[None]:
@@ -266,15 +317,18 @@ class Session:
 
     # One item
 
-    def _execute(self, item: Item, source: Source, forward: Forward) -> float | None:
+    def _execute(self, item: Item, source: Source, forward: Forward) -> Result:
+        begin = time.perf_counter()
         with uninterrupted():
             with self._lock:
                 if isinstance(item, Definition | External):
-                    self._define(item, source, forward)
-                    return None
+                    return Result(item, None, self._define(item, source, forward))
                 unit = self._expression(item, source, forward)
             try:
-                return self._call(unit.symbol, (), source, item.span)
+                self.engine.prepare(unit.symbol)
+                compiled = time.perf_counter()
+                value = self._call(unit.symbol, (), source, item.span)
+                return Result(item, value, None, compiled - begin, time.perf_counter() - compiled)
             except UndefinedUnit as error:
                 name = function_name(error.symbol)
                 title, label = f"`{name}` is called before it is defined", f"reaches it through `{error.caller.label}`"
@@ -322,17 +376,22 @@ class Session:
             return f" at {source.name}:{source.position(span.start)[0]}"
         return f" in {unit.label}"
 
-    def _define(self, item: Definition | External, source: Source, forward: Forward) -> Known | None:
-        """Make a definition, or an extern, so. What it became; None where it says nothing new."""
+    def _define(self, item: Definition | External, source: Source, forward: Forward) -> Change | None:
+        """Make a definition, or an extern, so. What that changes; None where it says nothing new."""
         changes = self._definitions.changes(item, source, forward)
+        with self._refusing(source, item.prototype.span):
+            outdated = self.engine.define(*(known.unit for known in changes.values()))
+        past = self._definitions.commit(item, source, changes)
+        return Change(past, outdated) if changes else None
+
+    @contextmanager
+    def _refusing(self, source: Source | None = None, span: Span | None = None) -> Iterator[None]:
+        """What cannot be while a program is running, as when another thread redefines what it calls, is an error."""
         try:
-            self.engine.define(*(known.unit for known in changes.values()))
+            yield
         except UndefinedUnit as error:
-            # Only while a program is running, as when another thread redefines what it calls.
             title = f"`{function_name(error.symbol)}` is not defined, and the running program could call it"
-            raise KaleidoError(Diagnostic(title, source, item.prototype.span)) from None
-        self._definitions.commit(item, source, changes)
-        return changes.get(item.prototype.name)
+            raise KaleidoError(Diagnostic(title, source, span)) from None
 
     def _declared_later(self, items: Iterable[Item], source: Source) -> Forward:
         return declared_later(items, source, self._definitions.functions)

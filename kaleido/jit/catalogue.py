@@ -15,8 +15,8 @@ from kaleido.jit.versions import Code, Entry, Version, flattened
 
 __all__ = ["Catalogue", "Pending", "labels"]
 
-Pending = Mapping[str, Version]
-"""Versions that are about to become current, by symbol: names are looked up there first."""
+Pending = Mapping[str, Version | None]
+"""Versions that are about to become current, by symbol: names are looked up there first. None is about to go."""
 
 
 class Catalogue:
@@ -44,12 +44,13 @@ class Catalogue:
 
     def resolve(self, symbol: str, pending: Pending) -> Version | None:
         """What `symbol` will mean once `pending` is current."""
-        return pending.get(symbol) or self.current(symbol)
+        return pending[symbol] if symbol in pending else self.current(symbol)
 
     def entry(self, symbol: str, pending: Pending) -> Entry:
         """The entry of `symbol`, made if somebody is the first to call it."""
-        if symbol in pending:
-            return pending[symbol].entry
+        version = pending.get(symbol)
+        if version is not None:
+            return version.entry
         return self.entries.setdefault(symbol, Entry(symbol))
 
     # Changing
@@ -70,12 +71,15 @@ class Catalogue:
         ordinal = before.ordinal + 1 if before is not None else 1
         return Version(unit, next(self._numbers), ordinal, entry, is_part)
 
-    def check(self, new: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
-        """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`."""
-        if len(pending) < len(flattened(new)):
+    def check(self, new: Collection[Version], going: Collection[Version], pending: Pending) -> None:
+        """Raise ValueError unless all calls will agree with what they call when `pending` is so."""
+        if len(pending) < len(flattened([*new, *going])):
             raise ValueError("a symbol is given twice")
+        replaced = self.replaced(pending)
         for symbol, version in pending.items():
             old = self.current(symbol)
+            if version is None:
+                continue
             if old is not None and (version.is_part or old.is_part):
                 raise ValueError(f"{symbol} is, or would become, a part of another unit")
             for name, signature in version.unit.calls.items():
@@ -87,7 +91,12 @@ class Catalogue:
             if strangers:
                 raise ValueError(f"{version.unit.label} is called by another signature: by {labels(strangers)}")
 
-    def install(self, pending: Pending) -> list[Entry]:
+    def replaced(self, pending: Pending) -> list[Version]:
+        """The current versions that will not be current any more when `pending` is so, with their parts."""
+        wholes = (self.current(symbol) for symbol in pending)
+        return flattened(version for version in wholes if version is not None and not version.is_part)
+
+    def install(self, pending: Mapping[str, Version]) -> list[Entry]:
         """Make `pending` current. Returns the entries that are thereby out of use."""
         spent = []
         for symbol, version in pending.items():
@@ -119,6 +128,11 @@ class Catalogue:
         for entry in orphans:
             del self.entries[entry.symbol]
         return orphans
+
+    def nobody_is_ready(self) -> None:
+        """Have every version looked at again before it runs: some may reach what is not defined."""
+        for version in self.versions.values():
+            version.ready = False
 
     # Telling
 

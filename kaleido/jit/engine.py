@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NoReturn
@@ -35,7 +35,7 @@ from kaleido.jit.runtime import Runtime
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.stubs import Stub, Stubs
 from kaleido.jit.target import Target
-from kaleido.jit.tiers import Tiers
+from kaleido.jit.tiers import Loaded, Tiers, UndefinedUnit
 from kaleido.jit.traps import Interrupted, StackOverflow, overflow
 from kaleido.jit.unit import Tier, Unit
 from kaleido.jit.versions import Version, flattened
@@ -99,35 +99,57 @@ class Engine:
 
     # Definitions
 
-    def define(self, *units: Unit) -> None:
-        """Make `units` the current versions of their symbols, all at once, or raise and change nothing.
+    def define(self, *units: Unit, removed: Iterable[str] = ()) -> frozenset[str]:
+        """Make `units` the current versions of their symbols, and forget `removed` ones: all at once, or not at all.
 
         A symbol that is in use is compiled now, and others when they are first needed: only then is their IR looked
-        at. Raises ValueError where LLVM refuses the IR, where units call each other by other signatures than they
-        have, and where a symbol is a part's or is given twice; LookupError where a C symbol is not to be found;
-        UndefinedUnit where a program that is running could come to a symbol that is not defined.
+        at. Units may go on to call a removed symbol: they call what is not defined, until it is defined again.
+        Returns the symbols of the units whose optimised code is thereby out of use.
+
+        Raises ValueError where LLVM refuses the IR, where units call each other by other signatures than they have,
+        and where a symbol is a part's or is given twice; LookupError where a C symbol is not to be found; KeyError
+        where a removed symbol is not defined; UndefinedUnit where a program that is running could come to a symbol
+        that is not defined. Then nothing has changed.
         """
         with self._opened():
+            going = [self._catalogue.defined(symbol) for symbol in removed]
             new = [self._catalogue.version(unit) for unit in units]
-            pending = {version.unit.symbol: version for version in flattened(new)}
-            replaced = flattened(old for unit in units if (old := self._catalogue.current(unit.symbol)) is not None)
-            self._catalogue.check(new, pending, replaced)
+            made = {version.unit.symbol: version for version in flattened(new)}
+            pending = {**dict.fromkeys(version.unit.symbol for version in flattened(going)), **made}
+            self._catalogue.check(new, going, pending)
+            replaced = self._catalogue.replaced(pending)
+            self._check_removed(going, replaced)
             try:
                 loaded = self._tiers.compile_ahead(new, pending, replaced)
             except BaseException:
-                self._abandon(pending.values())
+                self._abandon(made.values())
                 raise
-            runs = [version.runs for version in replaced]
-            for entry in self._catalogue.install(pending):
-                self._tiers.drop(entry)
-            for version in pending.values():
-                self._tiers.publish(version)
-            for version, final_runs in zip(replaced, runs, strict=True):
-                version.final_runs = final_runs
-                self._forget(version, keep_entry=version.unit.symbol in pending)
-            for optimised, library in loaded:
-                self._tiers.adopt(optimised, library)
-            self._reclaimer.collect()
+            return self._exchange(made, replaced, loaded)
+
+    def _check_removed(self, going: Iterable[Version], replaced: Iterable[Version]) -> None:
+        for version in going:
+            callers = version.entry.callers.difference(replaced)
+            if callers and self._reclaimer.busy:
+                raise UndefinedUnit(version.unit.symbol, callers.pop().unit)
+
+    def _exchange(
+        self, made: Mapping[str, Version], replaced: Sequence[Version], loaded: Iterable[Loaded]
+    ) -> frozenset[str]:
+        """Make `made` current instead of `replaced`; the symbols whose optimised code is out of use."""
+        runs = [version.runs for version in replaced]
+        optimised = {version for version in replaced if version.optimised is not None}
+        optimised.update(root for version in replaced for root in version.bound_by)
+        for entry in self._catalogue.install(made):
+            self._tiers.drop(entry)
+        for version in made.values():
+            self._tiers.publish(version)
+        for version, final_runs in zip(replaced, runs, strict=True):
+            version.final_runs = final_runs
+        self._forget(replaced)
+        for code, library in loaded:
+            self._tiers.adopt(code, library)
+        self._reclaimer.collect()
+        return frozenset(version.unit.symbol for version in optimised)
 
     def remove(self, symbol: str) -> None:
         """Forget a unit, its parts and its stub. Raises KeyError, and ValueError where another unit calls it."""
@@ -138,7 +160,7 @@ class Engine:
                 raise ValueError(f"{whole[0].unit.label} is called by {labels(callers)}")
             for version in whole:
                 version.final_runs = version.runs
-                self._forget(version, keep_entry=False)
+            self._forget(whole)
             self._reclaimer.collect()
 
     @contextmanager
@@ -158,13 +180,19 @@ class Engine:
     def _closed(self) -> bool:
         return self._lifetime.closed
 
-    def _forget(self, version: Version, *, keep_entry: bool) -> None:
-        self._tiers.withdraw(version)
-        self._catalogue.uninstall(version)
-        if not keep_entry:
-            del self._catalogue.entries[version.unit.symbol]
-            self._tiers.drop(version.entry)
-        self._drop_orphans(version)
+    def _forget(self, versions: Sequence[Version]) -> None:
+        """Forget versions that others have replaced, or that go without."""
+        for version in versions:
+            self._tiers.withdraw(version)
+            self._catalogue.uninstall(version)
+        for version in versions:
+            entry = self._catalogue.entries.get(version.unit.symbol)
+            if entry is version.entry and entry.version is None and entry.callers:
+                self._tiers.undefine(entry)
+            elif entry is version.entry and entry.version is None:
+                del self._catalogue.entries[entry.symbol]
+                self._tiers.drop(entry)
+            self._drop_orphans(version)
 
     def _drop_orphans(self, version: Version) -> None:
         for entry in self._catalogue.orphans(version):
@@ -301,11 +329,18 @@ class Engine:
         version = self._catalogue.defined(symbol)
         return self._tiers.stub(version.entry, version.unit.signature)
 
-    def optimize(self, symbol: str) -> None:
-        """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`."""
+    def optimize(self, symbol: str, *, background: bool = False) -> None:
+        """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`.
+
+        In the background, where the policy has one, the recompiler does it, as if the unit had become hot.
+        """
         with uninterrupted():
             self.prepare(symbol)
-            while self._recompile(self._catalogue.defined(symbol)):
+            version = self._catalogue.defined(symbol)
+            if background and self.policy.background and self._recompiler is not None:
+                self._runtime.request(version.number)
+                return
+            while self._recompile(version):
                 pass
 
     def wait_until_idle(self) -> None:
@@ -366,14 +401,15 @@ class Engine:
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before it becomes machine code; at -O3, linked with what it binds. Raises KeyError."""
         with uninterrupted():
-            return self._compiler.ir(self._members(symbol, tier), tier)
+            return self._compiler.ir(self.members(symbol, tier), tier)
 
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
         with uninterrupted():
-            return self._compiler.assembly(self._members(symbol, tier), tier)
+            return self._compiler.assembly(self.members(symbol, tier), tier)
 
-    def _members(self, symbol: str, tier: Tier) -> list[Unit]:
+    def members(self, symbol: str, tier: Tier) -> list[Unit]:
+        """The units whose IR a unit is compiled with: itself first, and at -O3 what it binds. Raises KeyError."""
         with self._opened():
             root = self._catalogue.defined(symbol)
             members = [root] if tier is Tier.BASELINE else self._tiers.closure(root, {})
@@ -415,7 +451,8 @@ class Engine:
             if self._closed or not version.current or version.optimised is not None:
                 return False
             if not all(member.current for member in members):
-                self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMISED)
+                changed = labels(member for member in members if not member.current)
+                self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMISED, message=changed)
                 return True
             runs = version.runs
             self._tiers.adopt(made, self._tiers.load(made, {}))

@@ -251,7 +251,7 @@ class Tiers:
     def withdraw(self, version: Version) -> None:
         """Take a version's code out of use, and all optimised code that bound it."""
         for root in list(version.bound_by):
-            self._invalidate(root)
+            self._invalidate(root, version)
             if root.current:
                 self.publish(root)
         self.discard(version)
@@ -274,10 +274,16 @@ class Tiers:
         elif entry.stub is not None:
             self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
 
-    def _invalidate(self, root: Version) -> None:
+    def undefine(self, entry: Entry) -> None:
+        """Make calls of a symbol that is not defined any more do nothing; what could make them does not start."""
+        if entry.stub is not None:
+            self._stubs.abandon(entry.stub)
+        self._catalogue.nobody_is_ready()
+
+    def _invalidate(self, root: Version, changed: Version) -> None:
         code, root.optimised = root.optimised, None
         self._unbind(root)
-        self._catalogue.emit(EventKind.INVALIDATED, root, tier=Tier.OPTIMISED)
+        self._catalogue.emit(EventKind.INVALIDATED, root, tier=Tier.OPTIMISED, message=changed.unit.label)
         if code is not None:
             self._retire(root, code)
 
