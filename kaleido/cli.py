@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
+from kaleido.files import decoded, read, reason, shown
 
 if TYPE_CHECKING:
     from kaleido.rendering import Palette
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted", INTERRUPTED)
     except OSError as error:
-        return _complain(f"error: {_reason(error)}", FAILED)
+        return _complain(f"error: {reason(error)}", FAILED)
     except MemoryError:
         return _complain("error: out of memory", FAILED)
     except Exception:
@@ -120,6 +121,10 @@ def _parser() -> ArgumentParser:
         help="colours in messages: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
     )  # fmt: skip
     parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
+    parser.add_argument("--no-init", dest="init", action="store_false", help="the REPL does not run your init.kal")
+    parser.add_argument(
+        "--no-history", dest="history", action="store_false", help="the REPL remembers entries only until it ends"
+    )
     parser.add_argument("--version", action="store_true", help="show the version, and llvmlite's and LLVM's")
     return parser
 
@@ -181,7 +186,8 @@ def _run(options: Namespace, *, close: bool) -> int:
         if options.interactive or not sources:
             from kaleido.repl import Repl
 
-            code = Repl(session, quiet=options.quiet, palette=_palette(options.color)).run()
+            repl = Repl(session, quiet=options.quiet, remember=options.history, begin=options.init, color=options.color)
+            code = repl.run()
         return code
 
 
@@ -205,12 +211,10 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
 
 def _palette(color: str) -> Palette:
     """The colours of messages on standard error, for a value of `--color`."""
+    from kaleido import streams
     from kaleido.rendering import COLOURED, PLAIN
 
-    if color == "auto":
-        wanted = bool(os.environ.get("FORCE_COLOR")) or (sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
-        return COLOURED if wanted and not os.environ.get("NO_COLOR") else PLAIN
-    return COLOURED if color == "always" else PLAIN
+    return COLOURED if streams.coloured(color, sys.stderr.fileno()) else PLAIN
 
 
 def _execute(session: Session, source: Source, options: Namespace) -> None:
@@ -235,14 +239,14 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
     tier = Tier.OPTIMISED if options.jit == "O3" else Tier.BASELINE
     show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
     for unit in session.units(source):
-        for shown in unit.whole() if tier is Tier.BASELINE else [unit]:
-            streams.write(show(shown.symbol, tier))
+        for each in unit.whole() if tier is Tier.BASELINE else [unit]:
+            streams.write(show(each.symbol, tier))
 
 
 def _sources(options: Namespace) -> list[Source]:
     """What to run before the REPL, or instead of it. Empty where there is only the REPL."""
     if options.code is not None:
-        return [Source("<command line>", _decoded(os.fsencode(options.code)))]
+        return [Source("<command line>", decoded(os.fsencode(options.code)))]
     if options.script is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
             return []
@@ -252,33 +256,16 @@ def _sources(options: Namespace) -> list[Source]:
 
 def _standard_input() -> Source:
     try:
-        return Source("<standard input>", _decoded(sys.stdin.buffer.read()))
+        return Source("<standard input>", decoded(sys.stdin.buffer.read()))
     except OSError as error:
-        raise _UsageError(f"cannot read standard input: {_reason(error)}") from None
+        raise _UsageError(f"cannot read standard input: {reason(error)}") from None
 
 
 def _file(path: str) -> Source:
     try:
-        with open(path, "rb") as file:
-            return Source(_shown(path), _decoded(file.read()))
+        return read(path)
     except (OSError, ValueError) as error:
-        raise _UsageError(f"cannot read {_shown(path)}: {_reason(error)}") from None
-
-
-def _shown(path: str) -> str:
-    """A file name may be any bytes; what is shown of it is text that does nothing to a terminal."""
-    text = os.fsencode(path).decode("utf-8", errors="replace") or "''"
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without the number that the system has for it."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _decoded(data: bytes) -> str:
-    """Any bytes are text: what is not UTF-8 becomes the replacement character, and an error where it stands."""
-    return data.decode("utf-8-sig", errors="replace")
+        raise _UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
 
 
 def _session(options: Namespace) -> Session:
@@ -294,7 +281,7 @@ def _session(options: Namespace) -> Session:
             externs=options.externs,
         )
     except LibraryError as error:
-        raise _UsageError(f"cannot load {_shown(error.library)}: {error.reason}") from None
+        raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
 def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
@@ -306,7 +293,7 @@ def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
         try:
             file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
-            raise _UsageError(f"cannot write {_shown(options.trace)}: {_reason(error)}") from None
+            raise _UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
         trace = Trace()
         session.subscribe(trace)
         ending.callback(_save, trace, file, options.trace)
@@ -322,7 +309,7 @@ def _save(trace: Trace, file: TextIO, path: str) -> None:
     try:
         trace.save(file)
     except OSError as error:
-        raise OSError(f"cannot write {_shown(path)}: {_reason(error)}") from None
+        raise OSError(f"cannot write {shown(path)}: {reason(error)}") from None
 
 
 def _flush() -> None:

@@ -33,7 +33,7 @@ from kaleido.language.nodes import (
 )
 from kaleido.language.operators import BUILTINS, OperatorTable
 
-__all__ = ["Changes", "Definitions", "Forward", "Known", "Past", "declared_later", "errors_from"]
+__all__ = ["Changes", "Definitions", "Forward", "Known", "Past", "declared_later", "errors_from", "mentioned"]
 
 T = TypeVar("T")
 
@@ -75,11 +75,15 @@ class Past:
     def before(self, later: Past) -> Past:
         """The past of two changes together: of this one, and of `later` after it."""
         return Past(
-            {**later.functions, **self.functions},
-            {**later.declared, **self.declared},
-            {**later.awaited, **self.awaited},
+            _earliest(self.functions, later.functions),
+            _earliest(self.declared, later.declared),
+            _earliest(self.awaited, later.awaited),
             self.operators,
         )
+
+
+def _earliest(first: Mapping[str, T], second: Mapping[str, T]) -> dict[str, T]:
+    return {**first, **{name: value for name, value in second.items() if name not in first}}
 
 
 class Definitions:
@@ -120,12 +124,10 @@ class Definitions:
 
     def _in_scope(self, item: Expression, source: Source) -> Expression:
         """An expression with the variables that it may mean around it."""
-        text, span = source.text[item.span.start : item.span.end], item.span
-        meant = [name for name in self.variables if re.search(rf"\b{re.escape(name)}\b", text)]
-        if not meant:
-            return item
-        bindings = (Binding(Variable(name, span), Number(self.variables[name], span)) for name in meant)
-        return Var(tuple(bindings), item, span)
+        span = item.span
+        names = mentioned(self.variables, source.text[span.start : span.end])
+        bindings = (Binding(Variable(name, span), Number(self.variables[name], span)) for name in names)
+        return Var(tuple(bindings), item, span) if names else item
 
     def changes(self, item: Definition | External, source: Source, forward: Forward) -> Changes:
         """What a definition or an extern changes: itself, and who is no longer what it was. Raises MeaningFault."""
@@ -269,6 +271,11 @@ def _restore(table: dict[str, T], past: Mapping[str, T | None]) -> None:
             table.pop(name, None)
         else:
             table[name] = value
+
+
+def mentioned(names: Iterable[str], text: str) -> list[str]:
+    """Those of `names` that stand in a program text, whatever they mean there."""
+    return [name for name in names if re.search(rf"\b{re.escape(name)}\b", text)]
 
 
 def declared_later(items: Iterable[Item], source: Source, functions: Mapping[str, Known]) -> Forward:

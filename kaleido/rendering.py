@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label
 
-__all__ = ["COLOURED", "PLAIN", "Palette", "render"]
+__all__ = ["COLOURED", "PLAIN", "Palette", "cut", "padded", "painted", "readable", "render", "width"]
 
 WIDEST = 120
 """How many columns of a source line are shown; of a longer one, the part around the carets."""
@@ -58,7 +58,7 @@ def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
 
 
 def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
-    yield f"{_painted('error:', palette.error)} {_painted(_readable(diagnostic.title), palette.strong)}"
+    yield f"{painted('error:', palette.error)} {painted(readable(diagnostic.title), palette.strong)}"
     labels = list(diagnostic.others)
     if diagnostic.source is not None and diagnostic.span is not None:
         labels.insert(0, Label(diagnostic.source, diagnostic.span, diagnostic.label))
@@ -66,8 +66,8 @@ def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
     for before, label in zip([None, *labels], labels, strict=False):
         yield from _place(label, before, gutter, palette)
     if diagnostic.hint:
-        equals, hint = _painted(f"{_blank(gutter)} =", palette.gutter), _painted("hint:", palette.strong)
-        yield f"{equals} {hint} {_readable(diagnostic.hint)}"
+        equals, hint = painted(f"{_blank(gutter)} =", palette.gutter), painted("hint:", palette.strong)
+        yield f"{equals} {hint} {readable(diagnostic.hint)}"
 
 
 def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
@@ -77,15 +77,15 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
     start, length = column - 1, label.span.end - label.span.start
     shown, indent, marked = _excerpt(line, start, start + length)
     if before is None or before.source is not label.source or _line(before) != number or shown != line:
-        place = f"{'┌' if before is None else '├'} {_readable(label.source.name)}:{number}:{column}"
-        yield _painted(f"{_blank(gutter)} {place}", palette.gutter)
-        yield f"{_painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
+        place = f"{'┌' if before is None else '├'} {readable(label.source.name)}:{number}:{column}"
+        yield painted(f"{_blank(gutter)} {place}", palette.gutter)
+        yield f"{painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
     mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
-    text = f"{_filled(marked, mark) or mark} {_readable(label.text)}".rstrip()
-    yield f"{_painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{_painted(text, colour)}"
+    text = f"{_filled(marked, mark) or mark} {readable(label.text)}".rstrip()
+    yield f"{painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{painted(text, colour)}"
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """A message in which nothing acts on the terminal, and what it quotes has a bearable length."""
     quoted = re.compile(rf"(`[^`]{{{_LONGEST_NAME}}})[^`]+`|`[^`]*`")
     return quoted.sub(lambda match: f"{match[1]}…`" if match[1] else match[0], text.translate(_PICTURES))
@@ -98,30 +98,43 @@ def _line(label: Label) -> int:
 def _excerpt(line: str, start: int, end: int) -> tuple[str, str, str]:
     """What to show of a line, and of that, what is before the marked part and the marked part itself."""
     first, last = 0, len(line)
-    if len(line) > 4 * WIDEST or _width(line) > WIDEST:
+    if len(line) > 4 * WIDEST or width(line) > WIDEST:
         first = start - _reach(reversed(line[max(0, start - WIDEST) : start]), _BEFORE)
-        last = start + _reach(line[start : start + WIDEST], WIDEST - _width(line[first:start]))
+        last = start + _reach(line[start : start + WIDEST], WIDEST - width(line[first:start]))
     left, right = "…" if first > 0 else "", "…" if last < len(line) else ""
     return left + line[first:last] + right, left + line[first:start], line[start : min(end, last)]
 
 
 def _reach(text: Iterable[str], columns: int) -> int:
     """How many characters of `text` fit into so many columns."""
-    return sum(width <= columns for width in accumulate(map(_width, text)))
+    return sum(width <= columns for width in accumulate(map(width, text)))
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
     from wcwidth import wcswidth
 
-    return max(0, wcswidth(text.replace("\t", " " * _TAB)))
+    return len(text) if text.isascii() and text.isprintable() else max(0, wcswidth(text.replace("\t", " " * _TAB)))
+
+
+def cut(text: str, columns: int) -> str:
+    """`text`, or as much of its beginning as fits into so many columns with an ellipsis."""
+    return text if width(text) <= columns else text[: _reach(text, columns - 1)] + "…"
+
+
+def padded(text: str, columns: int, *, left: bool = True) -> str:
+    """`text` with blanks up to so many columns: after it, or before it where it does not stand at the left."""
+    blanks = _blank(columns - width(text))
+    return text + blanks if left else blanks + text
 
 
 def _filled(text: str, mark: str) -> str:
     """As many marks as `text` is wide, with its tabs."""
-    return "\t".join(mark * _width(run) for run in text.split("\t"))
+    return "\t".join(mark * width(run) for run in text.split("\t"))
 
 
-def _painted(text: str, colour: str) -> str:
+def painted(text: str, colour: str) -> str:
+    """`text` in a colour, given as parameters of the terminal's SGR sequence; empty is no colour."""
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 

@@ -6,7 +6,7 @@ import ctypes
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -130,6 +130,21 @@ class Function:
         """Its definition as it was written."""
         known = self._known
         return known.source.text[known.item.span.start : known.item.span.end]
+
+    @property
+    def origin(self) -> tuple[Source, Span]:
+        """The text that it was defined in, and where in it its definition is."""
+        return self._known.source, self._known.item.span
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The functions it calls, in the order of the first call; operators are functions where a user defined them."""
+        return tuple(self._known.calls)
+
+    @property
+    def unit(self) -> Unit:
+        """What the engine knows it as."""
+        return self._known.unit
 
     @property
     def _known(self) -> Known:
@@ -283,7 +298,7 @@ class Session:
         """Have `listener` told of everything the engine does; see ``Engine.subscribe``."""
         return self.engine.subscribe(listener)
 
-    def units(self, source: Source) -> Iterator[Unit]:
+    def units(self, source: Source) -> Generator[Unit, None, None]:
         """Define what a text defines and lower its expressions, running nothing: the unit of each.
 
         An expression's unit is there until the next one is asked for. Raises KaleidoError.
@@ -293,10 +308,13 @@ class Session:
         for index, item in enumerate(items):
             with uninterrupted(), self._lock, self._checking(items[index:], source, forward):
                 unit = self._unit(item, source, forward)
-            if unit is not None:
+            if unit is None:
+                continue
+            try:
                 yield unit
-            if unit is not None and not isinstance(item, Definition):
-                self.engine.remove(unit.symbol)
+            finally:
+                if not isinstance(item, Definition):
+                    self.engine.remove(unit.symbol)
 
     def _unit(self, item: Item, source: Source, forward: Forward) -> Unit | None:
         """Define an item or lower it. The unit, where it is one that stands in the text."""
@@ -344,16 +362,22 @@ class Session:
 
     def _call(self, symbol: str, arguments: Iterable[float], source: Source, span: Span) -> float:
         """Run a unit; `source` and `span` are what it was made of."""
-        try:
+        with self.placing(source, span):
             value: float = self.engine.call(symbol, *arguments)
+        # Which NaN a computation gives is left open by LLVM: here there is one.
+        return math.nan if value != value else value
+
+    @contextmanager
+    def placing(self, source: Source, span: Span) -> Iterator[None]:
+        """Have errors of the engine say where they were in a text that is run: as KaleidoError, and Interrupted."""
+        try:
+            yield
         except StackOverflow as error:
             raise KaleidoError(self._overflow(error, source, span)) from None
         except Interrupted as stop:
             after = ": a C function it called is left running" if stop.left_behind else ""
             stop.args = (f"interrupted{self._place(stop.unit, source, span)}{after}",)
             raise
-        # Which NaN a computation gives is left open by LLVM: here there is one.
-        return math.nan if value != value else value
 
     def _overflow(self, error: StackOverflow, source: Source, span: Span) -> Diagnostic:
         place, size = self._place(error.unit, source, span), self.engine.policy.stack_size

@@ -7,12 +7,13 @@ are echoed go through it too: one buffer, one order.
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
-__all__ = ["flush", "write"]
+__all__ = ["coloured", "discarded", "drain", "flush", "hold_back", "write"]
 
 # Seconds to wait for a stream that another thread is writing to.
 _PATIENCE = 1.0
@@ -23,6 +24,8 @@ def _c() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     """The C library, and its standard output."""
     library = ctypes.CDLL(None)
     library.fputs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    if hasattr(library, "__fpending"):
+        library.__fpending.argtypes, library.__fpending.restype = [ctypes.c_void_p], ctypes.c_size_t
     # macOS has the stream under another name.
     name = "stdout" if hasattr(library, "stdout") else "__stdoutp"
     return library, ctypes.c_void_p.in_dll(library, name)
@@ -61,3 +64,68 @@ def flush() -> None:
         if library.fflush(output) != 0 or library.ferror(output) != 0:
             library.clearerr(output)
             raise OSError("standard output could not be written")
+
+
+# Where standard output is buffered while it is held back. The library may come back to it as long as the process lives.
+_HELD = ctypes.create_string_buffer(1 << 16)
+
+_FULLY_BUFFERED, _BY_LINES = 0, 1
+
+
+def hold_back(held: bool) -> bool:
+    """Have what is written to a terminal go out when it is drained or flushed, and not line by line; or end that.
+
+    Whether that can be had: it takes an extension of the C library's that not all have.
+    """
+    library, output = _c()
+    if not hasattr(library, "__fpending"):
+        return False
+    with _ours():
+        library.fflush(output)
+        library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t]
+        if held:
+            library.setvbuf(output, _HELD, _FULLY_BUFFERED, ctypes.sizeof(_HELD))
+        else:
+            library.setvbuf(output, None, _BY_LINES, ctypes.sizeof(_HELD))
+    return True
+
+
+def drain(before: bytes = b"") -> bytes:
+    """Write out what is held back, with `before` in front of it; returns its last byte. Does nothing for nothing.
+
+    Raises OSError where standard output cannot be had; what is lost, :func:`flush` tells.
+    """
+    library, output = _c()
+    with _ours():
+        length = library.__fpending(output)
+        last: bytes = _HELD[length - 1] if length else b""
+        if length:
+            os.write(1, before)
+            library.fflush(output)
+        return last
+
+
+def coloured(option: str, descriptor: int) -> bool:
+    """Whether what goes to a file descriptor is to be coloured, for a value of ``--color``."""
+    if option != "auto":
+        return option == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (os.isatty(descriptor) and os.environ.get("TERM") != "dumb")
+
+
+@contextmanager
+def discarded() -> Iterator[None]:
+    """What is written to standard output in here, by anybody in this process, is lost. Raises OSError."""
+    flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        # To be lost, it must not wait in the buffer.
+        with suppress(OSError):
+            flush()
+        os.dup2(kept, 1)
+        os.close(kept)

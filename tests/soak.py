@@ -24,6 +24,9 @@ from collections.abc import Callable
 from kaleido import Interrupted, KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.repl.commands import execute
+from kaleido.repl.console import Console
+from kaleido.repl.settings import Settings
+from kaleido.repl.state import State
 from tests.growth import allocated, resident
 from tests.jit.schedule import open_files
 
@@ -34,6 +37,13 @@ STACK = 1 << 20
 
 # No single entry takes longer than this, in seconds.
 PATIENCE = 120.0
+
+
+class Unseen(Console):
+    """Commands are run for what they ask, not for what they show."""
+
+    def write(self, text: str) -> None:
+        pass
 
 
 class Worker:
@@ -142,8 +152,9 @@ class Worker:
         self._session.interrupt()
 
     def enter_command(self) -> None:
+        state = State(self._session, Unseen(Settings(), interactive=False), Settings())
         for command in (":list", ":tiers", *(f":ir {name}" for name in self._known()[:1])):
-            execute(self._session, Source("<entry>", command))
+            execute(state, Source("<entry>", command))
 
     def enter_lists(self) -> None:
         self._session.stats()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from kaleido.diagnostics import IncompleteInput, Source, Span, SyntaxFault
 from kaleido.language.nodes import (
@@ -26,7 +30,7 @@ from kaleido.language.nodes import (
     walk,
 )
 from kaleido.language.operators import BUILTIN_INFIX, BUILTINS, OperatorTable
-from kaleido.language.parser import parse
+from kaleido.language.parser import Continuation, _Reading, parse, terminals
 
 TABLE = OperatorTable({**BUILTIN_INFIX, ":": 1, "|": 5, "@": 30, "<-": 10, "**": 60}, frozenset({"-", "!", "~", "!!!"}))
 
@@ -412,3 +416,122 @@ def test_long_run_of_operators() -> None:
 def test_many_items() -> None:
     read = items("".join(f"def f{number}(x) x + {number}\n" for number in range(2_000)))
     assert len(read) == 2_000
+
+
+# Programs that are still being written
+
+LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+FRAGMENTS = [
+    "def", "extern", "binary", "unary", "if", "then", "else", "for", "in", "var", "f", "x", "a", "(", ")", ",", ";",
+    "=", "+", "-", "!", "|", ":", "1", ".5", "1.2.3", "@", "@@", "==", "#", '"', "'", "\0", "\x0c", "",
+    "def f(", "def f(x x)", "def f(x)", "def binary@ 5 (a b)", "def binary@ (a)", "def binary@ 101",
+    "def binary= (a b)", "def unary~ (x) ~", "extern binary@ 3 (a a)", "(1", "(1 = 2", "x = 1", "(x = y = 3",
+    "(x | y = 3", "(1 : x = 2", "(a) = 2", "(f(a) = 2", "f(1,", "if 1 then 2 else", "for i = 1, 2 in",
+    "var a = 1, b in", "(var a, b = 2, a in a", "((-if x then var a, a in 1 else", "1.2.3", "(1.2.3", "1 ~", "1 @",
+]  # fmt: skip
+LINE_ENDS = ["\n", "\n", "\r\n", "\r", " # (\n"]
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Fragments in any order, or of a program of COMPLETE with a mistake or none, over a few lines."""
+    programs = st.permutations(COMPLETE).map(_words)
+    words = draw(st.one_of(st.lists(st.sampled_from(FRAGMENTS), max_size=12), programs, programs))
+    words = words[: draw(st.integers(0, len(words)))]
+    if draw(st.booleans()) and words:
+        words.insert(draw(st.integers(0, len(words))), draw(st.sampled_from(FRAGMENTS)))
+    return "".join(word + draw(st.sampled_from([" ", "", *LINE_ENDS])) for word in words)
+
+
+def _words(programs: list[str]) -> list[str]:
+    return " ".join(programs[:3]).split(" ")
+
+
+def verdict(text: str) -> str:
+    """What `parse` says of a whole text."""
+    try:
+        items(text, TABLE)
+    except IncompleteInput:
+        return "incomplete"
+    except SyntaxFault:
+        return "wrong"
+    return "complete"
+
+
+@settings(max_examples=500, deadline=None)
+@given(texts())
+@example("(a : b = (2\n) + 3\n")
+@example("f(if 1 then 2 else 3\n) 1 + if 1 then 2 else 3\n")
+@example("def binary## 5 (a b)\n")
+@example("def binary^ 5 (a b) a\n1 ^\n2\n(3 ^ 4")
+@example("(1.2.3\n)")
+@example("def f(x x)\nx")
+def test_a_continuation_agrees_with_the_whole_text(text: str) -> None:
+    continuation, before = Continuation(TABLE), ""
+    for line in LINES.findall(text):
+        before += line
+        continuation.feed(line)
+        said = verdict(before)
+        # What is wrong with something is not always seen before that is whole.
+        assert said == "wrong" or continuation.incomplete == (said == "incomplete"), before
+        # Asking changes nothing.
+        assert continuation.incomplete == continuation.incomplete
+
+
+@pytest.mark.parametrize("text", ["1 + )", "(1 2", "def 5", "def f(x) )", "if 1 else", "(1 ~~ 2"])
+def test_what_is_wrong_already_is_not_incomplete(text: str) -> None:
+    continuation = Continuation(BUILTINS)
+    continuation.feed(text + "\n")
+    assert not continuation.incomplete
+    continuation.feed("(1 +\n")
+    assert not continuation.incomplete
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("a1.+-(#\"'`\r\n\t\x0b\x85\u2028\0=")))
+def test_no_token_goes_on_over_a_line_end(text: str) -> None:
+    pattern = re.compile("|".join(f"(?P<{name}>{each.pattern})" for name, each in terminals().items()))
+
+    def tokens(text: str) -> list[tuple[str | None, str]]:
+        found = [(match.lastgroup, match[0]) for match in pattern.finditer(text)]
+        assert "".join(token for _, token in found) == text
+        return [(name, token) for name, token in found if not (name and terminals()[name].ignored)]
+
+    assert [token for line in LINES.findall(text) for token in tokens(line)] == tokens(text)
+
+
+def test_a_continuation_has_the_operators_declared_so_far() -> None:
+    continuation = Continuation(BUILTINS)
+    assert continuation.operators == BUILTINS
+    continuation.feed("def binary@ 5 (a b)\n")
+    assert continuation.operators.infix == {**BUILTIN_INFIX, "@": 5}
+    assert continuation.incomplete
+
+
+@pytest.mark.parametrize("line", ["+ (1", "+ 1", "+ (if 1 then 2 else 3)", "# nothing", "+ - - x = 5 : y"])
+def test_a_line_is_read_once(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    feed = _Reading._feed
+
+    def count(self: Any, token: Any) -> None:
+        nonlocal read
+        read += 1
+        feed(self, token)
+
+    monkeypatch.setattr(_Reading, "_feed", count)
+    continuation = Continuation(TABLE)
+    continuation.feed("(1")
+    costs = []
+    for _ in range(100):
+        before = read
+        continuation.feed(line + "\n")
+        assert continuation.incomplete
+        costs.append(read - before)
+    assert len(set(costs)) == 1
+
+
+def test_terminals() -> None:
+    assert {name for name, terminal in terminals().items() if terminal.text == "def"} == {"DEF"}
+    assert [name for name, terminal in terminals().items() if terminal.ignored] == ["__IGNORE_0", "__IGNORE_1"]
+    assert list(terminals())[-1] == "STRAY"
+    assert terminals()["NAME"].text is None and re.fullmatch(terminals()["NAME"].pattern, "größe")

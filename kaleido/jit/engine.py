@@ -374,6 +374,11 @@ class Engine:
         with self._opened():
             return [_statistics(version) for _, version in sorted(self._catalogue.versions.items())]
 
+    def statistics(self, symbol: str) -> UnitStats:
+        """One of them. Raises KeyError where it is not defined."""
+        with self._opened():
+            return _statistics(self._catalogue.defined(symbol))
+
     def unit(self, symbol: str) -> Unit:
         """The current definition of a symbol. Raises KeyError."""
         return self._catalogue.defined(symbol).unit

@@ -32,7 +32,7 @@ from kaleido.language.nodes import (
 from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX, binds_before
 
 # Possessive, because a number may have a million digits: what does not match is not tried in other ways.
-_NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _PRECEDENCE = re.compile(r"[0-9]{1,3}")
 DEFAULT_PRECEDENCE = 30
 
@@ -120,7 +120,7 @@ class Builder(Transformer[Token, Any]):
 
     def number(self, children: list[Token]) -> Number:
         (token,) = children
-        if not _NUMBER.fullmatch(token):
+        if not NUMBER.fullmatch(token):
             _report(f"malformed number `{token}`", span_of(token), hint=number_hint(token))
             return Number(0.0, span_of(token))
         return Number(float(token), span_of(token))

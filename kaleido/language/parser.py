@@ -7,12 +7,18 @@ punctuation is split by the new one.
 It is also what lets reading go on after an error: the next `def` or `extern` can only be the beginning of a
 definition, so a new parser takes over there. An operator that was declared stays declared, whatever was wrong with
 its definition, so that its uses are not errors too.
+
+A text that is being written, line by line, is followed by a Continuation: one reading, that is asked after each line
+whether the text might end there.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +26,7 @@ from typing import Any
 
 from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
+from lark.lexer import PatternStr
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from kaleido.diagnostics import IncompleteInput, Problems, Source, SyntaxFault
@@ -27,6 +34,8 @@ from kaleido.language.builder import PROBLEMS, Builder, OperatorToken
 from kaleido.language.explanation import explain, is_superfluous, opening
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
+
+__all__ = ["Continuation", "Terminal", "grammar_text", "parse", "terminals"]
 
 # How many tokens are remembered for a message.
 _REMEMBERED = 50
@@ -42,16 +51,70 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
     ends too early.
     """
     problems = Problems(source)
-    before = PROBLEMS.set(problems)
-    try:
-        reading = _Reading(problems, operators)
-        items = reading.items()
-    finally:
-        PROBLEMS.reset(before)
+    reading = _Reading(problems, operators)
+    with _reporting_to(problems):
+        reading.read(source.text)
+        items = reading.end()
     if problems.found:
         incomplete = reading.ends_early and len(problems.found) == 1
         raise (IncompleteInput if incomplete else SyntaxFault)(*problems.in_order())
     return items
+
+
+class Continuation:
+    """A program that is still being written: whether it is incomplete as far as it goes.
+
+    Each line is read once. What is wrong with something that can only be seen as a whole, such as a prototype with two
+    parameters of one name, is found when what comes after it has begun.
+    """
+
+    def __init__(self, operators: OperatorTable = BUILTINS) -> None:
+        self._problems = Problems(Source("<continuation>", ""), shown=0)
+        self._reading = _Reading(self._problems, operators)
+
+    def feed(self, line: str) -> None:
+        """Add a line, or several, with the line end: no token goes on over one. Only the last line may be without."""
+        # What is wrong stays wrong, whatever comes after it.
+        if not self._problems.found:
+            with _reporting_to(self._problems):
+                self._reading.read(line)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether nothing is wrong but that it ends too early."""
+        return not self._problems.found and not self._reading.could_end
+
+    @property
+    def operators(self) -> OperatorTable:
+        """The table in force at the end, if nothing is wrong."""
+        return self._reading.operators
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A terminal of the grammar: what a text is cut into.
+
+    `pattern`  the regular expression of it, for `re`
+    `text`     what it always is, such as ``def`` or ``(``; None where it varies
+    `ignored`  whether the parser never sees it: white space and comments
+    """
+
+    pattern: str
+    text: str | None
+    ignored: bool
+
+
+@cache
+def terminals() -> Mapping[str, Terminal]:
+    """The terminals by their names. The first one that matches is it, except that keywords match as NAMEs do."""
+    return {
+        terminal.name: Terminal(
+            terminal.pattern.to_regexp(),
+            terminal.pattern.value if isinstance(terminal.pattern, PatternStr) else None,
+            terminal.name in _lark().ignore_tokens,
+        )
+        for terminal in sorted(_lark().terminals, key=lambda terminal: -terminal.priority)
+    }
 
 
 def grammar_text() -> str:
@@ -78,11 +141,20 @@ def _lark() -> Lark:
     )
 
 
+@contextmanager
+def _reporting_to(problems: Problems) -> Iterator[None]:
+    before = PROBLEMS.set(problems)
+    try:
+        yield
+    finally:
+        PROBLEMS.reset(before)
+
+
 class _Reading:
     """One reading of a text. After an error it is `lost` until the next definition begins."""
 
     def __init__(self, problems: Problems, operators: OperatorTable) -> None:
-        self._problems, self._operators = problems, operators
+        self._problems, self.operators = problems, operators
         self._parser = _lark().parse_interactive()
         self._tokens: deque[Token] = deque(maxlen=_REMEMBERED)
         self._lost = False
@@ -90,14 +162,32 @@ class _Reading:
         self._problems_before = 0
         self.ends_early = False
 
-    def items(self) -> list[Item]:
-        """The items of the text, if nothing is wrong with it."""
-        for token in _lark().lex(self._problems.source.text):
+    def read(self, text: str) -> None:
+        """Read on: a text, or the next lines of it."""
+        # Unlike Lark.lex, this does not make a lexer each time.
+        lexing = _lark().parse_interactive(text)
+        for token in lexing.lexer_thread.lex(lexing.parser_state):  # type: ignore[no-untyped-call]
             if self._lost and token.type in _BEGINNINGS:
                 self._begin_again()
             if not self._lost:
                 self._read(token)
+
+    def end(self) -> list[Item]:
+        """The items of all that was read, if nothing is wrong with it."""
         return self._end() if not self._lost else []
+
+    @property
+    def could_end(self) -> bool:
+        """Whether all that was read could be a whole program, as far as the grammar goes. Nothing is built."""
+        trial = self._parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        state = trial.parser_state
+        state.parse_conf = copy(state.parse_conf)
+        state.parse_conf.callbacks = {}
+        try:
+            trial.feed_eof()
+        except UnexpectedToken:
+            return False
+        return True
 
     def _begin_again(self) -> None:
         self._problems_before = len(self._problems.found)
@@ -129,13 +219,13 @@ class _Reading:
 
     def _feed(self, token: Token) -> None:
         if token.type == "OPERATOR" and "OPERATOR" not in _choices(self._parser):
-            for piece in _split(self._parser, token, self._operators):
+            for piece in _split(self._parser, token, self.operators):
                 self._parser.feed_token(piece)
             return
         self._parser.feed_token(token)
         declared = self._stack[-2:-1]
         if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
-            self._operators = self._operators.with_operator(declared[0])
+            self.operators = self.operators.with_operator(declared[0])
 
     def _end(self) -> list[Item]:
         try:
@@ -149,7 +239,7 @@ class _Reading:
         return items
 
     def _explain(self, error: UnexpectedToken) -> None:
-        explain(self._problems, error, self._stack, self._tokens, self._operators)
+        explain(self._problems, error, self._stack, self._tokens, self.operators)
 
     @property
     def _stack(self) -> list[Any]:

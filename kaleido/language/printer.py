@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from kaleido.language.nodes import (
@@ -24,7 +25,7 @@ from kaleido.language.nodes import (
 )
 from kaleido.language.operators import ASSIGNMENT, BUILTINS, OperatorTable, binds_before
 
-__all__ = ["outline", "program", "source"]
+__all__ = ["constant", "outline", "program", "source"]
 
 # From this depth on a line begins with its depth as a number: indentation would be most of a deep tree's outline.
 _DEEPEST = 50
@@ -237,6 +238,14 @@ def _infix_operator(node: Expression) -> str | None:
             return ASSIGNMENT
         case _:
             return None
+
+
+def constant(value: float) -> str:
+    """A program text whose value is `value`, which may be any double, where `-` and `/` are the built-in ones."""
+    if value != value:
+        return "0 / 0"
+    sign = "-" if math.copysign(1.0, value) < 0 else ""
+    return sign + _number(abs(value))
 
 
 def _number(value: float) -> str:

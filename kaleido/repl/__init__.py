@@ -2,30 +2,45 @@
 
 In the order an entry meets them:
 
-==============  ==========================================================================
-``history``     the file that entries are remembered in
-``completion``  names and commands for Tab
-``status``      the toolbar: units at each tier, and what the recompiler is doing
-``entries``     where an entry ends, and the reader for input that is no terminal
-``prompt``      the reader for terminals, on prompt_toolkit
-``commands``    what begins with a colon, in one table
-==============  ==========================================================================
+===============  =============================================================================
+``history``      the file that entries are remembered in
+``entries``      where an entry ends, and the reader for plain lines
+``prompt``       the reader for terminals, on prompt_toolkit, with
+``keys``         ... what Enter does
+``painting``     ... colours, which ``themes`` has
+``completion``   ... what Tab offers
+``signatures``   ... what is being called
+``status``       ... the toolbar: units at each tier, and what the recompiler is doing
+``notices``      ... lines above the prompt when the JIT has done something
+``state``        what the REPL knows, and how it runs a program
+``journal``      what has worked, and what it changed
+``settings``     what the user may choose
+``console``      where things are shown
+``attendant``    looks after what takes long
+``commands``     what begins with a colon, in one table; ``topics`` is what `:help` teaches
+===============  =============================================================================
 
-Only ``prompt``, ``history`` and ``completion`` import prompt_toolkit, and only a terminal makes them.
+Only a terminal makes a ``prompt``, and only that imports prompt_toolkit.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__, streams
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit.interrupts import interruptibly, uninterrupted
-from kaleido.rendering import PLAIN, Palette, render
+from kaleido.rendering import COLOURED, PLAIN
+from kaleido.repl.attendant import Attendant
 from kaleido.repl.commands import Leave, execute
-from kaleido.repl.entries import LineReader, is_command
+from kaleido.repl.console import Console, Size
+from kaleido.repl.entries import LineReader, pieces
+from kaleido.repl.loading import beginning
+from kaleido.repl.settings import Settings
+from kaleido.repl.state import State
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -42,6 +57,9 @@ class _Reader(Protocol):
     def read(self) -> str:
         """The text of the next entry. Raises EOFError when there are no more."""
 
+    def discard(self) -> None:
+        """Forget what was entered together with the last entry, and has not been read."""
+
     def close(self) -> None: ...
 
 
@@ -50,9 +68,12 @@ class Repl:
 
     `quiet`     show no values
     `remember`  keep the history in a file, not only until the end
+    `begin`     begin with the user's init.kal
+    `color`     whether to show colours: one of ``auto``, ``always``, ``never``
+    `lines`     plain lines of input, as bytes, instead of standard input
     `input`     prompt_toolkit's, instead of standard input; with it the REPL takes its input for a terminal
     `output`    prompt_toolkit's, instead of standard output; what programs print does not go there
-    `palette`   the colours of messages
+    `console`   where results are shown, instead of standard output and standard error
     """
 
     def __init__(
@@ -61,15 +82,23 @@ class Repl:
         *,
         quiet: bool = False,
         remember: bool = True,
+        begin: bool = True,
+        color: str = "auto",
+        lines: Iterable[bytes] | None = None,
         input: Input | None = None,
         output: Output | None = None,
-        palette: Palette = PLAIN,
+        console: Console | None = None,
     ) -> None:
-        self._session = session
-        self._palette = palette
-        self._quiet, self._remember = quiet, remember
-        self._input, self._output = input, output
-        self._entries = 0
+        self._remember, self._begin = remember, begin
+        self._lines, self._input, self._output = lines, input, output
+        console = console or _console(color, self._is_interactive(), output)
+        self._state = State(session, console, console.settings)
+        if quiet:
+            console.settings["values"] = "off"
+
+    def _is_interactive(self) -> bool:
+        on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        return self._input is not None or (self._lines is None and on_terminal)
 
     def run(self) -> int:
         """Read and run entries until the user leaves; returns the exit code.
@@ -79,55 +108,94 @@ class Repl:
         """
         # Ctrl-C strikes where something is read or run, and not in between.
         with uninterrupted():
+            self._greet()
+            attendant = Attendant(self._state.console)
             reader = self._reader()
             try:
+                if self._begin:
+                    self._begin_with_own(attendant)
                 while True:
-                    self._run_entry(reader.read())
+                    text = reader.read()
+                    if not self._run_entry(self._state.entry(text), attendant):
+                        reader.discard()
             except (EOFError, Leave):
                 return OK
             finally:
                 reader.close()
+                attendant.close()
+
+    def _greet(self) -> None:
+        console = self._state.console
+        if console.interactive:
+            console.complain(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
+            if self._state.session.engine.unprotected:
+                console.complain(f"warning: {self._state.session.engine.unprotected}")
 
     def _reader(self) -> _Reader:
-        if self._input is None and not _on_a_terminal():
-            return LineReader(self._session, sys.stdin.buffer)
+        console, session = self._state.console, self._state.session
+        lines = sys.stdin.buffer if self._lines is None else self._lines
+        if not console.interactive:
+            return LineReader(session, lines)
+        if self._input is None and console.dumb:
+            return LineReader(session, lines, ask=console.ask)
         from kaleido.repl.prompt import Prompt
 
-        self._complain(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
-        if self._session.engine.unprotected:
-            self._complain(f"warning: {self._session.engine.unprotected}")
-        return Prompt(self._session, remember=self._remember, input=self._input, output=self._output)
+        return Prompt(self._state, remember=self._remember, input=self._input, output=self._output)
 
-    def _run_entry(self, text: str) -> None:
-        self._entries += 1
-        source = Source(f"<entry {self._entries}>", text)
+    def _begin_with_own(self, attendant: Attendant) -> None:
         try:
-            interruptibly(lambda: self._execute(source))
-        except KaleidoError as error:
-            self._complain(render(error.diagnostics, self._palette))
-        except KeyboardInterrupt as stop:
-            self._complain(str(stop) or "interrupted")
+            source = beginning()
         except OSError as error:
-            self._complain(f"error: {error}")
+            self._state.console.complain(f"warning: init.kal is not run: {error}")
+            return
+        if source is not None:
+            self._run_entry(source, attendant)
+
+    def _run_entry(self, source: Source, attendant: Attendant) -> bool:
+        """Run the programs and commands of an entry; False if the user stopped it."""
+        state = self._state
+        state.journal.begin()
+        with attendant.attending():
+            for piece in pieces(source.text, lambda: state.session.operators):
+                if not self._run_piece(Source(source.name, piece.text), is_command=piece.is_command):
+                    return False
+        state.console.flush()
+        return True
+
+    def _run_piece(self, source: Source, *, is_command: bool) -> bool:
+        state = self._state
+        try:
+            if is_command:
+                interruptibly(lambda: execute(state, source))
+            else:
+                state.last_program = source.text.strip("\r\n")
+                interruptibly(lambda: state.run(source))
+        except KaleidoError as error:
+            state.report(error)
+        except KeyboardInterrupt as stop:
+            state.console.complain(str(stop) or "interrupted")
+            return False
+        except OSError as error:
+            state.console.complain(f"error: {error}")
         except Leave:
             raise
         except Exception:
-            self._complain(traceback.format_exc() + DEFECT_NOTICE)
-        streams.flush()
-
-    def _execute(self, source: Source) -> None:
-        if is_command(source.text):
-            streams.write(execute(self._session, source))
-            return
-        for result in self._session.evaluate(source):
-            if result.shown is not None and not self._quiet:
-                streams.write(f"{result.shown}\n")
-
-    def _complain(self, message: str) -> None:
-        """Print on standard error, after everything that the program has printed before."""
-        streams.flush()
-        print(message, file=sys.stderr, flush=True)
+            state.console.complain(traceback.format_exc() + DEFECT_NOTICE)
+        return True
 
 
-def _on_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+def _console(color: str, interactive: bool, output: Output | None) -> Console:
+    """The terminal, or the standard streams where there is none."""
+
+    def size() -> Size:
+        assert output is not None
+        found = output.get_size()
+        return Size(found.columns, found.rows)
+
+    return Console(
+        Settings(),
+        interactive=interactive,
+        coloured=streams.coloured(color, 1),
+        palette=COLOURED if streams.coloured(color, 2) else PLAIN,
+        size=size if output is not None else None,
+    )

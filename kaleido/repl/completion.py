@@ -1,49 +1,74 @@
-"""What Tab offers: commands and their arguments, the names of functions, keywords."""
+"""What Tab offers: commands and their arguments, functions with their parameters, keywords, and names of the entry."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from kaleido.repl.commands import COMMANDS
+from kaleido.language.highlighting import terminals
+from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.entries import is_command
-from kaleido.session import Session
+from kaleido.repl.state import State
 
-__all__ = ["KEYWORDS", "EntryCompleter"]
-
-KEYWORDS = ("def", "extern", "if", "then", "else", "for", "in", "var", "binary", "unary")
+__all__ = ["EntryCompleter"]
 
 
 class EntryCompleter(Completer):
-    """Completes the word before the cursor by what a session knows at that moment."""
+    """Completes the word before the cursor by what is known at that moment."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         text = document.text_before_cursor
-        return self._command(text.lstrip()) if is_command(text) else self._program(text)
+        if is_command(text):
+            return self._command(text.lstrip(), complete_event)
+        return self._program(text, document.text)
 
-    def _command(self, text: str) -> Iterator[Completion]:
+    def _command(self, text: str, event: CompleteEvent) -> Iterator[Completion]:
         name, *arguments = re.split(r"\s+", text.removeprefix(":"))
         if not arguments:
             for known, command in COMMANDS.items():
                 if known.startswith(name):
                     yield Completion(known, -len(name), display=command.usage, display_meta=command.summary)
-        elif name in COMMANDS and len(arguments) <= len(COMMANDS[name].parameters):
-            parameter = COMMANDS[name].parameters[len(arguments) - 1]
-            yield from _matching(arguments[-1], parameter.candidates(self._session))
+        elif name in COMMANDS:
+            yield from self._argument(name, arguments, text, event)
 
-    def _program(self, text: str) -> Iterator[Completion]:
+    def _argument(self, name: str, arguments: list[str], text: str, event: CompleteEvent) -> Iterator[Completion]:
+        parameters = COMMANDS[name].parameters
+        # The last parameter may take all that is left of the line.
+        takes_all = bool(parameters) and parameters[-1].kind is not Kind.WORD
+        index = min(len(arguments), len(parameters)) - 1 if takes_all else len(arguments) - 1
+        if not 0 <= index < len(parameters):
+            return
+        rest = re.split(r"\s+", text, maxsplit=index + 1)[-1]
+        match parameters[index].kind:
+            case Kind.PATH:
+                yield from self._paths.get_completions(Document(rest), event)
+            case Kind.PROGRAM:
+                yield from self._program(rest, rest)
+            case Kind.WORD:
+                yield from _matching(rest, parameters[index].candidates(self._state, arguments[:index]))
+
+    def _program(self, text: str, entry: str) -> Iterator[Completion]:
+        """What may stand at the end of `text`; `entry` is all there is, before the cursor and behind it."""
         word = re.findall(r"\w*$", text)[0]
-        for function in self._session.functions(prelude=True):
+        functions = {each.name: each.signature for each in self._state.session.functions(prelude=True)}
+        for name, signature in functions.items():
             # The function of an operator (``binary|``) cannot be called by its name.
-            if function.name.isidentifier() and function.name.startswith(word):
-                yield Completion(function.name, -len(word), display=function.signature)
-        yield from _matching(word, KEYWORDS)
+            if name.isidentifier() and name.startswith(word):
+                yield Completion(name, -len(word), display=signature)
+        others = [*terminals().keywords, *self._state.session.variables, *_names(entry)]
+        yield from _matching(word, (each for each in dict.fromkeys(others) if each not in functions and each != word))
+
+
+def _names(entry: str) -> Iterator[str]:
+    """The names that stand in an entry: parameters and variables among them."""
+    return (match[0] for match in terminals().pattern.finditer(entry) if match.lastgroup == "NAME")
 
 
 def _matching(word: str, candidates: Iterable[str]) -> Iterator[Completion]:

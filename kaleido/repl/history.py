@@ -13,18 +13,14 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
+from kaleido.files import folder
+
 __all__ = ["history_path", "open_history"]
 
 
 def history_path() -> Path:
     """Where the XDG Base Directory Specification puts it. Raises OSError where there is no home."""
-    state, home = os.environ.get("XDG_STATE_HOME", ""), os.environ.get("HOME", "")
-    # The specification has relative paths ignored.
-    if os.path.isabs(state):
-        return Path(state, "kaleido", "history")
-    if not home:
-        raise OSError("neither XDG_STATE_HOME nor HOME is set")
-    return Path(home, ".local", "state", "kaleido", "history")
+    return folder("XDG_STATE_HOME", ".local", "state") / "history"
 
 
 def open_history() -> History:

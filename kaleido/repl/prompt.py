@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
+from prompt_toolkit.document import Document
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.utils import is_dumb_terminal
+from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import DynamicStyle
 
 from kaleido.jit.interrupts import forget
+from kaleido.rendering import width
 from kaleido.repl.completion import EntryCompleter
-from kaleido.repl.entries import is_incomplete
+from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.repl.history import open_history
+from kaleido.repl.keys import key_bindings
+from kaleido.repl.notices import Notices
+from kaleido.repl.painting import EntryLexer, styles
+from kaleido.repl.signatures import calling
+from kaleido.repl.state import State
 from kaleido.repl.status import Status
-from kaleido.session import Session
 
 if TYPE_CHECKING:
-    from prompt_toolkit.buffer import Buffer
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
 
 __all__ = ["Prompt"]
 
-_PROMPT, _CONTINUATION = "kal> ", "...> "
+# Seconds for which news is gathered, so that the prompt is not drawn again for each of many.
+_GATHER = 0.05
 
 
 class Prompt:
@@ -35,22 +46,36 @@ class Prompt:
 
     def __init__(
         self,
-        session: Session,
+        state: State,
         *,
         remember: bool = True,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
+        self._state, session = state, state.session
         self._status = Status(session, changed=self._invalidate)
+        self._notices = Notices(session, changed=self._notify)
+        self._announcing = False
+        # The entries of a pasted transcript that have not been read yet.
+        self._queue: deque[str] = deque()
+        self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
         self._prompt: PromptSession[str] = PromptSession(
-            _PROMPT,
+            [("class:prompt", PROMPT)],
             multiline=True,
             prompt_continuation=_continuation,
-            key_bindings=_key_bindings(session),
+            key_bindings=key_bindings(lambda: session.operators, self._queue.extend),
             history=open_history() if remember else InMemoryHistory(),
-            completer=EntryCompleter(session),
+            enable_history_search=True,
+            auto_suggest=ConditionalAutoSuggest(
+                AutoSuggestFromHistory(), Condition(lambda: state.settings.on("suggestions"))
+            ),
+            completer=EntryCompleter(state),
             complete_while_typing=False,
-            bottom_toolbar=lambda: f" {self._status.text()} ",
+            lexer=EntryLexer(),
+            style=self._style,
+            include_default_pygments_style=False,
+            input_processors=[HighlightMatchingBracketProcessor(chars="()")],
+            color_depth=None if state.console.coloured else ColorDepth.DEPTH_1_BIT,
             enable_suspend=True,
             input=input,
             output=output,
@@ -61,6 +86,10 @@ class Prompt:
         interrupts = 0
         while True:
             self._begin_line()
+            self._announce()
+            if self._queue:
+                return self._next_of_transcript()
+            self._apply_settings()
             try:
                 text = self._prompt.prompt()
             except KeyboardInterrupt:
@@ -76,8 +105,28 @@ class Prompt:
             if text.strip():
                 return text
 
+    def discard(self) -> None:
+        """Forget what else was pasted: what came before it has been stopped."""
+        self._queue.clear()
+
     def close(self) -> None:
         self._status.close()
+        self._notices.close()
+
+    def _apply_settings(self) -> None:
+        settings = self._state.settings
+        self._prompt.editing_mode = EditingMode.VI if settings.on("vi") else EditingMode.EMACS
+        self._prompt.bottom_toolbar = self._toolbar if settings.on("toolbar") else None
+
+    def _next_of_transcript(self) -> str:
+        """The next entry of a transcript, shown as if it had been typed."""
+        text = self._queue.popleft()
+        self._prompt.history.append_string(text)
+        lines = EntryLexer().lex_document(Document(text))
+        for number in range(text.count("\n") + 1):
+            lead = ("class:prompt", PROMPT) if not number else ("class:prompt.continuation", CONTINUATION)
+            self._print([lead, *lines(number)])
+        return text
 
     def _begin_line(self) -> None:
         """Go to the beginning of a line: a program may have left the cursor in the middle of one.
@@ -86,52 +135,72 @@ class Prompt:
         From the middle of a line they end on the next one; from its beginning, on the same one, where the
         mark is then erased.
         """
-        if is_dumb_terminal():
-            return
         output = self._prompt.output
         output.write_raw("\x1b[7m%\x1b[0m" + " " * (output.get_size().columns - 1) + "\r\x1b[K")
         output.flush()
 
+    def _print(self, fragments: StyleAndTextTuples) -> None:
+        depth = None if self._state.console.coloured else ColorDepth.DEPTH_1_BIT
+        print_formatted_text(FormattedText(fragments), style=self._style, output=self._prompt.output, color_depth=depth)
+
+    # News, which comes from any thread: the prompt may not be there yet, or end at any point of this with its loop.
+
     def _invalidate(self) -> None:
-        # On another thread: the prompt may not be there yet, or end at any point of this with its event loop.
         with suppress(RuntimeError, AttributeError):
             self._prompt.app.invalidate()
 
+    def _notify(self) -> None:
+        with suppress(RuntimeError, AttributeError):
+            loop = self._prompt.app.loop
+            if loop is not None:
+                loop.call_soon_threadsafe(self._gather)
 
-def _continuation(width: int, line: int, wraps: int) -> str:
+    def _gather(self) -> None:
+        loop = self._prompt.app.loop
+        if loop is not None and not self._announcing:
+            self._announcing = True
+            loop.call_later(_GATHER, self._announce_above)
+
+    def _announce_above(self) -> None:
+        """Show notices above the prompt, and the prompt with what is typed again below them."""
+        self._announcing = False
+        lines = self._news()
+        if lines and self._prompt.app.is_running:
+            run_in_terminal(lambda: self._print_notices(lines))
+
+    def _announce(self) -> None:
+        self._print_notices(self._news())
+
+    def _news(self) -> list[str]:
+        lines = self._notices.take()
+        return lines if self._state.settings.on("notices") else []
+
+    def _print_notices(self, lines: list[str]) -> None:
+        for line in lines:
+            self._print([("class:notice", line)])
+
+    # The toolbar
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        """What is being called where the cursor is, and the tiers, as far as there is room."""
+        signature = self._signature()
+        used = sum(width(each[1]) for each in signature)
+        status = f" {self._status.text()} "
+        if signature and used + width(status) > self._state.console.columns:
+            return signature
+        return [*signature, ("class:bottom-toolbar.text", status)]
+
+    def _signature(self) -> StyleAndTextTuples:
+        call = calling(self._prompt.default_buffer.document.text_before_cursor)
+        if call is None or call.name not in self._state.session:
+            return []
+        fragments: StyleAndTextTuples = [("class:signature", f" {call.name}(")]
+        for index, parameter in enumerate(self._state.session[call.name].parameters):
+            style = "class:signature.parameter" if index == call.argument else "class:signature"
+            fragments += [("class:signature", ", " if index else ""), (style, parameter)]
+        return [*fragments, ("class:signature", ") ")]
+
+
+def _continuation(columns: int, line: int, wraps: int) -> StyleAndTextTuples:
     """What stands before a line of an entry that is not its first; nothing before the rest of a long line."""
-    return " " * width if wraps else _CONTINUATION
-
-
-def _key_bindings(session: Session) -> KeyBindings:
-    bindings = KeyBindings()
-    at_entry = has_focus(DEFAULT_BUFFER)
-
-    @bindings.add("enter", filter=at_entry)
-    def _(event: KeyPressEvent) -> None:
-        """Run the entry, or continue it on a new line."""
-        buffer = event.current_buffer
-        _replace_undecodable(buffer)
-        if is_incomplete(buffer.text, session.operators) and not _is_insisting(buffer.text):
-            buffer.newline(copy_margin=False)
-        else:
-            buffer.validate_and_handle()
-
-    @bindings.add("escape", "enter", filter=at_entry)
-    def _(event: KeyPressEvent) -> None:
-        """A new line, whether the entry is complete or not."""
-        event.current_buffer.newline(copy_margin=False)
-
-    return bindings
-
-
-def _is_insisting(text: str) -> bool:
-    """Whether an entry ends in two empty lines: no more is coming, and an error is better than a trap."""
-    return text[len(text.rstrip()) :].count("\n") >= 2
-
-
-def _replace_undecodable(buffer: Buffer) -> None:
-    """Bytes that are not UTF-8 come from the terminal as lone surrogates, which nobody can write again."""
-    text = buffer.text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    if text != buffer.text:
-        buffer.text = text
+    return [("class:prompt.continuation", " " * columns if wraps else CONTINUATION)]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kaleido.jit import Counts, Event, EventKind, Tier, UnitStats
+from kaleido.report.tables import table
 
-__all__ = ["Statistics", "table"]
+__all__ = ["Statistics"]
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Statistics:
             if unit.symbol in self._rows:
                 self._rows[unit.symbol].runs = max(self._rows[unit.symbol].runs, unit.runs)
         rows = [row for row in self._rows.values() if row.tiers and row.counts is not Counts.NOTHING]
-        return table(_HEADINGS, [_cells(row) for row in rows])
+        return table(_HEADINGS, [_cells(row) for row in rows], left=("unit", "tiers"))
 
 
 _HEADINGS = [
@@ -84,15 +85,3 @@ def _journey(tiers: list[Tier]) -> str:
     """``O0 → O3``; a long history shows only its last steps."""
     shown = [str(tier) for tier in tiers]
     return " → ".join(shown if len(shown) <= 4 else ["…", *shown[-3:]])
-
-
-def table(headings: list[str], rows: list[list[str]]) -> str:
-    """Rows of cells as aligned text: the first two columns to the left, numbers to the right."""
-    every = [headings, *rows]
-    widths = [max(len(row[column]) for row in every) for column in range(len(headings))]
-    lines = []
-    for row in every:
-        cells = [cell.ljust(width) if column < 2 else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([lines[0], "-" * sum(widths, 2 * len(widths) - 2), *lines[1:]]) + "\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from kaleido.cli import _decoded
 from kaleido.diagnostics import KaleidoError, Source
+from kaleido.files import decoded
 from kaleido.language.parser import parse
 from kaleido.session import Session
 from tests.fuzz.trees import check_printer
@@ -23,7 +23,7 @@ WORDS = [
 
 def check_reader(data: bytes) -> None:
     """Read `data` as a script's, and if it is a program print it and lower it: all without running anything."""
-    source = Source("<bytes>", _decoded(data))
+    source = Source("<bytes>", decoded(data))
     try:
         items = parse(source, TABLE)
         check_printer(items, TABLE)

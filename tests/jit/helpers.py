@@ -139,9 +139,12 @@ class Gate:
 
 
 class callback:  # noqa: N801 - it is used like a function
-    """A C function ``i64 (i64)`` that runs `function`; keep it as long as something may call `address`."""
+    """A C function ``i64 (i64)`` that runs `function`; keep it as long as something may call `address`.
 
-    def __init__(self, function: Callable[[int], int | None]) -> None:
+    It gives what `function` does, if that is a number, and else 0.
+    """
+
+    def __init__(self, function: Callable[[int], object]) -> None:
         self.errors: list[BaseException] = []
         self._function = function
         self._native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self._run)
@@ -150,7 +153,8 @@ class callback:  # noqa: N801 - it is used like a function
     def _run(self, argument: int) -> int:
         # ctypes would print an exception and go on.
         try:
-            return self._function(argument) or 0
+            result = self._function(argument)
+            return result if isinstance(result, int) else 0
         except BaseException as error:
             self.errors.append(error)
             return -1

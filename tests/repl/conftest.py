@@ -14,6 +14,8 @@ from prompt_toolkit.output import DummyOutput
 
 from kaleido import Session
 from kaleido.repl import Repl
+from kaleido.repl.console import Console, Size
+from kaleido.repl.settings import Settings
 
 ENTER, ALT_ENTER, TAB, UP, LEFT = "\r", "\x1b\r", "\t", "\x1b[A", "\x1b[D"
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -29,6 +31,42 @@ class Outcome:
 
 
 TypeKeys = Callable[..., Outcome]
+
+
+class Run:
+    """A REPL that is given lines, on a terminal of so many columns that shows no colours."""
+
+    def __init__(self, session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+        self._session, self._capfd = session, capfd
+        self.columns, self.rows = 80, 24
+        self.interactive = self.coloured = False
+
+    def __call__(self, *entries: str | Callable[[], object]) -> list[str]:
+        """What each entry printed, standard output first. What is no text is called when it is its turn."""
+        printed: list[str] = []
+
+        def lines() -> Iterator[bytes]:
+            for entry in entries:
+                if callable(entry):
+                    entry()
+                    continue
+                self._capfd.readouterr()
+                yield (entry + "\n").encode("utf-8", "surrogateescape")
+                # The REPL has come back for more: the entry has run.
+                printed.append("".join(self._capfd.readouterr()))
+
+        console = Console(
+            Settings(),
+            interactive=self.interactive,
+            coloured=self.coloured,
+            size=lambda: Size(self.columns, self.rows),
+        )
+        Repl(self._session, lines=lines(), console=console).run()
+        return printed
+
+    def last(self, *entries: str | Callable[[], object]) -> str:
+        """What the last of the entries printed."""
+        return self(*entries)[-1]
 
 
 class Typist(DummyOutput):
@@ -59,8 +97,18 @@ def session() -> Iterator[Session]:
 
 @pytest.fixture
 def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the history's folder is in; there is no init.kal, and nobody else's settings."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORFGBG", "PAGER", "EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def run(state_home: Path, session: Session, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Gives lines to a REPL."""
+    return Run(session, capfd)
 
 
 @pytest.fixture

@@ -1,22 +1,22 @@
-"""The commands, without a prompt."""
+"""The commands: what each shows and does, and what it says where it cannot."""
 
 from __future__ import annotations
 
+import re
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
-from kaleido import KaleidoError, Session
-from kaleido.diagnostics import Source
-from kaleido.repl.commands import COMMANDS, Leave, execute
+from kaleido import Session
+from kaleido.jit import Event, EventKind, Tier
+from kaleido.repl.commands import COMMANDS
+from kaleido.repl.settings import OPTIONS
+from tests.repl.conftest import Run
 
-
-def run(session: Session, text: str) -> str:
-    return execute(session, Source("<entry 1>", text))
-
-
-def error(session: Session, text: str) -> str:
-    with pytest.raises(KaleidoError) as raised:
-        run(session, text)
-    return str(raised.value)
+Keep = Callable[..., Path]
 
 
 def columns(table: str) -> list[list[str]]:
@@ -24,102 +24,568 @@ def columns(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines()[2:]]
 
 
-def test_help_shows_every_command(session: Session) -> None:
-    lines = run(session, ":help").splitlines()
-    for line, command in zip(lines, COMMANDS.values(), strict=False):
-        assert line.startswith(command.usage)
-        assert line.endswith(command.summary)
-
-
-@pytest.mark.parametrize("text", [":help ir", ":help :ir", "  :help   ir  "])
-def test_help_about_one_command(session: Session, text: str) -> None:
-    assert run(session, text) == f":ir f [O0|O3]  {COMMANDS['ir'].summary}\n"
-
-
-def test_quit(session: Session) -> None:
-    with pytest.raises(Leave):
-        run(session, ":quit")
+# All of them
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "place", "hint"),
+    ("entry", "line", "place", "hint"),
     [
         (":tires", "error: unknown command `:tires`", "1:1", "did you mean `:tiers`?"),
         (":q", "error: unknown command `:q`", "1:1", "did you mean `:quit`?"),
         (":frobnicate", "error: unknown command `:frobnicate`", "1:1", "`:help` shows the commands"),
         (":", "error: unknown command `:`", "1:1", "`:help` shows the commands"),
-        (":help lits", "error: unknown command `:lits`", "1:7", "did you mean `:list`?"),
+        (":help :lits", "error: unknown command `:lits`", "1:7", "did you mean `:list`?"),
+        (":help lops", "error: no help for `lops`", "1:7", "did you mean `loops`?"),
         (":list f", "error: too many arguments", "1:7", "it is `:list`"),
         (":ir", "error: `:ir` needs an argument", "1:1", "it is `:ir f [O0|O3]`"),
+        (":ir f O0 O3", "error: too many arguments", "1:10", "it is `:ir f [O0|O3]`"),
         (":ir squar", "error: unknown function `squar`", "1:5", "did you mean `square`?"),
+        (":set notice off", "error: unknown option `notice`", "1:6", "did you mean `notices`?"),
     ],
 )
-def test_errors(session: Session, text: str, line: str, place: str, hint: str) -> None:
-    session.run("def square(x) x * x")
-    message = error(session, text)
-    assert message.startswith(f"{line}\n  ┌ <entry 1>:{place}\n")
-    assert message.endswith(f"\n  = hint: {hint}")
+def test_what_cannot_be_done(run: Run, entry: str, line: str, place: str, hint: str) -> None:
+    message = run.last("def square(x) x * x", entry)
+    assert message.startswith(f"{line}\n  ┌ <entry 2>:{place}\n")
+    assert message.endswith(f"\n  = hint: {hint}\n")
 
 
-def test_an_unknown_tier(session: Session) -> None:
-    assert "expected O0 or O3" in error(session, ":ir sin O2")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(run: Run, name: str) -> None:
+    command, text = COMMANDS[name], run.last(f":help :{name}")
+    assert text.startswith(f"{command.usage}\n")
+    assert command.summary in " ".join(text.split())
 
 
-def test_list(session: Session) -> None:
-    assert run(session, ":list") == "no functions yet\n"
-    session.run("def f(x y) x; def binary ~ 5 (a b) a + b; extern erf(x); f(1, 2)")
-    assert columns(run(session, ":list")) == [
-        ["f(x", "y)", "O0"],
-        ["binary~(a", "b)", "not", "compiled"],
-        ["erf(x)", "not", "compiled"],
+def test_the_first_help_names_every_command_on_one_screen(run: Run) -> None:
+    for run.columns, rows in ((60, 24), (80, 24), (200, 24)):
+        text = run.last(":help")
+        assert all(command.usage in text for command in COMMANDS.values())
+        assert text.count("\n") < rows
+        assert max(map(len, text.splitlines())) <= run.columns
+
+
+def test_help_of_what_is_a_subject_and_a_command(run: Run) -> None:
+    both = run.last(":help tiers")
+    assert "tiers: " in both
+    assert ":tiers\n" in both
+    assert "tiers: " not in run.last(":help :tiers")
+
+
+def test_help_of_a_keyword(run: Run) -> None:
+    assert run.last(":help else") == run.last(":help if")
+    assert "kal> " in run.last(":help for")
+
+
+# Looking
+
+
+def test_list(run: Run) -> None:
+    printed = run(":list", "def f(x y)\n  x", "def binary ~ 5 (a b) a + b; extern erf(x); f(1, 2)", ":list")
+    assert printed[0] == "no functions yet\n"
+    assert columns(printed[-1]) == [
+        ["f(x", "y)", "-O0", "def", "f(x", "y)", "x"],
+        ["binary~(a", "b)", "not", "compiled", "def", "binary", "~", "5", "(a", "b)", "a", "+", "b"],
+        ["erf(x)", "not", "compiled", "extern", "erf(x)"],
     ]
 
 
-def test_tiers() -> None:
-    with Session(jit="sync", threshold=10) as session:
-        assert "nothing is compiled yet" in run(session, ":tiers")
-        session.run("def f(x) x + 1; def g(x) f(x) * 2; def h(x) x; h(1)")
-        session.run("for i = 1, i < 100 in g(i)")
-        rows = {row[0]: row for row in columns(run(session, ":tiers"))}
-        assert list(rows) == ["f", "g", "h"]
-        assert rows["h"][1:4] == ["O0", "1", "calls"]
-        assert rows["g"][1] == "O3"
-        assert rows["f"][-1] == "g"
-        assert float(rows["g"][4]) > 0
-        assert int(rows["g"][5]) > 0
+@pytest.fixture
+def hot(session: Session, capfd: pytest.CaptureFixture[str], state_home: Path) -> Iterator[Run]:
+    """A REPL in which ten calls or iterations are hot."""
+    session.close()
+    with Session(jit="sync", threshold=10) as hot_session:
+        yield Run(hot_session, capfd)
 
 
-def test_tiers_follow_a_redefinition() -> None:
-    with Session(jit="sync", threshold=10) as session:
-        session.run("def f(x) x + 1; def g(x) f(x) * 2; for i = 1, i < 100 in g(i)")
-        session.run("def f(x) x + 2")
-        rows = {row[0]: row for row in columns(run(session, ":tiers"))}
-        assert rows["g"][1] == "O0"
-        assert rows["f"][-1] == "-"
+HOT = "def f(x) x + 1; def g(x) f(x) * 2; def h(x) x; def loop(n) for i = 1, i < n in g(i); h(1); loop(100)"
 
 
-def test_ir_of_a_function(session: Session) -> None:
-    session.run("def f(x) x * 3 + 1")
-    baseline, optimised = run(session, ":ir f"), run(session, ":ir f o3")
-    assert baseline == run(session, ":ir f O0")
+def test_tiers(hot: Run) -> None:
+    hot.columns = 200
+    printed = hot(":tiers", HOT, ":tiers", "def f(x) x + 2", ":tiers")
+    assert printed[0].startswith("nothing is compiled yet")
+    rows = {row[0]: row for row in columns(printed[2])}
+    assert [*rows][-2:] == ["h", "loop"]
+    assert {*rows} == {"f", "g", "h", "loop", "loop.for@1:60"}
+    assert rows["h"][1:4] == ["-O0", "1", "calls"]
+    assert (rows["g"][1], rows["g"][2:4]) == ("-O3", ["10", "calls"])
+    assert rows["f"][-2:] == ["g,", "loop.for@1:60"]
+    assert rows["loop.for@1:60"][2:4] == ["10", "iterations"]
+    assert " ".join(rows["loop.for@1:60"]).endswith("for i = 1, i < n in g(i); h(1); loop(100)")
+    assert float(rows["g"][5]) > 0
+    assert int(rows["g"][6]) > 0
+    rows = {row[0]: row for row in columns(printed[-1])}
+    assert (rows["g"][1], rows["f"][-1]) == ("-O0", "-")
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
+def test_tables_fit(hot: Run, width: int) -> None:
+    hot.columns = width
+    for text in hot(HOT, ":tiers", ":list", ":set", ":help", ":help tiers")[1:3]:
+        assert max(map(len, text.splitlines())) <= max(width, 44)
+    names = [row[0] for row in columns(hot.last(HOT, ":tiers"))]
+    assert "f" in names
+
+
+def test_info_of_a_function(hot: Run) -> None:
+    text = hot.last(HOT, ":info f")
+    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
+    assert lines["f(x)"] == "defined in <entry 1>:1"
+    assert lines["tier"] == "-O3"
+    assert lines["runs"] == "10 calls at -O0"
+    assert lines["called by"] == "g"
+    assert lines["bound by"] == "g, loop.for@1:60"
+    assert text.endswith("\ndef f(x) x + 1\n")
+    assert "for i = 1, i < n in g(i); h(1); loop(100)  (-O3, 10 iterations at -O0)" in hot.last(HOT, ":info loop")
+
+
+def test_info_of_a_function_with_many_callers(run: Run) -> None:
+    callers = "".join(f"def c{number}() f();" for number in range(30))
+    assert "c8, c9, 20 more" in run.last(f"def f() 1; {callers}", ":info f")
+
+
+def test_info_of_an_operator_and_of_an_extern(run: Run) -> None:
+    assert run.last(":info |").startswith("binary|(a b)")
+    assert "extern sqrt(x)" in run.last(":info sqrt")
+    assert run.last("def unary ~ (x) 0 - x", ":info ~").startswith("unary~(x)")
+
+
+@pytest.mark.parametrize(
+    ("jit", "tiers"),
+    [("tiered", "in the background"), ("sync", "while the program waits"), ("O0", "-O0 only"), ("O3", "-O3 only")],
+)
+def test_info_of_the_session(jit: str, tiers: str, capfd: pytest.CaptureFixture[str], state_home: Path) -> None:
+    with Session(jit=jit) as session:
+        text = Run(session, capfd).last("def f(x) x", ":info")
+    assert tiers in text
+    assert "1 of yours" in text
+
+
+def test_ast(run: Run) -> None:
+    assert run.last(":ast 1 + 2 * 3") == "Binary +\n  Number 1.0\n  Binary *\n    Number 2.0\n    Number 3.0\n"
+    assert run.last(":ast def f(x) x").startswith("Definition f(x)")
+    assert "<entry 1>:1:10" in run.last(":ast 1 + )")
+
+
+# Looking inside
+
+
+def test_ir_of_a_function(run: Run) -> None:
+    _, baseline, same, optimised, again = run("def f(x) x * 3 + 1", ":ir f", ":ir f O0", ":ir f o3", ":ir f -O3")
+    assert baseline == same
+    assert optimised == again
     assert "alloca double" in baseline
     assert "alloca" not in optimised
+    assert "target triple" not in baseline
 
 
-def test_ir_defaults_to_the_tier_it_runs_in() -> None:
+def test_ir_is_that_of_the_tier_it_runs_in(capfd: pytest.CaptureFixture[str], state_home: Path) -> None:
     with Session(jit="O3") as session:
-        session.run("def f(x) x + 1; f(1)")
-        assert run(session, ":ir f") == run(session, ":ir f O3")
+        run = Run(session, capfd)
+        assert run.last("def f(x) x + 1; f(1)", ":ir f") == run.last(":ir f O3")
+        assert run.last("def g(x) x + 1", ":ir g") == run.last(":ir g O3")
 
 
-def test_ir_shows_the_loops_of_a_function(session: Session) -> None:
-    session.run("def f(n) for i = 0, i < n in for j = 0, j < i in printd(j); def fo(x) x")
-    shown = run(session, ":ir f O0")
+def test_ir_shows_the_loops_of_a_function(run: Run) -> None:
+    shown = run.last("def f(n) for i = 0, i < n in for j = 0, j < i in printd(j); def fo(x) x", ":ir f O0")
     definitions = [line for line in shown.splitlines() if line.startswith("define ")]
     assert len(definitions) == 3
     assert sum(".for@" in line for line in definitions) == 2
 
 
-def test_ir_of_an_operator_and_of_an_extern(session: Session) -> None:
-    assert "binary|" in run(session, ":ir binary|")
-    assert "@llvm.sqrt.f64" in run(session, ":ir sqrt")
+def test_ir_of_an_operator_and_of_an_extern(run: Run) -> None:
+    assert "binary|" in run.last(":ir binary|")
+    assert run.last(":ir |") == run.last(":ir binary|")
+    assert "@llvm.sqrt.f64" in run.last(":ir sqrt")
+
+
+def test_an_unknown_tier(run: Run) -> None:
+    assert "expected O0 or O3" in run.last(":ir sin O2")
+
+
+def test_asm(run: Run) -> None:
+    shown = run.last("def f(x) x * 3 + 1.5", ":asm f O3")
+    assert "kal.f.impl:\n" in shown
+    assert ".cfi" not in shown
+    assert "# 1.5" in shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 100, 200])
+def test_diff(run: Run, width: int) -> None:
+    run.columns = width
+    shown = run.last("def f(x) x * 3", "def g(x) f(x) + f(x + 1)", ":diff g")
+    body, _, below = shown.rpartition("\n\n")
+    half = (width - 3) // 2
+    assert {line[half : half + 3] for line in body.splitlines()} == {" │ "}
+    assert max(map(len, body.splitlines())) <= width
+    assert body.splitlines()[0].split() == ["-O0", "│", "-O3"]
+    assert "alloca" in body
+    assert below == "inlined at -O3: f\n"
+
+
+def test_diff_of_what_is_not_inlined(run: Run) -> None:
+    shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib")
+    assert shown.endswith("inlined at -O3: nothing\ncalled directly: fib\n")
+    assert "callq" in run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib asm")
+    assert "expected ir or asm" in run.last(":diff sin nothing")
+
+
+def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib")
+    assert shown.startswith("kal.fib.impl at -O0\n")
+    assert "entry" in shown
+    assert "▼" in shown
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\n[ $1 = -Tsvg ] && /bin/cat\n")
+    dot.chmod(0o700)
+    shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib O3")
+    svg = Path(shown.splitlines()[-1])
+    assert svg.read_text().startswith("digraph")
+    assert stat.S_IMODE(svg.stat().st_mode) == 0o600
+    svg.unlink()
+
+
+# Measuring
+
+
+def test_time(run: Run) -> None:
+    value, compile_line, run_line = run.last("def f(x) x + 1", ":time f(2)").splitlines()
+    assert value == "3.0"
+    assert re.fullmatch(r"compile +[\d.]+ ms   2 units at -O0", compile_line)
+    assert re.fullmatch(r"run +[\d.]+ ms", run_line)
+
+
+def test_time_tells_what_was_optimised_meanwhile(hot: Run) -> None:
+    run_line = hot.last("def f(x) x + 1", ":time for i = 1, i < 100 in f(i)").splitlines()[-1]
+    assert re.search(r" ms   meanwhile 2 units at -O3, in [\d.]+ ms$", run_line)
+
+
+def test_time_of_an_error(run: Run) -> None:
+    assert run.last(":time nothing").startswith("error: unknown variable `nothing`\n  ┌ <entry 1>:1:7\n")
+
+
+def test_bench(run: Run) -> None:
+    lines = run.last("def f(x) x + 1", ":bench f(2)").splitlines()
+    assert lines[0] == "3.0"
+    assert [line.split()[0] for line in lines[1:3]] == ["-O0", "-O3"]
+    assert "█" in lines[1]
+
+
+def test_bench_loses_what_is_printed_and_leaves_tiers_alone(run: Run, session: Session) -> None:
+    printed = run.last("def f(x) printd(x)", "f(1)", ":bench f(2)")
+    assert "2.000000" not in printed
+    assert session["f"].tier is Tier.BASELINE
+    assert not any(unit.name.startswith("top@") for unit in session.stats())
+
+
+def test_bench_of_what_is_no_expression(run: Run) -> None:
+    assert "this is not one expression" in run.last(":bench def f(x) x")
+    assert "this is not one expression" in run.last(":bench 1; 2")
+    assert run.last("def f(x) 1 + f(x)", ":bench f(1)").startswith("error: recursion too deep in f")
+
+
+def test_watch(hot: Run, state_home: Path) -> None:
+    runs = 0
+
+    def stop(event: Event) -> None:
+        nonlocal runs
+        runs += event.kind is EventKind.DEFINED and event.unit.startswith("top@") and ".for" not in event.unit
+        if runs == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    unsubscribe = hot._session.subscribe(stop)
+    shown = hot.last("def f(x) printd(x)", ":watch for i = 1, i < 30 in f(i)")
+    unsubscribe()
+    assert "0.000000" not in shown
+    assert re.search(r"^for i = 1, i < 30 in f\(i\)   \d runs?$", shown, re.MULTILINE)
+    assert re.search(r"^f +-O3 ", shown, re.MULTILINE)
+    assert re.search(r"^stopped after \d runs?$", shown, re.MULTILINE)
+
+
+def test_watch_ends_with_an_error(run: Run) -> None:
+    assert "unknown variable `nothing`" in run.last(":watch nothing")
+
+
+def test_optimize(run: Run, session: Session) -> None:
+    printed = run("def f(x) x + 1", ":optimize f", ":optimize f")
+    assert re.fullmatch(r"f -O3: \d+ bytes, [\d.]+ ms\n", printed[1])
+    assert printed[2] == "f runs at -O3 already\n"
+    assert session["f"].tier is Tier.OPTIMISED
+
+
+def test_optimize_what_calls_what_is_not_defined(run: Run) -> None:
+    shown = run.last("def f(x) g(x); nothing; def g(x) x", ":optimize f")
+    assert shown.startswith("error: `g` is not defined\n")
+
+
+# Files
+
+
+@pytest.fixture
+def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keep:
+    """Writes a file for a test, into the folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    def keep(text: str, name: str = "demo.kal") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return keep
+
+
+def test_load_and_reload(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) x + 1\nf(1); f(2)\nfor i = 1, i < 2 in f(i)\n")
+    printed = run(f":load {path}", "f(3)", lambda: path.write_text("def f(x) x + 2; f(1)"), ":reload", "f(3)")
+    assert printed == [
+        f"2.0\n3.0\n{path}: 1 definition, 3 expressions\n",
+        "4.0\n",
+        f"3.0\n{path}: 1 definition, 1 expression\n",
+        "5.0\n",
+    ]
+
+
+def test_load_a_file_with_a_blank_in_its_name_and_nothing_in_it(run: Run, keep: Keep) -> None:
+    path = keep("# nothing\n", "my demo.kal")
+    assert run.last(f":load   {path}  ") == f"{path}: 0 definitions\n"
+
+
+def test_load_a_file_with_an_error_half_way(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) x + 1\nf(1)\ndef binary ~ 5 (a b) nothing\ndef g(x) x\n")
+    printed = run(f":load {path}", "f(2)", "g(1)", "1 ~ 2", ":list")
+    assert printed[0].startswith(f"2.0\nerror: unknown variable `nothing`\n  ┌ {path}:3:22\n")
+    assert printed[0].endswith(f"\n{path}: kept 1 definition, 1 expression\n")
+    assert printed[1] == "3.0\n"
+    assert printed[2].startswith("error: unknown function `g`\n")
+    assert printed[3].startswith("error: unknown operator `~`\n")
+    assert [row[0] for row in columns(printed[4])] == ["f(x)"]
+
+
+def test_load_a_file_that_is_no_program(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) x + 1\ndef g(x\n")
+    printed = run(f":load {path}", "f(1)")
+    assert printed[0].endswith(f"\n{path}: nothing of it has run\n")
+    assert printed[1].startswith("error: unknown function `f`\n")
+
+
+def test_a_file_that_ends_in_recursion_can_be_loaded_again(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) 1 + f(x)\nf(1)\n")
+    printed = run(f":load {path}", lambda: path.write_text("def f(x) x; f(7)"), ":reload")
+    assert printed[0].startswith("error: recursion too deep in f")
+    assert printed[0].endswith(f"{path}: kept 1 definition\n")
+    assert printed[1] == f"7.0\n{path}: 1 definition, 1 expression\n"
+
+
+def test_what_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    assert run.last(f":load {tmp_path / 'none'}").startswith(f"error: cannot read `{tmp_path / 'none'}`\n")
+    assert "No such file or directory" in run.last(f":load {tmp_path / 'none'}")
+    assert "Is a directory" in run.last(f":load {tmp_path}")
+    assert run.last(":load \x00").startswith("error: cannot read ")
+    assert "`:load file` loads a file" in run.last(":reload")
+
+
+def test_save_is_what_worked(run: Run, tmp_path: Path, session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "saved.kal"
+    printed = run(
+        "def f(x) # a comment\n  x + 1",
+        "f(nothing)",
+        "def g(x) x nothing",
+        "1; -2",
+        "f(2)",
+        "_ * 2",
+        "def binary ~ 50 (a b) a - b",
+        ":list",
+        "10 ~ 3 * 2",
+        "extern erf(x)",
+        f":save {path}",
+    )
+    assert printed[-1] == f"saved 9 items to {path}\n"
+    assert "var _ = 3 in _ * 2;\n" in path.read_text()
+    with Session() as other:
+        assert Run(other, capfd).last(f":load {path}") == (
+            f"1.0\n-2.0\n3.0\n6.0\n14.0\n{path}: 4 definitions, 5 expressions\n"
+        )
+
+
+def test_save_writes_over_nothing_it_does_not_know(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) x")
+    other = path.with_name("other.kal")
+    printed = run("1", f":save {path}", f":save {other}", "2", f":save {other}", f":load {path}", f":save {path}")
+    assert re.match(r"error: `/.*` is there already\n", printed[1])
+    assert printed[4] == f"saved 2 items to {other}\n"
+    assert printed[6] == f"saved 3 items to {path}\n"
+    assert path.read_text() == "1;\n2;\ndef f(x) x;\n"
+
+
+def test_save_where_one_cannot_write(run: Run, tmp_path: Path) -> None:
+    assert "No such file or directory" in run.last(f":save {tmp_path}/none/x.kal")
+    assert "is there already" in run.last(f":save {tmp_path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_follows_a_link_and_keeps_the_mode(run: Run, keep: Keep) -> None:
+    path = keep("1")
+    path.chmod(0o640)
+    link = path.with_name("link.kal")
+    link.symlink_to(path)
+    run(f":load {link}", "2", f":save {link}")
+    assert (link.is_symlink(), path.read_text()) == (True, "1;\n2;\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has a shell command, about ``$1``, for an editor."""
+
+    def editor(command: str) -> None:
+        path = tmp_path / "editor.sh"
+        path.write_text(f"#!/bin/sh\n{command}\n")
+        path.chmod(0o700)
+        monkeypatch.setenv("EDITOR", str(path))
+
+    return editor
+
+
+def edits(run: Run, *entries: str | Callable[[], object]) -> list[str]:
+    run.interactive = True
+    # The prompt of a terminal that can do nothing is in what it printed.
+    return [re.sub(r"(\.\.\.|kal)> ", "", text) for text in run(*entries)]
+
+
+@pytest.fixture
+def dumb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.mark.usefixtures("dumb")
+def test_edit_a_function(run: Run, editor: Callable[[str], None]) -> None:
+    editor("sed -i 's/+ 1/+ 2/' $1")
+    printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", ":edit f")
+    assert printed[2:] == ["3.0\n", "nothing has changed\n"]
+
+
+@pytest.mark.usefixtures("dumb")
+def test_an_edit_that_does_not_work_is_not_lost(run: Run, editor: Callable[[str], None]) -> None:
+    editor("sed -i 's/x + 1/nothing/' $1")
+    again = "sed -i 's/nothing/x * 5/' $1"
+    printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", lambda: editor(again), ":edit f", "f(1)")
+    assert printed[1].startswith("error: unknown variable `nothing`\n  ┌ <entry 3>:1:10\n")
+    assert printed[1].endswith("`:edit f` opens it again\n")
+    assert (printed[2], printed[-1]) == ("2.0\n", "5.0\n")
+
+
+@pytest.mark.usefixtures("dumb")
+def test_edit_the_last_entry(run: Run, editor: Callable[[str], None]) -> None:
+    editor("sed -i 's/1/2/' $1")
+    assert edits(run, "1 + 5", ":list", ":edit")[-1] == "7.0\n"
+
+
+@pytest.mark.usefixtures("dumb")
+def test_editors_that_fail(run: Run, editor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    editor("exit 3")
+    assert "ended with 3" in edits(run, "1", ":edit")[-1]
+    monkeypatch.setenv("EDITOR", "/no/such/editor -x")
+    assert "No such file or directory" in edits(run, "1", ":edit")[-1]
+    monkeypatch.setenv("EDITOR", "'")
+    assert "$EDITOR is no command" in edits(run, "1", ":edit")[-1]
+    monkeypatch.delenv("EDITOR")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "set EDITOR" in edits(run, "1", ":edit")[-1]
+
+
+def test_an_editor_needs_a_terminal(run: Run) -> None:
+    assert run.last("1", ":edit").startswith("error: an editor needs a terminal\n")
+
+
+# The session
+
+
+def test_undo(run: Run) -> None:
+    printed = run(
+        "def f(x) x + 1",
+        "def f(x) x + 2; def g(x) f(x) * 2",
+        "g(1)",
+        ":undo",
+        "f(1)",
+        "g(1)",
+        ":undo",
+        ":undo",
+    )
+    assert printed[3] == "f is again: def f(x) x + 1\ng is not defined any more\n"
+    assert printed[4] == "2.0\n"
+    assert printed[5].startswith("error: unknown function `g`\n")
+    assert printed[6] == "f is not defined any more\n"
+    assert printed[7].startswith("error: there is nothing to take back\n")
+
+
+def test_undo_a_file(run: Run, keep: Keep) -> None:
+    path = keep("def f(x) x + 1\ndef g(x) f(x)\nnothing")
+    printed = run(f":load {path}", ":undo", ":list")
+    assert printed[1:] == ["f is not defined any more\ng is not defined any more\n", "no functions yet\n"]
+
+
+def test_undo_is_told_by_save(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "saved.kal"
+    run("def f(x) x", "f(1)", "def f(x) x + 1", "f(2)", ":undo", "f(3)", f":save {path}")
+    assert path.read_text() == "def f(x) x;\nf(1);\nf(3);\n"
+
+
+def test_reset(run: Run, tmp_path: Path) -> None:
+    path, other = tmp_path / "saved.kal", tmp_path / "other.kal"
+    printed = run("def f(x) x + 1", "5", ":reset", "f(1)", "_", "6", f":save {path}", ":undo", "f(1)", f":save {other}")
+    assert printed[2] == "forgot 1 function; `:undo` brings them back\n"
+    assert printed[3].startswith("error: unknown function `f`\n")
+    assert printed[4].startswith("error: unknown variable `_`\n")
+    assert printed[7] == "f is again: def f(x) x + 1\n"
+    assert printed[8] == "2.0\n"
+    assert path.read_text() == "6;\n"
+    assert other.read_text() == "def f(x) x + 1;\n5;\nf(1);\n"
+
+
+def test_set(run: Run) -> None:
+    printed = run(":set", ":set values off", "1", ":set values", ":set values on", "1", ":set values maybe")
+    assert [row[0] for row in columns(printed[0])] == [*OPTIONS]
+    assert printed[1:3] == ["", ""]
+    assert columns(printed[3])[0][:2] == ["values", "off"]
+    assert printed[5] == "1.0\n"
+    assert printed[6].startswith("error: `values` cannot be `maybe`\n")
+    assert "expected on, off" in printed[6]
+
+
+def test_quit(run: Run) -> None:
+    def never() -> None:
+        pytest.fail("it went on")
+
+    assert run("1", ":quit", never) == ["1.0\n"]
+
+
+# Long output
+
+
+def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pager = tmp_path / "pager.sh"
+    pager.write_text("#!/bin/sh\necho paged with $LESS; cat\n")
+    pager.chmod(0o700)
+    monkeypatch.setenv("PAGER", str(pager))
+    monkeypatch.delenv("LESS", raising=False)
+    from kaleido.repl.console import Console, Size
+    from kaleido.repl.settings import Settings
+
+    settings = Settings()
+    console = Console(settings, interactive=True, size=lambda: Size(80, 10))
+    console.show("short\n" * 5)
+    console.show("long\n" * 20)
+    settings["pager"] = "off"
+    console.show("long\n" * 20)
+    console.flush()
+    printed = run._capfd.readouterr().out
+    assert printed == "short\n" * 5 + "paged with FRX\n" + "long\n" * 40
+
+
+def test_colours(run: Run) -> None:
+    run.coloured = True
+    assert "\x1b[" in run.last("def f(x) x", ":ir f")
+    assert "\x1b[1;35mdef\x1b[0m" in run.last("def f(x) x", ":info f")
+    run.coloured = False
+    assert "\x1b[" not in "".join(run("def f(x) x", ":ir f", ":info f", ":help", ":help for", ":diff f"))

@@ -118,7 +118,7 @@ def test_a_defect_does_not_end_the_session(
     monkeypatch.setattr(session, method, fail)
     outcome = type_keys(entry, ":help quit")
     assert outcome.code == 0
-    assert outcome.output.startswith(":quit ")
+    assert outcome.output.startswith(":quit\n")
     assert "\nZeroDivisionError: by a test\nthis is a defect of Kaleido" in outcome.errors
 
 

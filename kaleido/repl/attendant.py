@@ -1,0 +1,102 @@
+"""Looks after an entry that takes long: has its output appear, and says after a second that it runs and what stops it.
+
+The problem: the message must not get into what the program writes, which may stand in the middle of a line at any time,
+and is written by another thread, in C. The solution: while an entry runs, standard output is held back in a buffer of
+ours, and goes out a few times a second. So it is known what was written last. Where that was the end of a line, the
+message stands on the next one; before more goes out, it is erased.
+
+What is written around C's standard output (by a program's own ``write``) is not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from kaleido import streams
+from kaleido.rendering import cut
+from kaleido.repl.console import Console
+
+__all__ = ["Attendant"]
+
+_LONG = 1.0
+"""Seconds after which an entry takes long."""
+
+# Seconds between two looks.
+_LOOK = 0.05
+
+_ERASE = b"\r\x1b[K"
+
+
+class Attendant:
+    """For the entries of one REPL, one at a time. Close it to give standard output back as it was."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        # Whether there is a terminal to show a message on.
+        self._on_terminal = console.interactive and os.isatty(1) and streams.hold_back(True)
+
+    def close(self) -> None:
+        if self._on_terminal:
+            with suppress(OSError):
+                streams.hold_back(False)
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """An entry runs in this block. It begins at the beginning of a line."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._attend, args=(ended,), name="kaleido-attendant", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _attend(self, ended: threading.Event) -> None:
+        message = _Message(self._console)
+        self._console.hide = message.erase
+        begin = time.monotonic()
+        while not ended.wait(_LOOK):
+            # What cannot be written, whoever waits for the entry will be told.
+            with suppress(OSError), self._console.lock:
+                if self._on_terminal and not self._console.is_lent:
+                    message.look(time.monotonic() - begin)
+                elif not self._on_terminal:
+                    streams.flush()
+        with suppress(OSError), self._console.lock:
+            message.erase()
+
+
+class _Message:
+    """A line that is not there when anything else is written."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = ""
+        self._at_line_start = True
+
+    def look(self, seconds: float) -> None:
+        """Let output go out, and show the message where there is room for it."""
+        last = streams.drain(_ERASE if self._shown and not self._console.dumb else b"")
+        if last:
+            self._at_line_start = last == b"\n"
+            # Where nothing is erased, once is enough.
+            self._shown = self._shown if self._console.dumb else ""
+        if seconds >= _LONG and self._at_line_start:
+            self._show(f"running for {int(seconds)} s: Ctrl-C stops it")
+
+    def _show(self, text: str) -> None:
+        if text != self._shown and not (self._shown and self._console.dumb):
+            shown = cut(text, self._console.columns - 1)
+            os.write(1, (shown + ("\n" if self._console.dumb else "\r")).encode())
+            self._shown = text
+
+    def erase(self) -> None:
+        """Take the message away, if it is there."""
+        if self._shown and not self._console.dumb:
+            os.write(1, _ERASE)
+            self._shown = ""

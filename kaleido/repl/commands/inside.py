@@ -1,0 +1,147 @@
+"""Commands that show what the compiler made of a function, at either tier."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from kaleido.jit import Tier
+from kaleido.repl.commands.looking import FUNCTION
+from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word, tier_names
+from kaleido.report.flow import dot, drawing, flows
+from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
+from kaleido.session import Function, Session
+
+__all__ = ["COMMANDS"]
+
+_FORMS = {"ir": "llvm", "asm": "gas"}
+"""What can be shown, and the language that it is highlighted as."""
+
+# An SVG of more blocks than that takes graphviz minutes.
+_MOST_DRAWN = 500
+
+
+def _ir(request: Request, word: Word, tier_word: Word | None = None) -> None:
+    function, tier = _which(request, word, tier_word)
+    request.console.show(_listing(request.session, function, tier, "ir"), _FORMS["ir"])
+
+
+def _asm(request: Request, word: Word, tier_word: Word | None = None) -> None:
+    function, tier = _which(request, word, tier_word)
+    request.console.show(_listing(request.session, function, tier, "asm"), _FORMS["asm"])
+
+
+def _which(request: Request, word: Word, tier_word: Word | None) -> tuple[Function, Tier]:
+    """A function, and the tier to show it in: without another, the one it runs in, or will run in first."""
+    function = request.function(word)
+    if tier_word is not None:
+        return function, request.tier(tier_word)
+    first = Tier.BASELINE if request.session.engine.policy.baseline else Tier.OPTIMISED
+    return function, function.tier or first
+
+
+def _modules(session: Session, function: Function, tier: Tier, show: Callable[[str, Tier], str]) -> str:
+    """A function as LLVM has it: at the baseline its loops are modules of their own, at -O3 they are inside."""
+    units = function.unit.whole() if tier is Tier.BASELINE else [function.unit]
+    return "\n".join(show(unit.symbol, tier) for unit in units)
+
+
+def _listing(session: Session, function: Function, tier: Tier, form: str) -> str:
+    engine = session.engine
+    if form == "ir":
+        return _modules(session, function, tier, lambda symbol, tier: ir_listing(engine.ir(symbol, tier)))
+    return _modules(session, function, tier, lambda symbol, tier: assembly_listing(engine.assembly(symbol, tier)))
+
+
+def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
+    function, console, session = request.function(word), request.console, request.session
+    form = form_word.text if form_word is not None else "ir"
+    if form_word is not None and form not in _FORMS:
+        request.fail(f"`{form}` cannot be shown", form_word, f"expected {' or '.join(_FORMS)}")
+    sides = [_listing(session, function, tier, form).splitlines() for tier in Tier]
+    rows = beside(sides[0], sides[1], console.columns)
+    # Each side is highlighted as a whole, and then put together line by line.
+    left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
+    half = (console.columns - len(SEPARATOR)) // 2
+    heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMISED}"
+    lines = [console.emphasised(heading), *map(SEPARATOR.join, zip(left, right, strict=True))]
+    console.show("\n".join([*lines, "", *_inlined(session, function)]) + "\n")
+
+
+def _inlined(session: Session, function: Function) -> list[str]:
+    engine, root = session.engine, function.unit.symbol
+    found = inlining(engine.ir(root, Tier.OPTIMISED), engine.members(root, Tier.OPTIMISED))
+    return [
+        f"{heading}: {', '.join(names)}"
+        for heading, names in (
+            (f"inlined at -{Tier.OPTIMISED}", found.inlined or ("nothing",)),
+            ("called directly", found.direct),
+            ("called through stubs", found.stubs),
+        )
+        if names
+    ]
+
+
+def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
+    function, tier = _which(request, word, tier_word)
+    found = flows(_modules(request.session, function, tier, request.session.engine.ir))
+    for flow in found:
+        request.console.show(f"{flow.name} at -{tier}\n{drawing(flow, request.console.columns)}\n")
+    if shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN:
+        for flow in found:
+            request.console.write(f"{_svg(dot(flow))}\n")
+
+
+def _svg(graph: str) -> Path:
+    """A graph as a picture, in a new file that is the user's alone."""
+    descriptor, name = tempfile.mkstemp(prefix="kaleido-", suffix=".svg")
+    with os.fdopen(descriptor, "wb") as file:
+        subprocess.run(["dot", "-Tsvg"], input=graph.encode(), stdout=file, stderr=subprocess.DEVNULL, check=True)
+    return Path(name)
+
+
+_TIER = Parameter("|".join(Tier), tier_names, optional=True)
+_FORM = Parameter("|".join(_FORMS), lambda state, before: _FORMS, optional=True)
+
+COMMANDS = [
+    Command(
+        "ir",
+        Group.INSIDE,
+        (FUNCTION, _TIER),
+        "a function's LLVM IR",
+        "In the tier it runs in, or in another. At -O0 a loop is a function of its own, as it is called; at -O3 it is "
+        "inside again, with whatever else was inlined.",
+        _ir,
+    ),
+    Command(
+        "asm",
+        Group.INSIDE,
+        (FUNCTION, _TIER),
+        "a function's machine code",
+        "In the tier it runs in, or in another, as assembly text: instructions, labels, and constants with the numbers "
+        "they are.",
+        _asm,
+    ),
+    Command(
+        "diff",
+        Group.INSIDE,
+        (FUNCTION, _FORM),
+        "-O0 and -O3 side by side",
+        "The two tiers of a function beside each other, as LLVM IR or as machine code, and below them what was inlined "
+        "at -O3, what is called directly, and what still goes through a stub.",
+        _diff,
+    ),
+    Command(
+        "cfg",
+        Group.INSIDE,
+        (FUNCTION, _TIER),
+        "a function's control flow, as a picture",
+        "Each box is a basic block, each line a jump. Where graphviz is installed, the path of an SVG file comes with "
+        "it.",
+        _cfg,
+    ),
+]

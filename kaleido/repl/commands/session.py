@@ -1,0 +1,91 @@
+"""Commands about the session itself: taking back, beginning anew, options, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn
+
+from kaleido.diagnostics import counted, suggestion
+from kaleido.repl.commands.table import Command, Group, Leave, Parameter, Request, Word
+from kaleido.repl.settings import OPTIONS
+from kaleido.repl.state import State
+from kaleido.report.tables import table
+from kaleido.session import Change, Session
+
+__all__ = ["COMMANDS"]
+
+
+def _undo(request: Request) -> None:
+    state = request.state
+    change = state.journal.undo(request.session.undo)
+    if change is None:
+        request.fail("there is nothing to take back", request.name)
+    request.console.write("".join(f"{line}\n" for line in _restored(request.session, change)))
+
+
+def _restored(session: Session, change: Change) -> Iterator[str]:
+    for name in change.past.functions:
+        if name in session:
+            yield f"{name} is again: {' '.join(session[name].source.split())}"
+        else:
+            yield f"{name} is not defined any more"
+
+
+def _reset(request: Request) -> None:
+    number = len(request.session.functions())
+    request.state.journal.reset(request.session.reset())
+    request.session.variables.clear()
+    request.console.write(f"forgot {counted(number, 'function')}; `:undo` brings them back\n")
+
+
+def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
+    settings = request.state.settings
+    if word is not None and word.text not in OPTIONS:
+        hint = suggestion(word.text, OPTIONS) or "`:set` shows the options"
+        request.fail(f"unknown option `{word.text}`", word, "", hint)
+    if word is None or value is None:
+        chosen = [option for name, option in OPTIONS.items() if word is None or name == word.text]
+        rows = [[option.name, settings[option.name], "|".join(option.values), option.meaning] for option in chosen]
+        headings = ("option", "is", "can be", "for")
+        request.console.show(table(headings, rows, left=headings, columns=request.console.columns))
+        return
+    try:
+        settings[word.text] = value.text
+    except ValueError:
+        expected = ", ".join(OPTIONS[word.text].values)
+        request.fail(f"`{word.text}` cannot be `{value.text}`", value, f"expected {expected}")
+
+
+def _quit(request: Request) -> NoReturn:
+    raise Leave
+
+
+def _option_names(state: State, before: Sequence[str]) -> Iterable[str]:
+    return OPTIONS
+
+
+def _values(state: State, before: Sequence[str]) -> Iterable[str]:
+    return OPTIONS[before[0]].values if before[0] in OPTIONS else ()
+
+
+COMMANDS = [
+    Command(
+        "undo",
+        Group.SESSION,
+        (),
+        "take back the last entry that defined something",
+        "What it defined is as it was before, or gone; what was at -O3 will be again. Used again, it goes further "
+        "back. What ran since then is no longer among what `:save` saves.",
+        _undo,
+    ),
+    Command("reset", Group.SESSION, (), "forget all your definitions; `:undo` brings them back", "", _reset),
+    Command(
+        "set",
+        Group.SESSION,
+        (Parameter("option", _option_names, optional=True), Parameter("value", _values, optional=True)),
+        "the options, or a new value for one",
+        "To set one each time the REPL begins, write the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
+        _set,
+    ),
+    Command("quit", Group.SESSION, (), "leave; so does Ctrl-D", "", _quit),
+]

@@ -1,0 +1,158 @@
+"""Where the REPL shows things: the terminal, or whatever stands for it.
+
+What programs print, and the values of expressions, go through C's standard output; everything else that is shown waits
+until that has gone out. So all of it is in the order in which it happened.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from kaleido import streams
+from kaleido.jit.interrupts import forget, uninterrupted
+from kaleido.rendering import PLAIN, Palette
+from kaleido.repl.settings import Settings
+
+__all__ = ["Console", "Size"]
+
+# Quit where it fits on one screen, leave colours alone, do not clear the screen.
+_LESS = "FRX"
+
+_NARROWEST, _LOWEST = 20, 5
+
+
+@dataclass(frozen=True)
+class Size:
+    columns: int
+    rows: int
+
+
+class Console:
+    """Shows text.
+
+    `interactive`  somebody sits at a terminal
+    `coloured`     what is written is in colours
+    `palette`      the colours of messages
+    `size`         of the terminal; it is asked each time
+    `is_lent`      another program has the terminal now
+    `hide`         takes away what is shown only for the moment; `lock` is to be held while that is shown
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        interactive: bool,
+        coloured: bool = False,
+        palette: Palette = PLAIN,
+        size: Callable[[], Size] | None = None,
+    ) -> None:
+        self.settings, self._size = settings, size or _terminal_size
+        self.interactive, self.coloured, self.palette = interactive, coloured, palette
+        self.is_lent = False
+        self.lock = threading.RLock()
+        self.hide: Callable[[], None] = _nothing
+
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is now."""
+        return max(_NARROWEST, self._size().columns)
+
+    @property
+    def rows(self) -> int:
+        """How many lines the terminal has now."""
+        return max(_LOWEST, self._size().rows)
+
+    @property
+    def dumb(self) -> bool:
+        """Whether the cursor cannot be moved: all that can be done is to write on."""
+        return not self.interactive or os.environ.get("TERM", "") in ("", "dumb", "unknown")
+
+    def write(self, text: str) -> None:
+        """Write to standard output, in order with what programs print."""
+        streams.write(text)
+
+    def complain(self, message: str) -> None:
+        """Write a line to standard error, after everything that was printed before."""
+        with self.lock:
+            self.flush()
+            print(message, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        """Have everything that was written go out. Raises OSError where some of it was lost."""
+        with self.lock:
+            self.hide()
+            streams.flush()
+
+    def ask(self, prompt: str) -> None:
+        """Show a prompt, before a plain line is read."""
+        self.write(prompt)
+        self.flush()
+
+    def show(self, text: str, language: str = "") -> None:
+        """Write something to be read: highlighted as one of Pygments' languages, a screen at a time if it is long."""
+        shown = self.highlighted(text, language) if language else text
+        if not self._is_long(text) or not self._page(shown):
+            self.write(shown)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Another program has the terminal: it alone writes, and Ctrl-C is for it."""
+        self.flush()
+        with uninterrupted():
+            self.is_lent = True
+            try:
+                yield
+            finally:
+                self.is_lent = False
+                forget()
+
+    def highlighted(self, text: str, language: str) -> str:
+        """`text` in the colours that its language has here."""
+        if not self.coloured:
+            return text
+        from pygments.lexers import get_lexer_by_name
+
+        from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
+        from kaleido.repl.themes import colour, theme
+
+        # Ours by their classes: Pygments knows them only where Kaleido is installed.
+        ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer}
+        options = {"stripnl": False, "ensurenl": False}
+        lexer = ours[language](**options) if language in ours else get_lexer_by_name(language, **options)
+        return colour(lexer.get_tokens(text), theme(self.settings["theme"]))
+
+    def emphasised(self, text: str) -> str:
+        """`text` as a heading."""
+        return f"\x1b[1m{text}\x1b[0m" if self.coloured else text
+
+    def _is_long(self, text: str) -> bool:
+        paged = self.interactive and not self.dumb and self.settings.on("pager")
+        return paged and text.count("\n") >= self.rows - 1
+
+    def _page(self, text: str) -> bool:
+        """Show `text` in the user's pager; False where there is none."""
+        command = shlex.split(os.environ.get("PAGER") or "less")
+        if not command or shutil.which(command[0]) is None:
+            return False
+        with self.lent(), suppress(BrokenPipeError):
+            environment = {"LESS": _LESS, **os.environ}
+            subprocess.run(command, input=text.encode(), env=environment, check=False)
+        return True
+
+
+def _nothing() -> None:
+    pass
+
+
+def _terminal_size() -> Size:
+    size = shutil.get_terminal_size()
+    return Size(size.columns, size.lines)

@@ -1,0 +1,60 @@
+"""Programs from files: what `:load` does, and what the REPL begins with."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from kaleido.diagnostics import KaleidoError, Source, SyntaxFault, counted
+from kaleido.files import folder, read
+from kaleido.language.nodes import Definition, External
+from kaleido.repl.state import State
+from kaleido.session import Result
+
+__all__ = ["beginning", "load"]
+
+
+def load(state: State, path: Path) -> None:
+    """Run a file, and say what it brought: errors included. Raises OSError, and ValueError, where it cannot be read.
+
+    What stands before the item that has an error stays; of that item, and of what comes after it, nothing does.
+    """
+    source = read(path)
+    done: list[Result] = []
+    try:
+        state.run(source, done)
+    except KaleidoError as error:
+        state.report(error)
+        kept = "nothing of it has run" if isinstance(error, SyntaxFault) or not done else f"kept {_brought(done)}"
+        state.console.complain(f"{source.name}: {kept}")
+    else:
+        state.console.complain(f"{source.name}: {_brought(done)}")
+
+
+def _brought(results: list[Result]) -> str:
+    definitions = sum(isinstance(result.item, Definition | External) for result in results)
+    expressions = len(results) - definitions
+    parts = [counted(definitions, "definition")] if definitions or not expressions else []
+    return ", ".join([*parts, *([counted(expressions, "expression")] if expressions else [])])
+
+
+def beginning() -> Source | None:
+    """What the user wants to begin with, ``$XDG_CONFIG_HOME/kaleido/init.kal``, if there is one. Raises OSError.
+
+    It is run without being asked for, so it must be the user's own and nobody else's to write.
+    """
+    path = folder("XDG_CONFIG_HOME", ".config") / "init.kal"
+    if not path.exists():
+        return None
+    _check(path)
+    return read(path)
+
+
+def _check(path: Path) -> None:
+    for each in (path, path.parent):
+        found = each.stat()
+        if found.st_uid not in (os.geteuid(), 0):
+            raise OSError(f"{each} belongs to another user")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError(f"others can write to {each}")

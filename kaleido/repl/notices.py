@@ -1,0 +1,93 @@
+"""What the JIT did, in a line each: for people at the prompt, who may be in the middle of typing.
+
+Events arrive on any thread, mostly with the engine's lock held: listening only queues them. They become lines where
+they are shown. Much can happen at once (a file of five hundred hot functions): then a few lines stand for all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from kaleido.diagnostics import counted
+from kaleido.jit import Counts, Event, EventKind, Tier
+from kaleido.session import Session
+
+__all__ = ["Notices"]
+
+_MOST = 6
+"""How many lines of a kind are shown at once."""
+
+
+class Notices:
+    """Follows a session until :meth:`close`. `changed` is called, on any thread, when there is something to tell."""
+
+    def __init__(self, session: Session, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._news: deque[Event] = deque()
+        self._unsubscribe = session.subscribe(self._listen)
+
+    def close(self) -> None:
+        self._unsubscribe()
+
+    def take(self) -> list[str]:
+        """The lines for what has happened since the last time."""
+        events = []
+        while self._news:
+            events.append(self._news.popleft())
+        return list(_lines(events))
+
+    def _listen(self, event: Event) -> None:
+        if event.counts is not Counts.NOTHING and _is_news(event):
+            self._news.append(event)
+            self._changed()
+
+
+def _is_news(event: Event) -> bool:
+    if event.kind is EventKind.RETIRED:
+        # A loop at top level is gone with the expression it stood in, which is no news.
+        return not event.unit.startswith("top@")
+    return event.kind in (EventKind.SWAPPED, EventKind.INVALIDATED, EventKind.FAILED)
+
+
+def _lines(events: Iterable[Event]) -> Iterator[str]:
+    """Events in words, in order; of a kind that there are many of, the first ones and a number."""
+    shown: Counter[EventKind] = Counter()
+    for event in _merged(events):
+        shown[event.kind] += 1
+        if shown[event.kind] <= _MOST:
+            yield _line(event)
+    for kind, number in shown.items():
+        if number > _MOST:
+            yield f"… and {counted(number - _MOST, 'unit')} more {kind}: `:tiers` shows them"
+
+
+def _merged(events: Iterable[Event]) -> list[Event]:
+    """A version's code is freed tier by tier; that is one thing to tell."""
+    merged: dict[object, Event] = {}
+    for event in events:
+        key: object = event
+        if event.kind is EventKind.RETIRED:
+            key = (event.symbol, event.version, event.kind)
+        before = merged.get(key)
+        merged[key] = event if before is None else _together(before, event)
+    return list(merged.values())
+
+
+def _together(one: Event, other: Event) -> Event:
+    return replace(other, size=one.size + other.size)
+
+
+def _line(event: Event) -> str:
+    match event.kind:
+        case EventKind.SWAPPED:
+            after = f"after {event.runs:,} {event.counts}" if event.runs else "on request"
+            took = f"{event.seconds * 1000:.1f} ms"
+            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMISED} {after}, {took}"
+        case EventKind.INVALIDATED:
+            return f"{event.unit} -{Tier.OPTIMISED} → -{Tier.BASELINE}: {event.message} has changed"
+        case EventKind.FAILED:
+            return f"{event.unit} stays at -{Tier.BASELINE}: {event.message}"
+        case _:
+            return f"{event.unit}: {event.size:,} bytes of version {event.version} freed"

@@ -1,0 +1,124 @@
+"""LLVM IR and assembly as people want to read them: the functions, and nothing that is only for tools."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kaleido.jit import Unit
+from kaleido.jit.unit import quoted
+from kaleido.rendering import padded, width
+
+__all__ = ["Inlining", "assembly_listing", "beside", "inlining", "ir_listing"]
+
+SEPARATOR = " │ "
+
+
+def ir_listing(ir: str) -> str:
+    """The functions that a module defines and declares; without its target, attributes and metadata."""
+    kept, inside = [], False
+    for line in ir.splitlines():
+        inside = inside or line.startswith("define ")
+        if inside or line.startswith(("declare ", "@")):
+            # Far to the right, for tools, is who comes from where.
+            kept.append(re.sub(r"\s+; preds", "  ; preds", re.sub(r" #\d+( \{)?$", r"\1", line)))
+        if line == "}":
+            inside = False
+            kept.append("")
+    return _tidy("\n".join(kept))
+
+
+# Of assembly: what assemblers are told and processors are not. Constants stay, with their values.
+_DIRECTIVE = re.compile(r"\s+\.(?!quad\b|long\b)")
+_LOCAL = re.compile(r"\.Lfunc_end\d+:|\.L__unnamed")
+_CONSTANT = re.compile(r"\s+\.quad\s+0x([0-9a-fA-F]{1,16})\s*$")
+
+
+def assembly_listing(assembly: str) -> str:
+    """The instructions and labels of an assembly text, and its constants with the numbers that they are."""
+    kept = [
+        _with_value(line) for line in assembly.splitlines() if not _DIRECTIVE.match(line) and not _LOCAL.match(line)
+    ]
+    return _tidy("\n".join(_indented(kept)))
+
+
+def _with_value(line: str) -> str:
+    constant = _CONSTANT.match(line)
+    if constant is None:
+        return line
+    return f"{line}  # {struct.unpack('>d', bytes.fromhex(constant[1].zfill(16)))[0]!r}"
+
+
+def _indented(lines: Sequence[str]) -> Iterator[str]:
+    for line in lines:
+        operation, _, operands = line.strip().partition("\t")
+        yield f"    {operation:<10} {operands}".rstrip() if line[:1].isspace() else line.strip()
+
+
+def _tidy(text: str) -> str:
+    """Without blank lines at the ends, and without two of them together."""
+    return re.sub(r"\n{3,}", "\n\n", text.strip("\n")) + "\n"
+
+
+@dataclass(frozen=True)
+class Inlining:
+    """What became of the units that a module was linked from, by their names.
+
+    `inlined` have no function of their own any more: they are where they were called, or nothing calls them. `direct`
+    have one, and are called without a stub; the unit itself is among them if it still calls itself. `stubs` are
+    called through their stubs, as at the baseline.
+    """
+
+    inlined: tuple[str, ...]
+    direct: tuple[str, ...]
+    stubs: tuple[str, ...]
+
+
+def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
+    """What became of `members` in the optimised module that they were linked to, the first of them as its root."""
+    defined = [line for line in ir.splitlines() if line.startswith("define ")]
+    calls = [line for line in ir.splitlines() if re.search(r"\bcall\b", line)]
+
+    def has(lines: Sequence[str], symbol: str) -> bool:
+        return any(_name(symbol) + "(" in line for line in lines)
+
+    inlined = [unit for unit in members[1:] if not has(defined, unit.body)]
+    direct = [unit for unit in members if unit not in inlined and has(calls, unit.body)]
+    inside = {unit.symbol for unit in members}
+    outside = {name for unit in members for name in unit.calls if name not in inside and has(calls, name)}
+    return Inlining(_labels(inlined), _labels(direct), tuple(sorted(outside)))
+
+
+def _name(symbol: str) -> str:
+    """A symbol as LLVM writes it: with quotes only where it needs them."""
+    return f"@{symbol}" if re.fullmatch(r"[-a-zA-Z$._][-a-zA-Z$._0-9]*", symbol) else quoted(symbol)
+
+
+def _labels(units: Sequence[Unit]) -> tuple[str, ...]:
+    return tuple(unit.label for unit in units)
+
+
+def beside(left: Sequence[str], right: Sequence[str], columns: int) -> list[tuple[str, str]]:
+    """Rows of two columns that take `columns` together with SEPARATOR: lines that are too long go on below."""
+    half = (columns - width(SEPARATOR)) // 2
+    first, second = ([piece for line in side for piece in _wrapped(line, half)] for side in (left, right))
+    length = max(len(first), len(second))
+    first, second = ([*side, *[""] * (length - len(side))] for side in (first, second))
+    return [(padded(one, half), other) for one, other in zip(first, second, strict=True)]
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    """A line in pieces of at most so many columns, later ones further in than the first."""
+    indent = len(line) - len(line.lstrip())
+    further = " " * min(indent + 4, columns // 2)
+    pieces = []
+    while width(line) > columns:
+        # At a blank if there is one in the second half.
+        end = next((at for at in range(columns, columns // 2, -1) if line[at : at + 1] == " "), columns)
+        while width(line[:end]) > columns:
+            end -= 1
+        pieces.append(line[:end].rstrip())
+        line = further + line[end:].lstrip()
+    return [*pieces, line]
