@@ -38,8 +38,18 @@ class Attendant:
         self._console = console
         # Whether there is a terminal to show a message on.
         self._on_terminal = console.interactive and os.isatty(1) and streams.hold_back(True)
+        self._message = _Message(console)
+        console.hide = self._message.erase
+        self._running = threading.Event()
+        self._closed = False
+        self._begin = 0.0
+        self._thread = threading.Thread(target=self._attend, name="kaleido-attendant", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        self._closed = True
+        self._running.set()
+        self._thread.join()
         if self._on_terminal:
             with suppress(OSError):
                 streams.hold_back(False)
@@ -47,28 +57,30 @@ class Attendant:
     @contextmanager
     def attending(self) -> Iterator[None]:
         """An entry runs in this block. It begins at the beginning of a line."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._attend, args=(ended,), name="kaleido-attendant", daemon=True)
-        thread.start()
+        self._message.begin()
+        self._begin = time.monotonic()
+        self._running.set()
         try:
             yield
         finally:
-            ended.set()
-            thread.join()
+            with self._console.lock, suppress(OSError):
+                self._running.clear()
+                self._message.erase()
 
-    def _attend(self, ended: threading.Event) -> None:
-        message = _Message(self._console)
-        self._console.hide = message.erase
-        begin = time.monotonic()
-        while not ended.wait(_LOOK):
+    def _attend(self) -> None:
+        while self._running.wait() and not self._closed:
+            # Most entries have ended before this has, and nobody had to wake it up for them.
+            time.sleep(_LOOK)
             # What cannot be written, whoever waits for the entry will be told.
-            with suppress(OSError), self._console.lock:
-                if self._on_terminal and not self._console.is_lent:
-                    message.look(time.monotonic() - begin)
-                elif not self._on_terminal:
-                    streams.flush()
-        with suppress(OSError), self._console.lock:
-            message.erase()
+            with self._console.lock, suppress(OSError):
+                if self._running.is_set():
+                    self._look()
+
+    def _look(self) -> None:
+        if not self._on_terminal:
+            streams.flush()
+        elif not self._console.is_lent:
+            self._message.look(time.monotonic() - self._begin)
 
 
 class _Message:
@@ -76,6 +88,10 @@ class _Message:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing has been written yet."""
         self._shown = ""
         self._at_line_start = True
 

@@ -1,0 +1,82 @@
+"""How long one waits: from Enter to the next prompt, with few definitions and with many.
+
+python -m tests.repl.latency [--definitions 10000] [--entries 300]
+
+Two REPLs in this process are given entries as lines, one with ten definitions and one with many, a few entries each by
+turns: so whatever else the machine does happens to both. An entry's time is from its line to when the next one is asked
+for. The medians are shown, and how many times as long it takes with many definitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from statistics import median
+
+from kaleido import Session
+from kaleido.repl import Repl
+from kaleido.repl.console import Console
+from kaleido.repl.settings import Settings
+
+__all__ = ["KINDS", "Timed", "measure"]
+
+KINDS = ("a definition", "its first call", "another call")
+
+# How many functions are entered before it is the other REPL's turn.
+_TURN = 10
+
+
+class Timed:
+    """A session with so many definitions, and how long entries in it took: seconds, by KINDS."""
+
+    def __init__(self, definitions: int) -> None:
+        self.session = Session()
+        self.seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        self._repl(f"def f{number}(x) x * {number} + 1\n".encode() for number in range(definitions))
+
+    def enter(self, numbers: Iterable[int]) -> None:
+        """Define functions of these numbers, and call each twice."""
+        self._repl(self._timed(numbers))
+
+    def _timed(self, numbers: Iterable[int]) -> Iterator[bytes]:
+        for number in numbers:
+            call = f"g{number}({number})"
+            for kind, line in zip(KINDS, (f"def g{number}(x) f{number % 10}(x) + {number}", call, call), strict=True):
+                begin = time.perf_counter()
+                yield f"{line}\n".encode()
+                self.seconds[kind].append(time.perf_counter() - begin)
+
+    def _repl(self, lines: Iterable[bytes]) -> None:
+        Repl(self.session, lines=lines, begin=False, console=Console(Settings(), interactive=False)).run()
+
+
+def measure(sizes: tuple[int, ...], entries: int) -> dict[str, list[float]]:
+    """The median in milliseconds for each kind of entry, by how many definitions there are: one for each of `sizes`."""
+    timed = [Timed(size) for size in sizes]
+    for start in range(0, entries, _TURN):
+        for each in timed:
+            each.enter(range(start, start + _TURN))
+    for each in timed:
+        each.session.close()
+    return {kind: [median(each.seconds[kind]) * 1000 for each in timed] for kind in KINDS}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.repl.latency")
+    parser.add_argument("--definitions", type=int, default=10_000)
+    parser.add_argument("--entries", type=int, default=300)
+    options = parser.parse_args()
+    # Values go to standard output, which is not what is wanted from this.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print(f"milliseconds from Enter to the next prompt, with 10 and with {options.definitions:,} definitions")
+    for kind, (few, many) in measure((10, options.definitions), options.entries).items():
+        print(f"{kind:16} {few:6.2f} {many:6.2f}   {many / few:.2f} times")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
