@@ -182,13 +182,26 @@ def _run(options: Namespace, *, close: bool) -> int:
             ending.callback(session.close)
         _observe(session, options, ending)
         ending.push(_flush_at_end)
-        code = _evaluate(session, sources, options)
-        if options.interactive or not sources:
-            from kaleido.repl import Repl
+        if sources and not options.interactive:
+            return _evaluate(session, sources, options)
+        return _interact(session, sources, options)
 
-            repl = Repl(session, quiet=options.quiet, remember=options.history, begin=options.init, color=options.color)
-            code = repl.run()
-        return code
+
+def _interact(session: Session, sources: Sequence[Source], options: Namespace) -> int:
+    """The REPL, after what is to run before it. Where that is something, it is not the user's own beginning."""
+    from kaleido.repl import Repl
+
+    if options.emit:
+        _evaluate(session, sources, options)
+    repl = Repl(
+        session,
+        quiet=options.quiet,
+        remember=options.history,
+        sources=[] if options.emit else sources,
+        begin=options.init and not sources,
+        color=options.color,
+    )
+    return repl.run()
 
 
 def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -> int:
@@ -201,11 +214,6 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
 
         _flush()
         return _complain(render(error.diagnostics, _palette(options.color)), FAILED)
-    except KeyboardInterrupt as stop:
-        if not options.interactive:
-            raise
-        _flush()
-        return _complain(str(stop) or "interrupted", INTERRUPTED)
     return OK
 
 

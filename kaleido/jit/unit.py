@@ -31,6 +31,10 @@ class Counts(StrEnum):
     ITERATIONS = "iterations"
     NOTHING = "nothing"
 
+    def of(self, number: int) -> str:
+        """So many, in words: ``1 call``, ``2,000 iterations``."""
+        return f"{number:,} {self.removesuffix('s') if number == 1 else self}"
+
 
 # A function takes its arguments off the stack when it returns, and x86-64's instruction for that counts to 65,535.
 MOST_PARAMETERS = 8_000

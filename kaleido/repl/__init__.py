@@ -37,7 +37,7 @@ from kaleido.rendering import COLOURED, PLAIN
 from kaleido.repl.attendant import Attendant
 from kaleido.repl.commands import Leave, execute
 from kaleido.repl.console import Console, Size
-from kaleido.repl.entries import LineReader, pieces
+from kaleido.repl.entries import LineReader, Piece, pieces
 from kaleido.repl.loading import beginning
 from kaleido.repl.settings import Settings
 from kaleido.repl.state import State
@@ -68,7 +68,8 @@ class Repl:
 
     `quiet`     show no values
     `remember`  keep the history in a file, not only until the end
-    `begin`     begin with the user's init.kal
+    `sources`   programs to run before anything is read
+    `begin`     run the user's init.kal before that
     `color`     whether to show colours: one of ``auto``, ``always``, ``never``
     `lines`     plain lines of input, as bytes, instead of standard input
     `input`     prompt_toolkit's, instead of standard input; with it the REPL takes its input for a terminal
@@ -82,6 +83,7 @@ class Repl:
         *,
         quiet: bool = False,
         remember: bool = True,
+        sources: Iterable[Source] = (),
         begin: bool = True,
         color: str = "auto",
         lines: Iterable[bytes] | None = None,
@@ -89,7 +91,7 @@ class Repl:
         output: Output | None = None,
         console: Console | None = None,
     ) -> None:
-        self._remember, self._begin = remember, begin
+        self._remember, self._sources, self._begin = remember, list(sources), begin
         self._lines, self._input, self._output = lines, input, output
         console = console or _console(color, self._is_interactive(), output)
         self._state = State(session, console, console.settings)
@@ -114,6 +116,8 @@ class Repl:
             try:
                 if self._begin:
                     self._begin_with_own(attendant)
+                for source in self._sources:
+                    self._run(source, [Piece(source.text, is_command=False)], attendant)
                 while True:
                     text = reader.read()
                     if not self._run_entry(self._state.entry(text), attendant):
@@ -153,13 +157,15 @@ class Repl:
 
     def _run_entry(self, source: Source, attendant: Attendant) -> bool:
         """Run the programs and commands of an entry; False if the user stopped it."""
-        state = self._state
-        state.journal.begin()
+        return self._run(source, pieces(source.text, lambda: self._state.session.operators), attendant)
+
+    def _run(self, source: Source, parts: Iterable[Piece], attendant: Attendant) -> bool:
+        self._state.journal.begin()
         with attendant.attending():
-            for piece in pieces(source.text, lambda: state.session.operators):
+            for piece in parts:
                 if not self._run_piece(Source(source.name, piece.text), is_command=piece.is_command):
                     return False
-        state.console.flush()
+        self._state.console.flush()
         return True
 
     def _run_piece(self, source: Source, *, is_command: bool) -> bool:

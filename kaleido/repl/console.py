@@ -140,7 +140,10 @@ class Console:
 
     def _page(self, text: str) -> bool:
         """Show `text` in the user's pager; False where there is none."""
-        command = shlex.split(os.environ.get("PAGER") or "less")
+        try:
+            command = shlex.split(os.environ.get("PAGER") or "less")
+        except ValueError:
+            return False
         if not command or shutil.which(command[0]) is None:
             return False
         with self.lent(), suppress(BrokenPipeError):

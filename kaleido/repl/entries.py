@@ -215,6 +215,9 @@ class LineReader:
             entry.feed(line)
             if not entry.is_incomplete or (self._ask is not None and blank == 2):
                 return "".join(lines)
+        if self._ask is not None:
+            # The terminal has left the cursor behind the prompt.
+            self._ask("\n")
         if not lines:
             raise EOFError
         return "".join(lines)

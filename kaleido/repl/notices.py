@@ -82,7 +82,7 @@ def _together(one: Event, other: Event) -> Event:
 def _line(event: Event) -> str:
     match event.kind:
         case EventKind.SWAPPED:
-            after = f"after {event.runs:,} {event.counts}" if event.runs else "on request"
+            after = f"after {event.counts.of(event.runs)}" if event.runs else "on request"
             took = f"{event.seconds * 1000:.1f} ms"
             return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMISED} {after}, {took}"
         case EventKind.INVALIDATED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -95,7 +94,7 @@ class Prompt:
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
-                    print("Ctrl-D leaves", file=sys.stderr, flush=True)
+                    self._state.console.complain("Ctrl-D leaves")
                     interrupts = 0
                 continue
             finally:

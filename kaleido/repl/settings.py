@@ -22,13 +22,13 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in [
-        Option("notices", _ON_OFF, "a line when a function is swapped, invalidated or freed"),
-        Option("toolbar", _ON_OFF, "the line at the bottom: tiers, and what you are calling"),
-        Option("suggestions", _ON_OFF, "what you may be about to type, from the history"),
-        Option("pager", _ON_OFF, "long output a screen at a time, in $PAGER"),
+        Option("notices", _ON_OFF, "a line when code changes its tier, or is freed"),
+        Option("toolbar", _ON_OFF, "the line at the bottom"),
+        Option("suggestions", _ON_OFF, "what you may be about to type"),
+        Option("pager", _ON_OFF, "long output a screen at a time"),
         Option("values", _ON_OFF, "the values of expressions"),
         Option("vi", ("off", "on"), "the keys of vi, not of Emacs"),
-        Option("theme", ("auto", "dark", "light", "either"), "colours for the background your terminal has"),
+        Option("theme", ("auto", "dark", "light", "either"), "colours for your background"),
     ]
 }
 """The options by name, in the order in which ``:set`` shows them."""

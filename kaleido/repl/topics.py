@@ -319,20 +319,30 @@ _SESSION = (
         `kaleido demo.kal` runs it without the REPL.
 
         The REPL begins by running `$XDG_CONFIG_HOME/kaleido/init.kal`, if there is one (`~/.config` if the variable is
-        not set). Operators that you always want belong there. `kaleido --no-init` leaves it out.
+        not set). Operators that you always want belong there, and commands such as `:set theme light`. `kaleido --no-init`
+        leaves it out.
         """,
     ),
     _topic(
         "undo",
         "taking back definitions",
         """
-        `:undo` takes back your last definition. What it replaced is there again, for every caller, and at -O3 where it
-        was.
-
-        `:reset` forgets all but the prelude, which is as it was. `:list` shows what you have defined.
+        `:undo` takes back the last entry that defined something, be it a line or a file. What it replaced is there
+        again, for every caller, and at -O3 where it was. `:reset` forgets all but the prelude; `:undo` takes that back,
+        too. `:list` shows what you have defined.
 
         To change a function, just `def` it again. Only for another number of parameters it must not be called by
         others any more: the callers have to change first.
+        """,
+        """
+        kal> def f(x) x + 1
+        kal> def f(x) x + 2
+        kal> f(1)
+        3.0
+        kal> :undo
+        f is again: def f(x) x + 1
+        kal> f(1)
+        2.0
         """,
     ),
     _topic(
@@ -368,9 +378,9 @@ _JIT = (
         while the program runs. Both tiers give the same results to the last bit.
 
         `:tiers` shows the tier of each function and loop, `:ir f` and `:asm f` what became of one, `:diff f` its two
-        tiers side by side. `:optimize f` does not wait until it is hot. `kaleido --jit=O0` has only one tier.
+        tiers side by side, `:bench` what they take. `:optimize f` does not wait until it is hot.
 
-        Below, most of the 30 million calls run at -O3, though `fib` is entered at -O0.
+        Below, most of the 30 million calls run at -O3, though `fib` is entered at -O0. `:watch fib(25)` shows it live.
         """,
         """
         kal> def fib(n) if n < 2 then n else fib(n-1) + fib(n-2)

@@ -73,7 +73,7 @@ def _cells(row: _Row) -> list[str]:
     return [
         row.name,
         _journey(row.tiers),
-        f"{row.runs:,} {row.counts}" if row.runs else "-",
+        row.counts.of(row.runs) if row.runs else "-",
         *(f"{row.milliseconds[tier]:.2f}" if row.milliseconds[tier] else "-" for tier in Tier),
         *(f"{row.size[tier]:,}" if row.size[tier] else "-" for tier in Tier),
         str(row.versions),

@@ -13,7 +13,7 @@ _HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "bound 
 _TEXT = ("unit", "tier", "bound by", "source")
 
 # What is left out first where there is too little room.
-_EXPENDABLE = ("source", "-O0 ms", "bytes", "bound by", "-O3 ms")
+_EXPENDABLE = ("source", "-O0 ms", "bytes", "-O3 ms", "bound by")
 
 
 def tier_table(
@@ -21,21 +21,23 @@ def tier_table(
 ) -> str:
     """Rows for the units that have code and count something; empty where there are none.
 
-    Heat is how often a unit has run at the baseline, in thresholds. `source` gives the line of a loop, by its name.
+    What is optimised is hot; beside that, heat is how often a unit has run at the baseline, in thresholds. `source`
+    gives the line of a loop, by its name.
     """
     units = [unit for unit in stats if unit.tier is not None and unit.counts is not Counts.NOTHING]
-    units.sort(key=lambda unit: unit.runs / policy.thresholds[unit.counts], reverse=True)
+    units.sort(key=lambda unit: (unit.tier is Tier.OPTIMISED, unit.runs / policy.thresholds[unit.counts]), reverse=True)
     rows = [_row(unit, unit.tier, source) for unit in units if unit.tier is not None]
     if not rows:
         return ""
-    return table(_HEADINGS, rows, left=_TEXT, columns=columns, expendable=_EXPENDABLE)
+    headings = _HEADINGS if any(row[-1] for row in rows) else _HEADINGS[:-1]
+    return table(headings, [row[: len(headings)] for row in rows], left=_TEXT, columns=columns, expendable=_EXPENDABLE)
 
 
 def _row(unit: UnitStats, tier: Tier, source: Callable[[str], str]) -> list[str]:
     return [
         unit.name,
         f"-{tier}",
-        f"{unit.runs:,} {unit.counts}" if unit.runs else "-",
+        unit.counts.of(unit.runs) if unit.runs else "-",
         *(f"{unit.compile_seconds[each] * 1000:.2f}" if each in unit.compile_seconds else "-" for each in Tier),
         f"{unit.code_bytes[tier]:,}",
         ", ".join(unit.bound_by) or "-",

@@ -107,7 +107,7 @@ def test_tiers(hot: Run) -> None:
     rows = {row[0]: row for row in columns(printed[2])}
     assert [*rows][-2:] == ["h", "loop"]
     assert {*rows} == {"f", "g", "h", "loop", "loop.for@1:60"}
-    assert rows["h"][1:4] == ["-O0", "1", "calls"]
+    assert rows["h"][1:4] == ["-O0", "1", "call"]
     assert (rows["g"][1], rows["g"][2:4]) == ("-O3", ["10", "calls"])
     assert rows["f"][-2:] == ["g,", "loop.for@1:60"]
     assert rows["loop.for@1:60"][2:4] == ["10", "iterations"]

@@ -219,13 +219,13 @@ def conversation(session: Session, *lines: bytes | None) -> tuple[list[str], str
 def test_prompts_are_written_before_lines_are_read(session: Session) -> None:
     found, shown = conversation(session, b"\n", b"def f(x)\n", b"\n", b"x\n", b":list\n", b"# nothing\n")
     assert found == ["def f(x)\n\nx\n", ":list\n", "# nothing\n"]
-    assert shown == "kal> |kal> |...> |...> |kal> |kal> |kal> |"
+    assert shown == "kal> |kal> |...> |...> |kal> |kal> |kal> |\n"
 
 
 def test_ctrl_c_throws_the_entry_away(session: Session) -> None:
     found, shown = conversation(session, b"def f(x)\n", CTRL_C, b"1 +\n", b"2\n", CTRL_C)
     assert found == ["1 +\n2\n"]
-    assert shown == "kal> |...> \nkal> |...> |kal> \nkal> |"
+    assert shown == "kal> |...> \nkal> |...> |kal> \nkal> |\n"
 
 
 def test_two_empty_lines_end_an_entry(session: Session) -> None:

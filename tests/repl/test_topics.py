@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from pathlib import Path
 from textwrap import wrap
 
 import pytest
 
-from kaleido import KaleidoError, Session, streams
-from kaleido.diagnostics import Source
+from kaleido import Session
 from kaleido.jit.policy import Policy
 from kaleido.language.operators import BUILTIN_PREFIX
 from kaleido.language.parser import grammar_text
+from kaleido.repl.commands import COMMANDS
+from kaleido.repl.entries import CONTINUATION, PROMPT, transcript
 from kaleido.repl.topics import ALIASES, TOPICS, Topic
+from tests.repl.conftest import Run
 
-COMMANDS = {"help", "list", "info", "tiers", "watch", "ir", "asm", "diff", "ast", "cfg", "optimize", "time", "bench"}
-COMMANDS |= {"set", "load", "reload", "edit", "save", "undo", "reset", "quit"}
-PROMPT, CONTINUATION = "kal> ", "...> "
 NARROW, SCREEN, HEIGHT = 60, 80, 22
 
 each_topic = pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
 
 
-def entries(example: str) -> Iterator[str]:
-    """The entries of a transcript, each with its prompts."""
-    prompted = rf"^{re.escape(PROMPT)}.*(?:\n{re.escape(CONTINUATION)}.*)*"
-    return iter(re.findall(prompted, example, re.MULTILINE))
-
-
-def run(session: Session, source: Source, capfd: pytest.CaptureFixture[str]) -> str:
-    """What the REPL would show for an entry."""
-    error = ""
-    try:
-        for result in session.evaluate(source):
-            if result.shown is not None:
-                streams.write(f"{result.shown}\n")
-    except KaleidoError as fault:
-        error = f"{fault}\n"
-    streams.flush()
-    return capfd.readouterr().out + error
-
-
 @pytest.mark.parametrize("jit", ["tiered", "O3"])
 @each_topic
-def test_examples(topic: Topic, jit: str, capfd: pytest.CaptureFixture[str]) -> None:
-    shown = ""
+def test_examples(topic: Topic, jit: str, state_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # As whoever pastes one would have it: entry by entry, in a new session.
+    entries = transcript(topic.example)
     with Session(jit=jit) as session:
-        for number, entry in enumerate(entries(topic.example), start=1):
-            text = "\n".join(line[len(PROMPT) :] for line in entry.split("\n"))
-            shown += f"{entry}\n{run(session, Source(f'<entry {number}>', text), capfd)}"
+        printed = Run(session, capfd)(*entries)
+    prompted = [PROMPT + entry.replace("\n", "\n" + CONTINUATION) for entry in entries]
+    shown = "".join(f"{entry}\n{each}" for entry, each in zip(prompted, printed, strict=True))
     assert shown.removesuffix("\n") == topic.example
 
 
@@ -74,7 +55,7 @@ def test_fits_on_a_screen(topic: Topic) -> None:
 @each_topic
 def test_mentions_what_there_is(topic: Topic) -> None:
     mentioned = re.findall(r"(?<!\S)`?:([a-z]+)(?: ([a-z]+))?", topic.text)
-    assert {command for command, _ in mentioned} <= COMMANDS
+    assert {command for command, _ in mentioned} <= COMMANDS.keys()
     assert {word for command, word in mentioned if command == "help"} <= TOPICS.keys()
 
 
@@ -93,7 +74,7 @@ def test_every_keyword_and_operator_leads_to_a_topic() -> None:
 
 def test_aliases_lead_to_topics_and_hide_nothing() -> None:
     assert set(ALIASES.values()) <= TOPICS.keys()
-    assert ALIASES.keys() & (TOPICS.keys() | COMMANDS) == set()
+    assert ALIASES.keys() & (TOPICS.keys() | COMMANDS.keys()) == set()
 
 
 def test_the_prelude_is_complete() -> None:

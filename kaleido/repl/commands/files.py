@@ -105,10 +105,10 @@ def _edited(request: Request, target: Word, text: str) -> str:
         with request.console.lent():
             ended = subprocess.run([*command, name], check=False)
         if ended.returncode != 0:
-            request.fail(f"{command[0]} ended with {ended.returncode}", target, "nothing has changed")
+            request.fail(f"`{command[0]}` ended with {ended.returncode}", target, "nothing has changed")
         return decoded(Path(name).read_bytes()).rstrip("\n")
     except OSError as error:
-        request.fail("this cannot be edited", target, reason(error))
+        request.fail(f"`{command[0]}` cannot be used", target, reason(error), "set EDITOR to the one you like")
     finally:
         with suppress(OSError):
             os.unlink(name)

@@ -88,7 +88,7 @@ def _about_function(session: Session, function: Function) -> Iterator[tuple[str,
     yield function.signature, f"defined in {source.name}:{line}"
     yield "tier", _tier(function)
     if unit.runs:
-        yield "runs", f"{unit.runs:,} {unit.counts} at -O0"
+        yield "runs", f"{unit.counts.of(unit.runs)} at -O0"
     for tier in unit.compile_seconds:
         yield f"-{tier}", f"{unit.code_bytes[tier]:,} bytes, compiled in {unit.compile_seconds[tier] * 1000:.2f} ms"
     yield "version", f"{unit.versions:,}"
@@ -101,7 +101,7 @@ def _about_function(session: Session, function: Function) -> Iterator[tuple[str,
 
 def _about_loop(session: Session, unit: UnitStats) -> str:
     tier = f"-{unit.tier}" if unit.tier is not None else "not compiled"
-    runs = f", {unit.runs:,} {unit.counts} at -O0" if unit.runs else ""
+    runs = f", {unit.counts.of(unit.runs)} at -O0" if unit.runs else ""
     return f"{loop_source(session, unit.name)}  ({tier}{runs})"
 
 

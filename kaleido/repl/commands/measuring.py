@@ -82,7 +82,7 @@ def _watch(request: Request, word: Word) -> None:
             while True:
                 watched.run()
     except KeyboardInterrupt:
-        request.console.write(f"stopped after {counted(watched.runs, 'run')}\n")
+        request.console.write(f"stopped after {watched.told_runs}\n")
 
 
 class _Watched:
@@ -98,11 +98,15 @@ class _Watched:
             self._shown = result.shown or self._shown
         self.runs += 1
 
+    @property
+    def told_runs(self) -> str:
+        return f"{self.runs:,} run{'' if self.runs == 1 else 's'}"
+
     def picture(self) -> str:
         """How often it has run, its value, and the table of tiers."""
         columns = self._console.columns
         what = " ".join(self._source.text.split())
-        told = f"{what}   {counted(self.runs, 'run')}{f', {self._shown}' if self._shown else ''}"
+        told = f"{what}   {self.told_runs}{f', {self._shown}' if self._shown else ''}"
         tiers = tier_table(self._session.stats(), self._session.engine.policy, self._loop_source, columns)
         return f"{self._console.emphasised(cut(told, columns))}\n{tiers}(Ctrl-C stops)\n"
 

@@ -47,7 +47,9 @@ def _set(request: Request, word: Word | None = None, value: Word | None = None) 
         chosen = [option for name, option in OPTIONS.items() if word is None or name == word.text]
         rows = [[option.name, settings[option.name], "|".join(option.values), option.meaning] for option in chosen]
         headings = ("option", "is", "can be", "for")
-        request.console.show(table(headings, rows, left=headings, columns=request.console.columns))
+        expendable = ("can be",) if word is None else ("for",)
+        columns = request.console.columns
+        request.console.show(table(headings, rows, left=headings, columns=columns, expendable=expendable))
         return
     try:
         settings[word.text] = value.text
