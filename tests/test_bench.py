@@ -23,7 +23,8 @@ from kaleido.codegen.environment import symbol
 from kaleido.diagnostics import Source
 from kaleido.jit import Counts, Engine, Interrupted, Policy, Signature, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.report import bench
-from kaleido.report.bench import Disagreement, Measurement, Run, Samples, chart, driver, measure, reachable, sampled
+from kaleido.report.bars import chart
+from kaleido.report.bench import Disagreement, Measurement, Run, Samples, driver, measure, reachable, sampled
 from kaleido.session import MODES
 from tests.jit.helpers import Hold, settle
 

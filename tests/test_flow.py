@@ -17,7 +17,8 @@ from wcwidth import wcswidth
 from kaleido import Session
 from kaleido.codegen.environment import symbol
 from kaleido.jit import Tier
-from kaleido.report.flow import Block, Flow, dot, drawing, flows
+from kaleido.report.drawing import dot, drawing
+from kaleido.report.flow import Block, Flow, flows
 
 # Reading
 

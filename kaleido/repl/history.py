@@ -6,6 +6,7 @@ to, or close, another file. Within such a folder a link is the user's own wish, 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -65,7 +66,10 @@ class _FileHistory(FileHistory):
             try:
                 # It may have been removed.
                 _secure(Path(os.fsdecode(self.filename)))
-                super().store_string(string)
+                # Other REPLs write to it too, and a long entry is not one write.
+                with open(self.filename, "ab") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                    super().store_string(string)
             except OSError as error:
                 self._writable = False
                 _warn(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ class Prompt:
         self._state, session = state, state.session
         self._status = Status(session, changed=self._invalidate)
         self._notices = Notices(session, changed=self._notify)
-        self._announcing = False
+        self._announcing_in: AbstractEventLoop | None = None
         # The entries of a pasted transcript that have not been read yet.
         self._queue: deque[str] = deque()
         self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
@@ -90,7 +91,8 @@ class Prompt:
                 return self._next_of_transcript()
             self._apply_settings()
             try:
-                text = self._prompt.prompt()
+                # What has come since then is not lost: it is looked for once when the prompt is there.
+                text = self._prompt.prompt(pre_run=self._gather)
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
@@ -156,13 +158,14 @@ class Prompt:
 
     def _gather(self) -> None:
         loop = self._prompt.app.loop
-        if loop is not None and not self._announcing:
-            self._announcing = True
+        # Each prompt has a loop of its own, and what was to be done in an earlier one was not.
+        if loop is not None and self._announcing_in is not loop:
+            self._announcing_in = loop
             loop.call_later(_GATHER, self._announce_above)
 
     def _announce_above(self) -> None:
         """Show notices above the prompt, and the prompt with what is typed again below them."""
-        self._announcing = False
+        self._announcing_in = None
         lines = self._news()
         if lines and self._prompt.app.is_running:
             run_in_terminal(lambda: self._print_notices(lines))

@@ -319,7 +319,7 @@ _SESSION = (
         `kaleido demo.kal` runs it without the REPL.
 
         The REPL begins by running `$XDG_CONFIG_HOME/kaleido/init.kal`, if there is one (`~/.config` if the variable is
-        not set). Operators that you always want belong there, and commands such as `:set theme light`. `kaleido --no-init`
+        not set). Operators that you always want belong there, and commands such as `:set theme light`. `--no-init`
         leaves it out.
         """,
     ),

@@ -29,12 +29,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from textwrap import wrap
 
 from kaleido.jit import Counts, Engine, Signature, Tier, Unit
 from kaleido.jit.unit import quoted
 
-__all__ = ["Disagreement", "Measurement", "Samples", "Series", "chart", "driver", "measure", "reachable", "sampled"]
+__all__ = ["Disagreement", "Measurement", "Samples", "Series", "driver", "measure", "reachable", "sampled"]
 
 Clock = Callable[[], float]
 """Gives seconds, from whenever."""
@@ -47,12 +46,6 @@ _SAMPLE, _LEAST = 0.02, 3
 
 # By how much a sample may grow at once while its size is sought; the part of the time that the empty call gets.
 _GROWTH, _CALL_SHARE = 1000, 1 / 20
-
-# The fewest columns of a bar that has something behind it which can go below.
-_LEAST_BAR = 20
-
-# From what part of an evaluation on the call is told.
-_NOTEWORTHY = 0.01
 
 
 class Disagreement(RuntimeError):
@@ -270,73 +263,3 @@ def _agreed(series: Mapping[Tier, Series]) -> float | None:
 
 def _steady(series: Mapping[Tier, Series]) -> bool:
     return all(len(each.values) == 1 for each in series.values())
-
-
-# Showing
-
-
-def chart(measurement: Measurement, columns: int) -> str:
-    """Bars as long as an evaluation takes, a line for each tier, and a legend: no wider than `columns`, at least 40."""
-    samples, factor = measurement.samples, _factor(measurement.speedup)
-    times = _right([_duration(each.median) for each in samples.values()])
-    spreads = _right([_spread(each) for each in samples.values()])
-    ends = [f"  {time}  {spread}" for time, spread in zip(times, spreads, strict=True)]
-    room, beside, legend = columns - len("-O0  ") - len(ends[0]), f"   {factor}", _legend(measurement)
-    if room - len(beside) >= _LEAST_BAR:
-        room, ends[-1] = room - len(beside), ends[-1] + beside
-    else:
-        legend = f"-O3 is {factor}. {legend}"
-    longest = max(each.median for each in samples.values())
-    bars = [_bar(each.median / longest, room) for each in samples.values()]
-    lines = [f"-{tier}  {bar}{end}" for tier, bar, end in zip(samples, bars, ends, strict=True)]
-    return "\n".join([*lines, *wrap(legend, columns)]) + "\n"
-
-
-def _legend(measurement: Measurement) -> str:
-    count = min(len(each.nanoseconds) for each in measurement.samples.values())
-    text = "One sample each."
-    if count > 1:
-        text = f"Medians of {count:,} samples each; half of them lie within ±."
-    if measurement.call > _NOTEWORTHY * min(each.median for each in measurement.samples.values()):
-        text += f" Each time includes the call itself, about {_duration(measurement.call)}."
-    return text
-
-
-def _bar(part: float, columns: int) -> str:
-    """A bar of a part of so many columns, to the nearest eighth of one, but not empty; padded to all of them."""
-    eighths = max(1, round(part * columns * 8))
-    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).ljust(columns)
-
-
-_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-
-_UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
-
-
-def _duration(nanoseconds: float) -> str:
-    """Three digits and a unit: ``1.93 ns``, ``812 ns``, ``12.3 µs``, ``4.50 s``."""
-    rounded = float(f"{nanoseconds:.3g}")
-    unit = next((unit for unit, size in _UNITS.items() if rounded >= size), "ns")
-    number = rounded / _UNITS[unit]
-    decimals = 2 if number < 10 else 1 if number < 100 else 0
-    return f"{number:,.{decimals}f} {unit}"
-
-
-def _spread(samples: Samples) -> str:
-    if len(samples.nanoseconds) == 1:
-        return "once"
-    percent = round(100 * samples.spread, 1)
-    return f"±{percent:.{1 if percent < 1 else 0}f} %"
-
-
-def _factor(speedup: float) -> str:
-    """How fast -O3 is, beside -O0: in words, to two digits."""
-    number = float(f"{max(speedup, 1 / speedup):.2g}")
-    if number == 1:
-        return "about as fast"
-    return f"{number:,.{1 if number < 10 else 0}f} times as {'fast' if speedup > 1 else 'slow'}"
-
-
-def _right(texts: Sequence[str]) -> list[str]:
-    width = max(map(len, texts))
-    return [text.rjust(width) for text in texts]

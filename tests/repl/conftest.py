@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import pytest
+from prompt_toolkit import data_structures
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from kaleido import Session
 from kaleido.repl import Repl
@@ -19,6 +23,15 @@ from kaleido.repl.settings import Settings
 
 ENTER, ALT_ENTER, TAB, UP, LEFT = "\r", "\x1b\r", "\t", "\x1b[A", "\x1b[D"
 CTRL_C, CTRL_D = "\x03", "\x04"
+NEW_PROMPT = "%" + " " * 20
+"""What is written once for a prompt, before anything else. (The prompt itself is drawn again when Enter is pressed.)"""
+ESCAPE, DOWN, RIGHT, HOME, END = "\x1b", "\x1b[B", "\x1b[C", "\x1b[H", "\x1b[F"
+CTRL_A, CTRL_R = "\x01", "\x12"
+
+
+def pasted(text: str) -> str:
+    """What a terminal sends when a text is pasted."""
+    return f"\x1b[200~{text}\x1b[201~"
 
 
 @dataclass(frozen=True)
@@ -131,3 +144,70 @@ def type_keys(state_home: Path, session: Session, capfd: pytest.CaptureFixture[s
         return Outcome(code, output, errors)
 
     return type_keys
+
+
+Step = tuple[str, str | Callable[[], object]]
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_WHERE, _AT_THE_TOP = "\x1b[6n", "\x1b[1;1R"
+
+
+class Screen(StringIO):
+    """A terminal, with somebody at it who waits for a text to appear before each thing they do.
+
+    They type, or do what is to be called. `plain` is what was written so far, without escape sequences: a text that is
+    drawn in pieces is in it whole, if nothing else was drawn meanwhile."""
+
+    def __init__(self, keyboard: PipeInput, steps: tuple[Step, ...]) -> None:
+        super().__init__()
+        self._keyboard, self._steps = keyboard, iter(steps)
+        self._next = next(self._steps, None)
+        self._seen, self._is_there = 0, True
+        self.plain = ""
+
+    def write(self, text: str) -> int:
+        # A terminal is asked where the cursor is: the toolbar is drawn when it has answered.
+        if self._is_there:
+            self._keyboard.send_text(_AT_THE_TOP * text.count(_WHERE))
+        self.plain += _ESCAPE_SEQUENCE.sub("", text)
+        written = super().write(text)
+        while self._next is not None and (found := self.plain.find(self._next[0], self._seen)) >= 0:
+            self._seen = found + len(self._next[0])
+            act = self._next[1]
+            self._next = next(self._steps, None)
+            act() if callable(act) else self._keyboard.send_text(act)
+        return written
+
+    def isatty(self) -> bool:
+        return True
+
+    def hang_up(self) -> None:
+        self._is_there = False
+        self._keyboard.close()
+
+    def check_done(self) -> None:
+        assert self._next is None, f"never shown: {self._next[0]!r} in {self.plain[self._seen :]!r}"
+
+
+SitAt = Callable[..., Screen]
+
+
+@pytest.fixture
+def sit_at(state_home: Path, session: Session) -> SitAt:
+    """Does steps, each when its text has appeared; gives the screen. The last of them should leave the REPL."""
+
+    def sit_at(*steps: Step, columns: int = 80, **options: Any) -> Screen:
+        with create_pipe_input() as keyboard:
+            screen = Screen(keyboard, steps)
+            # The end of the input ends a prompt at which nobody types any more.
+            too_long = Timer(60, screen.hang_up)
+            too_long.start()
+            try:
+                output = Vt100_Output(screen, lambda: data_structures.Size(rows=24, columns=columns))
+                Repl(session, input=keyboard, output=output, **options).run()
+            finally:
+                too_long.cancel()
+        screen.check_done()
+        return screen
+
+    return sit_at

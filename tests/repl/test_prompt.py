@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from kaleido import Session
 from kaleido.diagnostics import Source
+from kaleido.jit import Event, EventKind
 from kaleido.repl import Repl
-from tests.repl.conftest import ALT_ENTER, CTRL_C, CTRL_D, ENTER, LEFT, UP, Outcome, TypeKeys
+from tests.repl.conftest import ALT_ENTER, CTRL_C, CTRL_D, ENTER, LEFT, UP, Outcome, TypeKeys, pasted
 
 
 def test_values_are_shown_and_definitions_are_silent(type_keys: TypeKeys) -> None:
@@ -93,6 +95,127 @@ def test_entries_are_recalled_whole(type_keys: TypeKeys) -> None:
 def test_what_is_not_utf_8_is_replaced(type_keys: TypeKeys) -> None:
     undecodable = b"\xff".decode("utf-8", "surrogateescape")
     assert type_keys(f"1 + {undecodable}").errors.startswith("error: unexpected character `\ufffd`\n")
+
+
+# Pasting
+
+
+def test_a_pasted_program_is_one_entry(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted("def f(x)\n\n  x + 1\n\nf(1)\nf(2)\n"), UP)
+    assert (outcome.output, outcome.errors) == ("2.0\n3.0\n" * 2, "")
+
+
+def test_programs_and_commands_may_be_pasted_together(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted("def f(x) x + 1\n:ast 5\nf(1)\n:set values off\nf(2)\n:undo\n"), "f(1)")
+    assert outcome.output == "Number 5.0\n2.0\nf is not defined any more\n"
+    assert outcome.errors.startswith("error: unknown function `f`\n  ┌ <entry 2>:1:1\n")
+
+
+def test_a_command_that_fails_does_not_stop_what_was_pasted_with_it(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted("1\n:nothing\n2 $\n:ast 5\n3"))
+    assert outcome.output == "1.0\nNumber 5.0\n3.0\n"
+    assert [line for line in outcome.errors.splitlines() if "┌" in line] == [
+        "  ┌ <entry 1>:2:1",
+        "  ┌ <entry 1>:3:3",
+    ]
+
+
+TRANSCRIPT = (
+    "kal> def f(x)\n...>   x + 1\nkal> f(1)\n7.0\nkal> nothing\nkal> :set values off\nkal> f(2)\nkal> printd(3)\n"
+)
+
+
+def test_a_pasted_transcript_runs_entry_by_entry(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted(TRANSCRIPT))
+    assert outcome.output == "2.0\n3.000000\n"
+    assert outcome.errors.startswith("error: unknown variable `nothing`\n  ┌ <entry 3>:1:1\n")
+    assert outcome.errors.count("error: ") == 1
+
+
+def test_a_transcript_of_one_entry_loses_its_prompt(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted("kal> 1 +\n...> 2\n3.0\n"), UP + " * 5")
+    assert (outcome.output, outcome.errors) == ("3.0\n11.0\n", "")
+
+
+@pytest.mark.parametrize(("keys", "value"), [(UP, "30.0"), (UP + UP, "20.0"), (UP + UP + UP, "10.0")])
+def test_each_entry_of_a_transcript_is_in_the_history(type_keys: TypeKeys, keys: str, value: str) -> None:
+    outcome = type_keys(pasted("kal> 10\nkal> 20\nkal> 30"), keys)
+    assert outcome.output == f"10.0\n20.0\n30.0\n{value}\n"
+
+
+def test_an_unfinished_entry_of_a_transcript_is_an_error(type_keys: TypeKeys) -> None:
+    outcome = type_keys(pasted("kal> 1 +\nkal> 2"))
+    assert outcome.output == "2.0\n"
+    assert outcome.errors.startswith("error: unexpected end of input\n")
+
+
+def test_an_interruption_drops_the_rest_of_a_transcript(type_keys: TypeKeys, session: Session) -> None:
+    def interrupt(event: Event) -> None:
+        if event.kind is EventKind.SWAPPED:
+            # The loop has become hot, and runs until somebody stops it; the engine's lock is held.
+            Thread(target=session.interrupt).start()
+
+    session.subscribe(interrupt)
+    outcome = type_keys(pasted("kal> 1\nkal> for i = 0, 1 in 0\nkal> 2\nkal> 3"), "4")
+    assert outcome.output == "1.0\n4.0\n"
+    assert outcome.errors.startswith("interrupted in the loop at <entry 2>:1\n")
+
+
+# The last value
+
+
+def test_the_last_value(type_keys: TypeKeys) -> None:
+    outcome = type_keys("3", "_ * 2", "for i = 0, i < 2 in i", "_ + 1", "nothing", "_", "def f(x) x", "_ _ + 1 _")
+    assert outcome.output == "3.0\n6.0\n7.0\n7.0\n7.0\n8.0\n8.0\n"
+
+
+def test_before_any_value_and_after_reset_there_is_no_last_value(type_keys: TypeKeys) -> None:
+    outcome = type_keys("_", "5 _", ":reset", "_")
+    assert outcome.output.startswith("5.0\n5.0\nforgot 0 functions")
+    places = [line for line in outcome.errors.splitlines() if "┌" in line]
+    assert places == ["  ┌ <entry 1>:1:1", "  ┌ <entry 4>:1:1"]
+
+
+def test_the_last_value_is_kept_where_none_are_shown(type_keys: TypeKeys) -> None:
+    assert type_keys("5", "_ : printd(_)", quiet=True).output == "5.000000\n"
+
+
+# The user's own beginning
+
+
+def beginning(state_home: Path, text: str) -> Path:
+    path = state_home / "config" / "kaleido" / "init.kal"
+    path.parent.mkdir(parents=True)
+    path.parent.chmod(0o700)
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def test_the_beginning_has_definitions_and_options(type_keys: TypeKeys, state_home: Path) -> None:
+    beginning(state_home, "def f(x) x + 1\n:set values off\nnothing\n:set vi on\n")
+    outcome = type_keys("printd(f(1))", "2")
+    assert outcome.output == "2.000000\n"
+    assert outcome.errors.startswith("error: unknown variable `nothing`\n  ┌ ")
+    assert "init.kal:3:1\n" in outcome.errors
+
+
+def test_the_beginning_can_be_left_out(type_keys: TypeKeys, state_home: Path) -> None:
+    beginning(state_home, "printd(1)")
+    assert type_keys("2", begin=False).output == "2.0\n"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_beginning_that_others_can_write_to_is_not_run(
+    type_keys: TypeKeys, state_home: Path, mode: int, what: str
+) -> None:
+    path = beginning(state_home, "printd(1)")
+    unsafe = path if what == "file" else path.parent
+    unsafe.chmod(mode | (0o100 if unsafe is path.parent else 0))
+    outcome = type_keys("2")
+    assert outcome.output == "2.0\n"
+    assert outcome.errors == f"warning: init.kal is not run: others can write to {unsafe}\n"
 
 
 # Errors

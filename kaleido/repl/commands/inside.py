@@ -12,7 +12,8 @@ from pathlib import Path
 from kaleido.jit import Tier
 from kaleido.repl.commands.looking import FUNCTION
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word, tier_names
-from kaleido.report.flow import dot, drawing, flows
+from kaleido.report.drawing import dot, drawing
+from kaleido.report.flow import flows
 from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
 from kaleido.session import Function, Session
 

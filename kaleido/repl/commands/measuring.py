@@ -15,7 +15,8 @@ from kaleido.rendering import cut
 from kaleido.repl.commands.looking import FUNCTION, PROGRAM, loop_source
 from kaleido.repl.commands.table import Command, Group, Request, Word
 from kaleido.repl.live import live
-from kaleido.report.bench import chart, measure
+from kaleido.report.bars import chart
+from kaleido.report.bench import measure
 from kaleido.report.tiers import tier_table
 from kaleido.session import Session
 

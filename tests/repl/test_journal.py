@@ -1,0 +1,209 @@
+"""What `:save` saves and `:undo` takes back."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kaleido import KaleidoError, Session
+from kaleido.diagnostics import Source
+from kaleido.language.printer import constant
+from kaleido.repl.journal import Journal
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Iterator[Session]:
+    with Session(jit="O0") as session:
+        yield session
+
+
+# Constants
+
+
+@given(st.floats())
+def test_a_constant_is_the_value(baseline: Session, value: float) -> None:
+    found = baseline.run(constant(value))
+    assert found is not None
+    assert struct.pack("d", found) == struct.pack("d", value) or (math.isnan(found) and math.isnan(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3.0, "3"), (-0.0, "-0"), (0.5, "0.5"), (math.inf, "1e999"), (-math.inf, "-1e999"), (math.nan, "0 / 0")],
+)
+def test_constants(value: float, text: str) -> None:
+    assert constant(value) == text
+
+
+# A session and its journal, and what they should be
+
+
+def entered(session: Session, journal: Journal, *pieces: str) -> None:
+    """Have an entry run, as the REPL does: a program, or several with commands between them."""
+    journal.begin()
+    for text in pieces:
+        source = Source("<test>", text)
+        for result in session.evaluate(source):
+            journal.add(result, source, session.variables)
+
+
+# Which function another calls, and what it adds to that. Callees come before callers in the alphabet.
+Definitions = dict[str, tuple[str, int]]
+
+
+@dataclass
+class Model:
+    """What should be there: definitions, what has worked, and both as they were before each entry that changed any."""
+
+    definitions: Definitions = field(default_factory=dict)
+    worked: list[str] = field(default_factory=list)
+    before: list[tuple[Definitions, list[str]]] = field(default_factory=list)
+
+    def enter(self, items: Sequence[str]) -> None:
+        before = deepcopy((self.definitions, self.worked))
+        for item in items:
+            if not self._works(item):
+                break
+            self.worked.append(item)
+        if before[0] != self.definitions or any(item.startswith("def ") for item in self.worked[len(before[1]) :]):
+            self.before.append(before)
+
+    def _works(self, item: str) -> bool:
+        if item.startswith("def "):
+            name, callee, number = item[4], item[9], item.rpartition(" ")[2]
+            if callee != "x" and callee not in self.definitions:
+                return False
+            self.definitions[name] = ("" if callee == "x" else callee, int(number))
+            return True
+        return item.removeprefix("extern ")[0] in self.definitions
+
+    def value(self, name: str) -> int:
+        callee, number = self.definitions[name]
+        return number + (self.value(callee) if callee else 1)
+
+    def reset(self) -> None:
+        self.before.append((self.definitions, self.worked))
+        self.definitions, self.worked = {}, []
+
+    def undo(self) -> bool:
+        if not self.before:
+            return False
+        self.definitions, self.worked = self.before.pop()
+        return True
+
+
+DEFINITIONS = st.sampled_from([("f", "x"), ("g", "f(x)"), ("h", "g(x)"), ("h", "f(x)")])
+ITEMS = (
+    st.builds(lambda pair, number: f"def {pair[0]}(x) {pair[1]} + {number}", DEFINITIONS, st.integers(0, 9))
+    | st.sampled_from(["f(1)", "g(1)", "h(1)"])
+    # Of what has a definition, it changes nothing.
+    | st.just("extern f(x)")
+)
+ACTS = st.lists(st.lists(ITEMS, min_size=1, max_size=4) | st.sampled_from(["undo", "undo", "reset"]), max_size=15)
+
+
+def act(session: Session, journal: Journal, model: Model, what: list[str] | str) -> None:
+    if what == "undo":
+        journal.begin()
+        assert (journal.undo(session.undo) is not None) == model.undo()
+    elif what == "reset":
+        journal.begin()
+        journal.reset(session.reset())
+        model.reset()
+    else:
+        worked = len(model.worked)
+        model.enter(list(what))
+        try:
+            entered(session, journal, *what)
+            failed = False
+        except KaleidoError:
+            failed = True
+        assert failed == (len(model.worked) - worked < len(what))
+
+
+def check(session: Session, journal: Journal, model: Model) -> None:
+    assert journal.program == "".join(f"{text};\n" for text in model.worked)
+    assert len(journal) == len(model.worked)
+    assert {each.name for each in session.functions()} == {*model.definitions}
+    for name in model.definitions:
+        assert session[name](1) == model.value(name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ACTS)
+def test_in_any_order(acts: list[list[str] | str]) -> None:
+    with Session(jit="O0") as session:
+        journal, model = Journal(), Model()
+        for what in acts:
+            act(session, journal, model, what)
+            check(session, journal, model)
+        with Session(jit="O0") as other:
+            other.run(journal.program)
+            assert {each.name: each(1) for each in other.functions()} == {
+                name: model.value(name) for name in model.definitions
+            }
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    with Session(jit="O0") as session:
+        yield session
+
+
+def test_an_entry_is_taken_back_as_far_as_it_worked(session: Session) -> None:
+    journal = Journal()
+    entered(session, journal, "def f(x) x")
+    with pytest.raises(KaleidoError):
+        entered(session, journal, "def f(x) x + 1; f(1); nothing; def g(x) x")
+    assert journal.program == "def f(x) x;\ndef f(x) x + 1;\nf(1);\n"
+    assert journal.undo(session.undo) is not None
+    assert journal.program == "def f(x) x;\n"
+    assert session.run("f(1)") == 1
+
+
+def test_an_entry_may_have_several_programs(session: Session) -> None:
+    journal = Journal()
+    entered(session, journal, "def f(x) x", "def g(x) f(x)")
+    journal.undo(session.undo)
+    assert (session.functions(), len(journal)) == ([], 0)
+
+
+def test_what_cannot_be_taken_back_stays(session: Session) -> None:
+    def refuse(*changes: object) -> None:
+        raise KeyError
+
+    journal = Journal()
+    entered(session, journal, "def f(x) x")
+    with pytest.raises(KeyError):
+        journal.undo(refuse)  # type: ignore[arg-type]
+    assert journal.program == "def f(x) x;\n"
+    assert journal.undo(session.undo) is not None
+
+
+def test_only_so_many_entries_can_be_taken_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kaleido.repl.journal._MOST", 3)
+    journal = Journal()
+    for number in range(5):
+        entered(session, journal, f"def f(x) {number}")
+    assert [journal.undo(session.undo) is not None for _ in range(4)] == [True, True, True, False]
+    assert session.run("f(0)") == 1
+    assert journal.program == "def f(x) 0;\ndef f(x) 1;\n"
+
+
+def test_variables_that_an_expression_used_come_with_it(session: Session) -> None:
+    journal = Journal()
+    session.variables.update(_=-2.5, a=math.nan, unused=1.0)
+    entered(session, journal, "_ * 2; a + _; 1 + 1; def f(_) _")
+    assert journal.program.splitlines() == [
+        "var _ = -2.5 in _ * 2;",
+        "var _ = -2.5, a = 0 / 0 in a + _;",
+        "1 + 1;",
+        "def f(_) _;",
+    ]

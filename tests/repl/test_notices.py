@@ -1,0 +1,155 @@
+"""Lines about what the JIT did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from kaleido import Session
+from kaleido.jit import Counts, Event, EventKind, Tier
+from kaleido.repl.notices import Notices
+
+
+class Engine:
+    """Stands for a session: it tells what a test wants told."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tell(self, *events: Event) -> None:
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
+
+def event(
+    kind: EventKind,
+    unit: str = "f",
+    *,
+    version: int = 1,
+    runs: int = 0,
+    counts: Counts = Counts.CALLS,
+    size: int = 0,
+    message: str = "",
+) -> Event:
+    return Event(
+        kind, unit, f"kal.{unit}", 0.0, 0, None, version, runs, counts, seconds=0.0024, size=size, message=message
+    )
+
+
+def lines(*events: Event) -> list[str]:
+    engine = Engine()
+    notices = Notices(cast(Session, engine), changed=lambda: None)
+    engine.tell(*events)
+    return notices.take()
+
+
+SWAPPED, INVALIDATED, RETIRED = EventKind.SWAPPED, EventKind.INVALIDATED, EventKind.RETIRED
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (event(SWAPPED, runs=1_000), "f -O0 → -O3 after 1,000 calls, 2.4 ms"),
+        (event(SWAPPED, runs=1), "f -O0 → -O3 after 1 call, 2.4 ms"),
+        (
+            event(SWAPPED, "f.for@1:2", runs=10_000, counts=Counts.ITERATIONS),
+            "f.for@1:2 -O0 → -O3 after 10,000 iterations, 2.4 ms",
+        ),
+        (event(INVALIDATED, message="g"), "f -O3 → -O0: g has changed"),
+        (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
+        (event(RETIRED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
+    ],
+)
+def test_lines(told: Event, line: str) -> None:
+    assert lines(told) == [line]
+
+
+def test_what_did_not_run_was_not_hot() -> None:
+    assert lines(event(SWAPPED)) == ["f -O0 → -O3 on request, 2.4 ms"]
+
+
+@pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.TRAPPED])
+def test_what_is_no_news(kind: EventKind) -> None:
+    assert lines(event(kind, runs=5)) == []
+
+
+def test_expressions_are_no_news() -> None:
+    assert lines(event(RETIRED, "top@3", counts=Counts.NOTHING), event(SWAPPED, counts=Counts.NOTHING, runs=1)) == []
+
+
+def test_a_loop_at_top_level_ends_unnoticed() -> None:
+    loop = event(RETIRED, "top@3.for@1:1", counts=Counts.ITERATIONS)
+    assert lines(loop) == []
+    assert len(lines(event(SWAPPED, "top@3.for@1:1", runs=10, counts=Counts.ITERATIONS))) == 1
+
+
+def test_the_code_of_a_version_is_freed_at_once() -> None:
+    assert lines(
+        event(RETIRED, size=30),
+        event(SWAPPED, "g"),
+        event(RETIRED, size=12),
+        event(RETIRED, version=2, size=5),
+        event(RETIRED, "g", size=7),
+    ) == [
+        "f: 42 bytes of version 1 freed",
+        "g -O0 → -O3 on request, 2.4 ms",
+        "f: 5 bytes of version 2 freed",
+        "g: 7 bytes of version 1 freed",
+    ]
+
+
+def test_of_a_kind_six_are_shown() -> None:
+    names = [f"f{number}" for number in range(8)]
+    shown = lines(
+        *(event(kind, name, message="g") for name in names for kind in (SWAPPED, INVALIDATED)), event(RETIRED)
+    )
+    assert [line.split()[0] for line in shown[:12]] == [name for name in names[:6] for _ in range(2)]
+    assert shown[12] == "f: 0 bytes of version 1 freed"
+    assert [line[:7] for line in shown[13:]] == ["… and 2", "… and 2"]
+
+
+def test_six_are_shown_in_full() -> None:
+    assert len(lines(*(event(SWAPPED, f"f{number}") for number in range(6)))) == 6
+    assert lines(*(event(SWAPPED, f"f{number}") for number in range(7)))[-1].startswith("… and 1 unit more")
+
+
+def test_code_that_is_freed_at_once_counts_once() -> None:
+    freed = [event(RETIRED, f"f{number}", size=10) for number in range(6) for _ in range(2)]
+    assert lines(*freed) == [f"f{number}: 20 bytes of version 1 freed" for number in range(6)]
+
+
+def test_news_is_told_once_and_until_the_end() -> None:
+    engine, told = Engine(), list[None]()
+    notices = Notices(cast(Session, engine), changed=lambda: told.append(None))
+    engine.tell(event(EventKind.DEFINED))
+    assert (told, notices.take()) == ([], [])
+    engine.tell(event(SWAPPED))
+    assert len(told) == 1
+    assert (len(notices.take()), notices.take()) == (1, [])
+    notices.close()
+    engine.tell(event(SWAPPED))
+    assert (len(told), notices.take()) == (1, [])
+
+
+def test_of_a_session() -> None:
+    with Session(jit="sync", threshold=10) as session:
+        notices = Notices(session, changed=lambda: None)
+        session.run("def f(x) x; def g(x) 1 + f(x); f(1); g(1)")
+        assert notices.take() == []
+        session.engine.optimize(session["g"].unit.symbol)
+        session.run("f(1) f(1) f(1) f(1) f(1) f(1) f(1) f(1)")
+        swapped = notices.take()
+        assert [line.rpartition(",")[0] for line in swapped] == [
+            "g -O0 → -O3 after 1 call",
+            "f -O0 → -O3 after 10 calls",
+        ]
+        session.run("def f(x) x + 1")
+        assert notices.take()[0] == "g -O3 → -O0: f has changed"
+        assert session["g"].tier is Tier.BASELINE
