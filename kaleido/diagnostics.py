@@ -60,10 +60,14 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name it is known by (a file name, or something in angle brackets)."""
+    """A text and the name it is known by (a file name, or something in angle brackets).
+
+    `shown` is what people are shown of it where that is more than is read: what stands at the same places.
+    """
 
     name: str
     text: str = field(repr=False)
+    shown: str | None = field(default=None, repr=False)
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -77,8 +81,9 @@ class Source:
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line break."""
         start = self._line_starts[number - 1]
-        end = _LINE_BREAK.search(self.text, start)
-        return self.text[start : end.start() if end is not None else len(self.text)]
+        shown = self.shown if self.shown is not None else self.text
+        end = _LINE_BREAK.search(shown, start)
+        return shown[start : end.start() if end is not None else len(shown)]
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,13 @@ def width(text: str) -> int:
 
 def cut(text: str, columns: int) -> str:
     """`text`, or as much of its beginning as fits into so many columns with an ellipsis."""
-    return text if width(text) <= columns else text[: _reach(text, columns - 1)] + "…"
+    if width(text) <= columns:
+        return text
+    end = _reach(text, columns - 1)
+    # A character may widen the one before it.
+    while end and width(text[:end]) >= columns:
+        end -= 1
+    return text[:end] + "…"
 
 
 def padded(text: str, columns: int, *, left: bool = True) -> str:

@@ -6,7 +6,7 @@ import ctypes
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -135,6 +135,13 @@ class Function:
     def origin(self) -> tuple[Source, Span]:
         """The text that it was defined in, and where in it its definition is."""
         return self._known.source, self._known.item.span
+
+    @property
+    def loops(self) -> Mapping[str, str]:
+        """The source of each loop in it, on one line, by the name of the loop's unit."""
+        known = self._known
+        spans = known.lowered.loops if known.lowered is not None else {}
+        return {name: " ".join(known.source.text[span.start : span.end].split()) for name, span in spans.items()}
 
     @property
     def calls(self) -> tuple[str, ...]:

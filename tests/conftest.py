@@ -6,4 +6,4 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update", action="store_true", help="rewrite the golden files (tests/errors) as things are now")
+    parser.addoption("--update", action="store_true", help="rewrite the golden files as things are now")

@@ -332,7 +332,7 @@ def test_spans() -> None:
     def under(span: Span) -> str:
         return text[span.start : span.end]
 
-    assert under(definition.span) == text[:-1]
+    assert under(definition.span) == text
     assert under(definition.prototype.span) == "f(a b)"
     assert [under(parameter.span) for parameter in definition.prototype.parameters] == ["a", "b"]
     assert under(definition.body.operator_span) == "+"

@@ -59,11 +59,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A unit with its loops; the functions it calls, where first; the built-in operators it has inline."""
+    """A unit; the functions it calls, where first; the built-in operators it has inline; where each of its loops is."""
 
     unit: Unit
     calls: Mapping[str, Site]
     operators: frozenset[str]
+    loops: Mapping[str, Span]
 
 
 def lower_definition(definition: Definition, environment: Environment) -> Lowered:
@@ -76,7 +77,7 @@ def lower_definition(definition: Definition, environment: Environment) -> Lowere
     names = [parameter.name for parameter in prototype.parameters]
     unit = lowering.function(prototype.name, symbol(prototype.name), names, definition.body, Counts.CALLS)
     environment.refuse()
-    return Lowered(unit, lowering.calls, frozenset(lowering.operators))
+    return Lowered(unit, lowering.calls, frozenset(lowering.operators), lowering.loops)
 
 
 def lower_expression(expression: Expression, environment: Environment) -> Lowered:
@@ -86,7 +87,7 @@ def lower_expression(expression: Expression, environment: Environment) -> Lowere
     name = f"top@{line}:{column}"
     unit = lowering.function(name, f"{symbol(name)}#{next(_serials)}", [], expression, Counts.NOTHING)
     environment.refuse()
-    return Lowered(unit, lowering.calls, frozenset(lowering.operators))
+    return Lowered(unit, lowering.calls, frozenset(lowering.operators), lowering.loops)
 
 
 @dataclass
@@ -140,6 +141,7 @@ class _Lowering:
         self._unknown: set[str] = set()
         self.calls: dict[str, Site] = {}
         self.operators: set[str] = set()
+        self.loops: dict[str, Span] = {}
 
     @property
     def _writer(self) -> FunctionWriter:
@@ -295,6 +297,7 @@ class _Lowering:
         outer = self._frame
         line, column = self._environment.source.position(node.span.start)
         name = f"{self._name}.for@{line}:{column}"
+        self.loops[name] = node.span
         self._frame = frame = _Frame(name, f"{symbol(name)}#{next(_serials)}", Signature("void", ()), outer)
         variable = self._address(node.variable)
         yield self._value(node.body)

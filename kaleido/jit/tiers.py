@@ -283,7 +283,7 @@ class Tiers:
     def _invalidate(self, root: Version, changed: Version) -> None:
         code, root.optimised = root.optimised, None
         self._unbind(root)
-        self._catalogue.emit(EventKind.INVALIDATED, root, tier=Tier.OPTIMISED, message=changed.unit.label)
+        self._catalogue.emit(EventKind.INVALIDATED, root, code, message=changed.unit.label)
         if code is not None:
             self._retire(root, code)
 

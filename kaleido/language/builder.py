@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, Transformer
@@ -60,14 +61,14 @@ class Builder(Transformer[Token, Any]):
 
     def definition(self, children: list[Any]) -> Definition:
         keyword, prototype, body = children
-        return Definition(prototype, body, span_of(keyword).to(body.span))
+        return Definition(prototype, body, span_of(keyword).to(_extent(body)))
 
     def external(self, children: list[Any]) -> External:
         keyword, prototype = children
         return External(prototype, span_of(keyword).to(prototype.span))
 
     def prototype(self, children: list[Any]) -> Prototype:
-        head, *tokens, closing = children
+        head, _, *tokens, closing = children
         parameters = tuple(Variable(str(token), span_of(token)) for token in tokens)
         _refuse_duplicates(parameters, "parameter")
         if isinstance(head, Token):
@@ -108,13 +109,18 @@ class Builder(Transformer[Token, Any]):
 
     def prefixed(self, children: list[Any]) -> Unary:
         operator, operand = children
-        return Unary(str(operator), operand, span_of(operator).to(operand.span), span_of(operator))
+        return Unary(str(operator), operand, span_of(operator).to(_extent(operand)), span_of(operator))
+
+    def parenthesised(self, children: list[Any]) -> Expression:
+        opening, expression, closing = children
+        found: Expression = replace(expression, parentheses=span_of(opening).to(span_of(closing)))
+        return found
 
     def variable(self, children: list[Token]) -> Variable:
         return Variable(str(children[0]), span_of(children[0]))
 
     def call(self, children: list[Any]) -> Call:
-        name, *arguments, closing = children
+        name, _, *arguments, closing = children
         given = tuple(argument for argument in arguments if argument is not None)
         return Call(str(name), given, span_of(name).to(span_of(closing)), span_of(name))
 
@@ -127,17 +133,17 @@ class Builder(Transformer[Token, Any]):
 
     def conditional(self, children: list[Any]) -> If:
         keyword, condition, then, otherwise = children
-        return If(condition, then, otherwise, span_of(keyword).to(otherwise.span))
+        return If(condition, then, otherwise, span_of(keyword).to(_extent(otherwise)))
 
     def loop(self, children: list[Any]) -> For:
         keyword, name, start, condition, step, body = children
         variable = Variable(str(name), span_of(name))
-        return For(variable, start, condition, step, body, span_of(keyword).to(body.span))
+        return For(variable, start, condition, step, body, span_of(keyword).to(_extent(body)))
 
     def block(self, children: list[Any]) -> Var:
         keyword, *bindings, body = children
         _refuse_duplicates([binding.variable for binding in bindings], "variable")
-        return Var(tuple(bindings), body, span_of(keyword).to(body.span))
+        return Var(tuple(bindings), body, span_of(keyword).to(_extent(body)))
 
     def binding(self, children: list[Any]) -> Binding:
         name, value = children
@@ -146,6 +152,11 @@ class Builder(Transformer[Token, Any]):
 
 def _report(title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
     PROBLEMS.get().report(title, span, label, hint, *others)
+
+
+def _extent(node: Expression) -> Span:
+    """Where an expression stands, with the parentheses around it."""
+    return node.parentheses or node.span
 
 
 def span_of(token: Token) -> Span:
@@ -180,7 +191,7 @@ def _binds_before(left: OperatorToken, right: OperatorToken) -> bool:
 
 def _combine(operator: Token, operands: list[Expression]) -> None:
     right, left = operands.pop(), operands.pop()
-    span = left.span.to(right.span)
+    span = _extent(left).to(_extent(right))
     if str(operator) != ASSIGNMENT:
         operands.append(Binary(str(operator), left, right, span, span_of(operator)))
     elif isinstance(left, Variable):

@@ -7,26 +7,33 @@ on Python's stack: see :func:`walk`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kaleido.diagnostics import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Operand:
+    """What may stand in parentheses: `parentheses` is from the outermost ``(`` to its ``)``."""
+
+    parentheses: Span | None = field(default=None, kw_only=True, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Operand):
     value: float
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Operand):
     name: str
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Operand):
     """``variable = value``; its value is the value stored."""
 
     variable: Variable
@@ -35,7 +42,7 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Operand):
     operator: str
     operand: Expression
     span: Span
@@ -48,7 +55,7 @@ class Unary:
 
 
 @dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Operand):
     operator: str
     left: Expression
     right: Expression
@@ -62,7 +69,7 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Operand):
     callee: str
     arguments: tuple[Expression, ...]
     span: Span
@@ -70,7 +77,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class If:
+class If(Operand):
     condition: Expression
     then: Expression
     otherwise: Expression
@@ -78,7 +85,7 @@ class If:
 
 
 @dataclass(frozen=True, slots=True)
-class For:
+class For(Operand):
     """Body, step, condition on the old value, increment; again while the condition was true. Worth 0.0."""
 
     variable: Variable
@@ -96,7 +103,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Var:
+class Var(Operand):
     bindings: tuple[Binding, ...]
     body: Expression
     span: Span

@@ -28,6 +28,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__, streams
@@ -35,7 +36,7 @@ from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit.interrupts import interruptibly, uninterrupted
 from kaleido.rendering import COLOURED, PLAIN
 from kaleido.repl.attendant import Attendant
-from kaleido.repl.commands import Leave, execute
+from kaleido.repl.commands import COMMANDS, Leave, execute
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, pieces
 from kaleido.repl.loading import beginning
@@ -177,7 +178,7 @@ class Repl:
                 state.last_program = source.text.strip("\r\n")
                 interruptibly(lambda: state.run(source))
         except KaleidoError as error:
-            state.report(error)
+            state.report(_hinted(error, source.text.strip()))
         except KeyboardInterrupt as stop:
             state.console.complain(str(stop) or "interrupted")
             return False
@@ -188,6 +189,14 @@ class Repl:
         except Exception:
             state.console.complain(traceback.format_exc() + DEFECT_NOTICE)
         return True
+
+
+def _hinted(error: KaleidoError, entry: str) -> KaleidoError:
+    """The error of an entry; one that is a command but for its colon is told so."""
+    command = "quit" if entry == "exit" else entry
+    if command not in COMMANDS:
+        return error
+    return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{command}`"))
 
 
 def _console(color: str, interactive: bool, output: Output | None) -> Console:

@@ -40,6 +40,8 @@ class Attendant:
         self._on_terminal = console.interactive and os.isatty(1) and streams.hold_back(True)
         self._message = _Message(console)
         console.hide = self._message.erase
+        if self._on_terminal:
+            console.begin_line = self._message.begin_line
         self._running = threading.Event()
         self._closed = False
         self._begin = 0.0
@@ -97,13 +99,24 @@ class _Message:
 
     def look(self, seconds: float) -> None:
         """Let output go out, and show the message where there is room for it."""
+        self._drain()
+        if seconds >= _LONG and self._at_line_start:
+            self._show(f"running for {int(seconds)} s: Ctrl-C stops it")
+
+    def _drain(self) -> None:
         last = streams.drain(_ERASE if self._shown and not self._console.dumb else b"")
         if last:
             self._at_line_start = last == b"\n"
             # Where nothing is erased, once is enough.
             self._shown = self._shown if self._console.dumb else ""
-        if seconds >= _LONG and self._at_line_start:
-            self._show(f"running for {int(seconds)} s: Ctrl-C stops it")
+
+    def begin_line(self) -> None:
+        """See that what is written next is at the beginning of a line."""
+        with self._console.lock:
+            self._drain()
+            if not self._at_line_start:
+                os.write(1, b"\n")
+                self._at_line_start = True
 
     def _show(self, text: str) -> None:
         if text != self._shown and not (self._shown and self._console.dumb):

@@ -44,6 +44,7 @@ class Console:
     `size`         of the terminal; it is asked each time
     `is_lent`      another program has the terminal now
     `hide`         takes away what is shown only for the moment; `lock` is to be held while that is shown
+    `begin_line`   ends the line that a program has left unfinished, where one can know that
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Console:
         self.is_lent = False
         self.lock = threading.RLock()
         self.hide: Callable[[], None] = _nothing
+        self.begin_line: Callable[[], None] = _nothing
 
     @property
     def columns(self) -> int:
@@ -83,6 +85,7 @@ class Console:
     def complain(self, message: str) -> None:
         """Write a line to standard error, after everything that was printed before."""
         with self.lock:
+            self.begin_line()
             self.flush()
             print(message, file=sys.stderr, flush=True)
 
@@ -99,6 +102,7 @@ class Console:
 
     def show(self, text: str, language: str = "") -> None:
         """Write something to be read: highlighted as one of Pygments' languages, a screen at a time if it is long."""
+        self.begin_line()
         shown = self.highlighted(text, language) if language else text
         if not self._is_long(text) or not self._page(shown):
             self.write(shown)
@@ -157,5 +161,9 @@ def _nothing() -> None:
 
 
 def _terminal_size() -> Size:
-    size = shutil.get_terminal_size()
+    # First the terminal itself: COLUMNS, where it is exported, does not follow when that is resized.
+    try:
+        size = os.get_terminal_size(1)
+    except OSError:
+        size = shutil.get_terminal_size()
     return Size(size.columns, size.lines)

@@ -15,10 +15,11 @@ from kaleido.session import Result
 __all__ = ["beginning", "load"]
 
 
-def load(state: State, path: Path) -> None:
+def load(state: State, path: Path) -> bool:
     """Run a file, and say what it brought: errors included. Raises OSError, and ValueError, where it cannot be read.
 
-    What stands before the item that has an error stays; of that item, and of what comes after it, nothing does.
+    What stands before the item that has an error stays; of that item, and of what comes after it, nothing does. Gives
+    whether all of the file has run.
     """
     source = read(path)
     done: list[Result] = []
@@ -28,14 +29,17 @@ def load(state: State, path: Path) -> None:
         state.report(error)
         kept = "nothing of it has run" if isinstance(error, SyntaxFault) or not done else f"kept {_brought(done)}"
         state.console.complain(f"{source.name}: {kept}")
-    else:
-        state.console.complain(f"{source.name}: {_brought(done)}")
+        return False
+    state.console.complain(f"{source.name}: {_brought(done)}")
+    return True
 
 
 def _brought(results: list[Result]) -> str:
+    if not results:
+        return "nothing in it"
     definitions = sum(isinstance(result.item, Definition | External) for result in results)
     expressions = len(results) - definitions
-    parts = [counted(definitions, "definition")] if definitions or not expressions else []
+    parts = [counted(definitions, "definition")] if definitions else []
     return ", ".join([*parts, *([counted(expressions, "expression")] if expressions else [])])
 
 

@@ -10,11 +10,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from kaleido.diagnostics import counted
 from kaleido.jit import Counts, Event, EventKind, Tier
 from kaleido.session import Session
 
 __all__ = ["Notices"]
+
+_HAPPENED = {
+    EventKind.SWAPPED: "swapped: `:tiers` shows them",
+    EventKind.INVALIDATED: "invalidated: `:tiers` shows them",
+    EventKind.FAILED: "not compiled at -O3",
+    EventKind.RETIRED: "freed",
+}
 
 _MOST = 6
 """How many lines of a kind are shown at once."""
@@ -60,7 +66,7 @@ def _lines(events: Iterable[Event]) -> Iterator[str]:
             yield _line(event)
     for kind, number in shown.items():
         if number > _MOST:
-            yield f"… and {counted(number - _MOST, 'unit')} more {kind}: `:tiers` shows them"
+            yield f"… and {number - _MOST:,} more {_HAPPENED[kind]}"
 
 
 def _merged(events: Iterable[Event]) -> list[Event]:
@@ -85,6 +91,8 @@ def _line(event: Event) -> str:
             after = f"after {event.counts.of(event.runs)}" if event.runs else "on request"
             took = f"{event.seconds * 1000:.1f} ms"
             return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMISED} {after}, {took}"
+        case EventKind.INVALIDATED if not event.size:
+            return f"{event.unit} is compiled again: {event.message} has changed meanwhile"
         case EventKind.INVALIDATED:
             return f"{event.unit} -{Tier.OPTIMISED} → -{Tier.BASELINE}: {event.message} has changed"
         case EventKind.FAILED:

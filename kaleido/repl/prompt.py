@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession, print_formatted_text
-from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory, ConditionalAutoSuggest
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
@@ -58,6 +57,8 @@ class Prompt:
         self._announcing_in: AbstractEventLoop | None = None
         # The entries of a pasted transcript that have not been read yet.
         self._queue: deque[str] = deque()
+        # Ours to say: prompt_toolkit would ask NO_COLOR, whatever --color says. The themes have sixteen colours.
+        self._depth = ColorDepth.DEPTH_4_BIT if state.console.coloured else ColorDepth.DEPTH_1_BIT
         self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
@@ -75,7 +76,7 @@ class Prompt:
             style=self._style,
             include_default_pygments_style=False,
             input_processors=[HighlightMatchingBracketProcessor(chars="()")],
-            color_depth=None if state.console.coloured else ColorDepth.DEPTH_1_BIT,
+            color_depth=self._depth,
             enable_suspend=True,
             input=input,
             output=output,
@@ -141,8 +142,9 @@ class Prompt:
         output.flush()
 
     def _print(self, fragments: StyleAndTextTuples) -> None:
-        depth = None if self._state.console.coloured else ColorDepth.DEPTH_1_BIT
-        print_formatted_text(FormattedText(fragments), style=self._style, output=self._prompt.output, color_depth=depth)
+        print_formatted_text(
+            FormattedText(fragments), style=self._style, output=self._prompt.output, color_depth=self._depth
+        )
 
     # News, which comes from any thread: the prompt may not be there yet, or end at any point of this with its loop.
 
@@ -166,20 +168,17 @@ class Prompt:
     def _announce_above(self) -> None:
         """Show notices above the prompt, and the prompt with what is typed again below them."""
         self._announcing_in = None
-        lines = self._news()
-        if lines and self._prompt.app.is_running:
-            run_in_terminal(lambda: self._print_notices(lines))
+        self._announce()
 
     def _announce(self) -> None:
-        self._print_notices(self._news())
+        # All in one: while a prompt is there, it is taken away for them and drawn again.
+        lines = self._news()
+        if lines:
+            self._print([("class:notice", "\n".join(lines))])
 
     def _news(self) -> list[str]:
         lines = self._notices.take()
         return lines if self._state.settings.on("notices") else []
-
-    def _print_notices(self, lines: list[str]) -> None:
-        for line in lines:
-            self._print([("class:notice", line)])
 
     # The toolbar
 

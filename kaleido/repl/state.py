@@ -22,7 +22,7 @@ LAST_VALUE = "_"
 class State:
     """
     `loaded`        the file that was loaded last
-    `saved`         the files that were saved to
+    `known`         the files whose whole content is in the session, or was: they may be written over
     `drafts`        edited texts that did not work, by the function that was edited
     `last_program`  the last entry that was no command
     """
@@ -32,7 +32,7 @@ class State:
     settings: Settings
     journal: Journal = field(default_factory=Journal)
     loaded: Path | None = None
-    saved: set[Path] = field(default_factory=set)
+    known: set[Path] = field(default_factory=set)
     drafts: dict[str, str] = field(default_factory=dict)
     last_program: str = ""
     entries: int = 0

@@ -30,11 +30,11 @@ class Status:
         self._unsubscribe()
 
     def text(self) -> str:
-        """Such as ``3 at O0 · 1 at O3 · recompiling fib``. To be called on one thread only."""
+        """Such as ``3 at -O0 · 1 at -O3 · recompiling fib``. To be called on one thread only."""
         while self._news:
             self._take(self._news.popleft())
         numbers = Counter(self._tiers.values())
-        parts = [f"{numbers[tier]} at {tier}" for tier in Tier]
+        parts = [f"{numbers[tier]} at -{tier}" for tier in Tier]
         if self._engine.policy.tiered:
             parts.append(self._activity())
         return " · ".join(parts)

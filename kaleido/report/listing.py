@@ -22,12 +22,26 @@ def ir_listing(ir: str) -> str:
     for line in ir.splitlines():
         inside = inside or line.startswith("define ")
         if inside or line.startswith(("declare ", "@")):
-            # Far to the right, for tools, is who comes from where.
-            kept.append(re.sub(r"\s+; preds", "  ; preds", re.sub(r" #\d+( \{)?$", r"\1", line)))
+            kept.append(_readable(line))
         if line == "}":
             inside = False
             kept.append("")
     return _tidy("\n".join(kept))
+
+
+def _readable(line: str) -> str:
+    """A line of IR without attributes, names as they are, and who comes from where not far to the right."""
+    line = re.sub(r"\s+; preds", "  ; preds", re.sub(r" #\d+( \{)?$", r"\1", line))
+    line = re.sub(r"(?:\\[0-9A-F]{2})+", _decoded, line)
+    if line.startswith(("define ", "declare ")):
+        line = re.sub(r" (?:local_)?unnamed_addr\b", "", line)
+        line = re.sub(r"\bptr(?: [a-z_]+(?:\([^)]*\)| \d+)?)+(?= %|,|\))", "ptr", line)
+    return line
+
+
+def _decoded(match: re.Match[str]) -> str:
+    text = bytes.fromhex(match[0].replace("\\", "")).decode("utf-8", "replace")
+    return text if text.isprintable() else match[0]
 
 
 # Of assembly: what assemblers are told and processors are not. Constants stay, with their values.
@@ -115,8 +129,9 @@ def _wrapped(line: str, columns: int) -> list[str]:
     further = " " * min(indent + 4, columns // 2)
     pieces = []
     while width(line) > columns:
-        # At a blank if there is one in the second half.
-        end = next((at for at in range(columns, columns // 2, -1) if line[at : at + 1] == " "), columns)
+        # Behind a comma if there is one in the second half, or at a blank.
+        second = [at for at in range(columns, columns // 2, -1) if line[at : at + 1] == " "]
+        end = next((at for at in second if line[at - 1] == ","), second[0] if second else columns)
         while width(line[:end]) > columns:
             end -= 1
         pieces.append(line[:end].rstrip())

@@ -28,7 +28,7 @@ def _parts(root: list[Item]) -> Iterator[Any]:
             continue
         if is_dataclass(part):
             yield type(part)
-            waiting += [getattr(part, field.name) for field in reversed(fields(part))]
+            waiting += [getattr(part, field.name) for field in reversed(fields(part)) if field.compare]
         elif isinstance(part, list | tuple):
             yield len(part)
             waiting += reversed(part)

@@ -62,7 +62,8 @@ SWAPPED, INVALIDATED, RETIRED = EventKind.SWAPPED, EventKind.INVALIDATED, EventK
             event(SWAPPED, "f.for@1:2", runs=10_000, counts=Counts.ITERATIONS),
             "f.for@1:2 -O0 → -O3 after 10,000 iterations, 2.4 ms",
         ),
-        (event(INVALIDATED, message="g"), "f -O3 → -O0: g has changed"),
+        (event(INVALIDATED, size=30, message="g"), "f -O3 → -O0: g has changed"),
+        (event(INVALIDATED, message="g"), "f is compiled again: g has changed meanwhile"),
         (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
         (event(RETIRED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
     ],
@@ -117,7 +118,7 @@ def test_of_a_kind_six_are_shown() -> None:
 
 def test_six_are_shown_in_full() -> None:
     assert len(lines(*(event(SWAPPED, f"f{number}") for number in range(6)))) == 6
-    assert lines(*(event(SWAPPED, f"f{number}") for number in range(7)))[-1].startswith("… and 1 unit more")
+    assert lines(*(event(SWAPPED, f"f{number}") for number in range(7)))[-1].startswith("… and 1 more ")
 
 
 def test_code_that_is_freed_at_once_counts_once() -> None:

@@ -247,3 +247,9 @@ def test_colours_on_the_terminal(start: Start, color: str, is_coloured: bool) ->
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)) == is_coloured
     assert bool(re.search(r"\x1b\[0;35m1", shown)) == is_coloured
     assert leave(terminal, "\x04") == 0
+
+
+def test_color_always_knows_better_than_no_color(start: Start) -> None:
+    terminal = start("--color=always")
+    enter(terminal, "1 + nothing", "error")
+    assert "\x1b[0;35m1" in terminal.logfile_read.getvalue()

@@ -19,6 +19,7 @@ from prompt_toolkit.styles import Style
 from kaleido import Session
 from kaleido.codegen.environment import symbol
 from kaleido.repl.console import Console, Size
+from kaleido.repl.entries import PROMPT
 from kaleido.repl.painting import EntryLexer, styles
 from kaleido.repl.prompt import Prompt
 from kaleido.repl.settings import OPTIONS, Settings
@@ -98,7 +99,7 @@ def test_suggestions_can_be_switched_off(sit_at: SitAt, capfd: pytest.CaptureFix
         (NEW_PROMPT, CTRL_D),
     )
     assert capfd.readouterr().out == "12345.0\n123.0\n"
-    assert screen.plain.count("45") == 1
+    assert "45" not in screen.plain.rpartition("suggestions off")[2]
 
 
 def test_the_keys_of_vi_on_request(type_keys: TypeKeys) -> None:
@@ -208,10 +209,12 @@ def test_of_many_notices_a_few_are_shown(sit_at: SitAt, session: Session) -> Non
     screen = sit_at(
         (NEW_PROMPT, "1"),
         ("1", lambda: optimize(session, *names)),
-        ("… and 4 units more swapped: `:tiers` shows them", ENTER),
+        ("… and 4 more swapped: `:tiers` shows them", ENTER),
         (NEW_PROMPT, CTRL_D),
     )
     assert re.findall(r"(f\d) -O0 → -O3", screen.plain) == names[:6]
+    # The prompt is not drawn again for each of them.
+    assert PROMPT not in screen.plain[screen.plain.index("f0 -O0") : screen.plain.index("… and 4 more")]
 
 
 def test_notices_can_be_switched_off(sit_at: SitAt, session: Session) -> None:
@@ -271,7 +274,7 @@ def plain(fragments: StyleAndTextTuples) -> str:
     return "".join(each[1] for each in fragments)
 
 
-STATUS = " 0 at O0 · 0 at O3 · recompiler idle "
+STATUS = " 0 at -O0 · 0 at -O3 · recompiler idle "
 
 
 @pytest.mark.parametrize(
@@ -307,7 +310,7 @@ def test_the_toolbar_is_on_the_screen_and_can_be_switched_off(sit_at: SitAt) -> 
     screen = sit_at(
         (NEW_PROMPT, "def add(a b) a + b\r"),
         (NEW_PROMPT, ""),
-        ("0 at O0 · 0 at O3 · recompiler idle", "add(1, "),
+        ("0 at -O0 · 0 at -O3 · recompiler idle", "add(1, "),
         ("add(1,", "2)\r"),
         (NEW_PROMPT, ":set toolbar off\r"),
         (NEW_PROMPT, "add(1, "),

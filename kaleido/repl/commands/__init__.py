@@ -33,5 +33,5 @@ def execute(state: State, source: Source) -> None:
         request.fail("too many arguments", arguments[len(command.parameters)], "not expected", usage)
     if len(arguments) < command.required:
         missing = command.parameters[len(arguments)]
-        request.fail(f"`:{command.name}` needs an argument", name, f"expected {missing} after it", usage)
+        request.fail(f"`:{command.name}` needs an argument", name, f"expected {missing.noun} after it", usage)
     command.run(request, *arguments)

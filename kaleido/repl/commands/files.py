@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, counted
-from kaleido.files import decoded, reason
+from kaleido.files import decoded, reason, shown
 from kaleido.repl.commands.table import Command, Group, Kind, Parameter, Request, Word, function_names
 from kaleido.repl.loading import load
 
@@ -22,34 +22,45 @@ _EDITORS = ("nano", "vi", "vim", "emacs")
 
 
 def _load(request: Request, word: Word) -> None:
-    path = Path(word.text).expanduser()
-    try:
-        load(request.state, path)
-    except (OSError, ValueError) as error:
-        request.fail(f"cannot read `{word.text}`", word, reason(error))
+    path = _path(word)
+    _run_file(request, path, word)
     request.state.loaded = path
 
 
 def _reload(request: Request) -> None:
     if request.state.loaded is None:
         request.fail("nothing has been loaded yet", request.name, "", "`:load file` loads a file")
+    _run_file(request, request.state.loaded, request.name)
+
+
+def _run_file(request: Request, path: Path, word: Word) -> None:
+    known = request.state.known
     try:
-        load(request.state, request.state.loaded)
-    except OSError as error:
-        request.fail(f"cannot read `{request.state.loaded}`", request.name, reason(error))
+        # What did not run is nowhere but in the file: it must not be written over.
+        (known.add if load(request.state, path) else known.discard)(path.resolve())
+    except (OSError, ValueError) as error:
+        request.fail(f"cannot read `{shown(path)}`", word, reason(error))
+
+
+def _path(word: Word) -> Path:
+    """The file that an argument names, in quotes or without."""
+    quoted = len(word.text) > 1 and word.text[0] == word.text[-1] and word.text[0] in "\"'"
+    return Path(word.text[1:-1] if quoted else word.text).expanduser()
 
 
 def _save(request: Request, word: Word) -> None:
-    state, path = request.state, Path(word.text).expanduser()
-    if path.exists() and path not in (state.loaded, *state.saved):
-        hint = "it was not loaded in this session, and not saved: choose another name, or remove it first"
-        request.fail(f"`{word.text}` is there already", word, "", hint)
+    state, path = request.state, _path(word)
     try:
+        if path.is_dir():
+            request.fail(f"`{word.text}` is a folder", word)
+        if path.exists() and path.resolve() not in state.known:
+            hint = "this session does not have all that is in it: choose another name, or remove it first"
+            request.fail(f"`{word.text}` is there already", word, "", hint)
         _write(path, state.journal.program)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
-    state.saved.add(path)
-    request.console.write(f"saved {counted(len(state.journal), 'item')} to {word.text}\n")
+    state.known.add(path.resolve())
+    request.console.write(f"saved {counted(len(state.journal), 'item')} to `{word.text}`\n")
 
 
 def _write(path: Path, text: str) -> None:
@@ -127,7 +138,7 @@ def _editor(request: Request, target: Word) -> list[str]:
     return [found]
 
 
-_FILE = Parameter("file", kind=Kind.PATH)
+_FILE = Parameter("file", "a file", kind=Kind.PATH)
 
 COMMANDS = [
     Command(
@@ -143,7 +154,7 @@ COMMANDS = [
     Command(
         "edit",
         Group.FILES,
-        (Parameter("f", function_names, optional=True),),
+        (Parameter("f", "a function", function_names, optional=True),),
         "edit a function in your editor, and run what comes of it",
         "In $VISUAL or $EDITOR. Without a function, the last entry. What did not work is there again the next time.",
         _edit,

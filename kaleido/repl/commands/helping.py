@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
@@ -36,8 +37,8 @@ def _help(request: Request, word: Word | None = None) -> None:
     name = word.text.removeprefix(":")
     topic = TOPICS.get(ALIASES.get(word.text, word.text))
     if topic is None and name not in request.commands and not word.text.startswith(":"):
-        hint = suggestion(word.text, [*TOPICS, *ALIASES, *request.commands]) or f"there is help for {', '.join(TOPICS)}"
-        request.fail(f"no help for `{word.text}`", word, "", hint)
+        hint = suggestion(word.text, [*TOPICS, *ALIASES, *request.commands])
+        request.fail(f"no help for `{word.text}`", word, "", hint or "`:help` shows what there is")
     parts = [_about_topic(topic, console)] if topic is not None else []
     if topic is None or name in request.commands:
         parts.append(_about_command(request.command(word), console))
@@ -62,9 +63,15 @@ def _unbroken(text: str) -> str:
     return text.replace(" ", "\xa0")
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    """Running text in lines, which do not end within what stands in backquotes."""
+    whole = re.sub(r"`[^`]+`", lambda match: _unbroken(" ".join(match[0].split())), text)
+    return [line.replace("\xa0", " ") for line in wrap(whole, width, break_on_hyphens=False)]
+
+
 def _about_command(command: Command, console: Console) -> str:
-    lines = [console.emphasised(command.usage), *wrap(f"{command.summary}", _width(console))]
-    details = ["", *wrap(command.details, _width(console))] if command.details else []
+    lines = [console.emphasised(command.usage), *_wrapped(command.summary, _width(console))]
+    details = ["", *_wrapped(command.details, _width(console))] if command.details else []
     return "\n".join([*lines, *details]) + "\n"
 
 
@@ -80,7 +87,7 @@ def _blocks(topic: Topic, width: int) -> Iterator[str]:
     for index, block in enumerate(topic.text.split("\n\n")):
         if index:
             yield ""
-        yield from block.split("\n") if block.startswith(" ") else wrap(block, width)
+        yield from block.split("\n") if block.startswith(" ") else _wrapped(block, width)
 
 
 def _width(console: Console) -> int:
@@ -97,7 +104,7 @@ COMMANDS = [
     Command(
         "help",
         Group.LEARN,
-        (Parameter("topic", _subjects, optional=True),),
+        (Parameter("topic", "a subject", _subjects, optional=True),),
         "this, a subject, or a command",
         "A subject is a part of the language, of this prompt, or of the compiler, each with an example that can be "
         "pasted as it is. With a colon it is the command of that name.",

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from kaleido.codegen.environment import function_name
 from kaleido.jit import Tier
 from kaleido.repl.commands.looking import FUNCTION
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word, tier_names
@@ -69,7 +70,7 @@ def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
     left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
     half = (console.columns - len(SEPARATOR)) // 2
     heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMISED}"
-    lines = [console.emphasised(heading), *map(SEPARATOR.join, zip(left, right, strict=True))]
+    lines = [console.emphasised(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
     console.show("\n".join([*lines, "", *_inlined(session, function)]) + "\n")
 
 
@@ -81,7 +82,7 @@ def _inlined(session: Session, function: Function) -> list[str]:
         for heading, names in (
             (f"inlined at -{Tier.OPTIMISED}", found.inlined or ("nothing",)),
             ("called directly", found.direct),
-            ("called through stubs", found.stubs),
+            ("called through stubs", tuple(map(function_name, found.stubs))),
         )
         if names
     ]
@@ -89,12 +90,14 @@ def _inlined(session: Session, function: Function) -> list[str]:
 
 def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
     function, tier = _which(request, word, tier_word)
-    found = flows(_modules(request.session, function, tier, request.session.engine.ir))
+    found = flows(_listing(request.session, function, tier, "ir"))
+    engine, root = request.session.engine, function.unit
+    labels = {unit.body: unit.label for unit in [*root.whole(), *engine.members(root.symbol, Tier.OPTIMISED)]}
+    drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN
     for flow in found:
-        request.console.show(f"{flow.name} at -{tier}\n{drawing(flow, request.console.columns)}\n")
-    if shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN:
-        for flow in found:
-            request.console.write(f"{_svg(dot(flow))}\n")
+        picture = f"\nas a picture: {_svg(dot(flow))}\n" if drawn else ""
+        heading = request.console.emphasised(f"{labels.get(flow.name, flow.name)} at -{tier}")
+        request.console.show(f"{heading}\n{drawing(flow, request.console.columns)}{picture}")
 
 
 def _svg(graph: str) -> Path:
@@ -105,8 +108,8 @@ def _svg(graph: str) -> Path:
     return Path(name)
 
 
-_TIER = Parameter("|".join(Tier), tier_names, optional=True)
-_FORM = Parameter("|".join(_FORMS), lambda state, before: _FORMS, optional=True)
+_TIER = Parameter("|".join(Tier), "a tier", tier_names, optional=True)
+_FORM = Parameter("|".join(_FORMS), "what to show", lambda state, before: _FORMS, optional=True)
 
 COMMANDS = [
     Command(

@@ -10,6 +10,7 @@ from kaleido import __version__
 from kaleido.jit import Tier, UnitStats
 from kaleido.language.parser import parse
 from kaleido.language.printer import outline
+from kaleido.rendering import padded, width
 from kaleido.repl.commands.table import Command, Group, Kind, Parameter, Request, Word, function_names
 from kaleido.report.tables import table
 from kaleido.report.tiers import tier_table
@@ -17,8 +18,8 @@ from kaleido.session import Function, Session
 
 __all__ = ["COMMANDS", "FUNCTION", "PROGRAM", "loop_source"]
 
-FUNCTION = Parameter("f", function_names)
-PROGRAM = Parameter("expr", kind=Kind.PROGRAM)
+FUNCTION = Parameter("f", "a function", function_names)
+PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
 
 _CALLERS_SHOWN = 10
 
@@ -46,12 +47,9 @@ def _tiers(request: Request) -> None:
 
 
 def loop_source(session: Session, name: str) -> str:
-    """The source of a loop, by its unit's name: what is left of its line. Nothing for what is no loop of a function."""
-    owner, is_loop, place = name.rpartition(".for@")
-    if not is_loop or owner not in session:
-        return ""
-    line, column = map(int, place.split(":"))
-    return session[owner].origin[0].line(line)[column - 1 :]
+    """The source of a loop, by its unit's name. Nothing for what is no loop of a function."""
+    owner, is_loop, _ = name.rpartition(".for@")
+    return session[owner].loops.get(name, "") if is_loop and owner in session else ""
 
 
 def _info(request: Request, word: Word | None = None) -> None:
@@ -59,8 +57,8 @@ def _info(request: Request, word: Word | None = None) -> None:
         lines = list(_about_session(request.session))
     else:
         lines = list(_about_function(request.session, request.function(word)))
-    width = max(len(name) for name, _ in lines)
-    text = "".join(f"{name:<{width}}  {value}".rstrip() + "\n" for name, value in lines)
+    widest = max(width(name) for name, _ in lines)
+    text = "".join(f"{padded(name, widest)}  {value}".rstrip() + "\n" for name, value in lines)
     if word is not None:
         text += "\n" + request.console.highlighted(request.function(word).source, "kaleido") + "\n"
     request.console.show(text)
@@ -121,7 +119,7 @@ COMMANDS = [
     Command(
         "info",
         Group.LOOK,
-        (Parameter("f", function_names, optional=True),),
+        (Parameter("f", "a function", function_names, optional=True),),
         "all about a function, or about this session",
         "Its tier, how often it has run, its versions, whom it calls, who calls it, and who has it bound in optimised "
         "code. An operator is named by its sign, or as in `binary|`.",

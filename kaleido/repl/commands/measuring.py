@@ -9,7 +9,7 @@ from kaleido import streams
 from kaleido.codegen.environment import function_name
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit
-from kaleido.language.nodes import Definition, External
+from kaleido.language.nodes import Definition, External, For
 from kaleido.language.parser import parse
 from kaleido.rendering import cut
 from kaleido.repl.commands.looking import FUNCTION, PROGRAM, loop_source
@@ -26,7 +26,10 @@ __all__ = ["COMMANDS"]
 def _time(request: Request, word: Word) -> None:
     with _compilations(request.session) as compiled:
         results = request.state.run(request.program(word))
-    request.console.flush()
+    request.console.begin_line()
+    if all(result.value is None for result in results):
+        request.console.write("nothing has run\n")
+        return
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
     request.console.write(f"compile  {_milliseconds(compile_seconds)}{_made(compiled, Tier.BASELINE)}\n")
@@ -71,7 +74,7 @@ def _bench(request: Request, word: Word) -> None:
     units = request.session.units(source)
     with closing(units), streams.discarded(), request.session.placing(source, word.span):
         measurement = measure(request.session.engine, next(units))
-    if measurement.value is not None:
+    if measurement.value is not None and not isinstance(items[0], For) and request.state.settings.on("values"):
         request.console.write(f"{measurement.value!r}\n")
     request.console.write(chart(measurement, request.console.columns))
 

@@ -20,7 +20,8 @@ def _undo(request: Request) -> None:
     change = state.journal.undo(request.session.undo)
     if change is None:
         request.fail("there is nothing to take back", request.name)
-    request.console.write("".join(f"{line}\n" for line in _restored(request.session, change)))
+    lines = list(_restored(request.session, change)) or ["what was forgotten is known again"]
+    request.console.write("".join(f"{line}\n" for line in lines))
 
 
 def _restored(session: Session, change: Change) -> Iterator[str]:
@@ -32,10 +33,14 @@ def _restored(session: Session, change: Change) -> Iterator[str]:
 
 
 def _reset(request: Request) -> None:
-    number = len(request.session.functions())
-    request.state.journal.reset(request.session.reset())
+    state, functions = request.state, len(request.session.functions())
+    if not functions and not len(state.journal) and not request.session.variables:
+        request.console.write("there is nothing to forget\n")
+        return
+    state.journal.reset(request.session.reset())
     request.session.variables.clear()
-    request.console.write(f"forgot {counted(number, 'function')}; `:undo` brings them back\n")
+    again = "it" if functions == 1 else "them"
+    request.console.write(f"forgot {counted(functions, 'function')}: `:undo` brings {again} back\n")
 
 
 def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
@@ -54,7 +59,7 @@ def _set(request: Request, word: Word | None = None, value: Word | None = None) 
     try:
         settings[word.text] = value.text
     except ValueError:
-        expected = ", ".join(OPTIONS[word.text].values)
+        expected = " or ".join(OPTIONS[word.text].values)
         request.fail(f"`{word.text}` cannot be `{value.text}`", value, f"expected {expected}")
 
 
@@ -84,7 +89,10 @@ COMMANDS = [
     Command(
         "set",
         Group.SESSION,
-        (Parameter("option", _option_names, optional=True), Parameter("value", _values, optional=True)),
+        (
+            Parameter("option", "an option", _option_names, optional=True),
+            Parameter("value", "a value", _values, optional=True),
+        ),
         "the options, or a new value for one",
         "To set one each time the REPL begins, write the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
         _set,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NoReturn
 
+from kaleido.codegen.operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier
 from kaleido.repl.console import Console
@@ -42,9 +43,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a command; `candidates` are the words that completion offers for it, behind other arguments."""
+    """A parameter of a command.
+
+    `name` stands for it where the command is described, `noun` is what it is. `candidates` are the words that
+    completion offers for it, behind the other arguments.
+    """
 
     name: str
+    noun: str
     candidates: Callable[[State, Sequence[str]], Iterable[str]] = lambda state, before: ()
     kind: Kind = Kind.WORD
     optional: bool = False
@@ -118,12 +124,14 @@ class Request:
     def program(self, word: Word) -> Source:
         """An argument as a program, whose errors are where they stand in the entry."""
         before = "".join(each if each in "\r\n" else " " for each in self.source.text[: word.span.start])
-        return Source(self.source.name, before + word.text)
+        return Source(self.source.name, before + word.text, self.source.text)
 
     def function(self, word: Word) -> Function:
         """The function that an argument names: by itself, or as an operator."""
         names = (word.text, f"binary{word.text}", f"unary{word.text}")
         found = next((name for name in names if name in self.session), None)
+        if found is None and BUILTIN_OPERATORS.intersection(names):
+            self.fail(f"`{word.text}` is built in", word, "there is no function to look at")
         if found is None:
             hint = suggestion(word.text, function_names(self.state))
             self.fail(f"unknown function `{word.text}`", word, "not defined", hint)
