@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from kaleido.language.nodes import (
 )
 from kaleido.language.operators import BUILTINS, OperatorTable
 
-__all__ = ["Changes", "Definitions", "Forward", "Known", "Past", "declared_later", "errors_from", "mentioned"]
+__all__ = ["Changes", "Definitions", "Forward", "Known", "Past", "check", "declared_later", "errors_from", "mentioned"]
 
 T = TypeVar("T")
 
@@ -308,6 +308,13 @@ def errors_from(
             definitions.assume(item, source)
             failed = item
     return errors
+
+
+def check(items: Sequence[Item], source: Source, definitions: Definitions) -> None:
+    """Take `items`, a whole text, one after the other, running nothing. Raises MeaningFault at the first error."""
+    forward = declared_later(items, source, definitions.functions)
+    for item in items:
+        _take(definitions, item, source, forward)
 
 
 def _beside(failed: Item, item: Item, source: Source) -> bool:

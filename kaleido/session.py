@@ -16,7 +16,7 @@ from typing import NoReturn
 import llvmlite.binding as llvm
 
 from kaleido.codegen.environment import function_name, symbol
-from kaleido.definitions import Definitions, Forward, Known, Past, declared_later, errors_from
+from kaleido.definitions import Definitions, Forward, Known, Past, check, declared_later, errors_from
 from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
 from kaleido.jit.fork import Order, held_in_fork
@@ -242,6 +242,12 @@ class Session:
                 result = self._execute(item, source, forward)
             yield result
 
+    def check(self, source: Source) -> None:
+        """Raise KaleidoError if a text, run in a new session like this one, could not even begin to: nothing runs."""
+        definitions = self._beginning.copy()
+        definitions.externs = self._definitions.externs
+        check(parse(source, definitions.operators), source, definitions)
+
     def __getitem__(self, name: str) -> Function:
         """The function called `name` (``binary|`` and ``unary!`` for operators). Raises KeyError."""
         if name not in self._definitions.functions:
@@ -293,7 +299,8 @@ class Session:
                 outdated = self.engine.define(*units, removed=removed)
             undone = Change(self._definitions.restore(past), outdated)
             for each in optimised:
-                with suppress(KeyError, UndefinedUnit):
+                # It has been taken back by now, fast again or not.
+                with suppress(Exception):
                     self.engine.optimize(each, background=True)
             return undone
 

@@ -154,7 +154,10 @@ class Repl:
             self._state.console.complain(f"warning: init.kal is not run: {error}")
             return
         if source is not None:
+            errors = self._state.errors
             self._run_entry(source, attendant)
+            if self._state.errors > errors:
+                self._state.console.complain(f"{source.name}: what stands behind an error has not run")
 
     def _run_entry(self, source: Source, attendant: Attendant) -> bool:
         """Run the programs and commands of an entry; False if the user stopped it."""
@@ -193,7 +196,8 @@ class Repl:
 
 def _hinted(error: KaleidoError, entry: str) -> KaleidoError:
     """The error of an entry; one that is a command but for its colon is told so."""
-    command = "quit" if entry == "exit" else entry
+    word = entry.removesuffix("()")
+    command = "quit" if word == "exit" else word
     if command not in COMMANDS:
         return error
     return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{command}`"))

@@ -81,7 +81,10 @@ class Attendant:
     def _look(self) -> None:
         if not self._on_terminal:
             streams.flush()
-        elif not self._console.is_lent:
+        elif self._console.is_lent:
+            # What is done elsewhere is no running of ours.
+            self._begin = time.monotonic()
+        else:
             self._message.look(time.monotonic() - self._begin)
 
 

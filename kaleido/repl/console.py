@@ -11,17 +11,19 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from kaleido import streams
 from kaleido.jit.interrupts import forget, uninterrupted
 from kaleido.rendering import PLAIN, Palette
 from kaleido.repl.settings import Settings
 
-__all__ = ["Console", "Size"]
+__all__ = ["Console", "Size", "stored"]
 
 # Quit where it fits on one screen, leave colours alone, do not clear the screen.
 _LESS = "FRX"
@@ -85,15 +87,23 @@ class Console:
     def complain(self, message: str) -> None:
         """Write a line to standard error, after everything that was printed before."""
         with self.lock:
-            self.begin_line()
+            self._tolerantly(self.begin_line)
             self.flush()
             print(message, file=sys.stderr, flush=True)
 
     def flush(self) -> None:
-        """Have everything that was written go out. Raises OSError where some of it was lost."""
+        """Have everything that was written go out. Raises OSError where some of it was lost, and not on a terminal."""
         with self.lock:
-            self.hide()
-            streams.flush()
+            self._tolerantly(self.hide)
+            self._tolerantly(streams.flush)
+
+    def _tolerantly(self, write: Callable[[], None]) -> None:
+        """On a terminal one goes on: a program may have been stopped in the middle of a write."""
+        try:
+            write()
+        except OSError:
+            if not self.interactive:
+                raise
 
     def ask(self, prompt: str) -> None:
         """Show a prompt, before a plain line is read."""
@@ -110,9 +120,10 @@ class Console:
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Another program has the terminal: it alone writes, and Ctrl-C is for it."""
-        self.flush()
         with uninterrupted():
-            self.is_lent = True
+            with self.lock:
+                self.flush()
+                self.is_lent = True
             try:
                 yield
             finally:
@@ -150,10 +161,18 @@ class Console:
             return False
         if not command or shutil.which(command[0]) is None:
             return False
-        with self.lent(), suppress(BrokenPipeError):
-            environment = {"LESS": _LESS, **os.environ}
-            subprocess.run(command, input=text.encode(), env=environment, check=False)
+        with stored(text) as file, self.lent():
+            subprocess.run(command, stdin=file, env={"LESS": _LESS, **os.environ}, check=False)
         return True
+
+
+@contextmanager
+def stored(text: str) -> Iterator[IO[bytes]]:
+    """A text for another program to read. A file, because one that does not read a pipe to its end would end us."""
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode())
+        file.seek(0)
+        yield file
 
 
 def _nothing() -> None:

@@ -145,8 +145,8 @@ def _is_command_line(line: str, program: _Program | None) -> bool:
 def transcript(text: str) -> list[str]:
     """The entries of a transcript of the REPL, without their prompts and their last line end; blank ones are left out.
 
-    Nothing if the text is no transcript, which is one if its first line that is not blank begins with the prompt. What
-    has no prompt is output. One blank entry, if there are only such.
+    Nothing if the text is no transcript, which is one if a line of it begins with the prompt. What has no prompt is
+    output, or stands before the first. One blank entry, if there are only such.
     """
     entries = ["".join(lines) for lines in _entered(text)]
     return [re.sub(r"(?:\r\n|\r|\n)\Z", "", entry) for entry in entries if entry.strip()] or [""] * bool(entries)
@@ -159,9 +159,7 @@ def _entered(text: str) -> list[list[str]]:
         first, further = _behind(PROMPT, line), _behind(CONTINUATION, line)
         if first is not None:
             entries.append([first])
-        elif not entries and not line.isspace():
-            return []
-        elif further is not None:
+        elif entries and further is not None:
             entries[-1].append(further)
     return entries
 

@@ -75,6 +75,7 @@ class Journal:
         if step.forgotten is not None:
             self._worked = step.forgotten
         del self._worked[step.worked :]
+        self.begin()
         return undone
 
     @property

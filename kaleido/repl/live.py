@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kaleido import streams
+from kaleido.jit.interrupts import uninterrupted
 from kaleido.repl.console import Console
 
 __all__ = ["live"]
@@ -20,7 +21,8 @@ _SECONDS = 0.2
 def live(console: Console, picture: Callable[[], str]) -> Iterator[None]:
     """Show what `picture` gives, now and again until the end of the block. Programs' output is discarded in it.
 
-    `picture` is called on a thread of its own. Where the cursor cannot be moved, only the last one is shown.
+    `picture` is called on a thread of its own. Where the cursor cannot be moved, only the last one is shown. Ctrl-C
+    waits for the end of the block, unless a window is opened for it there.
     """
     screen = os.dup(1)
     ended = threading.Event()
@@ -31,19 +33,21 @@ def live(console: Console, picture: Callable[[], str]) -> Iterator[None]:
             drawing.draw(picture())
 
     thread = threading.Thread(target=draw, name="kaleido-live", daemon=True)
-    try:
-        with streams.discarded():
-            if not console.dumb:
-                thread.start()
-            try:
-                yield
-            finally:
-                ended.set()
-                if thread.ident is not None:
-                    thread.join()
-    finally:
-        drawing.draw(picture())
-        os.close(screen)
+    # The screen must be given back whatever happens.
+    with uninterrupted():
+        try:
+            with streams.discarded():
+                if not console.dumb:
+                    thread.start()
+                try:
+                    yield
+                finally:
+                    ended.set()
+                    if thread.ident is not None:
+                        thread.join()
+        finally:
+            drawing.draw(picture())
+            os.close(screen)
 
 
 class _Drawing:

@@ -12,7 +12,7 @@ from kaleido.language.nodes import Definition, External
 from kaleido.repl.state import State
 from kaleido.session import Result
 
-__all__ = ["beginning", "load"]
+__all__ = ["beginning", "brought", "load"]
 
 
 def load(state: State, path: Path) -> bool:
@@ -27,14 +27,15 @@ def load(state: State, path: Path) -> bool:
         state.run(source, done)
     except KaleidoError as error:
         state.report(error)
-        kept = "nothing of it has run" if isinstance(error, SyntaxFault) or not done else f"kept {_brought(done)}"
+        kept = "nothing of it has run" if isinstance(error, SyntaxFault) or not done else f"kept {brought(done)}"
         state.console.complain(f"{source.name}: {kept}")
         return False
-    state.console.complain(f"{source.name}: {_brought(done)}")
+    state.console.complain(f"{source.name}: {brought(done)}")
     return True
 
 
-def _brought(results: list[Result]) -> str:
+def brought(results: list[Result]) -> str:
+    """What a text came to, in numbers."""
     if not results:
         return "nothing in it"
     definitions = sum(isinstance(result.item, Definition | External) for result in results)

@@ -22,7 +22,7 @@ _HAPPENED = {
     EventKind.RETIRED: "freed",
 }
 
-_MOST = 6
+_MOST, _MOST_FREED = 6, 2
 """How many lines of a kind are shown at once."""
 
 
@@ -62,11 +62,15 @@ def _lines(events: Iterable[Event]) -> Iterator[str]:
     shown: Counter[EventKind] = Counter()
     for event in _merged(events):
         shown[event.kind] += 1
-        if shown[event.kind] <= _MOST:
+        if shown[event.kind] <= _most(event.kind):
             yield _line(event)
     for kind, number in shown.items():
-        if number > _MOST:
-            yield f"… and {number - _MOST:,} more {_HAPPENED[kind]}"
+        if number > _most(kind):
+            yield f"… and {number - _most(kind):,} more {_HAPPENED[kind]}"
+
+
+def _most(kind: EventKind) -> int:
+    return _MOST_FREED if kind is EventKind.RETIRED else _MOST
 
 
 def _merged(events: Iterable[Event]) -> list[Event]:

@@ -30,7 +30,7 @@ class EntryLexer(Lexer):
         self._transcript = PygmentsLexer(KaleidoConsoleLexer)
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
-        if document.text.lstrip().startswith(PROMPT):
+        if any(line.startswith(PROMPT) for line in document.lines):
             return self._transcript.lex_document(document)
         program = self._program.lex_document(document)
         if not is_command(document.text):

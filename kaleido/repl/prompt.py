@@ -193,10 +193,14 @@ class Prompt:
 
     def _signature(self) -> StyleAndTextTuples:
         call = calling(self._prompt.default_buffer.document.text_before_cursor)
-        if call is None or call.name not in self._state.session:
+        if call is None:
+            return []
+        try:
+            parameters = self._state.session[call.name].parameters
+        except KeyError:
             return []
         fragments: StyleAndTextTuples = [("class:signature", f" {call.name}(")]
-        for index, parameter in enumerate(self._state.session[call.name].parameters):
+        for index, parameter in enumerate(parameters):
             style = "class:signature.parameter" if index == call.argument else "class:signature"
             fragments += [("class:signature", ", " if index else ""), (style, parameter)]
         return [*fragments, ("class:signature", ") ")]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source
+from kaleido.jit.interrupts import strike_if_noted, uninterrupted
 from kaleido.rendering import render
 from kaleido.repl.console import Console
 from kaleido.repl.journal import Journal
@@ -36,6 +37,7 @@ class State:
     drafts: dict[str, str] = field(default_factory=dict)
     last_program: str = ""
     entries: int = 0
+    errors: int = 0
 
     def entry(self, text: str) -> Source:
         """The next entry, under a name of its own."""
@@ -44,6 +46,7 @@ class State:
 
     def report(self, error: KaleidoError) -> None:
         """Show what is wrong."""
+        self.errors += 1
         self.console.complain(render(error.diagnostics, self.console.palette))
 
     def run(self, source: Source, done: list[Result] | None = None) -> list[Result]:
@@ -52,11 +55,19 @@ class State:
         Raises as ``Session.evaluate``.
         """
         results = [] if done is None else done
-        for result in self.session.evaluate(source):
-            self.journal.add(result, source, self.session.variables)
-            if result.shown is not None and self.settings.on("values"):
-                self.console.write(f"{result.shown}\n")
-            if result.shown is not None and result.value is not None:
-                self.session.variables[LAST_VALUE] = result.value
-            results.append(result)
+        items = self.session.evaluate(source)
+        # What has been done must be in the journal, too, before Ctrl-C may strike. Where a program runs, it does.
+        with uninterrupted():
+            for result in items:
+                self.journal.add(result, source, self.session.variables)
+                self._show(result)
+                results.append(result)
+                strike_if_noted()
         return results
+
+    def _show(self, result: Result) -> None:
+        if result.shown is not None and self.settings.on("values"):
+            self.console.begin_line()
+            self.console.write(f"{result.shown}\n")
+        if result.shown is not None and result.value is not None:
+            self.session.variables[LAST_VALUE] = result.value

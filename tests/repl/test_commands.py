@@ -33,7 +33,7 @@ def columns(table: str) -> list[list[str]]:
         (":tires", "error: unknown command `:tires`", "1:1", "did you mean `:tiers`?"),
         (":q", "error: unknown command `:q`", "1:1", "did you mean `:quit`?"),
         (":frobnicate", "error: unknown command `:frobnicate`", "1:1", "`:help` shows the commands"),
-        (":", "error: unknown command `:`", "1:1", "`:help` shows the commands"),
+        (":", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
         (":help :lits", "error: unknown command `:lits`", "1:7", "did you mean `:list`?"),
         (":help lops", "error: no help for `lops`", "1:7", "did you mean `loops`?"),
         (":list f", "error: too many arguments", "1:7", "it is `:list`"),
@@ -42,6 +42,8 @@ def columns(table: str) -> list[list[str]]:
         (":ir +", "error: `+` is built in", "1:5", ""),
         (":load", "error: `:load` needs an argument", "1:1", "it is `:load file`"),
         ("help", "error: unknown variable `help`", "1:1", "commands begin with a colon: `:help`"),
+        ("quit()", "error: unknown function `quit`", "1:1", "commands begin with a colon: `:quit`"),
+        (": list", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
         ("exit", "error: unknown variable `exit`", "1:1", "commands begin with a colon: `:quit`"),
         (":ir squar", "error: unknown function `squar`", "1:5", "did you mean `square`?"),
         (":set notice off", "error: unknown option `notice`", "1:6", "did you mean `notices`?"),
@@ -244,10 +246,13 @@ def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dot.write_text("#!/bin/sh\n[ $1 = -Tsvg ] && /bin/cat\n")
     dot.chmod(0o700)
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib O3")
+    assert shown.count("as a picture") == 1
     svg = Path(shown.splitlines()[-1].removeprefix("as a picture: "))
     assert svg.read_text().startswith("digraph")
     assert stat.S_IMODE(svg.stat().st_mode) == 0o600
     svg.unlink()
+    dot.write_text("#!/bin/sh\nexit 1\n")
+    assert "as a picture" not in run.last("def f(x) x", ":cfg f")
 
 
 # Measuring
@@ -318,6 +323,10 @@ def test_watch(hot: Run, state_home: Path) -> None:
     assert re.search(r"^for i = 1, i < 30 in f\(i\)   \d runs?$", shown, re.MULTILINE)
     assert re.search(r"^f +-O3 ", shown, re.MULTILINE)
     assert re.search(r"^stopped after \d runs?$", shown, re.MULTILINE)
+
+
+def test_watch_of_what_is_no_expression(run: Run) -> None:
+    assert "this is not one expression" in run.last(":watch def w(x) x")
 
 
 def test_watch_ends_with_an_error(run: Run) -> None:
@@ -394,10 +403,11 @@ def test_a_file_that_ends_in_recursion_can_be_loaded_again(run: Run, keep: Keep)
     assert printed[1] == f"7.0\n{path}: 1 definition, 1 expression\n"
 
 
-def test_what_cannot_be_read(run: Run, tmp_path: Path) -> None:
-    assert run.last(f":load {tmp_path / 'none'}").startswith(f"error: cannot read `{tmp_path / 'none'}`\n")
-    assert "No such file or directory" in run.last(f":load {tmp_path / 'none'}")
-    assert "Is a directory" in run.last(f":load {tmp_path}")
+def test_what_cannot_be_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run.last(":load none").startswith("error: cannot read `none`\n")
+    assert "No such file or directory" in run.last(":load none")
+    assert "Is a directory" in run.last(":load .")
     assert run.last(":load \x00").startswith("error: cannot read ")
     assert "`:load file` loads a file" in run.last(":reload")
 
@@ -433,6 +443,13 @@ def test_save_writes_over_nothing_it_does_not_know(run: Run, keep: Keep) -> None
     assert printed[4] == f"saved 2 items to `{other}`\n"
     assert printed[6] == f"saved 3 items to `{path}`\n"
     assert path.read_text() == "1;\n2;\ndef f(x) x;\n"
+
+
+def test_save_says_what_does_not_load(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "saved.kal"
+    printed = run("def f(x) g(x); nothing; def g(x) x", f":save {path}", "def g(x) x", f":save {path}")
+    assert printed[1].endswith(" does not load as it is: unknown function `g`\n")
+    assert "warning" not in printed[3]
 
 
 def test_save_where_one_cannot_write(run: Run, tmp_path: Path) -> None:
@@ -504,7 +521,7 @@ def dumb(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_edit_a_function(run: Run, editor: Callable[[str], None]) -> None:
     editor("sed -i 's/+ 1/+ 2/' $1")
     printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", ":edit f")
-    assert printed[2:] == ["3.0\n", "nothing has changed\n"]
+    assert printed[1:] == ["edited: 1 definition\n", "3.0\n", "nothing has changed\n"]
 
 
 @pytest.mark.usefixtures("dumb")
@@ -520,7 +537,7 @@ def test_an_edit_that_does_not_work_is_not_lost(run: Run, editor: Callable[[str]
 @pytest.mark.usefixtures("dumb")
 def test_edit_the_last_entry(run: Run, editor: Callable[[str], None]) -> None:
     editor("sed -i 's/1/2/' $1")
-    assert edits(run, "1 + 5", ":list", ":edit")[-1] == "7.0\n"
+    assert edits(run, "1 + 5", ":list", ":edit")[-1] == "7.0\nedited: 1 expression\n"
 
 
 @pytest.mark.usefixtures("dumb")
@@ -531,7 +548,7 @@ def test_editors_that_fail(run: Run, editor: Callable[[str], None], monkeypatch:
     assert "No such file or directory" in edits(run, "1", ":edit")[-1]
     monkeypatch.setenv("EDITOR", "'")
     assert "$EDITOR is no command" in edits(run, "1", ":edit")[-1]
-    monkeypatch.delenv("EDITOR")
+    monkeypatch.setenv("EDITOR", " ")
     monkeypatch.setenv("PATH", "/nowhere")
     assert "set EDITOR" in edits(run, "1", ":edit")[-1]
 
@@ -559,6 +576,40 @@ def test_undo(run: Run) -> None:
     assert printed[5].startswith("error: unknown function `g`\n")
     assert printed[6] == "f is not defined any more\n"
     assert printed[7].startswith("error: there is nothing to take back\n")
+
+
+def test_undo_within_an_entry(run: Run) -> None:
+    printed = run("def z(x) 5", "def a(x) x\n:undo\ndef b(x) x + 1", ":list", ":undo", ":list", ":undo", ":list")
+    assert printed[1] == "a is not defined any more\n"
+    assert [row[0] for row in columns(printed[2])] == ["z(x)", "b(x)"]
+    assert [row[0] for row in columns(printed[4])] == ["z(x)"]
+    assert printed[6] == "no functions yet\n"
+
+
+def test_an_interrupted_entry_is_taken_back_whole(run: Run, session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "saved.kal"
+
+    def interrupt(event: Event) -> None:
+        if event.kind is EventKind.DEFINED and event.unit == "c":
+            signal.raise_signal(signal.SIGINT)
+
+    session.subscribe(interrupt)
+    printed = run("def a(x) x; def b(x) x; def c(x) x; def d(x) x", ":list", f":save {path}", ":undo", ":list")
+    assert printed[0] == "interrupted\n"
+    assert [row[0] for row in columns(printed[1])] == ["a(x)", "b(x)", "c(x)"]
+    assert path.read_text().count("def") == 3
+    assert printed[4] == "no functions yet\n"
+
+
+def test_what_is_interrupted_while_it_is_taken_back_is_taken_back(run: Run, session: Session) -> None:
+    def interrupt(event: Event) -> None:
+        if event.kind is EventKind.RETIRED and event.unit == "f":
+            signal.raise_signal(signal.SIGINT)
+
+    session.subscribe(interrupt)
+    printed = run("def f(x) x", "f(1)", ":reset", ":undo", "f(2)", ":undo", ":list")
+    assert printed[4] == "2.0\n"
+    assert printed[6] == "no functions yet\n"
 
 
 def test_undo_a_file(run: Run, keep: Keep) -> None:

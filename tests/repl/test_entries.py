@@ -72,7 +72,7 @@ def test_a_defect_of_the_parser_is_not_met_before_running(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "1\nkal> 2\n", "...> 1\nkal> 2", "kal>1", " kal> 1", "kal >\n1", "x\r\n\r\n", "kal\n"]
+    "text", ["", "\n", "1\nkal>2\n", "...> 1\n1", "kal>1", " kal> 1", "kal >\n1", "x\r\n\r\n", "kal\n"]
 )
 def test_any_other_text_is_no_transcript(text: str) -> None:
     assert transcript(text) == []
@@ -88,6 +88,8 @@ def test_any_other_text_is_no_transcript(text: str) -> None:
         ("kal> 1\r1.0\rkal> 2", ["1", "2"]),
         ("kal> :tiers\nunit  tier\n----\nkal> 1", [":tiers", "1"]),
         ("kal> kal> 1", ["kal> 1"]),
+        ("Kaleido 0.1.0. `:help` shows\nkal> 1\n1.0", ["1"]),
+        ("  │ ^^^ not defined\n...> 5\n\nkal> 1", ["1"]),
         ("kal> 1\n  kal> 2\nkal>3\n....> 4", ["1"]),
     ],
 )

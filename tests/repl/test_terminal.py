@@ -253,3 +253,27 @@ def test_color_always_knows_better_than_no_color(start: Start) -> None:
     terminal = start("--color=always")
     enter(terminal, "1 + nothing", "error")
     assert "\x1b[0;35m1" in terminal.logfile_read.getvalue()
+
+
+def test_a_pager_that_leaves_early(start: Start) -> None:
+    terminal = start(PAGER="head -n 1")
+    terms = "+".join(f"sin(x*{number})" for number in range(1, 600))
+    enter(terminal, f"def big(x) {terms}")
+    # More than a pipe takes.
+    enter(terminal, ":ir big", "define tailcc double")
+    enter(terminal, "6*7", "42.0\r\n")
+
+
+def test_output_that_is_interrupted_while_nobody_reads_it(terminal: Any) -> None:
+    terminal.send("for i = 0, 1 in printd(i)\r")
+    terminal.expect_exact("100.000000\r\n")
+    # It writes until the terminal takes no more; both come then, or while it still does.
+    terminal.sendintr()
+    terminal.sendintr()
+    terminal.expect_exact("interrupted")
+    terminal.expect_exact(PROMPT)
+    enter(terminal, "6*7", "42.0\r\n")
+
+
+def test_a_value_has_a_line_of_its_own(terminal: Any) -> None:
+    enter(terminal, "putchard(72)", "H\r\n0.0\r\n")

@@ -10,10 +10,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from kaleido.diagnostics import KaleidoError, counted
+from kaleido.diagnostics import KaleidoError, Source, counted
 from kaleido.files import decoded, reason, shown
 from kaleido.repl.commands.table import Command, Group, Kind, Parameter, Request, Word, function_names
-from kaleido.repl.loading import load
+from kaleido.repl.loading import brought, load
 
 __all__ = ["COMMANDS"]
 
@@ -60,6 +60,10 @@ def _save(request: Request, word: Word) -> None:
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
     state.known.add(path.resolve())
+    try:
+        request.session.check(Source(word.text, state.journal.program))
+    except KaleidoError as error:
+        request.console.complain(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
     request.console.write(f"saved {counted(len(state.journal), 'item')} to `{word.text}`\n")
 
 
@@ -98,12 +102,13 @@ def _edit(request: Request, word: Word | None = None) -> None:
         return
     state.drafts[name] = text
     try:
-        state.run(state.entry(text))
+        results = state.run(state.entry(text))
     except KaleidoError as error:
         state.report(error)
         request.console.complain(f"`:edit{f' {name}' if name else ''}` opens it again")
     else:
         del state.drafts[name]
+        request.console.complain(f"edited: {brought(results)}")
 
 
 def _edited(request: Request, target: Word, text: str) -> str:
@@ -126,12 +131,13 @@ def _edited(request: Request, target: Word, text: str) -> str:
 
 
 def _editor(request: Request, target: Word) -> list[str]:
-    wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if wanted:
-        try:
-            return shlex.split(wanted)
-        except ValueError as error:
-            request.fail("$EDITOR is no command", target, str(error).lower())
+    wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        command = shlex.split(wanted)
+    except ValueError as error:
+        request.fail("$EDITOR is no command", target, str(error).lower())
+    if command:
+        return command
     found = next((editor for editor in _EDITORS if shutil.which(editor) is not None), None)
     if found is None:
         request.fail("no editor", target, "", "set EDITOR to the one you like")

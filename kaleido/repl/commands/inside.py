@@ -13,6 +13,7 @@ from kaleido.codegen.environment import function_name
 from kaleido.jit import Tier
 from kaleido.repl.commands.looking import FUNCTION
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word, tier_names
+from kaleido.repl.console import stored
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import flows
 from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
@@ -95,16 +96,21 @@ def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
     labels = {unit.body: unit.label for unit in [*root.whole(), *engine.members(root.symbol, Tier.OPTIMISED)]}
     drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN
     for flow in found:
-        picture = f"\nas a picture: {_svg(dot(flow))}\n" if drawn else ""
+        path = _svg(dot(flow)) if drawn else None
+        picture = f"\nas a picture: {path}\n" if path is not None else ""
         heading = request.console.emphasised(f"{labels.get(flow.name, flow.name)} at -{tier}")
         request.console.show(f"{heading}\n{drawing(flow, request.console.columns)}{picture}")
 
 
-def _svg(graph: str) -> Path:
-    """A graph as a picture, in a new file that is the user's alone."""
+def _svg(graph: str) -> Path | None:
+    """A graph as a picture, in a new file that is the user's alone; None where graphviz does not make one."""
     descriptor, name = tempfile.mkstemp(prefix="kaleido-", suffix=".svg")
-    with os.fdopen(descriptor, "wb") as file:
-        subprocess.run(["dot", "-Tsvg"], input=graph.encode(), stdout=file, stderr=subprocess.DEVNULL, check=True)
+    try:
+        with os.fdopen(descriptor, "wb") as file, stored(graph) as source:
+            subprocess.run(["dot", "-Tsvg"], stdin=source, stdout=file, stderr=subprocess.DEVNULL, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        os.unlink(name)
+        return None
     return Path(name)
 
 

@@ -9,7 +9,8 @@ from kaleido import streams
 from kaleido.codegen.environment import function_name
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit
-from kaleido.language.nodes import Definition, External, For
+from kaleido.jit.interrupts import interruptibly, uninterrupted
+from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
 from kaleido.rendering import cut
 from kaleido.repl.commands.looking import FUNCTION, PROGRAM, loop_source
@@ -67,24 +68,35 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _bench(request: Request, word: Word) -> None:
-    source = request.program(word)
-    items = parse(source, request.session.operators)
-    if len(items) != 1 or isinstance(items[0], Definition | External):
-        request.fail("this is not one expression", word)
-    units = request.session.units(source)
-    with closing(units), streams.discarded(), request.session.placing(source, word.span):
+    source, expression = _expression(request, word)
+    # Standard output must be given back whatever happens. Where native code runs, Ctrl-C strikes all the same.
+    with (
+        uninterrupted(),
+        closing(request.session.units(source)) as units,
+        streams.discarded(),
+        request.session.placing(source, word.span),
+    ):
         measurement = measure(request.session.engine, next(units))
-    if measurement.value is not None and not isinstance(items[0], For) and request.state.settings.on("values"):
+    if measurement.value is not None and not isinstance(expression, For) and request.state.settings.on("values"):
         request.console.write(f"{measurement.value!r}\n")
     request.console.write(chart(measurement, request.console.columns))
 
 
+def _expression(request: Request, word: Word) -> tuple[Source, Expression]:
+    """An argument that is to be run many times: what defines something is not."""
+    source = request.program(word)
+    items = parse(source, request.session.operators)
+    if len(items) != 1 or isinstance(items[0], Definition | External):
+        request.fail("this is not one expression", word)
+    return source, items[0]
+
+
 def _watch(request: Request, word: Word) -> None:
-    watched = _Watched(request, request.program(word))
+    watched = _Watched(request, _expression(request, word)[0])
     try:
         with live(request.console, watched.picture):
             while True:
-                watched.run()
+                interruptibly(watched.run)
     except KeyboardInterrupt:
         request.console.write(f"stopped after {watched.told_runs}\n")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn
 
 from kaleido.diagnostics import counted, suggestion
+from kaleido.jit.interrupts import uninterrupted
 from kaleido.repl.commands.table import Command, Group, Leave, Parameter, Request, Word
 from kaleido.repl.settings import OPTIONS
 from kaleido.repl.state import State
@@ -16,8 +17,9 @@ __all__ = ["COMMANDS"]
 
 
 def _undo(request: Request) -> None:
-    state = request.state
-    change = state.journal.undo(request.session.undo)
+    # What is done and what is known of it change together.
+    with uninterrupted():
+        change = request.state.journal.undo(request.session.undo)
     if change is None:
         request.fail("there is nothing to take back", request.name)
     lines = list(_restored(request.session, change)) or ["what was forgotten is known again"]
@@ -37,8 +39,9 @@ def _reset(request: Request) -> None:
     if not functions and not len(state.journal) and not request.session.variables:
         request.console.write("there is nothing to forget\n")
         return
-    state.journal.reset(request.session.reset())
-    request.session.variables.clear()
+    with uninterrupted():
+        state.journal.reset(request.session.reset())
+        request.session.variables.clear()
     again = "it" if functions == 1 else "them"
     request.console.write(f"forgot {counted(functions, 'function')}: `:undo` brings {again} back\n")
 

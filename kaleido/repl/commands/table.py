@@ -151,7 +151,8 @@ class Request:
             # What it may be short for, or a slip of.
             full = next((known for known in self.commands if name and known.startswith(name)), name)
             hint = suggestion(f":{full}", [f":{known}" for known in self.commands])
-            self.fail(f"unknown command `:{name}`", word, "not a command", hint or "`:help` shows the commands")
+            hint = hint or ("`:help` shows the commands" if name else "the name follows the colon, as in `:help`")
+            self.fail(f"unknown command `:{name}`", word, "not a command", hint)
         return self.commands[name]
 
 
