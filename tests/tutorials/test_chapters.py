@@ -1,0 +1,141 @@
+"""Every chapter, followed to the letter in an empty folder, shows what its text shows. So do the solutions.
+
+`--update` writes into the console blocks, but for those with a `…`, what the commands print now; read the difference
+before you keep it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import pytest
+
+from tests.tutorials.following import Reader, agrees
+from tutorials.tangle import FOLDER, Block, blocks, chapters, program_at, sections, tangle
+
+ROOT = FOLDER.parent
+CHAPTERS = chapters()
+LANGUAGES = {"python", "kal", "console", "pycon", "llvm", "lark", "sh", "text"}
+EXERCISES = ["Exercise 1", "Exercise 2", "Exercise 3"]
+BUILDING = [number for number in CHAPTERS if program_at(number)]
+
+each_chapter = pytest.mark.parametrize("number", CHAPTERS)
+each_building = pytest.mark.parametrize("number", BUILDING)
+
+
+def chapter_blocks(number: int) -> list[Block]:
+    path = CHAPTERS[number]
+    return blocks(path.read_text("utf-8"), path.name)
+
+
+def solution(number: int) -> Path:
+    return FOLDER / "solutions" / f"{number:02}.md"
+
+
+def check(reader: Reader, to_follow: list[Block], path: Path, update: bool) -> None:
+    wrong = []
+    for shown, real in reader.follow(to_follow):
+        if not agrees(shown.text, real.text):
+            wrong.append(f"{shown.place} shows:\n{shown.text}\nThis happens:\n{real.text}")
+            if update and shown.language == "console" and "…" not in shown.text:
+                path.write_text(path.read_text("utf-8").replace(shown.text, real.text, 1), "utf-8")
+    assert not wrong, "\n".join(wrong)
+
+
+def ruff(*arguments: str, program: str) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments, "--config", "pyproject.toml", "-"]
+    done = subprocess.run(command, cwd=ROOT, input=program, capture_output=True, text=True, timeout=60)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@each_chapter
+def test_following_it_gives_what_it_shows(number: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    reader = Reader(tmp_path, program_at(number - 1))
+    check(reader, chapter_blocks(number), CHAPTERS[number], request.config.getoption("--update"))
+
+
+@each_chapter
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    path = solution(number)
+    text = sections(path.read_text("utf-8"))[exercise]
+    found = blocks(text, f"{path.name}, {exercise}")
+    assert any(block.language in ("console", "pycon") for block in found)
+    files = [block for block in chapter_blocks(number) if block.language == "kal"]
+    reader = Reader(tmp_path, program_at(number))
+    check(reader, [*files, *found], path, request.config.getoption("--update"))
+
+
+@each_chapter
+def test_three_exercises_with_solutions(number: int) -> None:
+    exercises = sections(CHAPTERS[number].read_text("utf-8"))["Exercises"]
+    assert re.findall(r"^(\d)\. ", exercises, re.MULTILINE) == ["1", "2", "3"]
+    assert list(sections(solution(number).read_text("utf-8"))) == EXERCISES
+
+
+@each_building
+def test_the_program_is_formatted_and_clean(number: int) -> None:
+    program = tangle(program_at(number))
+    assert not ruff("format", "--diff", program=program)
+    assert not ruff("check", program=program)
+
+
+@each_building
+def test_grammar_shown_is_grammar(number: int) -> None:
+    lines = {" ".join(line.split()) for line in tangle(program_at(number)).splitlines()}
+    shown = [block for block in chapter_blocks(number) if block.language == "lark"]
+    assert [line for block in shown for line in block.text.splitlines() if " ".join(line.split()) not in lines] == []
+
+
+@each_chapter
+def test_assembly_shown_is_assembly(number: int) -> None:
+    for block in chapter_blocks(number):
+        if block.language == "llvm":
+            llvm.parse_assembly(block.text).verify()
+
+
+@each_chapter
+def test_languages_of_blocks(number: int) -> None:
+    found = chapter_blocks(number)
+    assert {block.language for block in found} <= LANGUAGES
+    # A fence that is not closed, or stands behind blanks, would be no block.
+    assert CHAPTERS[number].read_text("utf-8").count("```") == 2 * len(found)
+
+
+@each_chapter
+def test_what_is_named_exists(number: int) -> None:
+    text = re.sub(r"^```.*?^```$", "", CHAPTERS[number].read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for path in re.findall(r"`((?:kaleido|grammar|tests|tutorials)/[\w./]*)`", text):
+        assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (FOLDER / link).exists(), link
+    for name in re.findall(r"`(kaleido(?:\.\w+)+)`", text):
+        resolve(name)
+
+
+def resolve(name: str) -> object:
+    """What a dotted name stands for. Raises ImportError or AttributeError."""
+    found, parts = importlib.import_module("kaleido"), name.split(".")[1:]
+    while parts and importlib.util.find_spec(f"{found.__name__}.{parts[0]}") is not None:
+        found = importlib.import_module(f"{found.__name__}.{parts.pop(0)}")
+        if not hasattr(found, "__path__"):
+            break
+    value: object = found
+    for part in parts:
+        value = getattr(value, part)
+    return value
+
+
+def test_chapters_are_numbered_without_gaps() -> None:
+    assert list(CHAPTERS) == list(range(1, len(CHAPTERS) + 1))
+
+
+def test_the_sketch_of_what_is_to_come_works(tmp_path: Path) -> None:
+    path = FOLDER / "PLAN.md"
+    reader = Reader(tmp_path, program_at(len(CHAPTERS)))
+    check(reader, blocks(path.read_text("utf-8"), path.name), path, update=False)
