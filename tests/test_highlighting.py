@@ -33,7 +33,7 @@ from pygments.token import (
 
 from kaleido.diagnostics import Source, SyntaxFault
 from kaleido.language.advice import KEYWORDS
-from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, terminals
+from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, patterns
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
 from kaleido.language.parser import _lark, parse
 from kaleido.repl.entries import CONTINUATION, PROMPT
@@ -103,14 +103,14 @@ def check_comes_back(text: str, lexer: type[Lexer]) -> None:
 
 
 def test_the_terminals_are_the_grammar_s() -> None:
-    known = terminals()
+    known = patterns()
     fixed = {each.pattern.value for each in _lark().terminals if isinstance(each.pattern, PatternStr)}
     assert {*known.keywords, *known.marks.values()} == fixed
     others = {each.name for each in _lark().terminals if isinstance(each.pattern, PatternRE)}
     assert others - known.ignored == {"NAME", "NUMBER", "OPERATOR", "STRAY"}, "what is the new terminal to a reader?"
 
 
-@pytest.mark.parametrize("word", sorted(terminals().keywords))
+@pytest.mark.parametrize("word", sorted(patterns().keywords))
 def test_keywords(word: str) -> None:
     kind = Keyword.Declaration if word in ("binary", "unary") else Keyword
     assert kinds(word) == [kind]
@@ -120,10 +120,10 @@ def test_keywords(word: str) -> None:
 
 
 def test_these_are_all_keywords() -> None:
-    assert terminals().keywords.keys() == set(KEYWORDS)
+    assert patterns().keywords.keys() == set(KEYWORDS)
 
 
-@pytest.mark.parametrize("mark", sorted(terminals().marks.values()))
+@pytest.mark.parametrize("mark", sorted(patterns().marks.values()))
 def test_punctuation(mark: str) -> None:
     assert kinds(mark) == [Punctuation]
 

@@ -26,14 +26,14 @@ from pygments.util import shebang_matches
 if TYPE_CHECKING:
     from pygments.token import _TokenType as TokenType
 
-__all__ = ["KaleidoConsoleLexer", "KaleidoLexer", "Terminals", "terminals"]
+__all__ = ["KaleidoConsoleLexer", "KaleidoLexer", "Patterns", "patterns"]
 
 # A place in the text, what stands there, and the text of it.
 _Tokens: TypeAlias = "Iterator[tuple[int, TokenType, str]]"
 
 
 @dataclass(frozen=True)
-class Terminals:
+class Patterns:
     """The grammar's terminals, ready for use.
 
     `keywords`  each word that is no name -> its terminal, such as ``"def"`` -> ``"DEF"``
@@ -51,7 +51,7 @@ class Terminals:
 
 
 @cache
-def terminals() -> Terminals:
+def patterns() -> Patterns:
     """The terminals of the grammar that the parser reads with."""
     from kaleido.language import parser
 
@@ -61,7 +61,7 @@ def terminals() -> Terminals:
     groups = (f"(?P<{name}>{each.pattern})" for name, each in found.items() if name not in keywords.values())
     ignored = [name for name, each in found.items() if each.ignored]
     skipped = "|".join(found[name].pattern for name in ignored)
-    return Terminals(
+    return Patterns(
         keywords=keywords,
         marks={name: text for name, text in texts.items() if text not in keywords},
         ignored=frozenset(ignored),
@@ -108,7 +108,7 @@ class KaleidoLexer(Lexer):
 
     def get_tokens_unprocessed(self, text: str) -> _Tokens:
         """The tokens of `text`: where each begins, its kind, and its characters."""
-        known, before = terminals(), ""
+        known, before = patterns(), ""
         for match in known.pattern.finditer(text):
             terminal, value = match.lastgroup or "", match[0]
             if terminal in known.ignored:
@@ -139,11 +139,11 @@ def _kind(terminal: str, before: str, match: re.Match[str]) -> TokenType:
             return Keyword.Declaration
         case "STRAY":
             return Error
-    return Punctuation if terminal in terminals().marks else Keyword
+    return Punctuation if terminal in patterns().marks else Keyword
 
 
 def _kind_of_name(match: re.Match[str]) -> TokenType:
-    if not terminals().called.match(match.string, match.end()):
+    if not patterns().called.match(match.string, match.end()):
         return Name.Variable
     return Name.Builtin if match[0] in _prelude_functions() else Name.Function
 

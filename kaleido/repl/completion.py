@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from kaleido.language.highlighting import terminals
+from kaleido.language.highlighting import patterns
 from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.entries import is_command
 from kaleido.repl.state import State
@@ -62,13 +62,13 @@ class EntryCompleter(Completer):
             # The function of an operator (``binary|``) cannot be called by its name.
             if name.isidentifier() and name.startswith(word):
                 yield Completion(name, -len(word), display=signature)
-        others = [*terminals().keywords, *self._state.session.variables, *_names(entry)]
+        others = [*patterns().keywords, *self._state.session.variables, *_names(entry)]
         yield from _matching(word, (each for each in dict.fromkeys(others) if each not in functions and each != word))
 
 
 def _names(entry: str) -> Iterator[str]:
     """The names that stand in an entry: parameters and variables among them."""
-    return (match[0] for match in terminals().pattern.finditer(entry) if match.lastgroup == "NAME")
+    return (match[0] for match in patterns().pattern.finditer(entry) if match.lastgroup == "NAME")
 
 
 def _matching(word: str, candidates: Iterable[str]) -> Iterator[Completion]:

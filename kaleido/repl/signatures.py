@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaleido.language.highlighting import terminals
+from kaleido.language.highlighting import patterns
 
 __all__ = ["Calling", "calling"]
 
@@ -19,7 +19,7 @@ class Calling:
 
 def calling(text: str) -> Calling | None:
     """The innermost call whose parentheses are open at the end of `text`; None where there is none."""
-    known = terminals()
+    known = patterns()
     # A name, or what had it: its terminal and its text, and the terminal before it.
     last, before_last = ("", ""), ""
     opened: list[Calling | None] = []
