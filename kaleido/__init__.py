@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "Change",
     "Diagnostic",
     "Function",
     "IncompleteInput",
@@ -23,7 +24,7 @@ __all__ = [
 if TYPE_CHECKING:
     from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, MeaningFault, SyntaxFault
     from kaleido.jit import Interrupted
-    from kaleido.session import Function, Result, Session
+    from kaleido.session import Change, Function, Result, Session
 
 
 def __getattr__(name: str) -> Any:
@@ -34,6 +35,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("kaleido.diagnostics"), name)
     if name == "Interrupted":
         return import_module("kaleido.jit").Interrupted
-    if name in ("Function", "Result", "Session"):
+    if name in ("Change", "Function", "Result", "Session"):
         return getattr(import_module("kaleido.session"), name)
     raise AttributeError(f"module 'kaleido' has no attribute {name!r}")
