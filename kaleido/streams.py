@@ -24,6 +24,7 @@ def _c() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     """The C library, and its standard output."""
     library = ctypes.CDLL(None)
     library.fputs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
     if hasattr(library, "__fpending"):
         library.__fpending.argtypes, library.__fpending.restype = [ctypes.c_void_p], ctypes.c_size_t
     # macOS has the stream under another name.
@@ -66,10 +67,23 @@ def flush() -> None:
             raise OSError("standard output could not be written")
 
 
-# Where standard output is buffered while it is held back. The library may come back to it as long as the process lives.
-_HELD = ctypes.create_string_buffer(1 << 16)
+_HELD_BYTES = 1 << 16
 
 _FULLY_BUFFERED, _BY_LINES = 0, 1
+
+
+@cache
+def _held() -> ctypes.c_void_p:
+    """Where standard output is buffered while it is held back. Raises MemoryError.
+
+    C's own memory, and never freed: C writes out what is in it when the process ends, and by then Python's is gone.
+    """
+    library, _ = _c()
+    library.malloc.argtypes, library.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    address = library.malloc(_HELD_BYTES)
+    if not address:
+        raise MemoryError
+    return ctypes.c_void_p(address)
 
 
 def hold_back(held: bool) -> bool:
@@ -82,11 +96,10 @@ def hold_back(held: bool) -> bool:
         return False
     with _ours():
         library.fflush(output)
-        library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t]
         if held:
-            library.setvbuf(output, _HELD, _FULLY_BUFFERED, ctypes.sizeof(_HELD))
+            library.setvbuf(output, _held(), _FULLY_BUFFERED, _HELD_BYTES)
         else:
-            library.setvbuf(output, None, _BY_LINES, ctypes.sizeof(_HELD))
+            library.setvbuf(output, None, _BY_LINES, _HELD_BYTES)
     return True
 
 
@@ -98,7 +111,7 @@ def drain(before: bytes = b"") -> bytes:
     library, output = _c()
     with _ours():
         length = library.__fpending(output)
-        last: bytes = _HELD[length - 1] if length else b""
+        last = ctypes.string_at((_held().value or 0) + length - 1, 1) if length else b""
         if length:
             os.write(1, before)
             library.fflush(output)
