@@ -243,11 +243,10 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
         for item in parse(source, session.operators):
             streams.write(outline(item))
         return
-    # An optimised module has the loops of its function inside; at the baseline each is a module of its own.
     tier = Tier.OPTIMISED if options.jit == "O3" else Tier.BASELINE
     show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
     for unit in session.units(source):
-        for each in unit.whole() if tier is Tier.BASELINE else [unit]:
+        for each in unit.modules(tier):
             streams.write(show(each.symbol, tier))
 
 

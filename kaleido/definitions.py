@@ -282,10 +282,11 @@ def declared_later(items: Iterable[Item], source: Source, functions: Mapping[str
     """What a text defines and nobody knows yet: it may be called before its definition has been reached."""
     later: dict[str, Declared] = {}
     for item in items:
-        if isinstance(item, Definition) and not (
-            item.prototype.name in functions or item.prototype.name in BUILTIN_OPERATORS
-        ):
-            later.setdefault(item.prototype.name, Declared.by(item.prototype, source))
+        if not isinstance(item, Definition):
+            continue
+        name = item.prototype.name
+        if name not in functions and name not in BUILTIN_OPERATORS:
+            later.setdefault(name, Declared.by(item.prototype, source))
     return later
 
 

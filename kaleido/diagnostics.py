@@ -31,6 +31,7 @@ __all__ = [
     "Span",
     "SyntaxFault",
     "counted",
+    "printable",
     "suggestion",
 ]
 
@@ -172,6 +173,11 @@ class Problems:
 def counted(number: int, noun: str) -> str:
     """``1 parameter``, ``2 parameters``"""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Text that does nothing to a terminal: whatever would act on it, or hide, is a replacement character."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def suggestion(name: str, candidates: Iterable[str], *, alike: float = 0.6) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
+from importlib.resources import files
 from pathlib import Path
 
-from kaleido.diagnostics import Source
+from kaleido.diagnostics import Source, printable
 
-__all__ = ["decoded", "folder", "read", "reason", "shown"]
+__all__ = ["decoded", "folder", "prelude", "read", "reason", "refuse_others", "shown"]
 
 
 def read(path: str | Path) -> Source:
@@ -23,13 +25,26 @@ def decoded(data: bytes) -> str:
 
 def shown(path: str | Path) -> str:
     """A file name may be any bytes; what is shown of it is text that does nothing to a terminal."""
-    text = os.fsencode(path).decode("utf-8", errors="replace") or "''"
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return printable(os.fsencode(path).decode("utf-8", errors="replace") or "''")
 
 
 def reason(error: Exception) -> str:
     """What went wrong, without the number that the system has for it."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def prelude() -> Source:
+    """What every session begins with."""
+    return Source("<prelude>", (files("kaleido") / "prelude.kal").read_text("utf-8"))
+
+
+def refuse_others(path: Path, *owners: int) -> None:
+    """Raise OSError where a path belongs to another user than `owners`, or where others can write to it."""
+    found = path.stat()
+    if found.st_uid not in owners:
+        raise OSError(f"{path} belongs to another user")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise OSError(f"others can write to {path}")
 
 
 def folder(variable: str, *default: str) -> Path:

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label
 
-__all__ = ["COLOURED", "PLAIN", "Palette", "cut", "padded", "painted", "readable", "render", "width"]
+__all__ = ["COLOURED", "PLAIN", "Palette", "cut", "padded", "painted", "render", "width"]
 
 WIDEST = 120
 """How many columns of a source line are shown; of a longer one, the part around the carets."""
@@ -58,7 +58,7 @@ def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
 
 
 def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
-    yield f"{painted('error:', palette.error)} {painted(readable(diagnostic.title), palette.strong)}"
+    yield f"{painted('error:', palette.error)} {painted(_readable(diagnostic.title), palette.strong)}"
     labels = list(diagnostic.others)
     if diagnostic.source is not None and diagnostic.span is not None:
         labels.insert(0, Label(diagnostic.source, diagnostic.span, diagnostic.label))
@@ -67,7 +67,7 @@ def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
         yield from _place(label, before, gutter, palette)
     if diagnostic.hint:
         equals, hint = painted(f"{_blank(gutter)} =", palette.gutter), painted("hint:", palette.strong)
-        yield f"{equals} {hint} {readable(diagnostic.hint)}"
+        yield f"{equals} {hint} {_readable(diagnostic.hint)}"
 
 
 def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
@@ -77,15 +77,15 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
     start, length = column - 1, label.span.end - label.span.start
     shown, indent, marked = _excerpt(line, start, start + length)
     if before is None or before.source is not label.source or _line(before) != number or shown != line:
-        place = f"{'┌' if before is None else '├'} {readable(label.source.name)}:{number}:{column}"
+        place = f"{'┌' if before is None else '├'} {_readable(label.source.name)}:{number}:{column}"
         yield painted(f"{_blank(gutter)} {place}", palette.gutter)
         yield f"{painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
     mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
-    text = f"{_filled(marked, mark) or mark} {readable(label.text)}".rstrip()
+    text = f"{_filled(marked, mark) or mark} {_readable(label.text)}".rstrip()
     yield f"{painted(f'{_blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{painted(text, colour)}"
 
 
-def readable(text: str) -> str:
+def _readable(text: str) -> str:
     """A message in which nothing acts on the terminal, and what it quotes has a bearable length."""
     quoted = re.compile(rf"(`[^`]{{{_LONGEST_NAME}}})[^`]+`|`[^`]*`")
     return quoted.sub(lambda match: f"{match[1]}…`" if match[1] else match[0], text.translate(_PICTURES))
@@ -107,7 +107,7 @@ def _excerpt(line: str, start: int, end: int) -> tuple[str, str, str]:
 
 def _reach(text: Iterable[str], columns: int) -> int:
     """How many characters of `text` fit into so many columns."""
-    return sum(width <= columns for width in accumulate(map(width, text)))
+    return sum(reached <= columns for reached in accumulate(map(width, text)))
 
 
 def width(text: str) -> int:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from types import TracebackType
 from typing import NoReturn
 
@@ -18,6 +17,7 @@ import llvmlite.binding as llvm
 from kaleido.codegen.environment import function_name, symbol
 from kaleido.definitions import Definitions, Forward, Known, Past, check, declared_later, errors_from
 from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
+from kaleido.files import prelude as prelude_source
 from kaleido.jit import Engine, Event, Interrupted, Policy, StackOverflow, Tier, UndefinedUnit, Unit, UnitStats
 from kaleido.jit.fork import Order, held_in_fork
 from kaleido.jit.interrupts import uninterrupted
@@ -193,7 +193,8 @@ class Session:
         self._definitions = Definitions()
         self._lock = held_in_fork(threading.RLock(), Order.SESSION)
         if prelude:
-            self.run((files("kaleido") / "prelude.kal").read_text("utf-8"), "<prelude>")
+            beginning = prelude_source()
+            self.run(beginning.text, beginning.name)
         self._beginning = self._definitions.copy()
         self._definitions.externs = externs
 

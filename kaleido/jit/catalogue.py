@@ -71,15 +71,17 @@ class Catalogue:
         ordinal = before.ordinal + 1 if before is not None else 1
         return Version(unit, next(self._numbers), ordinal, entry, is_part)
 
-    def check(self, new: Collection[Version], going: Collection[Version], pending: Pending) -> None:
-        """Raise ValueError unless all calls will agree with what they call when `pending` is so."""
-        if len(pending) < len(flattened([*new, *going])):
+    def check(self, given: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
+        """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`.
+
+        `given` are the versions that `pending` was made of: those to come, and those to go.
+        """
+        if len(pending) < len(flattened(given)):
             raise ValueError("a symbol is given twice")
-        replaced = self.replaced(pending)
         for symbol, version in pending.items():
-            old = self.current(symbol)
             if version is None:
                 continue
+            old = self.current(symbol)
             if old is not None and (version.is_part or old.is_part):
                 raise ValueError(f"{symbol} is, or would become, a part of another unit")
             for name, signature in version.unit.calls.items():

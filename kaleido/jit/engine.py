@@ -116,8 +116,8 @@ class Engine:
             new = [self._catalogue.version(unit) for unit in units]
             made = {version.unit.symbol: version for version in flattened(new)}
             pending = {**dict.fromkeys(version.unit.symbol for version in flattened(going)), **made}
-            self._catalogue.check(new, going, pending)
             replaced = self._catalogue.replaced(pending)
+            self._catalogue.check([*new, *going], pending, replaced)
             self._check_removed(going, replaced)
             try:
                 loaded = self._tiers.compile_ahead(new, pending, replaced)
@@ -158,10 +158,7 @@ class Engine:
             callers = self._catalogue.entries[symbol].callers.difference(whole)
             if callers:
                 raise ValueError(f"{whole[0].unit.label} is called by {labels(callers)}")
-            for version in whole:
-                version.final_runs = version.runs
-            self._forget(whole)
-            self._reclaimer.collect()
+            self._exchange({}, whole, ())
 
     @contextmanager
     def _opened(self) -> Iterator[None]:

@@ -132,6 +132,10 @@ class Unit:
         """This unit, its parts, and theirs."""
         return nested(self, lambda unit: unit.parts)
 
+    def modules(self, tier: Tier) -> list[Unit]:
+        """What to look at to see all of this unit's code: at the baseline its parts have code of their own."""
+        return list(self.whole()) if tier is Tier.BASELINE else [self]
+
 
 def nested(root: T, parts: Callable[[T], Sequence[T]]) -> Iterator[T]:
     """`root`, its parts and theirs, each before its own; they may be nested more deeply than Python recurses."""

@@ -73,14 +73,11 @@ def patterns() -> Patterns:
 @cache
 def _prelude_functions() -> frozenset[str]:
     """What a program can call without having defined it."""
-    from importlib.resources import files
-
-    from kaleido.diagnostics import Source
+    from kaleido.files import prelude
     from kaleido.language.nodes import Definition, External
     from kaleido.language.parser import parse
 
-    items = parse(Source("<prelude>", (files("kaleido") / "prelude.kal").read_text("utf-8")))
-    return frozenset(item.prototype.name for item in items if isinstance(item, Definition | External))
+    return frozenset(item.prototype.name for item in parse(prelude()) if isinstance(item, Definition | External))
 
 
 class KaleidoLexer(Lexer):

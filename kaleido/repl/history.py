@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from kaleido.files import folder
+from kaleido.files import folder, refuse_others
 
 __all__ = ["history_path", "open_history"]
 
@@ -38,11 +38,7 @@ def open_history() -> History:
 def _secure(path: Path) -> None:
     """See that the file is there, before prompt_toolkit makes one that everybody can read. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = path.parent.stat()
-    if folder.st_uid != os.geteuid():
-        raise OSError(f"{path.parent} belongs to another user")
-    if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise OSError(f"others can write to {path.parent}")
+    refuse_others(path.parent, os.geteuid())
     # Without waiting for the other end of a pipe.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
     try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, SyntaxFault, counted
-from kaleido.files import folder, read
+from kaleido.files import folder, read, refuse_others
 from kaleido.language.nodes import Definition, External
 from kaleido.repl.state import State
 from kaleido.session import Result
@@ -52,14 +51,6 @@ def beginning() -> Source | None:
     path = folder("XDG_CONFIG_HOME", ".config") / "init.kal"
     if not path.exists():
         return None
-    _check(path)
-    return read(path)
-
-
-def _check(path: Path) -> None:
     for each in (path, path.parent):
-        found = each.stat()
-        if found.st_uid not in (os.geteuid(), 0):
-            raise OSError(f"{each} belongs to another user")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise OSError(f"others can write to {each}")
+        refuse_others(each, os.geteuid(), 0)
+    return read(path)

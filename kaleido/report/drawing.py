@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, zip_longest
 
+from kaleido.diagnostics import printable
 from kaleido.rendering import cut, width
 from kaleido.report.flow import Block, Flow
 
@@ -130,8 +131,8 @@ def _rows(flow: Flow, *, railed: bool) -> Iterator[_Row]:
     for block, below in zip_longest(flow.blocks, flow.blocks[1:]):
         leaving = {edge.target: edge for edge in edges[block.label]}
         falling = leaving.pop(below.label, None) if below else None
-        yield _Row("┌─ ", f"{_shown(block.label)} ", "─", "┐", enters=block.label)
-        yield from (_Row("│ ", _shown(line), " ", " │") for line in block.instructions)
+        yield _Row("┌─ ", f"{printable(block.label)} ", "─", "┐", enters=block.label)
+        yield from (_Row("│ ", printable(line), " ", " │") for line in block.instructions)
         yield from (_exit(edge, railed) for edge in leaving.values())
         yield _Row("└─", "┬" if falling else "─", "─", "┘")
         if below:
@@ -140,7 +141,7 @@ def _rows(flow: Flow, *, railed: bool) -> Iterator[_Row]:
 
 def _exit(edge: _Edge, railed: bool) -> _Row:
     left = ("┥ " if edge.closes else "┤ ") if railed else "│ "
-    text = " ".join(filter(None, (_meant(edge), "↺" if edge.closes else "→", _shown(edge.target))))
+    text = " ".join(filter(None, (_meant(edge), "↺" if edge.closes else "→", printable(edge.target))))
     return _Row(left, text, " ", " │", leaves=edge)
 
 
@@ -150,12 +151,7 @@ def _falling(edge: _Edge) -> str:
 
 def _meant(edge: _Edge) -> str:
     """What an edge is for, with room left for where it leads."""
-    return cut(_shown(edge.text), 16)
-
-
-def _shown(text: str) -> str:
-    """Text that can be counted in columns: whatever would act on the terminal, or hide, is a replacement character."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return cut(printable(edge.text), 16)
 
 
 # Drawing: the rails
@@ -297,4 +293,4 @@ def _box(block: Block) -> str:
 
 def _escaped(text: str) -> str:
     """Text for a label, in which Graphviz reads quotes, escapes and HTML's entities."""
-    return _shown(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, counted
 from kaleido.files import decoded, reason, shown
-from kaleido.repl.commands.table import Command, Group, Kind, Parameter, Request, Word, function_names
+from kaleido.repl.commands.table import ANY_FUNCTION, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.loading import brought, load
 
 __all__ = ["COMMANDS"]
@@ -160,7 +160,7 @@ COMMANDS = [
     Command(
         "edit",
         Group.FILES,
-        (Parameter("f", "a function", function_names, optional=True),),
+        (ANY_FUNCTION,),
         "edit a function in your editor, and run what comes of it",
         "In $VISUAL or $EDITOR. Without a function, the last entry. What did not work is there again the next time.",
         _edit,

@@ -6,13 +6,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from kaleido.codegen.environment import function_name
 from kaleido.jit import Tier
-from kaleido.repl.commands.looking import FUNCTION
-from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word, tier_names
+from kaleido.repl.commands.table import FUNCTION, Command, Group, Parameter, Request, Word, tier_names
 from kaleido.repl.console import stored
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import flows
@@ -47,17 +45,12 @@ def _which(request: Request, word: Word, tier_word: Word | None) -> tuple[Functi
     return function, function.tier or first
 
 
-def _modules(session: Session, function: Function, tier: Tier, show: Callable[[str, Tier], str]) -> str:
-    """A function as LLVM has it: at the baseline its loops are modules of their own, at -O3 they are inside."""
-    units = function.unit.whole() if tier is Tier.BASELINE else [function.unit]
-    return "\n".join(show(unit.symbol, tier) for unit in units)
-
-
 def _listing(session: Session, function: Function, tier: Tier, form: str) -> str:
-    engine = session.engine
+    """A function as LLVM IR, or as assembly."""
+    engine, symbols = session.engine, [unit.symbol for unit in function.unit.modules(tier)]
     if form == "ir":
-        return _modules(session, function, tier, lambda symbol, tier: ir_listing(engine.ir(symbol, tier)))
-    return _modules(session, function, tier, lambda symbol, tier: assembly_listing(engine.assembly(symbol, tier)))
+        return "\n".join(ir_listing(engine.ir(symbol, tier)) for symbol in symbols)
+    return "\n".join(assembly_listing(engine.assembly(symbol, tier)) for symbol in symbols)
 
 
 def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
@@ -65,19 +58,21 @@ def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
     form = form_word.text if form_word is not None else "ir"
     if form_word is not None and form not in _FORMS:
         request.fail(f"`{form}` cannot be shown", form_word, f"expected {' or '.join(_FORMS)}")
-    sides = [_listing(session, function, tier, form).splitlines() for tier in Tier]
-    rows = beside(sides[0], sides[1], console.columns)
+    # Optimised once, for what is shown and for what is told of it.
+    optimised = session.engine.ir(function.unit.symbol, Tier.OPTIMISED)
+    baseline = _listing(session, function, Tier.BASELINE, form)
+    other = ir_listing(optimised) if form == "ir" else _listing(session, function, Tier.OPTIMISED, form)
+    rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
     # Each side is highlighted as a whole, and then put together line by line.
     left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
     half = (console.columns - len(SEPARATOR)) // 2
     heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMISED}"
     lines = [console.emphasised(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
-    console.show("\n".join([*lines, "", *_inlined(session, function)]) + "\n")
+    console.show("\n".join([*lines, "", *_inlined(session, function, optimised)]) + "\n")
 
 
-def _inlined(session: Session, function: Function) -> list[str]:
-    engine, root = session.engine, function.unit.symbol
-    found = inlining(engine.ir(root, Tier.OPTIMISED), engine.members(root, Tier.OPTIMISED))
+def _inlined(session: Session, function: Function, optimised: str) -> list[str]:
+    found = inlining(optimised, session.engine.members(function.unit.symbol, Tier.OPTIMISED))
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (

@@ -11,15 +11,12 @@ from kaleido.jit import Tier, UnitStats
 from kaleido.language.parser import parse
 from kaleido.language.printer import outline
 from kaleido.rendering import padded, width
-from kaleido.repl.commands.table import Command, Group, Kind, Parameter, Request, Word, function_names
+from kaleido.repl.commands.table import ANY_FUNCTION, PROGRAM, Command, Group, Request, Word
 from kaleido.report.tables import table
 from kaleido.report.tiers import tier_table
 from kaleido.session import Function, Session
 
-__all__ = ["COMMANDS", "FUNCTION", "PROGRAM", "loop_source"]
-
-FUNCTION = Parameter("f", "a function", function_names)
-PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
+__all__ = ["COMMANDS", "loop_source"]
 
 _CALLERS_SHOWN = 10
 
@@ -53,14 +50,12 @@ def loop_source(session: Session, name: str) -> str:
 
 
 def _info(request: Request, word: Word | None = None) -> None:
-    if word is None:
-        lines = list(_about_session(request.session))
-    else:
-        lines = list(_about_function(request.session, request.function(word)))
+    session, function = request.session, request.function(word) if word is not None else None
+    lines = list(_about_session(session) if function is None else _about_function(session, function))
     widest = max(width(name) for name, _ in lines)
     text = "".join(f"{padded(name, widest)}  {value}".rstrip() + "\n" for name, value in lines)
-    if word is not None:
-        text += "\n" + request.console.highlighted(request.function(word).source, "kaleido") + "\n"
+    if function is not None:
+        text += "\n" + request.console.highlighted(function.source, "kaleido") + "\n"
     request.console.show(text)
 
 
@@ -119,7 +114,7 @@ COMMANDS = [
     Command(
         "info",
         Group.LOOK,
-        (Parameter("f", "a function", function_names, optional=True),),
+        (ANY_FUNCTION,),
         "all about a function, or about this session",
         "Its tier, how often it has run, its versions, whom it calls, who calls it, and who has it bound in optimised "
         "code. An operator is named by its sign, or as in `binary|`.",

@@ -13,8 +13,8 @@ from kaleido.jit.interrupts import interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
 from kaleido.rendering import cut
-from kaleido.repl.commands.looking import FUNCTION, PROGRAM, loop_source
-from kaleido.repl.commands.table import Command, Group, Request, Word
+from kaleido.repl.commands.looking import loop_source
+from kaleido.repl.commands.table import FUNCTION, PROGRAM, Command, Group, Request, Word
 from kaleido.repl.live import live
 from kaleido.report.bars import chart
 from kaleido.report.bench import measure
@@ -33,8 +33,8 @@ def _time(request: Request, word: Word) -> None:
         return
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
-    request.console.write(f"compile  {_milliseconds(compile_seconds)}{_made(compiled, Tier.BASELINE)}\n")
-    request.console.write(f"run      {_milliseconds(run_seconds)}{_made(compiled, Tier.OPTIMISED)}\n")
+    request.console.write(f"compile  {_milliseconds(compile_seconds):>12}{_made(compiled, Tier.BASELINE)}\n")
+    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_made(compiled, Tier.OPTIMISED)}\n")
 
 
 @contextmanager
@@ -60,11 +60,11 @@ def _made(compiled: list[Event], tier: Tier) -> str:
     what = f"{counted(len(events), 'unit')} at -{tier}"
     if tier is Tier.BASELINE:
         return f"   {what}"
-    return f"   meanwhile {what}, in {_milliseconds(sum(event.seconds for event in events)).strip()}"
+    return f"   meanwhile {what}, in {_milliseconds(sum(event.seconds for event in events))}"
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:9,.2f} ms"
+    return f"{seconds * 1000:,.2f} ms"
 
 
 def _bench(request: Request, word: Word) -> None:
@@ -145,7 +145,7 @@ def _optimize(request: Request, word: Word) -> None:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
     now = engine.statistics(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMISED], now.compile_seconds[Tier.OPTIMISED]
-    request.console.write(f"{function.name} -{Tier.OPTIMISED}: {size:,} bytes, {_milliseconds(seconds).strip()}\n")
+    request.console.write(f"{function.name} -{Tier.OPTIMISED}: {size:,} bytes, {_milliseconds(seconds)}\n")
 
 
 COMMANDS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NoReturn
 
@@ -15,7 +15,19 @@ from kaleido.repl.console import Console
 from kaleido.repl.state import State
 from kaleido.session import Function, Session
 
-__all__ = ["Command", "Group", "Kind", "Leave", "Parameter", "Request", "Word", "function_names", "tier_names"]
+__all__ = [
+    "ANY_FUNCTION",
+    "FUNCTION",
+    "PROGRAM",
+    "Command",
+    "Group",
+    "Kind",
+    "Leave",
+    "Parameter",
+    "Request",
+    "Word",
+    "tier_names",
+]
 
 
 class Leave(Exception):
@@ -123,7 +135,7 @@ class Request:
 
     def program(self, word: Word) -> Source:
         """An argument as a program, whose errors are where they stand in the entry."""
-        before = "".join(each if each in "\r\n" else " " for each in self.source.text[: word.span.start])
+        before = re.sub(r"[^\r\n]", " ", self.source.text[: word.span.start])
         return Source(self.source.name, before + word.text, self.source.text)
 
     def function(self, word: Word) -> Function:
@@ -159,6 +171,11 @@ class Request:
 def function_names(state: State, before: Sequence[str] = ()) -> list[str]:
     """The functions there are, operators among them."""
     return [function.name for function in state.session.functions(prelude=True)]
+
+
+FUNCTION = Parameter("f", "a function", function_names)
+ANY_FUNCTION = replace(FUNCTION, optional=True)
+PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
 
 
 def tier_names(state: State, before: Sequence[str] = ()) -> list[str]:
