@@ -15,7 +15,7 @@ import pytest
 from kaleido import __version__, cli
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ROOT / "tutorials" / "programs"
+EXAMPLES = ROOT / "tutorials" / "examples"
 MODES = ["tiered", "sync", "O0", "O3"]
 
 
@@ -120,12 +120,12 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("jit", MODES)
 def test_mandelbrot_is_the_same_picture_in_every_mode(jit: str) -> None:
-    code, output, errors = outcome(f"--jit={jit}", "-q", PROGRAMS / "mandelbrot.kal")
+    code, output, errors = outcome(f"--jit={jit}", "-q", EXAMPLES / "mandelbrot.kal")
     assert (code, errors) == (0, "")
     rows = output.splitlines()
     assert len(rows) == 41
     assert {len(row) for row in rows} == {79}
-    assert output == outcome("--jit=O0", "-q", PROGRAMS / "mandelbrot.kal")[1]
+    assert output == outcome("--jit=O0", "-q", EXAMPLES / "mandelbrot.kal")[1]
 
 
 def test_mutual_recursion_needs_no_stack() -> None:
