@@ -9,6 +9,7 @@ import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["main", "run"]
 
 FAILED, USAGE, DEFECT = 1, 2, 70
+
+# The commands beside running programs, and the modules whose `run` does them. Each is one as the first argument only,
+# so a script of such a name is run as ./tutorial.
+_COMMANDS = {"tutorial": "kaleido.tutorial.command"}
 
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
@@ -61,6 +66,8 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     `close`: give back what the session holds, for who goes on afterwards.
     """
     try:
+        if arguments and arguments[0] in _COMMANDS:
+            return _command(*arguments)
         return _run(_parser().parse_args(arguments), close=close)
     except SystemExit as stop:
         return int(stop.code or 0)
@@ -78,16 +85,37 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
         return _complain(f"{format_exc()}kaleido: {DEFECT_NOTICE}", DEFECT)
 
 
-def _parser() -> ArgumentParser:
+def _command(name: str, *arguments: str) -> int:
+    """Do one of _COMMANDS, which adds its own arguments to those that all have."""
+    parser = _beginning(f"kaleido {name}")
+    _add_color(parser)
+    code: int = import_module(_COMMANDS[name]).run(arguments, parser)
+    return code
+
+
+def _beginning(name: str) -> ArgumentParser:
+    """A parser with no options but `--help`."""
     parser = ArgumentParser(
-        prog="kaleido",
-        description="A Kaleidoscope-style language with a tiered JIT.\n\n"
-        "Without a script: the REPL on a terminal, else standard input is run.",
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        add_help=False,
-    )
+        prog=name, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False, add_help=False
+    )  # fmt: skip
     parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this and leave")
+    return parser
+
+
+def _add_color(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto",
+        help="colours: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
+    )  # fmt: skip
+
+
+def _parser() -> ArgumentParser:
+    parser = _beginning("kaleido")
+    parser.description = (
+        "A Kaleidoscope-style language with a tiered JIT.\n\n"
+        "Without a script: the REPL on a terminal, else standard input is run.\n"
+        "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`."
+    )
     parser.add_argument("script", nargs="?", help="a file to run; - is standard input")
     parser.add_argument("arguments", nargs="*", help="ignored: a script has no way to ask for them yet")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
@@ -116,10 +144,7 @@ def _parser() -> ArgumentParser:
         "--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
-    parser.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto",
-        help="colours in messages: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
-    )  # fmt: skip
+    _add_color(parser)
     parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
     parser.add_argument("--no-init", dest="init", action="store_false", help="the REPL does not run your init.kal")
     parser.add_argument(

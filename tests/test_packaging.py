@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TEXTS = [
+    path
+    for pattern in ("[0-9][0-9]-*.md", "solutions/*.md", "examples/*")
+    for path in (ROOT / "tutorials").glob(pattern)
+]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"kaleido/grammar/kaleido.lark", "kaleido/prelude.kal", "kaleido/py.typed"} <= names
-    assert not [name for name in names if name.startswith(("tests/", "tutorials/"))]
+    assert {path.relative_to(ROOT).as_posix() for path in TEXTS} == {
+        name.removeprefix("kaleido/") for name in names if name.startswith("kaleido/tutorials/")
+    }
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"kaleido"}
 
 
 def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
@@ -36,6 +44,28 @@ def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.splitlines() == [str(tmp_path / "kaleido" / "__init__.py"), "1.0"], done.stderr
+
+
+def test_the_tutorial_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "from kaleido.cli import run; from kaleido.tutorial.chapters import FOLDER, blocks_of, chapters, program_at; "
+        "from kaleido.tutorial.reader import Reader, agrees; from pathlib import Path; print(FOLDER, flush=True); "
+        "ran = list(Reader(Path('.'), program_at(2)).follow(blocks_of(chapters()[3]))); "
+        "print(len(ran) > 3 and all(agrees(shown.text, real.text) for shown, real in ran), flush=True); "
+        "run(['tutorial', '3'])"
+    )
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith(f"{tmp_path / 'kaleido' / 'tutorials'}\nTrue\n3. Trees"), done.stderr
 
 
 def test_it_runs_from_a_checkout() -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from tests.tutorials.following import Reader, agrees
-from tutorials.tangle import FOLDER, Block, blocks, chapters, program_at, sections, tangle
+from kaleido.tutorial.chapters import FOLDER, Block, blocks, blocks_of, chapters, program_at, sections, solutions
+from kaleido.tutorial.reader import Reader, agrees
+from kaleido.tutorial.tangle import tangle
 
 ROOT = FOLDER.parent
 CHAPTERS = chapters()
@@ -29,12 +30,7 @@ each_building = pytest.mark.parametrize("number", BUILDING)
 
 
 def chapter_blocks(number: int) -> list[Block]:
-    path = CHAPTERS[number]
-    return blocks(path.read_text("utf-8"), path.name)
-
-
-def solution(number: int) -> Path:
-    return FOLDER / "solutions" / f"{number:02}.md"
+    return blocks_of(CHAPTERS[number])
 
 
 def check(reader: Reader, to_follow: list[Block], path: Path, update: bool) -> None:
@@ -62,7 +58,7 @@ def test_following_it_gives_what_it_shows(number: int, tmp_path: Path, request: 
 @each_chapter
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    path = solution(number)
+    path = solutions(number)
     text = sections(path.read_text("utf-8"))[exercise]
     found = blocks(text, f"{path.name}, {exercise}")
     assert any(block.language in ("console", "pycon") for block in found)
@@ -75,7 +71,7 @@ def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.F
 def test_three_exercises_with_solutions(number: int) -> None:
     exercises = sections(CHAPTERS[number].read_text("utf-8"))["Exercises"]
     assert re.findall(r"^(\d)\. ", exercises, re.MULTILINE) == ["1", "2", "3"]
-    assert list(sections(solution(number).read_text("utf-8"))) == EXERCISES
+    assert list(sections(solutions(number).read_text("utf-8"))) == EXERCISES
 
 
 @each_building
@@ -133,9 +129,3 @@ def resolve(name: str) -> object:
 
 def test_chapters_are_numbered_without_gaps() -> None:
     assert list(CHAPTERS) == list(range(1, len(CHAPTERS) + 1))
-
-
-def test_the_sketch_of_what_is_to_come_works(tmp_path: Path) -> None:
-    path = FOLDER / "PLAN.md"
-    reader = Reader(tmp_path, program_at(len(CHAPTERS)))
-    check(reader, blocks(path.read_text("utf-8"), path.name), path, update=False)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tutorials.following import agrees
-from tutorials.tangle import Block, TangleError, blocks, main, sections, tangle
+from kaleido.tutorial.chapters import Block, blocks, sections
+from kaleido.tutorial.reader import agrees
+from kaleido.tutorial.tangle import TangleError, main, tangle
 
 
 def program(*texts: str) -> str:

@@ -1,0 +1,106 @@
+"""The command ``kaleido tutorial``: its arguments, and what it does where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaleido import streams
+from kaleido.diagnostics import OK
+from kaleido.files import reason, shown
+from kaleido.rendering import COLOURED, PLAIN
+from kaleido.repl.console import Console
+from kaleido.repl.settings import Settings
+from kaleido.tutorial.chapters import Block, chapters, program_at
+from kaleido.tutorial.guide import Guide, contents, there_are, whole
+from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, typing
+from kaleido.tutorial.layout import Layout
+from kaleido.tutorial.tangle import tangle
+from kaleido.tutorial.workshop import Workshop
+
+__all__ = ["run"]
+
+_USAGE = 2
+
+_DESCRIPTION = """Build a small language with a tiered JIT yourself, chapter by chapter.
+
+On a terminal a chapter is shown a screenful at a time. Its blocks can be run
+where they stand, and there is a Kaleido prompt to try things at. Elsewhere the
+chapter is printed; without a number, the list of chapters."""
+
+
+def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
+    """Do what the command line says; `parser` has the options that all commands have.
+
+    Gives the exit code. Raises SystemExit where the command line is wrong, and OSError where output cannot be written.
+    """
+    options = _options(arguments, parser)
+    if options.program is not None:
+        return _write_program(options, parser)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    console = Console(
+        Settings(),
+        interactive=interactive,
+        coloured=streams.coloured(options.color, 1),
+        palette=COLOURED if streams.coloured(options.color, 2) else PLAIN,
+    )
+    if interactive:
+        with typing(by_line=console.dumb):
+            _guide(console).run(options.chapter)
+    else:
+        _print(options.chapter, console)
+    return OK
+
+
+def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
+    parser.description = _DESCRIPTION
+    parser.add_argument("chapter", nargs="?", metavar="N", help="the chapter to begin with")
+    parser.add_argument(
+        "--program", metavar="FILE",
+        help="write the program as of the end of chapter N to a new FILE, instead of showing the chapter; "
+        "- is standard output",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    if options.chapter is not None:
+        if not options.chapter.isdecimal() or int(options.chapter) not in chapters():
+            parser.error(f"there is no chapter {shown(options.chapter)}: {there_are()}")
+        options.chapter = int(options.chapter)
+    elif options.program is not None:
+        parser.error(f"--program needs a chapter: {there_are()}")
+    return options
+
+
+def _write_program(options: Namespace, parser: ArgumentParser) -> int:
+    program = tangle(program_at(options.chapter))
+    if not program:
+        parser.exit(_USAGE, f"kaleido: at the end of chapter {options.chapter} there is no program yet\n")
+    if options.program == "-":
+        streams.write(program)
+        streams.flush()
+        return OK
+    try:
+        # Never over a file that is there: it may be the reader's own work.
+        with Path(options.program).open("x", encoding="utf-8") as file:
+            file.write(program)
+    except (OSError, ValueError) as error:
+        parser.exit(_USAGE, f"kaleido: cannot write {shown(options.program)}: {reason(error)}\n")
+    return OK
+
+
+def _guide(console: Console) -> Guide:
+    keyboard: Keyboard = LineKeyboard(console, sys.stdin.buffer) if console.dumb else TerminalKeyboard()
+
+    def workshop(before: Sequence[Block]) -> Workshop:
+        return Workshop(console, before)
+
+    return Guide(console, keyboard, workshop)
+
+
+def _print(chapter: int | None, console: Console) -> None:
+    if chapter is None:
+        console.write(contents())
+    else:
+        console.write(whole(chapters()[chapter], Layout.on(console)))
+    console.flush()

@@ -1,0 +1,235 @@
+"""Parts of a chapter as lines of a terminal, and how many of them are a screenful.
+
+Text is wrapped. Blocks are not, and have no margin, so that they can be copied from the terminal: where one is wider
+than the terminal, that wraps it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from kaleido.rendering import padded, painted, width
+from kaleido.tutorial.chapters import Block
+from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, Run, Table, runs
+
+if TYPE_CHECKING:
+    from kaleido.repl.console import Console
+
+__all__ = ["WIDEST", "Layout", "Place", "height", "is_runnable"]
+
+WIDEST = 100
+"""How many columns text takes at most; longer lines are hard to read."""
+
+_RUNNABLE = ("kal", "console", "pycon")
+
+# As parameters of the terminal's SGR sequence: the colours that are read on black and on white.
+_COLOURS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
+_HEADING, _RULE = "1", "90"
+
+# What is on the rule above a block without a title, and how Pygments calls its language.
+_TITLES = {
+    "python": "kaleidoscope.py", "kal": "Kaleidoscope", "console": "terminal", "sh": "terminal", "pycon": "Python",
+    "llvm": "IR", "lark": "grammar",
+}  # fmt: skip
+_LEXERS = {"kal": "kaleido", "lark": "ebnf"}
+
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def is_runnable(part: Part) -> bool:
+    """Whether a part can be run."""
+    return isinstance(part, Block) and part.language in _RUNNABLE
+
+
+def height(line: str, columns: int) -> int:
+    """How many lines of the terminal a line takes, whatever colours it has."""
+    return max(1, -(-width(_PAINT.sub("", line)) // columns))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a chapter: the part, and how many lines of it have been shown."""
+
+    part: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a chapter is shown on a terminal that has so many columns.
+
+    `coloured`     whether text is in colours
+    `highlighted`  gives a text of one of Pygments' languages in its colours
+    """
+
+    columns: int
+    coloured: bool = False
+    highlighted: Callable[[str, str], str] = lambda text, language: text
+
+    @classmethod
+    def on(cls, console: Console) -> Layout:
+        """The layout for a console as wide as it is now."""
+        return cls(console.columns, console.coloured, console.highlighted)
+
+    def screenful(self, parts: Sequence[Part], place: Place, rows: int) -> tuple[list[str], Place]:
+        """The lines from `place` on that so many rows can show, and the place behind them.
+
+        It ends behind a block that can be run, and rather between two parts than in one.
+        """
+        lines, used, part, start = list[str](), 0, place.part, place.line
+        while part < len(parts):
+            new = self.lines(parts[part])[start:]
+            fitting = self._fitting(new, rows - used)
+            if fitting < len(new):
+                if 2 * used >= rows:
+                    return lines, Place(part, start)
+                fitting = max(fitting, 0 if lines else 1)
+                return lines + new[:fitting], Place(part, start + fitting)
+            lines, used, part, start = lines + new, used + self._height(new), part + 1, 0
+            if is_runnable(parts[part - 1]):
+                break
+        return lines, Place(part, start)
+
+    def _height(self, lines: list[str]) -> int:
+        return sum(height(line, self.columns) for line in lines)
+
+    def _fitting(self, lines: list[str], rows: int) -> int:
+        """How many of `lines` so many rows can show."""
+        for number, line in enumerate(lines):
+            rows -= height(line, self.columns)
+            if rows < 0:
+                return number
+        return len(lines)
+
+    def lines(self, part: Part) -> list[str]:
+        """A part as lines, with an empty one behind it."""
+        match part:
+            case Heading(level=level, text=text):
+                found = self._heading(level, text)
+            case Paragraph(text=text):
+                found = self._wrapped(text, self._width)
+            case Quote(text=text):
+                found = [f"  │ {line}" for line in self._wrapped(text, self._width - 4)]
+            case Listing(items=items):
+                found = [line for mark, text in items for line in self._item(mark, text)]
+            case Table(rows=rows):
+                found = list(self._table(rows))
+            case Block():
+                found = self._block(part)
+        return [*found, ""]
+
+    @property
+    def _width(self) -> int:
+        return min(self.columns, WIDEST)
+
+    def _heading(self, level: int, text: str) -> list[str]:
+        lines = _filled(runs(text.replace("`", "")), self._width)
+        plain = ["".join(run.text for run in line) for line in lines]
+        rule = {1: "═", 2: "─"}.get(level, "") * max(map(width, plain), default=0)
+        return [*(self._painted(line, _HEADING) for line in plain), *([self._painted(rule, _RULE)] if rule else [])]
+
+    def _item(self, mark: str, text: str) -> list[str]:
+        indent = len(mark) + 1
+        lines = self._wrapped(text, self._width - indent)
+        return [(" " * indent if number else f"{mark} ") + line for number, line in enumerate(lines)]
+
+    def _block(self, block: Block) -> list[str]:
+        language = _LEXERS.get(block.language, block.language)
+        lines = self.highlighted(block.text, language).splitlines()
+        if block.language == "text":
+            return lines
+        rule, title = "─" * self._width, f"── {block.title or _TITLES.get(block.language, block.language)} "
+        return [self._painted((title + rule)[: self._width], _RULE), *lines, self._painted(rule, _RULE)]
+
+    def _table(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        natural = [max(map(self._natural, column)) for column in zip_longest(*rows, fillvalue="")]
+        widths = _shrunk(natural, self._width - 2 * (len(natural) - 1))
+        for number, row in enumerate(rows):
+            cells = [self._wrapped(cell, columns) for cell, columns in zip(row, widths, strict=False)]
+            for line in zip_longest(*cells, fillvalue=""):
+                yield "  ".join(_padded(cell, columns) for cell, columns in zip(line, widths, strict=False)).rstrip()
+            if number == 0:
+                yield self._painted("  ".join("─" * columns for columns in widths), _RULE)
+
+    def _natural(self, cell: str) -> int:
+        """How wide a cell is in one line."""
+        return max((width(_PAINT.sub("", line)) for line in self._wrapped(cell, 1 << 16)), default=0)
+
+    def _wrapped(self, text: str, columns: int) -> list[str]:
+        found = runs(text)
+        if not self.coloured:
+            # Without colours, code could be taken for text.
+            found = [Run(run.kind, f"`{run.text}`" if run.kind == "code" else run.text) for run in found]
+        return [
+            "".join(self._painted(run.text, _COLOURS.get(run.kind, "")) for run in line)
+            for line in _filled(found, max(1, columns))
+        ]
+
+    def _painted(self, text: str, colour: str) -> str:
+        return painted(text, colour if self.coloured else "")
+
+
+def _padded(cell: str, columns: int) -> str:
+    """A cell with blanks behind it."""
+    return cell + padded("", columns - width(_PAINT.sub("", cell)))
+
+
+def _shrunk(widths: list[int], columns: int) -> list[int]:
+    """Widths that come to at most so many columns, as long as each is at least one: the widest give way."""
+    widths = list(widths)
+    while sum(widths) > columns and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _filled(found: Sequence[Run], columns: int) -> list[list[Run]]:
+    """Runs as lines of at most so many columns. They are broken at blanks, and a word that is too long in itself."""
+    lines, used = list[list[Run]](), 0
+    for word in _words(found, columns):
+        size = sum(width(run.text) for run in word)
+        if lines and used + 1 + size <= columns:
+            lines[-1] += [_blank_between(lines[-1][-1], word[0]), *word]
+            used += 1 + size
+        else:
+            lines.append(list(word))
+            used = size
+    return lines
+
+
+def _blank_between(before: Run, after: Run) -> Run:
+    return Run(before.kind if before.kind == after.kind else "", " ")
+
+
+def _words(found: Sequence[Run], columns: int) -> Iterator[list[Run]]:
+    """What no blank is in: pieces of one run or of several, at most so wide."""
+    word: list[Run] = []
+    for run in found:
+        # Short code is easier to read in one piece.
+        whole = run.kind == "code" and 2 * width(run.text) <= columns
+        for number, piece in enumerate([run.text] if whole else re.split(r"\s+", run.text)):
+            if number and word:
+                yield word
+                word = []
+            for part in _cut(piece, columns):
+                if word and sum(width(each.text) for each in word) + width(part) > columns:
+                    yield word
+                    word = []
+                word.append(Run(run.kind, part))
+    if word:
+        yield word
+
+
+def _cut(text: str, columns: int) -> Iterator[str]:
+    """A text in pieces that are at most so wide."""
+    piece = ""
+    for character in text:
+        if piece and width(piece + character) > columns:
+            yield piece
+            piece = ""
+        piece += character
+    if piece:
+        yield piece

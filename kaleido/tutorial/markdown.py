@@ -1,0 +1,141 @@
+"""A chapter's text as parts, and a part's text as runs: as much of Markdown as the chapters use, and no more.
+
+Headings begin with `#`, and blocks are fenced; both stand at the beginning of a line. Lists are flat. A text may have
+`code`, *emphasis*, **strong** words and [links](address), not inside each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
+
+from kaleido.tutorial.chapters import FENCE, Block, blocks
+
+__all__ = ["Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "parts", "runs"]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """`level` is 1 for the chapter's own, 2 for those of its sections."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+
+@dataclass(frozen=True)
+class Quote:
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list: for each item its mark, such as ``-`` or ``2.``, and its text."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of each row; the first row is the heading's."""
+
+    rows: tuple[tuple[str, ...], ...]
+
+
+Part: TypeAlias = Heading | Paragraph | Quote | Listing | Table | Block
+
+_ITEM = re.compile(r"(-|\d+\.) +")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_RULE = re.compile(r"[\s|:-]+")
+_BAR = re.compile(r"(?<!\\)\|")
+
+
+def parts(text: str, name: str) -> list[Part]:
+    """What a Markdown text consists of, in order; `name` is for the places of blocks."""
+    fenced = iter(blocks(text, name))
+    found: list[Part] = []
+    end = 0
+    for match in FENCE.finditer(text):
+        found += [*_prose(text[end : match.start()]), next(fenced)]
+        end = match.end()
+    return [*found, *_prose(text[end:])]
+
+
+def _prose(text: str) -> Iterator[Part]:
+    """The parts of a text without blocks. Where a heading begins or a line is empty, the part before it ends."""
+    lines = _COMMENT.sub("", text).splitlines()
+    for kind, group in groupby(lines, key=lambda line: "heading" if line.startswith("#") else bool(line.strip())):
+        if kind == "heading":
+            yield from (Heading(line.index(" "), line.lstrip("#").strip()) for line in group)
+        elif kind:
+            yield _part(list(group))
+
+
+def _part(lines: list[str]) -> Part:
+    if lines[0].startswith("|"):
+        return Table(tuple(_cells(line) for line in lines if not _RULE.fullmatch(line)))
+    if lines[0].startswith(">"):
+        return Quote(_joined(line.removeprefix(">") for line in lines))
+    if _ITEM.match(lines[0]):
+        return _listing(lines)
+    return Paragraph(_joined(iter(lines)))
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip().replace("\\|", "|") for cell in _BAR.split(line.strip().strip("|")))
+
+
+def _listing(lines: list[str]) -> Listing:
+    items: list[tuple[str, str]] = []
+    for line in lines:
+        match = _ITEM.match(line)
+        if match:
+            items.append((match[1], line[match.end() :].strip()))
+        else:
+            mark, text = items.pop()
+            items.append((mark, f"{text} {line.strip()}"))
+    return Listing(tuple(items))
+
+
+def _joined(lines: Iterator[str]) -> str:
+    return " ".join(line.strip() for line in lines)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of text, and what it is: ``code``, ``emphasis``, ``strong``, ``link``, or nothing of these."""
+
+    kind: str
+    text: str
+
+
+_RUN = re.compile(
+    r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)(?!`)"
+    r"|\*\*(?P<strong>\S.*?)\*\*"
+    r"|\*(?P<emphasis>[^\s*][^*]*)\*"
+    r"|\[(?P<link>[^]]*)\]\((?P<address>[^)]*)\)"
+)
+
+
+def runs(text: str) -> list[Run]:
+    """A text as runs. A link is its text; where that leads elsewhere than to a file here, its address is behind it."""
+    found, end = list[Run](), 0
+    for match in _RUN.finditer(text):
+        found += [Run("", text[end : match.start()]), *_marked(match)]
+        end = match.end()
+    return [run for run in [*found, Run("", text[end:])] if run.text]
+
+
+def _marked(match: re.Match[str]) -> Iterator[Run]:
+    kind = next(kind for kind in ("code", "strong", "emphasis", "link") if match[kind] is not None)
+    # A pair of ticks may have a blank inside, so that a tick can stand next to them.
+    yield Run(kind, match[kind].strip() if kind == "code" else match[kind])
+    if kind == "link" and "://" in match["address"]:
+        yield Run("", f" ({match['address']})")

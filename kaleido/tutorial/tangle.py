@@ -1,0 +1,170 @@
+"""The reader's program, put together from the chapters: its code stands in their fenced blocks and nowhere else.
+
+What the blocks mean is told in `tutorials/README.md`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kaleido.tutorial.chapters import Block, chapters, program_at
+
+__all__ = ["TangleError", "main", "tangle"]
+
+_LAST = ("main", "__main__")
+
+_USAGE = "python -m tutorials.tangle N [FILE]    the program as of the end of chapter N, to standard output or FILE"
+
+
+class TangleError(Exception):
+    """A block that has no place in a program: its message says which, and why."""
+
+
+def tangle(program: Iterable[Block]) -> str:
+    """The program that `program`, blocks in the order of the chapters, comes to. Raises TangleError."""
+    imports, pieces = _Imports(), dict[str, str]()
+    for block in program:
+        for statement, text in _statements(block):
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                imports.add(statement)
+            elif isinstance(statement, ast.Delete):
+                _forget(statement, pieces, block)
+            else:
+                name = _name(statement, block)
+                pieces[name] = _extended(pieces.get(name), statement, text, block)
+    body = [text for name, text in pieces.items() if name not in _LAST]
+    body += [pieces[name] for name in _LAST if name in pieces]
+    return "".join(_spaced([*imports.used_in("\n".join(body)), *body]))
+
+
+def _statements(block: Block) -> Iterator[tuple[ast.stmt, str]]:
+    """Each statement of a block, with its text and the comments right above it."""
+    try:
+        tree = ast.parse(block.text)
+    except SyntaxError as error:
+        raise TangleError(f"{block.place}: {error}") from None
+    yield from _with_text(tree.body, block.text.splitlines(), 0)
+
+
+def _with_text(body: list[ast.stmt], lines: list[str], before: int) -> Iterator[tuple[ast.stmt, str]]:
+    for statement in body:
+        end = statement.end_lineno or 0
+        yield statement, "\n".join(lines[before:end]).strip("\n")
+        before = end
+
+
+def _name(statement: ast.stmt, block: Block) -> str:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return "__main__"
+    raise TangleError(f"{block.place}: only definitions can be part of the program, not: {ast.unparse(statement)}")
+
+
+def _forget(statement: ast.Delete, pieces: dict[str, str], block: Block) -> None:
+    for target in statement.targets:
+        if pieces.pop(ast.unparse(target), None) is None:
+            raise TangleError(f"{block.place}: there is no {ast.unparse(target)} to delete")
+
+
+def _extended(before: str | None, statement: ast.stmt, text: str, block: Block) -> str:
+    """The definition that takes the place of `before`: `text`, or for ``class C(C)`` both together."""
+    if not isinstance(statement, ast.ClassDef) or not any(ast.unparse(b) == statement.name for b in statement.bases):
+        return text
+    if before is None:
+        raise TangleError(f"{block.place}: there is no class {statement.name} to extend")
+    heading, members = _members(before)
+    members |= _members(text)[1]
+    return heading + "".join(_spaced_members(members, heading.endswith('"""')))
+
+
+def _members(text: str) -> tuple[str, dict[str, str]]:
+    """A class's heading with its docstring, and its members by name."""
+    tree = ast.parse(text).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    lines, body = text.splitlines(), tree.body
+    start = body[0].lineno - 1
+    if isinstance(body[0], ast.Expr):
+        start, body = body[0].end_lineno or 0, body[1:]
+    else:
+        start = min([start, *(decorator.lineno - 1 for decorator in getattr(body[0], "decorator_list", []))])
+    block = Block("python", "", text, f"class {tree.name}")
+    return "\n".join(lines[:start]), {_name(each, block): part for each, part in _with_text(body, lines, start)}
+
+
+def _spaced_members(members: dict[str, str], after_text: bool) -> Iterator[str]:
+    """Members with an empty line above methods, and where a docstring is the heading's end."""
+    for number, text in enumerate(members.values()):
+        method = re.match(r"(    #.*\n)*    (@|def )", text) is not None
+        apart = (method and number > 0) or (after_text and number == 0)
+        yield ("\n\n" if apart else "\n") + text
+
+
+def _spaced(pieces: list[str]) -> Iterator[str]:
+    """Pieces with two empty lines around functions and classes, one between others, none between imports."""
+    before = ""
+    for text in pieces:
+        if before:
+            both_imports = all(piece.startswith(("import ", "from ")) for piece in (before, text))
+            block = any(re.match(r"(#.*\n)*(def|class|if|@)", piece) for piece in (before, text))
+            yield "" if both_imports and _group(before) == _group(text) else "\n\n" if block else "\n"
+        yield text + "\n"
+        before = text
+
+
+def _group(line: str) -> int:
+    """Where an import belongs: the future, the standard library, other packages."""
+    package = line.split()[1].split(".")[0]
+    return 0 if package == "__future__" else 1 if package in sys.stdlib_module_names else 2
+
+
+class _Imports:
+    """All imports of the blocks, each name once."""
+
+    def __init__(self) -> None:
+        self._modules: set[tuple[str, str | None]] = set()
+        self._names: set[tuple[str, str]] = set()
+
+    def add(self, statement: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(statement, ast.Import):
+            self._modules |= {(alias.name, alias.asname) for alias in statement.names}
+        else:
+            self._names |= {(statement.module or "", alias.name) for alias in statement.names}
+
+    def used_in(self, program: str) -> list[str]:
+        """The import statements that `program` needs, sorted as ruff does it."""
+        used = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)}
+        lines = [
+            f"import {module}" + (f" as {known}" if known else "")
+            for module, known in self._modules
+            if (known or module.split(".")[0]) in used
+        ]
+        for module in {module for module, _ in self._names}:
+            names = sorted((n for m, n in self._names if m == module and (n in used or m == "__future__")), key=_order)
+            lines += [f"from {module} import {', '.join(names)}"] if names else []
+        return sorted(lines, key=lambda line: (_group(line), line.startswith("from"), line))
+
+
+def _order(name: str) -> tuple[bool, bool, str]:
+    """Constants, then classes, then functions."""
+    return not name.isupper(), not name[0].isupper(), name
+
+
+def main(arguments: list[str]) -> int:
+    """Write the program of a chapter. Gives the exit code."""
+    if len(arguments) not in (1, 2) or not arguments[0].isdigit() or int(arguments[0]) not in chapters():
+        print(_USAGE, f"(there are chapters {min(chapters())} to {max(chapters())})")
+        return 2
+    program = tangle(program_at(int(arguments[0])))
+    if arguments[1:]:
+        Path(arguments[1]).write_text(program, "utf-8")
+    else:
+        print(program, end="")
+    return 0

@@ -1,0 +1,43 @@
+"""The reader's program runs the example programs as Kaleido does: once it has the whole language, and with tiers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kaleido.tutorial.chapters import chapters, program_at
+from kaleido.tutorial.tangle import tangle
+from tests.test_examples import EXAMPLES, examples
+from tests.test_language import expectations
+
+# Redefinition and deep tail calls come with chapter 9, all of the JIT with chapter 13.
+COMPLETE, TIERED = 9, 13
+
+
+@pytest.fixture(scope="module", params=[COMPLETE, TIERED, max(chapters())])
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reader") / "kaleidoscope.py"
+    path.write_text(tangle(program_at(request.param)), "utf-8")
+    return path
+
+
+def run(program: Path, *arguments: str | Path) -> str:
+    command: list[str | Path] = [sys.executable, "-X", "utf8", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@examples
+def test_examples(program: Path, example: Path) -> None:
+    assert run(program, example).splitlines() == expectations(example).lines
+
+
+def test_something_becomes_hot(tmp_path: Path) -> None:
+    program = tmp_path / "kaleidoscope.py"
+    program.write_text(tangle(program_at(TIERED)), "utf-8")
+    [mandelbrot] = [example for example in EXAMPLES if example.stem == "mandelbrot"]
+    assert " is optimised, after " in run(program, mandelbrot, "--stats")

@@ -1,0 +1,197 @@
+"""The tutorial in a real terminal, as a reader's own process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+Start = Callable[..., Any]
+
+KEYS, RUN_KEYS = "next section", "r run it"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts `kaleido tutorial` with arguments, on a terminal of a size, and with variables of the environment."""
+    # pexpect answers no questions about the cursor's position, and looks for plain text.
+    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1", "XDG_STATE_HOME": str(tmp_path)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
+    with ExitStack() as ending:
+
+        def start(
+            *arguments: str,
+            run: Sequence[str] = ("-m", "kaleido", "tutorial"),
+            size: tuple[int, int] = (24, 100),
+            **variables: str,
+        ) -> Any:
+            child = pexpect.spawn(
+                sys.executable,
+                [*run, *arguments],
+                env=inherited | own | {"TMPDIR": str(tmp_path)} | variables,
+                dimensions=size,
+                encoding="utf-8",
+                timeout=30,
+            )
+            ending.callback(child.close, force=True)
+            child.logfile_read = StringIO()
+            return child
+
+        yield start
+
+
+def leave(terminal: Any, keys: str) -> int | None:
+    terminal.send(keys)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    status: int | None = terminal.exitstatus
+    return status
+
+
+def test_a_chapter_is_read_and_its_blocks_are_run(start: Start, tmp_path: Path) -> None:
+    terminal = start("1")
+    terminal.expect_exact("1. The shape of a compiler")
+    terminal.expect_exact(KEYS)
+    terminal.send("\r")
+    terminal.expect_exact("taste.kal")
+    while terminal.expect_exact([KEYS, RUN_KEYS]) == 0:
+        terminal.send(" ")
+    terminal.send("r")
+    terminal.expect_exact("49.0\r\n6765.0\r\n14.0\r\n1.0\r\n4.0\r\n")
+    terminal.expect_exact(RUN_KEYS)
+    terminal.send("\r")
+    terminal.expect_exact(RUN_KEYS)
+    terminal.send("r")
+    terminal.expect_exact("$ kaleido taste.kal\r\n49.0\r\n6765.0\r\n")
+    terminal.expect_exact(RUN_KEYS)
+    assert leave(terminal, "q") == 0
+    # Nothing is left of the folder that it ran in.
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("kaleido-tutorial")] == []
+
+
+def test_the_prompt_and_back_and_ctrl_c(start: Start) -> None:
+    terminal = start("1")
+    terminal.expect_exact(KEYS)
+    terminal.send("t")
+    terminal.expect_exact("kal>")
+    terminal.send("for i = 0, 1 in printd(i)\r")
+    terminal.expect_exact("3.000000\r\n")
+    terminal.sendintr()
+    terminal.expect_exact("interrupted")
+    terminal.expect_exact("kal>")
+    terminal.send("6*7\r")
+    terminal.expect_exact("42.0\r\n")
+    terminal.send("\x04")
+    # The page is there again, and Ctrl-C is no way to leave it.
+    terminal.expect_exact("1. The shape of a compiler")
+    terminal.expect_exact(KEYS)
+    terminal.send("\x03")
+    # Only what is not there already is drawn.
+    terminal.expect("q l.*aves")
+    assert leave(terminal, "\x04") == 0
+
+
+ENDLESS = """# 1. Endless
+
+```kal
+for i = 0, 1 in printd(i)
+```
+
+```console
+$ python -c "while True: print(12345)"
+```
+
+The end.
+"""
+
+# Reads other chapters than there are.
+ELSEWHERE = "from kaleido.tutorial import chapters; from pathlib import Path; chapters.FOLDER = Path({!r}); "
+
+
+def test_ctrl_c_stops_a_block(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "01-endless.md").write_text(ENDLESS)
+    code = ELSEWHERE.format(str(tmp_path)) + "from kaleido.cli import main; main()"
+    terminal = start("tutorial", "1", run=["-c", code])
+    for output in ("3.000000\r\n", "12345\r\n12345\r\n"):
+        terminal.expect_exact(RUN_KEYS)
+        terminal.send("r")
+        terminal.expect_exact(output)
+        terminal.sendintr()
+        terminal.expect_exact("interrupted")
+        terminal.expect_exact(RUN_KEYS)
+        terminal.send("\r")
+    terminal.expect_exact("The end.")
+    assert leave(terminal, "q") == 0
+
+
+def test_without_a_number_it_asks(start: Start) -> None:
+    terminal = start()
+    terminal.expect_exact("2  The grammar")
+    terminal.expect_exact("Which chapter?")
+    terminal.send("99\r")
+    terminal.expect_exact("There is no such chapter")
+    terminal.expect_exact("Which chapter?")
+    terminal.send("2\r")
+    terminal.expect_exact("2. The grammar")
+    terminal.expect_exact(KEYS)
+    assert leave(terminal, "q") == 0
+    terminal = start()
+    terminal.expect_exact("Which chapter?")
+    assert leave(terminal, "\x03") == 0
+
+
+def test_a_tiny_terminal_that_grows(start: Start) -> None:
+    terminal = start("1", size=(5, 20))
+    terminal.expect_exact("Enter more · q quit")
+    terminal.send(" ")
+    terminal.expect_exact("Enter more · q quit")
+    terminal.setwinsize(24, 100)
+    # The keys are shown again where they now have room.
+    terminal.expect_exact(KEYS)
+    assert leave(terminal, "q") == 0
+
+
+def test_a_terminal_that_can_only_write_on(start: Start) -> None:
+    terminal = start("1", TERM="dumb", NO_COLOR="")
+    terminal.expect_exact("1. The shape of a compiler")
+    terminal.expect_exact("[Enter more")
+    terminal.send("t\r")
+    terminal.expect_exact("kal>")
+    terminal.send("6*7\r")
+    terminal.expect_exact("42.0\r\n")
+    terminal.send("\x04")
+    terminal.expect_exact("[Enter more")
+    terminal.sendintr()
+    terminal.expect_exact("q leaves")
+    terminal.expect_exact("[Enter more")
+    assert leave(terminal, "\x04") == 0
+    assert "\x1b" not in terminal.logfile_read.getvalue()
+
+
+@pytest.mark.parametrize(("option", "coloured"), [("auto", True), ("never", False)])
+def test_colours(start: Start, option: str, coloured: bool) -> None:
+    terminal = start("1", f"--color={option}", NO_COLOR="")
+    terminal.expect_exact(KEYS)
+    assert ("\x1b[1m1. The shape" in terminal.logfile_read.getvalue()) == coloured
+    assert leave(terminal, "q") == 0
+
+
+def test_the_terminal_is_as_it_was(start: Start) -> None:
+    script = "import sys, termios, kaleido.cli as cli; before = termios.tcgetattr(0); "
+    script += "cli.run(['tutorial', '1']); print('same' if termios.tcgetattr(0) == before else 'changed')"
+    terminal = start(run=["-c", script])
+    terminal.expect_exact(KEYS)
+    terminal.send("t")
+    terminal.expect_exact("kal>")
+    terminal.send("\x04")
+    terminal.expect_exact(KEYS)
+    terminal.send("q")
+    terminal.expect_exact("same")
+    terminal.expect(pexpect.EOF)
