@@ -1,13 +1,14 @@
 """A chapter's text as parts, and a part's text as runs: as much of Markdown as the chapters use, and no more.
 
 Headings begin with `#`, and blocks are fenced; both stand at the beginning of a line. Lists are flat. A text may have
-`code`, *emphasis*, **strong** words and [links](address), not inside each other.
+`code`, *emphasis*, **strong** words, [links](address) and [links][name], not inside each other. Such a name has its
+address on a line by itself, behind `[name]:`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -55,21 +56,28 @@ _ITEM = re.compile(r"(-|\d+\.) +")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RULE = re.compile(r"[\s|:-]+")
 _BAR = re.compile(r"(?<!\\)\|")
+_ADDRESS = re.compile(r"^\[([^]]+)\]: +(\S+)\n?", re.MULTILINE)
+_REFERENCE = re.compile(r"\[([^]]*)\]\[([^]]+)\]")
 
 
 def parts(text: str, name: str) -> list[Part]:
     """What a Markdown text consists of, in order; `name` is for the places of blocks."""
     fenced = iter(blocks(text, name))
+    addresses = dict(_ADDRESS.findall(FENCE.sub("", text)))
     found: list[Part] = []
     end = 0
     for match in FENCE.finditer(text):
-        found += [*_prose(text[end : match.start()]), next(fenced)]
+        found += [*_prose(text[end : match.start()], addresses), next(fenced)]
         end = match.end()
-    return [*found, *_prose(text[end:])]
+    return [*found, *_prose(text[end:], addresses)]
 
 
-def _prose(text: str) -> Iterator[Part]:
+def _prose(text: str, addresses: Mapping[str, str]) -> Iterator[Part]:
     """The parts of a text without blocks. Where a heading begins or a line is empty, the part before it ends."""
+    text = _REFERENCE.sub(
+        lambda match: f"[{match[1]}]({addresses[match[2]]})" if match[2] in addresses else match[0],
+        _ADDRESS.sub("", text),
+    )
     lines = _COMMENT.sub("", text).splitlines()
     for kind, group in groupby(lines, key=lambda line: "heading" if line.startswith("#") else bool(line.strip())):
         if kind == "heading":

@@ -67,6 +67,11 @@ The end.
     ]
 
 
+def test_links_by_name() -> None:
+    text = "See [this][one] and [that][two], a[i][j].\n\n[one]: https://one.example\n[two]: other.md\n"
+    assert parts(text, "x.md") == [Paragraph("See [this](https://one.example) and [that](other.md), a[i][j].")]
+
+
 def test_runs() -> None:
     assert runs("a `b * c` *d e*, **f** [g](h.md) [i](https://j) 2 * 3 * 4 `` `k ``") == [
         Run("", "a "), Run("code", "b * c"), Run("", " "), Run("emphasis", "d e"), Run("", ", "), Run("strong", "f"),
