@@ -1,14 +1,14 @@
 """A chapter's text as parts, and a part's text as runs: as much of Markdown as the chapters use, and no more.
 
 Headings begin with `#`, and blocks are fenced; both stand at the beginning of a line. Lists are flat. A text may have
-`code`, *emphasis*, **strong** words, [links](address) and [links][name], not inside each other. Such a name has its
-address on a line by itself, behind `[name]:`.
+`code`, *emphasis*, **strong** words, [links](address) and [links][name], not inside each other. The address behind a
+name stands on a line by itself, after `[name]:`, and is shown there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -56,34 +56,37 @@ _ITEM = re.compile(r"(-|\d+\.) +")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RULE = re.compile(r"[\s|:-]+")
 _BAR = re.compile(r"(?<!\\)\|")
-_ADDRESS = re.compile(r"^\[([^]]+)\]: +(\S+)\n?", re.MULTILINE)
-_REFERENCE = re.compile(r"\[([^]]*)\]\[([^]]+)\]")
+_ADDRESS = re.compile(r"\[([^]]+)\]: +\S+$", re.MULTILINE)
 
 
 def parts(text: str, name: str) -> list[Part]:
     """What a Markdown text consists of, in order; `name` is for the places of blocks."""
     fenced = iter(blocks(text, name))
-    addresses = dict(_ADDRESS.findall(FENCE.sub("", text)))
     found: list[Part] = []
     end = 0
     for match in FENCE.finditer(text):
-        found += [*_prose(text[end : match.start()], addresses), next(fenced)]
+        found += [*_prose(text[end : match.start()]), next(fenced)]
         end = match.end()
-    return [*found, *_prose(text[end:], addresses)]
+    return [*found, *_prose(text[end:])]
 
 
-def _prose(text: str, addresses: Mapping[str, str]) -> Iterator[Part]:
+def _prose(text: str) -> Iterator[Part]:
     """The parts of a text without blocks. Where a heading begins or a line is empty, the part before it ends."""
-    text = _REFERENCE.sub(
-        lambda match: f"[{match[1]}]({addresses[match[2]]})" if match[2] in addresses else match[0],
-        _ADDRESS.sub("", text),
-    )
-    lines = _COMMENT.sub("", text).splitlines()
-    for kind, group in groupby(lines, key=lambda line: "heading" if line.startswith("#") else bool(line.strip())):
+    for kind, group in groupby(_COMMENT.sub("", text).splitlines(), key=_kind):
+        lines = list(group)
         if kind == "heading":
-            yield from (Heading(line.index(" "), line.lstrip("#").strip()) for line in group)
-        elif kind:
-            yield _part(list(group))
+            yield from (Heading(line.index(" "), line.lstrip("#").strip()) for line in lines)
+        elif kind == "address":
+            # As it is, so that it can be copied.
+            yield Block("text", "", "\n".join(lines), "")
+        elif kind == "text":
+            yield _part(lines)
+
+
+def _kind(line: str) -> str:
+    if line.startswith("#"):
+        return "heading"
+    return "address" if _ADDRESS.match(line) else "text" if line.strip() else "empty"
 
 
 def _part(lines: list[str]) -> Part:
@@ -128,12 +131,12 @@ _RUN = re.compile(
     r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)(?!`)"
     r"|\*\*(?P<strong>\S.*?)\*\*"
     r"|\*(?P<emphasis>[^\s*][^*]*)\*"
-    r"|\[(?P<link>[^]]*)\]\((?P<address>[^)]*)\)"
+    r"|\[(?P<link>[^]]*)\](?:\((?P<address>[^)]*)\)|(?P<name>\[[^]]+\]))"
 )
 
 
 def runs(text: str) -> list[Run]:
-    """A text as runs. A link is its text; where that leads elsewhere than to a file here, its address is behind it."""
+    """A text as runs. A link is its text; behind it is its name, or its address if that is elsewhere than in a file."""
     found, end = list[Run](), 0
     for match in _RUN.finditer(text):
         found += [Run("", text[end : match.start()]), *_marked(match)]
@@ -145,5 +148,7 @@ def _marked(match: re.Match[str]) -> Iterator[Run]:
     kind = next(kind for kind in ("code", "strong", "emphasis", "link") if match[kind] is not None)
     # A pair of ticks may have a blank inside, so that a tick can stand next to them.
     yield Run(kind, match[kind].strip() if kind == "code" else match[kind])
-    if kind == "link" and "://" in match["address"]:
+    if match["name"]:
+        yield Run("", f" {match['name']}")
+    elif kind == "link" and "://" in match["address"]:
         yield Run("", f" ({match['address']})")

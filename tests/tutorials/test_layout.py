@@ -68,8 +68,12 @@ The end.
 
 
 def test_links_by_name() -> None:
-    text = "See [this][one] and [that][two], a[i][j].\n\n[one]: https://one.example\n[two]: other.md\n"
-    assert parts(text, "x.md") == [Paragraph("See [this](https://one.example) and [that](other.md), a[i][j].")]
+    text = "See [this][one].\n\n[one]: https://one.example\n[two]: other.md\n"
+    assert parts(text, "x.md") == [
+        Paragraph("See [this][one]."),
+        Block("text", "", "[one]: https://one.example\n[two]: other.md", ""),
+    ]
+    assert runs("See [this][one].") == [Run("", "See "), Run("link", "this"), Run("", " [one]"), Run("", ".")]
 
 
 def test_runs() -> None:
