@@ -40,8 +40,9 @@ class Choice:
 
 _MEANINGS = {
     Key.MORE: "goes on; so do the space bar and the down arrow",
-    Key.RUN: "runs the block above, and Ctrl-C stops it; programs run with the program as the chapters have it so far",
-    Key.TRY: "a Kaleido prompt, where what the chapter has defined so far is defined; Ctrl-D comes back here",
+    Key.RUN: "runs the block above, and Ctrl-C stops it: Kaleidoscope in Kaleido, which can do all of it; what stands "
+    "behind $ or >>> with your program as the chapters have it so far, in a folder that goes away",
+    Key.TRY: "a Kaleido prompt, where what the last file above defines is defined; Ctrl-D comes back here",
     Key.SECTION: "goes on with the next section",
     Key.BACK: "goes back to the beginning of the section, or to the one before",
     Key.SOLUTIONS: "shows the solutions of the exercises",

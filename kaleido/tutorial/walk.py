@@ -80,13 +80,15 @@ class Walk:
 
     @property
     def _block(self) -> Block | None:
-        """The block at the end of what is shown, if it can be run."""
+        """The block at the end of what is shown, if it can be run. Kaleido lacks what solutions add."""
         part = self._parts[self._next.part - 1] if self._next.part and not self._next.line else None
-        return part if isinstance(part, Block) and is_runnable(part) else None
+        lacking = self._apart and isinstance(part, Block) and part.language == "kal"
+        return part if isinstance(part, Block) and is_runnable(part) and not lacking else None
 
     def _choices(self) -> list[Choice]:
         """What can be done now; what matters most stands first."""
-        run = [Choice(Key.RUN, "run it")] if self._block is not None else []
+        block = self._block
+        run = [] if block is None else [Choice(Key.RUN, "run it in Kaleido" if block.language == "kal" else "run it")]
         moving = [Choice(Key.SECTION, "next section"), Choice(Key.BACK, "back")]
         attempt, *others = ALWAYS
         return [Choice(Key.MORE, "more"), *run, Choice(Key.QUIT, "quit"), attempt, *others, *moving]

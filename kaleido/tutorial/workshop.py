@@ -51,15 +51,18 @@ class Workshop:
         self._console, self._before = console, before
         self._lines, self._input, self._output = lines, input, output
         self._ending = ExitStack()
+        self._session: Session | None = None
+        self._file = ""
         self._known: set[str] = set()
 
     def close(self) -> None:
+        self._end_session()
         self._ending.close()
 
-    @cached_property
-    def session(self) -> Session:
-        """The live session, which begins when it is first needed."""
-        return self._ending.enter_context(Session())
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session = None
 
     @cached_property
     def _folder(self) -> Path:
@@ -73,12 +76,15 @@ class Workshop:
             self._run_in_session(block, earlier)
 
     def prompt(self, earlier: Iterable[Block]) -> None:
-        """A prompt of the REPL, where what the `earlier` blocks of the chapter define is defined."""
-        self._define(earlier)
-        names = [each.name for each in self.session.functions()]
+        """A prompt of the REPL, where what the last file of the `earlier` blocks defines is defined.
+
+        What is defined at the prompt stays until there is another file.
+        """
+        session = self._live(earlier)
+        names = [each.name for each in session.functions()]
         self._say(f"Defined so far: {', '.join(names) or 'nothing yet'}. Ctrl-D comes back to the chapter.")
         repl = Repl(
-            self.session,
+            session,
             begin=False,
             lines=self._lines,
             input=self._input,
@@ -88,11 +94,14 @@ class Workshop:
         with typing(by_line=True):
             repl.run()
 
-    # Kaleidoscope
+    # Kaleidoscope. A block with a title is a file, which knows nothing of other files; one without continues it.
 
     def _run_in_session(self, block: Block, earlier: Iterable[Block]) -> None:
-        self._define(earlier)
-        self._known.add(block.place)
+        if block.title:
+            self._end_session()
+            earlier = []
+            self._console.write(f"$ kaleido {block.title}\n")
+        session = self._live([*earlier, block], but=block)
         console = Console(
             self._console.settings,
             interactive=False,
@@ -100,25 +109,34 @@ class Workshop:
             palette=self._console.palette,
         )
         source = Source(block.title or "block", block.text)
-        self._tolerantly(lambda: Repl(self.session, sources=[source], begin=False, lines=[], console=console).run())
-        self._say_what_is_defined(source)
+        self._tolerantly(lambda: Repl(session, sources=[source], begin=False, lines=[], console=console).run())
+        self._say_what_is_defined(source, session)
 
-    def _say_what_is_defined(self, source: Source) -> None:
+    def _say_what_is_defined(self, source: Source, session: Session) -> None:
         """Where a block only defines, nothing else would be seen."""
         with suppress(KaleidoError):
-            items = parse(source, self.session.operators)
+            items = parse(source, session.operators)
             names = [item.prototype.name for item in items if isinstance(item, Definition | External)]
-            if len(names) == len(items):
+            if len(names) == len(items) and {*names} <= {each.name for each in session.functions()}:
                 self._say(f"Defined: {', '.join(names)}.")
 
-    def _define(self, earlier: Iterable[Block]) -> None:
-        """Have in the session what blocks define that have not been run."""
-        for block in earlier:
-            if block.language == "kal" and block.place not in self._known:
+    def _live(self, blocks: Iterable[Block], but: Block | None = None) -> Session:
+        """The live session, with what the last file of `blocks` defines, but for one of them that is to be run."""
+        file: list[Block] = []
+        for block in blocks:
+            if block.language == "kal":
+                file = [block] if block.title else [*file, block]
+        if self._session is None or (file and file[0].place != self._file):
+            self._end_session()
+            self._session, self._file, self._known = Session(), file[0].place if file else "", set()
+        for block in file:
+            if block.place not in self._known:
                 self._known.add(block.place)
-                # What is meant to be wrong is not defined.
-                with suppress(KaleidoError):
-                    list(self.session.evaluate(_definitions(block, self.session)))
+                if block is not but:
+                    # What is meant to be wrong is not defined.
+                    with suppress(KaleidoError):
+                        list(self._session.evaluate(_definitions(block, self._session)))
+        return self._session
 
     # The reader's program
 

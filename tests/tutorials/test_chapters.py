@@ -15,6 +15,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
+from kaleido.rendering import width
 from kaleido.tutorial.chapters import FOLDER, Block, blocks, blocks_of, chapters, program_at, sections, solutions
 from kaleido.tutorial.reader import Reader, agrees
 from kaleido.tutorial.tangle import tangle
@@ -93,6 +94,12 @@ def test_assembly_shown_is_assembly(number: int) -> None:
     for block in chapter_blocks(number):
         if block.language == "llvm":
             llvm.parse_assembly(block.text).verify()
+
+
+@each_chapter
+def test_pictures_fit_into_a_terminal(number: int) -> None:
+    pictures = [block for block in chapter_blocks(number) if block.language == "text"]
+    assert [line for block in pictures for line in block.text.splitlines() if width(line) > 80] == []
 
 
 @each_chapter

@@ -160,7 +160,7 @@ def test_it_stops_at_blocks_that_can_be_run(read: Session) -> None:
     first, second, third, *_ = read(1, ENTER, ENTER)
     assert first.startswith("1. One\n══════\n\nDefining\n")
     assert "def square(x) x * x\n" in first
-    assert first.endswith("\n\n[Enter more · r run it · t try · n next section · c contents · ? keys · q quit] ")
+    assert first.endswith("\n\n[Enter more · r run it in Kaleido · t try · c contents · ? keys · q quit] ")
     assert second.startswith("Text.\n\n── Kaleidoscope ─")
     assert third.startswith("Failing\n")
 
@@ -175,8 +175,46 @@ def test_a_block_runs_in_the_live_session(read: Session) -> None:
     assert "for i = 0, 1" in shown[6]
 
 
+FILES = """# 3. Three
+
+```kal sum.kal
+def binary + 20 (a b) a - b
+1 + 2
+```
+
+```kal plain.kal
+1 + 2
+```
+
+```kal wrong.kal
+def area(x) y
+```
+"""
+
+
+def test_a_block_with_a_title_is_a_file_by_itself(read: Session, tmp_path: Path) -> None:
+    (tmp_path / "03-three.md").write_text(FILES)
+    shown = read(3, "r", ENTER, "r", ENTER, "r")
+    assert shown[1].startswith("$ kaleido sum.kal\n-1.0\n")
+    assert shown[3].startswith("$ kaleido plain.kal\n3.0\n")
+    assert "unknown variable `y`" in shown[5]
+    assert "Defined" not in shown[5]
+
+
+def test_what_is_defined_at_the_prompt_stays_until_the_next_file(read: Session, tmp_path: Path) -> None:
+    (tmp_path / "03-three.md").write_text(FILES)
+    shown = read(3, "t", "def mine() 5", ":quit", "t", "mine()", ":quit", ENTER, ENTER, "t", "mine()", ":quit")
+    assert "5.0\n" in shown[5]
+    assert "unknown function `mine`" in shown[10]
+
+
+def test_kaleido_does_not_run_what_solutions_add_to_the_language(read: Session, tmp_path: Path) -> None:
+    (tmp_path / "solutions" / "01.md").write_text(f"# Solutions\n\n{FILES}")
+    assert "run it" not in read(1, "n", "n", "n", "s")[4].splitlines()[-1]
+
+
 def test_what_a_block_defines_is_told(read: Session) -> None:
-    assert read(1, "r")[1].startswith("Defined: square.\n\n[Enter")
+    assert read(1, "r")[1].startswith("$ kaleido square.kal\nDefined: square.\n\n[Enter")
 
 
 def test_the_prompt_knows_what_stands_above_it(read: Session) -> None:
@@ -254,7 +292,7 @@ def test_help_and_keys_that_mean_nothing(read: Session) -> None:
     shown = read(1, "?", "x", "R")
     assert "\nr     runs the block above" in shown[1]
     assert shown[2].startswith("[Enter more")
-    assert shown[3].startswith("Defined: square.")
+    assert "Defined: square." in shown[3]
 
 
 def test_the_end_of_input_leaves(read: Session) -> None:
