@@ -96,6 +96,18 @@ def test_assembly_shown_is_assembly(number: int) -> None:
             llvm.parse_assembly(block.text).verify()
 
 
+# Programs that run for minutes, to be looked at from outside.
+LONG = {"hot.kal", "long.kal"}
+
+
+@each_chapter
+def test_every_program_is_run(number: int) -> None:
+    found = chapter_blocks(number)
+    commands = "".join(block.text for block in found if block.language in ("console", "pycon"))
+    titles = {block.title for block in found if block.language == "kal"}
+    assert {title for title in titles if not title or title not in commands} <= (LONG if number == 16 else set())
+
+
 @each_chapter
 def test_pictures_fit_into_a_terminal(number: int) -> None:
     pictures = [block for block in chapter_blocks(number) if block.language == "text"]
