@@ -31,16 +31,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from kaleido import __version__, streams
+from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit.interrupts import interruptibly, uninterrupted
-from kaleido.rendering import COLOURED, PLAIN
 from kaleido.repl.attendant import Attendant
 from kaleido.repl.commands import COMMANDS, Leave, execute
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, pieces
 from kaleido.repl.loading import beginning
-from kaleido.repl.settings import Settings
 from kaleido.repl.state import State
 
 if TYPE_CHECKING:
@@ -211,10 +209,4 @@ def _console(color: str, interactive: bool, output: Output | None) -> Console:
         found = output.get_size()
         return Size(found.columns, found.rows)
 
-    return Console(
-        Settings(),
-        interactive=interactive,
-        coloured=streams.coloured(color, 1),
-        palette=COLOURED if streams.coloured(color, 2) else PLAIN,
-        size=size if output is not None else None,
-    )
+    return Console.of_streams(color, interactive=interactive, size=size if output is not None else None)

@@ -20,7 +20,7 @@ from typing import IO
 
 from kaleido import streams
 from kaleido.jit.interrupts import forget, uninterrupted
-from kaleido.rendering import PLAIN, Palette
+from kaleido.rendering import COLOURED, PLAIN, Palette
 from kaleido.repl.settings import Settings
 
 __all__ = ["Console", "Size", "stored"]
@@ -64,6 +64,17 @@ class Console:
         self.lock = threading.RLock()
         self.hide: Callable[[], None] = _nothing
         self.begin_line: Callable[[], None] = _nothing
+
+    @classmethod
+    def of_streams(cls, color: str, *, interactive: bool, size: Callable[[], Size] | None = None) -> Console:
+        """The standard streams, in colours where `color` and each of them say so."""
+        return cls(
+            Settings(),
+            interactive=interactive,
+            coloured=streams.coloured(color, 1),
+            palette=COLOURED if streams.coloured(color, 2) else PLAIN,
+            size=size,
+        )
 
     @property
     def columns(self) -> int:

@@ -13,9 +13,11 @@ __all__ = [
     "blocks",
     "blocks_of",
     "chapters",
+    "numbered",
     "program_at",
     "sections",
     "solutions",
+    "there_are",
     "title",
 ]
 
@@ -50,6 +52,16 @@ class Block:
 def chapters() -> dict[int, Path]:
     """The chapters by number."""
     return {int(path.name[:2]): path for path in sorted(FOLDER.glob("[0-9][0-9]-*.md"))}
+
+
+def numbered(text: str) -> int | None:
+    """The chapter that a text is the number of; None if there is none."""
+    return int(text) if text.isdecimal() and int(text) in chapters() else None
+
+
+def there_are() -> str:
+    """Which chapters there are, for whoever has asked for another one."""
+    return f"there are chapters {min(chapters())} to {max(chapters())}"
 
 
 def solutions(chapter: int) -> Path:

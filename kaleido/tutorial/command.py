@@ -10,11 +10,9 @@ from pathlib import Path
 from kaleido import streams
 from kaleido.diagnostics import OK
 from kaleido.files import reason, shown
-from kaleido.rendering import COLOURED, PLAIN
 from kaleido.repl.console import Console
-from kaleido.repl.settings import Settings
-from kaleido.tutorial.chapters import Block, chapters, program_at
-from kaleido.tutorial.guide import Guide, contents, there_are, whole
+from kaleido.tutorial.chapters import Block, chapters, numbered, program_at, there_are
+from kaleido.tutorial.guide import Guide, contents, whole
 from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, typing
 from kaleido.tutorial.layout import Layout
 from kaleido.tutorial.tangle import tangle
@@ -40,12 +38,7 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     if options.program is not None:
         return _write_program(options, parser)
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    console = Console(
-        Settings(),
-        interactive=interactive,
-        coloured=streams.coloured(options.color, 1),
-        palette=COLOURED if streams.coloured(options.color, 2) else PLAIN,
-    )
+    console = Console.of_streams(options.color, interactive=interactive)
     if interactive:
         with typing(by_line=console.dumb):
             _guide(console).run(options.chapter)
@@ -64,9 +57,10 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.chapter is not None:
-        if not options.chapter.isdecimal() or int(options.chapter) not in chapters():
+        number = numbered(options.chapter)
+        if number is None:
             parser.error(f"there is no chapter {shown(options.chapter)}: {there_are()}")
-        options.chapter = int(options.chapter)
+        options.chapter = number
     elif options.program is not None:
         parser.error(f"--program needs a chapter: {there_are()}")
     return options

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kaleido.jit.interrupts import uninterrupted
 from kaleido.repl.console import Console
-from kaleido.tutorial.chapters import Block, blocks_of, chapters, program_at, solutions, title
+from kaleido.tutorial.chapters import Block, blocks_of, chapters, numbered, program_at, solutions, there_are, title
 from kaleido.tutorial.keyboard import Keyboard
 from kaleido.tutorial.keys import Choice, Key, explained
 from kaleido.tutorial.layout import Layout
@@ -16,7 +16,7 @@ from kaleido.tutorial.markdown import Part, parts
 from kaleido.tutorial.walk import ALWAYS, Walk
 from kaleido.tutorial.workshop import Workshop
 
-__all__ = ["Guide", "contents", "there_are", "whole"]
+__all__ = ["Guide", "contents", "whole"]
 
 
 class _Leave(Exception):
@@ -34,11 +34,6 @@ def contents(current: int | None = None) -> str:
     """The list of the chapters, with a mark at the one that is being read."""
     lines = ((">" if number == current else " ", number, title(path)) for number, path in chapters().items())
     return "".join(f"{mark} {number:2}  {name}\n" for mark, number, name in lines)
-
-
-def there_are() -> str:
-    """Which chapters there are."""
-    return f"there are chapters {min(chapters())} to {max(chapters())}"
 
 
 def whole(path: Path, layout: Layout) -> str:
@@ -82,8 +77,8 @@ class Guide:
         """The chapter that is asked for, if any. Raises EOFError, and _Leave."""
         self._console.flush()
         while answer := self._keyboard.line(question).strip():
-            if answer.isdecimal() and int(answer) in chapters():
-                return int(answer)
+            if (chapter := numbered(answer)) is not None:
+                return chapter
             if answer == Key.QUIT.value:
                 raise _Leave
             self._console.write(f"There is no such chapter: {there_are()}.\n")

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from kaleido.rendering import padded, painted, width
 from kaleido.tutorial.chapters import Block
 from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, Run, Table, runs
+from kaleido.tutorial.reader import RUN
 
 if TYPE_CHECKING:
     from kaleido.repl.console import Console
@@ -24,7 +25,7 @@ __all__ = ["WIDEST", "Layout", "Place", "height", "is_runnable"]
 WIDEST = 100
 """How many columns text takes at most; longer lines are hard to read."""
 
-_RUNNABLE = ("kal", "console", "pycon")
+_RUNNABLE = ("kal", *RUN)
 
 # As parameters of the terminal's SGR sequence: the colours that are read on black and on white.
 _COLOURS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
@@ -40,7 +41,7 @@ _LEXERS = {"kal": "kaleido", "lark": "ebnf"}
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def is_runnable(part: Part) -> bool:
+def is_runnable(part: Part) -> TypeGuard[Block]:
     """Whether a part can be run."""
     return isinstance(part, Block) and part.language in _RUNNABLE
 

@@ -56,7 +56,7 @@ _ITEM = re.compile(r"(-|\d+\.) +")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RULE = re.compile(r"[\s|:-]+")
 _BAR = re.compile(r"(?<!\\)\|")
-_ADDRESS = re.compile(r"\[([^]]+)\]: +\S+$", re.MULTILINE)
+_ADDRESS = re.compile(r"\[[^]]+\]: +\S+$")
 
 
 def parts(text: str, name: str) -> list[Part]:

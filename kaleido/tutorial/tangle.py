@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kaleido.tutorial.chapters import Block, chapters, program_at
+from kaleido.tutorial.chapters import Block, numbered, program_at, there_are
 
 __all__ = ["TangleError", "main", "tangle"]
 
@@ -159,10 +159,11 @@ def _order(name: str) -> tuple[bool, bool, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the program of a chapter. Gives the exit code."""
-    if len(arguments) not in (1, 2) or not arguments[0].isdigit() or int(arguments[0]) not in chapters():
-        print(_USAGE, f"(there are chapters {min(chapters())} to {max(chapters())})")
+    number = numbered(arguments[0]) if len(arguments) in (1, 2) else None
+    if number is None:
+        print(_USAGE, f"({there_are()})")
         return 2
-    program = tangle(program_at(int(arguments[0])))
+    program = tangle(program_at(number))
     if arguments[1:]:
         Path(arguments[1]).write_text(program, "utf-8")
     else:

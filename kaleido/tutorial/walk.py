@@ -81,9 +81,10 @@ class Walk:
     @property
     def _block(self) -> Block | None:
         """The block at the end of what is shown, if it can be run. Kaleido lacks what solutions add."""
-        part = self._parts[self._next.part - 1] if self._next.part and not self._next.line else None
-        lacking = self._apart and isinstance(part, Block) and part.language == "kal"
-        return part if isinstance(part, Block) and is_runnable(part) and not lacking else None
+        if not self._next.part or self._next.line:
+            return None
+        part = self._parts[self._next.part - 1]
+        return part if is_runnable(part) and not (self._apart and part.language == "kal") else None
 
     def _choices(self) -> list[Choice]:
         """What can be done now; what matters most stands first."""

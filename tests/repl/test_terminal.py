@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
+
+from tests.terminals import leave, spawning
 
 PROMPT = "kal>"
 
@@ -23,23 +20,12 @@ Start = Callable[..., Any]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a REPL with options and with variables of the environment, and waits for its prompt."""
-    # pexpect answers no questions about the cursor's position, and looks for plain text.
-    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
     places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
-    with ExitStack() as ending:
+    with spawning() as spawn:
 
         def start(*options: str, **variables: str) -> Any:
-            child = pexpect.spawn(
-                sys.executable,
-                ["-m", "kaleido", "--jit=sync", "--threshold=10", *options],
-                env=inherited | own | places | variables,
-                dimensions=(40, 200),
-                encoding="utf-8",
-                timeout=30,
-            )
-            ending.callback(child.close, force=True)
-            child.logfile_read = StringIO()
+            run = ["-m", "kaleido", "--jit=sync", "--threshold=10", *options]
+            child = spawn(run, places | variables, (40, 200))
             child.expect_exact(PROMPT)
             return child
 
@@ -57,14 +43,6 @@ def enter(terminal: Any, entry: str, *expected: str) -> None:
     for text in expected:
         terminal.expect_exact(text)
     terminal.expect_exact(PROMPT)
-
-
-def leave(terminal: Any, keys: str) -> int | None:
-    terminal.send(keys)
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    status: int | None = terminal.exitstatus
-    return status
 
 
 def test_redefining_a_hot_function_under_its_caller(terminal: Any) -> None:

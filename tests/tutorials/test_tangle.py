@@ -86,7 +86,7 @@ def test_the_command_writes_a_program(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == (tmp_path / "out.py").read_text("utf-8") != ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["x"], ["0"], ["1", "2", "3"]])
+@pytest.mark.parametrize("arguments", [[], ["x"], ["0"], ["²"], ["1", "2", "3"]])
 def test_the_command_tells_how_it_is_used(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "tutorials.tangle N" in capsys.readouterr().out

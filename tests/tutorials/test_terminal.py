@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
+
+from tests.terminals import leave, spawning
 
 Start = Callable[..., Any]
 
@@ -21,10 +19,8 @@ KEYS, RUN_KEYS = "next section", "r run it"
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts `kaleido tutorial` with arguments, on a terminal of a size, and with variables of the environment."""
-    # pexpect answers no questions about the cursor's position, and looks for plain text.
-    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1", "XDG_STATE_HOME": str(tmp_path)}
-    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
-    with ExitStack() as ending:
+    places = {"XDG_STATE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    with spawning() as spawn:
 
         def start(
             *arguments: str,
@@ -32,27 +28,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             size: tuple[int, int] = (24, 100),
             **variables: str,
         ) -> Any:
-            child = pexpect.spawn(
-                sys.executable,
-                [*run, *arguments],
-                env=inherited | own | {"TMPDIR": str(tmp_path)} | variables,
-                dimensions=size,
-                encoding="utf-8",
-                timeout=30,
-            )
-            ending.callback(child.close, force=True)
-            child.logfile_read = StringIO()
-            return child
+            return spawn([*run, *arguments], places | variables, size)
 
         yield start
-
-
-def leave(terminal: Any, keys: str) -> int | None:
-    terminal.send(keys)
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    status: int | None = terminal.exitstatus
-    return status
 
 
 def test_a_chapter_is_read_and_its_blocks_are_run(start: Start, tmp_path: Path) -> None:

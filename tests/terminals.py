@@ -1,0 +1,49 @@
+"""Kaleido in a real terminal, as somebody's own process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from typing import Any
+
+import pexpect
+
+__all__ = ["Spawn", "leave", "spawning"]
+
+Spawn = Callable[[Sequence[str], Mapping[str, str], tuple[int, int]], Any]
+
+
+@contextmanager
+def spawning() -> Iterator[Spawn]:
+    """Starts Python with arguments, variables of the environment, rows and columns; ends what is left at the end."""
+    # pexpect answers no questions about the cursor's position, and looks for plain text.
+    own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
+    with ExitStack() as ending:
+
+        def spawn(arguments: Sequence[str], variables: Mapping[str, str], size: tuple[int, int]) -> Any:
+            child = pexpect.spawn(
+                sys.executable,
+                [*arguments],
+                env={**inherited, **own, **variables},
+                dimensions=size,
+                encoding="utf-8",
+                timeout=30,
+            )
+            ending.callback(child.close, force=True)
+            child.logfile_read = StringIO()
+            return child
+
+        yield spawn
+
+
+def leave(terminal: Any, keys: str) -> int | None:
+    """Press `keys`, and wait for the end; gives the exit code."""
+    terminal.send(keys)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    status: int | None = terminal.exitstatus
+    return status
