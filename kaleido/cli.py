@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
-from kaleido.files import decoded, read, reason, shown
+from kaleido.language.source_files import decoded, read, reason, shown
 
 if TYPE_CHECKING:
-    from kaleido.rendering import Palette
+    from kaleido.diagnostics import Palette
     from kaleido.report.trace import Trace
     from kaleido.session import Session
 
@@ -164,7 +164,7 @@ class _Help(Action):
 
 def _show(text: str) -> None:
     """Write to standard output, at once. Raises OSError."""
-    from kaleido import streams
+    from kaleido.terminal import streams
 
     streams.write(text)
     streams.flush()
@@ -235,7 +235,7 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
         for source in sources:
             handle(session, source, options)
     except KaleidoError as error:
-        from kaleido.rendering import render
+        from kaleido.diagnostics import render
 
         _flush()
         return _complain(render(error.diagnostics, _palette(options.color)), FAILED)
@@ -244,14 +244,14 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
 
 def _palette(color: str) -> Palette:
     """The colours of messages on standard error, for a value of `--color`."""
-    from kaleido import streams
-    from kaleido.rendering import COLOURED, PLAIN
+    from kaleido.diagnostics import COLOURED, PLAIN
+    from kaleido.terminal import streams
 
     return COLOURED if streams.coloured(color, sys.stderr.fileno()) else PLAIN
 
 
 def _execute(session: Session, source: Source, options: Namespace) -> None:
-    from kaleido import streams
+    from kaleido.terminal import streams
 
     for result in session.evaluate(source):
         if result.shown is not None and not options.quiet:
@@ -259,10 +259,10 @@ def _execute(session: Session, source: Source, options: Namespace) -> None:
 
 
 def _emit(session: Session, source: Source, options: Namespace) -> None:
-    from kaleido import streams
     from kaleido.jit import Tier
     from kaleido.language.parser import parse
     from kaleido.language.printer import outline
+    from kaleido.terminal import streams
 
     if options.emit == "ast":
         for item in parse(source, session.operators):
@@ -345,7 +345,7 @@ def _save(trace: Trace, file: TextIO, path: str) -> None:
 
 
 def _flush() -> None:
-    from kaleido import streams
+    from kaleido.terminal import streams
 
     streams.flush()
 

@@ -18,13 +18,12 @@ import llvmlite.binding as llvm
 import pytest
 from wcwidth import wcswidth
 
-from kaleido import Session
-from kaleido.codegen.environment import symbol
+from kaleido import Session, bench
+from kaleido.bench import Disagreement, Measurement, Run, Samples, driver, measure, reachable, sampled
+from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source
 from kaleido.jit import Counts, Engine, Interrupted, Policy, Signature, StackOverflow, Tier, UndefinedUnit, Unit
-from kaleido.report import bench
 from kaleido.report.bars import chart
-from kaleido.report.bench import Disagreement, Measurement, Run, Samples, driver, measure, reachable, sampled
 from kaleido.session import MODES
 from tests.jit.helpers import Hold, settle
 

@@ -15,6 +15,7 @@ import pytest
 
 import kaleido
 from kaleido.diagnostics import (
+    COLOURED,
     Diagnostic,
     IncompleteInput,
     KaleidoError,
@@ -23,9 +24,10 @@ from kaleido.diagnostics import (
     Source,
     Span,
     SyntaxFault,
+    render,
 )
+from kaleido.diagnostics.rendering import WIDEST
 from kaleido.language.parser import parse
-from kaleido.rendering import COLOURED, WIDEST, render
 from kaleido.session import Session
 from tests.test_language import expectations, name, programs, read
 
@@ -99,7 +101,8 @@ _MAKERS = {"Diagnostic", "report", "_report", "fail"}
 
 
 def test_every_message_has_a_golden_file() -> None:
-    files = [*PACKAGE.glob("*.py"), *PACKAGE.glob("language/*.py"), *PACKAGE.glob("codegen/*.py")]
+    folders = ("", "session/", "language/", "codegen/")
+    files = [path for folder in folders for path in PACKAGE.glob(f"{folder}*.py")]
     titles = {title for path in files for title in _titles(path)}
     assert len(titles) > 20
     messages = "\n".join(program.with_suffix(".txt").read_text("utf-8") for program in PROGRAMS)

@@ -21,7 +21,8 @@ import pytest
 
 import kaleido
 from kaleido import Interrupted, KaleidoError, Session
-from kaleido.jit import Event, Tier, faults
+from kaleido.jit import Event, Tier
+from kaleido.jit.native import faults
 from kaleido.session import MODES
 from tests.growth import resident
 

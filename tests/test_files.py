@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaleido import KaleidoError, Session
-from kaleido.files import decoded, folder, read, reason, shown
+from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.repl.user_files import folder
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from llvmlite import binding
 from wcwidth import wcswidth
 
 from kaleido import Session
-from kaleido.codegen.environment import symbol
+from kaleido.codegen.mangling import symbol
 from kaleido.jit import Tier
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import Block, Flow, flows

@@ -32,8 +32,8 @@ from pygments.token import (
 )
 
 from kaleido.diagnostics import Source, SyntaxFault
-from kaleido.language.advice import KEYWORDS
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, patterns
+from kaleido.language.hints import KEYWORDS
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
 from kaleido.language.parser import _lark, parse
 from kaleido.repl.entries import CONTINUATION, PROMPT

@@ -25,7 +25,7 @@ from kaleido.diagnostics import KaleidoError, Source
 from tests.reference import Reference
 
 PROGRAMS = Path(__file__).parent / "language"
-PRELUDE = Path(cli.__file__).with_name("prelude.kal")
+PRELUDE = Path(cli.__file__).parent / "language" / "prelude.kal"
 MODES: dict[str, Sequence[str]] = {
     "O0": ["--jit=O0"],
     "O3": ["--jit=O3"],

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kaleido import Session
 from kaleido.jit import Tier
-from kaleido.rendering import width
 from kaleido.report.listing import SEPARATOR, Inlining, assembly_listing, beside, inlining, ir_listing
+from kaleido.terminal.text import width
 
 # LLVM IR
 

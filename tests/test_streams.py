@@ -10,9 +10,9 @@ from textwrap import dedent
 
 import pytest
 
-from kaleido import streams
+from kaleido.terminal import streams
 
-BEGINNING = "import os, sys\nfrom kaleido import streams\n"
+BEGINNING = "import os, sys\nfrom kaleido.terminal import streams\n"
 
 
 def child(code: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""kaleido/report/tables.py, and how wide text is: kaleido/rendering.py."""
+"""kaleido/report/tables.py, and how wide text is: kaleido/terminal/text.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaleido.rendering import cut, padded, width
 from kaleido.report.tables import table
+from kaleido.terminal.text import cut, padded, width
 
 WIDE, ACCENT = "日本", "e\u0301"
 

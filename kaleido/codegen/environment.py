@@ -7,27 +7,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from kaleido.diagnostics import Label, MeaningFault, Problems, Source, Span
-from kaleido.jit import Signature
 from kaleido.language.nodes import Definition, Prototype
 
-__all__ = ["Declared", "Environment", "function_name", "signature", "symbol"]
-
-_PREFIX = "kal."
-
-
-def symbol(name: str) -> str:
-    """The engine's symbol for a function: with a prefix, so that LLVM does not take a user's `sin` for libm's."""
-    return _PREFIX + name
-
-
-def function_name(symbol: str) -> str:
-    """The function that an engine's symbol is for."""
-    return symbol.removeprefix(_PREFIX)
-
-
-def signature(arity: int) -> Signature:
-    """Every function of the language takes doubles and gives one."""
-    return Signature("double", ("double",) * arity)
+__all__ = ["Declared", "Environment"]
 
 
 @dataclass(frozen=True)

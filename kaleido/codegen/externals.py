@@ -5,7 +5,7 @@ Three ways, so that a program gives the same bits in every tier:
 - functions whose result is exactly rounded are LLVM intrinsics, in every tier;
 - the rest of libm are calls that LLVM must not take for anything it knows (``nobuiltin``: it would rewrite some at
   -O3 only, and move a last bit), but may hoist and merge, as they only compute;
-- anything else is called as it stands, between LEAVE and RETURN (see ``kaleido.jit.faults``): it may take its time and
+- anything else is called as it stands, between LEAVE and RETURN (see ``kaleido.jit``): it may take its time and
   its stack. NaNs go there as the one positive quiet NaN, because LLVM leaves open which NaN a computation gives, and
   C code could tell. The one NaN is read from memory, and volatile: a constant NaN in place of another NaN is a change
   that LLVM takes the liberty to leave out (for that of a square root).
@@ -17,9 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kaleido.codegen.environment import signature, symbol
-from kaleido.jit import LEAVE, RETURN, Counts, Unit
-from kaleido.jit.unit import quoted
+from kaleido.codegen.mangling import signature, symbol
+from kaleido.jit import LEAVE, RETURN, Counts, Unit, quoted
 
 __all__ = ["KNOWN_ARITIES", "lower_external"]
 

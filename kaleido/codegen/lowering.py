@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from kaleido.codegen.environment import Environment, signature, symbol
-from kaleido.codegen.names import check_arguments, unknown_function, unknown_variable
-from kaleido.codegen.operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
+from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
+from kaleido.codegen.environment import Environment
+from kaleido.codegen.mangling import signature, symbol
+from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Span
-from kaleido.jit import Counts, Signature, Unit
-from kaleido.jit.unit import MOST_PARAMETERS
+from kaleido.jit import MOST_PARAMETERS, Counts, Signature, Unit
 from kaleido.language.nodes import (
     Assign,
     Binary,

@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 from itertools import count
 
-from kaleido.jit import PROBED, Signature
-from kaleido.jit.unit import quoted
+from kaleido.jit import PROBED, Signature, quoted
 
 __all__ = ["FunctionWriter", "constant"]
 

@@ -1,46 +1,39 @@
 """A tiered just-in-time compiler over llvmlite, for any language that can hand it LLVM IR.
 
 Everything is a function behind a stub; a tier is only a way to bind names; a loop is a function that calls
-itself through its stub. In the order a definition meets them:
+itself through its stub. Imports run from the bottom of this table to its top:
 
-========================  =====================================================================
-``unit``                  what the language hands over: LLVM IR, and the names it calls
-``policy``                the knobs: which tiers, how hot is hot, how much to bind statically
-``events``                what happened, to whom, when
-``target``                modules to object code for this machine, at -O0 and -O3
-``loader``                object code into memory, and out of it
-``runtime``               the few native functions everything rests on: hook, publication, entry
-``stubs``                 addresses that never change, over slots that do
-``binding``               the two ways to bind names: through stubs, or inside one module
-``reclaim``               when retired code may be freed
-``fork``                  what becomes of all this in a forked process
-``faults``                how native code is left before its end: stack overflow, interruption
-``natives``               what that needs in native code: the signal handlers, and the way out
-``ranges`` ``guarding``   what it needs besides: where the code is, and a guard for a thread
-``evaluation``            the thread that native code runs on
-``interrupts``            where Ctrl-C may strike in Python, and where it waits
-``traps``                 what is told about native code that was left
-``recompiler``            the background thread that turns hot units into optimised ones
-``catalogue``             what is defined: symbols, versions, who calls whom
-``tiers``                 versions and their code: compiling, publishing, invalidating
-``lifetime``              its end: threads stop, memory is given back
-``engine``                all of it together: the public interface
-========================  =====================================================================
+==============  ==============================================================================
+``process``     Ctrl-C and fork: what concerns the process as a whole
+``unit``        the input: LLVM IR of one function, and the names it calls
+``policy``      thresholds, limits, and which tiers there are
+``events``      the event stream and the statistics of a unit
+``compiling``   LLVM modules to object code for this machine
+``native``      machine code in memory: loading, stubs, entry points, signal handlers
+``program``     the symbol table, versions and their code: compiling, publishing, redefinition
+``running``     the thread that native code runs on, and the errors that end it early
+``lifetime``    shutdown: threads stop, memory is freed
+``engine``      the public interface
+==============  ==============================================================================
 
-This package knows nothing of the language above it, and never imports it.
+This package knows nothing of the language above it, and never imports it. `README.md` beside this file is the guide
+to its internals, with a glossary.
 """
 
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind
-from kaleido.jit.faults import LEAVE, PROBED, RETURN
+from kaleido.jit.native.faults import LEAVE, PROBED, RETURN
 from kaleido.jit.policy import Policy
+from kaleido.jit.process.fork import Order, held_in_fork
+from kaleido.jit.process.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
+from kaleido.jit.program.tiers import UndefinedUnit
+from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.stats import UnitStats
-from kaleido.jit.tiers import UndefinedUnit
-from kaleido.jit.traps import Interrupted, StackOverflow
-from kaleido.jit.unit import Counts, Signature, Tier, Unit
+from kaleido.jit.unit import MOST_PARAMETERS, Counts, Signature, Tier, Unit, quoted
 
 __all__ = [
     "LEAVE",
+    "MOST_PARAMETERS",
     "PROBED",
     "RETURN",
     "Counts",
@@ -48,6 +41,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Interrupted",
+    "Order",
     "Policy",
     "Signature",
     "StackOverflow",
@@ -55,4 +49,10 @@ __all__ = [
     "UndefinedUnit",
     "Unit",
     "UnitStats",
+    "forget",
+    "held_in_fork",
+    "interruptibly",
+    "quoted",
+    "strike_if_noted",
+    "uninterrupted",
 ]

@@ -18,27 +18,27 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NoReturn
 
-from kaleido.jit.catalogue import Catalogue, labels
-from kaleido.jit.compiler import Compiler, Transform
-from kaleido.jit.evaluation import Evaluation, Task
+from kaleido.jit.compiling.compiler import Compiler, Transform
+from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.events import EventKind, Listener
-from kaleido.jit.faults import Fault, Guard, missing
-from kaleido.jit.fork import Order, held_in_fork
-from kaleido.jit.guarding import give_back_stack
-from kaleido.jit.interrupts import forget, interruptibly, uninterrupted
 from kaleido.jit.lifetime import Lifetime
-from kaleido.jit.loader import Loader
+from kaleido.jit.native.faults import Fault, Guard, missing
+from kaleido.jit.native.loader import Loader
+from kaleido.jit.native.runtime import Runtime
+from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
-from kaleido.jit.reclaim import Reclaimer
-from kaleido.jit.recompiler import Recompiler, weakly
-from kaleido.jit.runtime import Runtime
+from kaleido.jit.process.fork import Order, held_in_fork
+from kaleido.jit.process.interrupts import forget, interruptibly, uninterrupted
+from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.recompiler import Recompiler, weakly
+from kaleido.jit.program.symbols import Catalogue, labels
+from kaleido.jit.program.tiers import Loaded, Tiers, UndefinedUnit
+from kaleido.jit.program.versions import Version, flattened
+from kaleido.jit.running.errors import Interrupted, StackOverflow, overflow
+from kaleido.jit.running.evaluation import Evaluation, Task
+from kaleido.jit.running.stacks import give_back_stack
 from kaleido.jit.stats import UnitStats
-from kaleido.jit.stubs import Stub, Stubs
-from kaleido.jit.target import Target
-from kaleido.jit.tiers import Loaded, Tiers, UndefinedUnit
-from kaleido.jit.traps import Interrupted, StackOverflow, overflow
 from kaleido.jit.unit import Tier, Unit
-from kaleido.jit.versions import Version, flattened
 
 __all__ = ["Engine"]
 

@@ -11,14 +11,14 @@ import atexit
 import threading
 from contextlib import AbstractContextManager
 
-from kaleido.jit.evaluation import Evaluation
-from kaleido.jit.fork import after_fork_in_child
-from kaleido.jit.interrupts import uninterrupted
-from kaleido.jit.loader import Loader
-from kaleido.jit.reclaim import Reclaimer
-from kaleido.jit.recompiler import Recompiler
-from kaleido.jit.runtime import Runtime
-from kaleido.jit.versions import CodeMap
+from kaleido.jit.native.loader import Loader
+from kaleido.jit.native.runtime import Runtime
+from kaleido.jit.process.fork import after_fork_in_child
+from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.recompiler import Recompiler
+from kaleido.jit.program.versions import CodeMap
+from kaleido.jit.running.evaluation import Evaluation
 
 __all__ = ["Lifetime"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from lark import Token, Transformer
 
 from kaleido.diagnostics import Label, Problems, Span, counted
-from kaleido.language.advice import FORMS, number_hint
+from kaleido.language.hints import FORMS, number_hint
 from kaleido.language.nodes import (
     Assign,
     Binary,

@@ -73,9 +73,9 @@ def patterns() -> Patterns:
 @cache
 def _prelude_functions() -> frozenset[str]:
     """What a program can call without having defined it."""
-    from kaleido.files import prelude
     from kaleido.language.nodes import Definition, External
     from kaleido.language.parser import parse
+    from kaleido.language.prelude import prelude
 
     return frozenset(item.prototype.name for item in parse(prelude()) if isinstance(item, Definition | External))
 

@@ -31,9 +31,9 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from kaleido.diagnostics import IncompleteInput, Problems, Source, SyntaxFault
 from kaleido.language.builder import PROBLEMS, Builder, OperatorToken
-from kaleido.language.explanation import explain, is_superfluous, opening
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
+from kaleido.language.syntax_errors import explain, is_superfluous, opening
 
 __all__ = ["Continuation", "Terminal", "grammar_text", "parse", "terminals"]
 

@@ -33,12 +33,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
-from kaleido.jit.interrupts import interruptibly, uninterrupted
-from kaleido.repl.attendant import Attendant
+from kaleido.jit import interruptibly, uninterrupted
 from kaleido.repl.commands import COMMANDS, Leave, execute
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, pieces
-from kaleido.repl.loading import beginning
+from kaleido.repl.init_file import beginning
+from kaleido.repl.progress import Attendant
 from kaleido.repl.state import State
 
 if TYPE_CHECKING:

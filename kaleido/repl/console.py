@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from kaleido import streams
-from kaleido.jit.interrupts import forget, uninterrupted
-from kaleido.rendering import COLOURED, PLAIN, Palette
+from kaleido.diagnostics import COLOURED, PLAIN, Palette
+from kaleido.jit import forget, uninterrupted
 from kaleido.repl.settings import Settings
+from kaleido.terminal import streams
 
 __all__ = ["Console", "Size", "stored"]
 

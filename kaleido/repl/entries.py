@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaleido.jit.interrupts import interruptibly
+from kaleido.jit import interruptibly
 from kaleido.language.parser import Continuation
 
 if TYPE_CHECKING:

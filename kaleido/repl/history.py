@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from kaleido.files import folder, refuse_others
+from kaleido.repl.user_files import folder, refuse_others
 
 __all__ = ["history_path", "open_history"]
 

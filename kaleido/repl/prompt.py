@@ -18,17 +18,17 @@ from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
 
-from kaleido.jit.interrupts import forget
-from kaleido.rendering import width
+from kaleido.jit import forget
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.repl.history import open_history
-from kaleido.repl.keys import key_bindings
+from kaleido.repl.key_bindings import key_bindings
 from kaleido.repl.notices import Notices
-from kaleido.repl.painting import EntryLexer, styles
+from kaleido.repl.prompt_styles import EntryLexer, styles
 from kaleido.repl.signatures import calling
 from kaleido.repl.state import State
 from kaleido.repl.status import Status
+from kaleido.terminal.text import width
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaleido.diagnostics import KaleidoError, Source
-from kaleido.jit.interrupts import strike_if_noted, uninterrupted
-from kaleido.rendering import render
+from kaleido.diagnostics import KaleidoError, Source, render
+from kaleido.jit import strike_if_noted, uninterrupted
 from kaleido.repl.console import Console
-from kaleido.repl.journal import Journal
 from kaleido.repl.settings import Settings
+from kaleido.repl.undo_log import Journal
 from kaleido.session import Result, Session
 
 __all__ = ["LAST_VALUE", "State"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from pygments.token import Token, _TokenType
 
-from kaleido.rendering import painted
+from kaleido.terminal.text import painted
 
 __all__ = ["THEMES", "UI", "colour", "style_of", "theme"]
 

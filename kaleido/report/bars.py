@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from kaleido.report.bench import Measurement, Samples
+from kaleido.bench import Measurement, Samples
 
 __all__ = ["chart"]
 

@@ -27,9 +27,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, zip_longest
 
-from kaleido.diagnostics import printable
-from kaleido.rendering import cut, width
 from kaleido.report.flow import Block, Flow
+from kaleido.terminal.text import cut, printable, width
 
 __all__ = ["dot", "drawing"]
 

@@ -7,9 +7,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kaleido.jit import Unit
-from kaleido.jit.unit import quoted
-from kaleido.rendering import padded, width
+from kaleido.jit import Unit, quoted
+from kaleido.terminal.text import padded, width
 
 __all__ = ["Inlining", "assembly_listing", "beside", "inlining", "ir_listing"]
 

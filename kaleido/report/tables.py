@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from kaleido.rendering import cut, padded, width
+from kaleido.terminal.text import cut, padded, width
 
 __all__ = ["table"]
 

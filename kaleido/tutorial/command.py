@@ -7,16 +7,16 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaleido import streams
 from kaleido.diagnostics import OK
-from kaleido.files import reason, shown
+from kaleido.language.source_files import reason, shown
 from kaleido.repl.console import Console
+from kaleido.terminal import streams
+from kaleido.tutorial.block_runner import Workshop
 from kaleido.tutorial.chapters import Block, chapters, numbered, program_at, there_are
-from kaleido.tutorial.guide import Guide, contents, whole
 from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, typing
 from kaleido.tutorial.layout import Layout
+from kaleido.tutorial.navigator import Guide, contents, whole
 from kaleido.tutorial.tangle import tangle
-from kaleido.tutorial.workshop import Workshop
 
 __all__ = ["run"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from kaleido.jit.interrupts import forget, interruptibly
-from kaleido.tutorial.keys import Choice, Key, key_line
+from kaleido.jit import forget, interruptibly
+from kaleido.tutorial.key_choices import Choice, Key, key_line
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeGuard
 
-from kaleido.rendering import padded, painted, width
+from kaleido.terminal.text import padded, painted, width
 from kaleido.tutorial.chapters import Block
 from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, Run, Table, runs
 from kaleido.tutorial.reader import RUN

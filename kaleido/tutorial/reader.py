@@ -81,7 +81,7 @@ class Reader:
     def _play(self, block: Block, write: Callable[[str], object]) -> str:
         script = self.folder / "session.txt"
         script.write_text(block.text, "utf-8")
-        player = Path(__file__).with_name("playing.py")
+        player = Path(__file__).with_name("doctest_player.py")
         code, output = self._execute([sys.executable, "-P", str(player), script.name], write)
         return output if code else block.text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from kaleido.diagnostics import KaleidoError, Source
-from kaleido.files import decoded
 from kaleido.language.parser import parse
+from kaleido.language.source_files import decoded
 from kaleido.session import Session
 from tests.fuzz.trees import check_printer
 from tests.fuzz.vocabulary import TABLE

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from unittest import mock
 
-from kaleido import streams
 from kaleido.diagnostics import KaleidoError, Source
 from kaleido.jit import Event, EventKind, Signature, Tier
-from kaleido.jit.target import ObjectCode
+from kaleido.jit.compiling.llvm import ObjectCode
 from kaleido.language import parser
 from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
 from kaleido.session import Session
+from kaleido.terminal import streams
 from tests.reference import OutOfSteps, Reference
 from tests.test_language import PRELUDE
 
@@ -78,7 +78,7 @@ def compare(text: str, seed: int, modes: tuple[Mode, ...] = MODES, counts: Count
     `seed` decides on thresholds and on the recompiler's schedule. What the engine did is added to `counts`, by kind
     of event. Raises Difference at the first mode that differs, TooLong where the program is not worth running.
     """
-    with mock.patch("kaleido.session.parse", _parse), mock.patch("tests.reference.parse", _parse):
+    with mock.patch("kaleido.session.session.parse", _parse), mock.patch("tests.reference.parse", _parse):
         _compare(text, seed, modes, Counter() if counts is None else counts)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.codegen import operators
+from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import Source, SyntaxFault
 from kaleido.language.parser import parse
 from tests.fuzz.running import MODES, Difference
@@ -32,7 +32,7 @@ def test_reader_takes_anything() -> None:
 
 
 def test_a_wrong_instruction_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(operators.ARITHMETIC, "binary%", "fadd")
+    monkeypatch.setitem(builtin_operators.ARITHMETIC, "binary%", "fadd")
 
     def differs(case: Case) -> bool:
         try:

@@ -21,7 +21,7 @@ from itertools import count
 from typing import NamedTuple
 
 from kaleido.jit import Engine, EventKind, Policy, Tier, Unit
-from kaleido.jit.versions import Version
+from kaleido.jit.program.versions import Version
 from tests.jit.helpers import TIMEOUT, Log, callback
 from tests.jit.schedule import Schedule, every_order, open_files, random_orders, scheduled
 from tests.jit.tiny import unit

@@ -25,9 +25,9 @@ from typing import Any
 from unittest.mock import patch
 
 from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
-from kaleido.jit.compiler import Compiled, Compiler
-from kaleido.jit.recompiler import Recompiler
-from kaleido.jit.target import ObjectCode, Target
+from kaleido.jit.compiling.compiler import Compiled, Compiler
+from kaleido.jit.compiling.llvm import ObjectCode, Target
+from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT
 
 __all__ = ["Actor", "Schedule", "every_order", "open_files", "random_orders", "scheduled"]

@@ -18,11 +18,11 @@ from kaleido.jit import (
     Signature,
     StackOverflow,
     Unit,
-    faults,
-    interrupts,
 )
-from kaleido.jit.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
-from kaleido.jit.ranges import CodeRanges
+from kaleido.jit.native import faults
+from kaleido.jit.native.code_ranges import CodeRanges
+from kaleido.jit.process import interrupts
+from kaleido.jit.process.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 

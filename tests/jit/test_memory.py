@@ -6,8 +6,8 @@ import llvmlite.binding as llvm
 import pytest
 
 from kaleido.jit import Counts, Engine, Policy
-from kaleido.jit.loader import Loader
-from kaleido.jit.target import Target, parse
+from kaleido.jit.compiling.llvm import Target, parse
+from kaleido.jit.native.loader import Loader
 from kaleido.jit.unit import Tier
 from tests.jit.helpers import sync
 from tests.jit.tiny import unit

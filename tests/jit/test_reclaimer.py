@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from kaleido.jit.reclaim import Reclaimer
+from kaleido.jit.program.reclaim import Reclaimer
 
 LENGTH = 7
 ACTIONS = ("arrive", "enter", "leave first", "leave last", "retire", "collect")

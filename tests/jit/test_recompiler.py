@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from kaleido.jit import Counts, Engine, EventKind, Policy
-from kaleido.jit.recompiler import Recompiler
+from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kaleido import streams
 from kaleido.repl.console import Console, Size
 from kaleido.repl.settings import Settings
+from kaleido.terminal import streams
 
 Captured = pytest.CaptureFixture[str]
 

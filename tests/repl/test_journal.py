@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.language.printer import constant
-from kaleido.repl.journal import Journal
+from kaleido.repl.undo_log import Journal
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_what_cannot_be_taken_back_stays(session: Session) -> None:
 
 
 def test_only_so_many_entries_can_be_taken_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaleido.repl.journal._MOST", 3)
+    monkeypatch.setattr("kaleido.repl.undo_log._MOST", 3)
     journal = Journal()
     for number in range(5):
         entered(session, journal, f"def f(x) {number}")

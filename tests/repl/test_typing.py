@@ -17,11 +17,11 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.styles import Style
 
 from kaleido import Session
-from kaleido.codegen.environment import symbol
+from kaleido.codegen.mangling import symbol
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import PROMPT
-from kaleido.repl.painting import EntryLexer, styles
 from kaleido.repl.prompt import Prompt
+from kaleido.repl.prompt_styles import EntryLexer, styles
 from kaleido.repl.settings import OPTIONS, Settings
 from kaleido.repl.state import State
 from kaleido.repl.themes import THEMES, UI, colour, theme

@@ -15,7 +15,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from kaleido.rendering import width
+from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, blocks, blocks_of, chapters, program_at, sections, solutions
 from kaleido.tutorial.reader import Reader, agrees
 from kaleido.tutorial.tangle import tangle

@@ -12,11 +12,11 @@ from prompt_toolkit.output import DummyOutput
 from kaleido.repl.console import Console, Size
 from kaleido.repl.settings import Settings
 from kaleido.tutorial import chapters as module
+from kaleido.tutorial.block_runner import Workshop
 from kaleido.tutorial.chapters import Block
-from kaleido.tutorial.guide import Guide
+from kaleido.tutorial.key_choices import Choice, Key
 from kaleido.tutorial.keyboard import LineKeyboard, TerminalKeyboard
-from kaleido.tutorial.keys import Choice, Key
-from kaleido.tutorial.workshop import Workshop
+from kaleido.tutorial.navigator import Guide
 
 FIRST = """# 1. One
 

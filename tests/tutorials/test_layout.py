@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.rendering import width
 from kaleido.repl.console import Console
 from kaleido.repl.settings import Settings
+from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, chapters
-from kaleido.tutorial.keys import Choice, Key, explained, key_line
+from kaleido.tutorial.key_choices import Choice, Key, explained, key_line
 from kaleido.tutorial.layout import Layout, Place, height, is_runnable
 from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, Run, Table, parts, runs
 

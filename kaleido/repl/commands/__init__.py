@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from kaleido.diagnostics import Source, Span
-from kaleido.repl.commands import files, helping, inside, looking, measuring, session
+from kaleido.repl.commands import compiled, control, files, help, inspect, measure
 from kaleido.repl.commands.table import Command, Kind, Leave, Parameter, Request, Word
 from kaleido.repl.state import State
 
@@ -14,7 +14,7 @@ __all__ = ["COMMANDS", "Command", "Kind", "Leave", "Parameter", "execute"]
 
 COMMANDS: Mapping[str, Command] = {
     command.name: command
-    for module in (helping, looking, inside, measuring, files, session)
+    for module in (help, inspect, compiled, measure, files, control)
     for command in module.COMMANDS
 }
 """The commands by name, in the order in which `:help` shows them."""

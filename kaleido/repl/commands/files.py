@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, counted
-from kaleido.files import decoded, reason, shown
+from kaleido.language.source_files import decoded, reason, shown
 from kaleido.repl.commands.table import ANY_FUNCTION, Command, Group, Kind, Parameter, Request, Word
-from kaleido.repl.loading import brought, load
+from kaleido.repl.init_file import brought, load
 
 __all__ = ["COMMANDS"]
 

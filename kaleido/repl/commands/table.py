@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NoReturn
 
-from kaleido.codegen.operators import BUILTIN_OPERATORS
+from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier
 from kaleido.repl.console import Console

@@ -1,0 +1,81 @@
+"""Source texts, positions in them, and a message about such a position."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+
+__all__ = ["MOST_SHOWN", "Diagnostic", "Label", "Source", "Span"]
+
+MOST_SHOWN = 20
+"""How many errors are shown together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of character offsets into a source text."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.start, other.end)
+
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name it is known by (a file name, or something in angle brackets).
+
+    `shown` is what people are shown of it where that is more than is read: what stands at the same places.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    shown: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The line and column (both counted from 1) of a character offset."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (from 1), without its line break."""
+        start = self._line_starts[number - 1]
+        shown = self.shown if self.shown is not None else self.text
+        end = _LINE_BREAK.search(shown, start)
+        return shown[start : end.start() if end is not None else len(shown)]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A place in a source, and what to write beside it."""
+
+    source: Source
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message about one place.
+
+    `title` stands alone; `label` is what to write beside the caret; `hint` says what to do about it; `others` are
+    further places that have to do with it, which may be in other sources.
+    """
+
+    title: str
+    source: Source | None = None
+    span: Span | None = None
+    label: str = ""
+    hint: str = ""
+    others: tuple[Label, ...] = ()

@@ -1,0 +1,122 @@
+"""The background thread that turns hot units into optimised ones.
+
+The running program sends it unit numbers through a pipe (see the hook in ``runtime``). It takes everything that
+has arrived, compiles the hottest, and looks again. It never holds anything the running program waits for, except
+in deterministic mode, where every request is answered before the next is read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeVar
+
+from kaleido.jit.native.runtime import MESSAGE_SIZE, Runtime
+
+__all__ = ["Recompiler", "weakly"]
+
+T = TypeVar("T")
+
+# Unit numbers are positive; these are requests of the engine's own.
+_STOP = -1
+_IDLE = -2
+
+
+def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
+    """`method`, without keeping its object alive; it gives None when that is gone."""
+    reference = weakref.WeakMethod(method)
+
+    def call(number: int) -> T | None:
+        found = reference()
+        return found(number) if found is not None else None
+
+    return call
+
+
+class Recompiler:
+    """Reads requests and calls `recompile`, which says whether the unit must be tried again.
+
+    `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first. None from any
+    of them is nothing. Raises OSError where its thread cannot be started.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        hot: Callable[[int], None],
+        heat: Callable[[int], float | None],
+        recompile: Callable[[int], bool | None],
+    ) -> None:
+        self._runtime = runtime
+        self._hot, self._heat, self._recompile = hot, heat, recompile
+        # With how many of its callers wait for a reply: several threads may make one unit hot.
+        self._pending: Counter[int] = Counter()
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="kaleido-recompiler", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise OSError(str(error)) from None
+
+    def wait_until_idle(self) -> None:
+        """Return when everything requested so far has been dealt with, or the recompiler has stopped."""
+        idle = threading.Event()
+        with self._lock:
+            if self._stopped:
+                return
+            self._idle_waiters.put(idle)
+            self._runtime.request(_IDLE)
+        idle.wait()
+
+    def close(self) -> None:
+        """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
+        with self._lock:
+            if not self._stopped:
+                # In this order: who is interrupted here may come again, and a second request does no harm.
+                self._runtime.request(_STOP)
+                self._stopped = True
+        self._thread.join()
+
+    def _work(self) -> None:
+        waiters: list[threading.Event] = []
+        while True:
+            numbers = self._read(block=not self._pending)
+            if _STOP in numbers:
+                break
+            waiters += (self._idle_waiters.get() for number in numbers if number == _IDLE)
+            for number in numbers:
+                if number > 0:
+                    self._hot(number)
+                    self._pending[number] += 1
+            if self._pending:
+                self._compile_hottest()
+            if not self._pending:
+                while waiters:
+                    waiters.pop().set()
+        self._runtime.no_more_replies()
+        for idle in waiters:
+            idle.set()
+        while not self._idle_waiters.empty():
+            self._idle_waiters.get().set()
+
+    def _compile_hottest(self) -> None:
+        number = max(self._pending, key=lambda number: self._heat(number) or 0.0)
+        if not self._recompile(number):
+            for _ in range(self._pending.pop(number)):
+                self._runtime.reply()
+
+    def _read(self, *, block: bool) -> list[int]:
+        os.set_blocking(self._runtime.requests, block)
+        try:
+            # Writes of a message are atomic (they are smaller than PIPE_BUF), so reads never split one.
+            data = os.read(self._runtime.requests, MESSAGE_SIZE * 1024)
+        except BlockingIOError:
+            return []
+        pieces = (data[at : at + MESSAGE_SIZE] for at in range(0, len(data), MESSAGE_SIZE))
+        return [int.from_bytes(piece, "little", signed=True) for piece in pieces]

@@ -1,0 +1,301 @@
+"""Versions and their code: compiling what is missing, loading, publishing, taking out of use.
+
+The life of code::
+
+    compile ──▶ load ──▶ adopt ──▶ publish ──▶ in use ──▶ invalidate, or discard ──▶ retire ──▶ free
+    (LLVM)      (memory) (whose,   (the slot   (running)  (a callee    (its version  (nobody    (memory
+                         binding    leads                  changed)     changed)      comes in   given back)
+                         whom)      there)                                            any more)
+
+Everything here happens under the engine's lock, except for :meth:`Tiers.optimised`, which only compiles.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from kaleido.jit.compiling import binding
+from kaleido.jit.compiling.compiler import Compiled, Compiler
+from kaleido.jit.events import EventKind
+from kaleido.jit.native.handlers import natives
+from kaleido.jit.native.loader import Library, Loader
+from kaleido.jit.native.stubs import Stub, Stubs
+from kaleido.jit.policy import Policy
+from kaleido.jit.process.interrupts import strike_if_noted
+from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.symbols import Catalogue, Pending
+from kaleido.jit.program.versions import Code, CodeMap, Entry, Image, Version
+from kaleido.jit.unit import Counts, Signature, Tier, Unit
+
+__all__ = ["Optimised", "Tiers", "UndefinedUnit"]
+
+
+class UndefinedUnit(LookupError):
+    """A unit that is about to run can reach `symbol`, which nobody has defined. `caller` calls it."""
+
+    def __init__(self, symbol: str, caller: Unit) -> None:
+        super().__init__(f"{caller.label} calls {symbol}, which is not defined")
+        self.symbol, self.caller = symbol, caller
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """Optimised code on its way: the versions bound in it, the root first, and the object code."""
+
+    members: tuple[Version, ...]
+    compiled: Compiled
+
+    @property
+    def references(self) -> dict[str, Unit]:
+        """The symbols that it calls through stubs, each with a unit that does."""
+        inside = {member.unit.symbol for member in self.members}
+        return {name: member.unit for member in self.members for name in member.unit.calls if name not in inside}
+
+
+Loaded = tuple[Optimised, Library]
+"""Optimised code in memory, which nothing leads to yet."""
+
+
+class Tiers:
+    """What versions there are is the catalogue's; what code they have, and which of it is in use, is decided here."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        catalogue: Catalogue,
+        compiler: Compiler,
+        loader: Loader,
+        stubs: Stubs,
+        reclaimer: Reclaimer,
+    ) -> None:
+        self._policy = policy
+        self._catalogue = catalogue
+        self._compiler = compiler
+        self._loader = loader
+        self._stubs = stubs
+        self._reclaimer = reclaimer
+        self.map = CodeMap()
+
+    # Compiling
+
+    def compile(
+        self, roots: Iterable[Version], pending: Pending, *, complete: bool, again: Collection[Version] = ()
+    ) -> list[Loaded]:
+        """Give code to `roots` and to everything they can reach that has none; to those in `again` anew.
+
+        Baseline code is in place when this returns: where a version is current, its stub leads there. Optimised code
+        is loaded and returned for :meth:`adopt`, because it may bind versions that are still pending. Raises
+        UndefinedUnit where `complete` and a name means nothing yet, ValueError where LLVM refuses the IR, LookupError
+        where a C symbol is not to be found; then no current version has changed.
+        """
+        batch, made, seen, whole = self._missing(roots, pending, complete, again)
+        for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
+            strike_if_noted()
+            self._load_baseline(piece, pending)
+        loaded = self._load_optimised(made, pending)
+        # Readiness is remembered, so that a call need not look at all it can reach. It holds because a version that
+        # is in use is only ever replaced by one that was compiled with all it can reach; it ends for everybody when
+        # such a one comes to call a name that is not defined.
+        for version in seen if whole else self._catalogue.versions.values():
+            version.ready = whole
+        return loaded
+
+    def _missing(
+        self, roots: Iterable[Version], pending: Pending, complete: bool, again: Collection[Version]
+    ) -> tuple[list[Version], list[Optimised], set[Version], bool]:
+        """What to compile at the baseline, what was compiled at -O3, all that was seen, and whether that is all."""
+        todo, seen = deque(roots), set[Version]()
+        batch: list[Version] = []
+        made: list[Optimised] = []
+        whole = True
+        while todo:
+            version = todo.popleft()
+            if version in seen or (version.ready and version not in again):
+                continue
+            strike_if_noted()
+            seen.add(version)
+            references: Mapping[str, Unit] = dict.fromkeys(version.unit.calls, version.unit)
+            if version.code is not None and version not in again:
+                references = version.code.references
+            elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
+                batch.append(version)
+            else:
+                made.append(self.optimised(self.closure(version, pending)))
+                references = made[-1].references
+            for name, caller in references.items():
+                callee = self._catalogue.resolve(name, pending)
+                if callee is not None:
+                    todo.append(callee)
+                elif complete:
+                    raise UndefinedUnit(name, caller)
+                else:
+                    whole = False
+        return batch, made, seen, whole
+
+    def compile_ahead(self, new: Iterable[Version], pending: Pending, replaced: Collection[Version]) -> list[Loaded]:
+        """Compile what must be there when `pending` becomes current.
+
+        That is every version whose stub is in use already, with what it calls; and, where there is no baseline to
+        go back to, everybody who bound a version that is going. Raises as :meth:`compile`, UndefinedUnit only where
+        code that is running could come to the name.
+        """
+        used = [version for version in new if version.entry.stub is not None]
+        stale = {root for version in replaced for root in version.bound_by}.difference(replaced)
+        again = set() if self._policy.baseline else stale
+        return self.compile([*used, *again], pending, complete=self._reclaimer.busy, again=again)
+
+    def closure(self, root: Version, pending: Pending) -> list[Version]:
+        """What to bind statically in the optimised code of `root`, itself first."""
+
+        def callees(version: Version) -> Iterable[Version]:
+            found = (self._catalogue.resolve(name, pending) for name in version.unit.calls)
+            return (callee for callee in found if callee is not None)
+
+        return binding.closure(root, callees, lambda version: version.unit, self._policy)
+
+    def optimised(self, members: Sequence[Version], *, runs: int = 0) -> Optimised:
+        """Compile at -O3, the first of `members` as the root, which had `runs`. Raises ValueError. Needs no lock."""
+        compiled = self._compiler.optimised([member.unit for member in members])
+        size = compiled.code.text_size
+        self._catalogue.emit(
+            EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size, runs=runs
+        )
+        return Optimised(tuple(members), compiled)
+
+    # Loading and publishing
+
+    def _load_baseline(self, batch: Sequence[Version], pending: Pending) -> None:
+        compiled = self._compiler.baseline([version.unit for version in batch])
+        library = self._load(compiled, batch, pending, frozenset())
+        image = Image(library, len(batch))
+        begins = sorted(library.addresses.values())
+        ends = dict(zip(begins, [*begins[1:], begins[0] + compiled.code.text_size], strict=True))
+        for version in batch:
+            address = library.addresses[version.unit.body]
+            size, seconds = ends[address] - address, compiled.seconds / len(batch)
+            version.baseline = Code(
+                compiled.tier, address, size, seconds, image, dict.fromkeys(version.unit.calls, version.unit)
+            )
+            self.map.add(version, version.baseline)
+            self._catalogue.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
+            if version.current:
+                self.publish(version)
+
+    def _load_optimised(self, made: Iterable[Optimised], pending: Pending) -> list[Loaded]:
+        loaded: list[Loaded] = []
+        try:
+            for optimised in made:
+                loaded.append((optimised, self.load(optimised, pending)))
+        except BaseException:
+            for _, library in loaded:
+                library.unload()
+            raise
+        return loaded
+
+    def load(self, made: Optimised, pending: Pending) -> Library:
+        """Load optimised code, without a way to it yet. Raises LookupError."""
+        inside = frozenset(member.unit.symbol for member in made.members)
+        return self._load(made.compiled, made.members, pending, inside)
+
+    def adopt(self, made: Optimised, library: Library) -> None:
+        """Make loaded code what its root's stub leads to. All its members are current."""
+        root, compiled = made.members[0], made.compiled
+        address, size = library.addresses[root.unit.body], compiled.code.text_size
+        root.optimised = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
+        self.map.add(root, root.optimised)
+        root.bound = made.members[1:]
+        for member in root.bound:
+            member.bound_by.add(root)
+        self.publish(root)
+
+    def publish(self, version: Version) -> None:
+        """Point a version's stub at its code; at the baseline by way of the counter, which begins again."""
+        code = version.code
+        if code is None:
+            return
+        stub = self.stub(version.entry, version.unit.signature)
+        target = code.address
+        if code.tier is Tier.BASELINE:
+            # Another thread may be counting: the count is left alone, and begins where it is.
+            fields = stub.fields
+            version.runs_before = fields.runs
+            if self._policy.tiered and version.unit.counts is not Counts.NOTHING:
+                fields.body, fields.number = code.address, version.number
+                # Last: who reaches the new limit must report the new number.
+                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counts]
+                target = stub.prologue
+        self._stubs.publish(stub, target)
+
+    def stub(self, entry: Entry, signature: Signature) -> Stub:
+        """The stub of a symbol, from the moment that somebody needs it."""
+        if entry.stub is None:
+            entry.stub = self._stubs.take(signature)
+        return entry.stub
+
+    def _load(
+        self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
+    ) -> Library:
+        imports = natives().imports
+        for version in versions:
+            imports.update(version.unit.externals)
+            for name, signature in version.unit.calls.items():
+                if name not in inside:
+                    imports[name] = self.stub(self._catalogue.entry(name, pending), signature).address
+        return self._loader.load(compiled.code, compiled.exports, imports)
+
+    # Taking out of use
+
+    def withdraw(self, version: Version) -> None:
+        """Take a version's code out of use, and all optimised code that bound it."""
+        for root in list(version.bound_by):
+            self._invalidate(root, version)
+            if root.current:
+                self.publish(root)
+        self.discard(version)
+
+    def discard(self, version: Version) -> None:
+        """Have a version's code freed when nobody runs it any more."""
+        self._unbind(version)
+        for code in (version.baseline, version.optimised):
+            if code is not None:
+                self._retire(version, code)
+        version.baseline = version.optimised = None
+
+    def drop(self, entry: Entry) -> None:
+        """Let the stub of a forgotten symbol be used again, when nobody can be on the way through it.
+
+        Not if C was given its address: C may call it at any time, and must not come to another function.
+        """
+        if entry.stub is not None and entry.thunk is not None:
+            self._stubs.abandon(entry.stub)
+        elif entry.stub is not None:
+            self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
+
+    def undefine(self, entry: Entry) -> None:
+        """Make calls of a symbol that is not defined any more do nothing; what could make them does not start."""
+        if entry.stub is not None:
+            self._stubs.abandon(entry.stub)
+        self._catalogue.nobody_is_ready()
+
+    def _invalidate(self, root: Version, changed: Version) -> None:
+        code, root.optimised = root.optimised, None
+        self._unbind(root)
+        self._catalogue.emit(EventKind.INVALIDATED, root, code, message=changed.unit.label)
+        if code is not None:
+            self._retire(root, code)
+
+    def _unbind(self, root: Version) -> None:
+        for member in root.bound:
+            member.bound_by.discard(root)
+        root.bound = ()
+
+    def _retire(self, version: Version, code: Code) -> None:
+        self._reclaimer.retire(partial(self._free, version, code))
+
+    def _free(self, version: Version, code: Code) -> None:
+        self.map.remove(code)
+        code.image.release()
+        self._catalogue.emit(EventKind.RETIRED, version, code)

@@ -1,0 +1,176 @@
+"""Where the blocks of a chapter run: Kaleidoscope in a live session, the rest in a folder with the reader's program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from kaleido.diagnostics import KaleidoError, Source
+from kaleido.jit import interruptibly
+from kaleido.language.nodes import Definition, External
+from kaleido.language.parser import parse
+from kaleido.repl import Repl
+from kaleido.repl.console import Console
+from kaleido.session import Session
+from kaleido.terminal.text import painted
+from kaleido.tutorial.chapters import Block
+from kaleido.tutorial.keyboard import typing
+from kaleido.tutorial.reader import RUN, Reader, agrees
+
+if TYPE_CHECKING:
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
+
+__all__ = ["Workshop"]
+
+_NOTE = "90"
+
+
+class Workshop:
+    """For one chapter. Close it to end its session, and to remove its folder.
+
+    `before`  the program's blocks from earlier chapters
+    `lines`   what the prompt reads where `console` is no terminal, or a dumb one
+    `input`, `output`  prompt_toolkit's, for the prompt
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        before: Sequence[Block] = (),
+        *,
+        lines: Iterable[bytes] | None = None,
+        input: Input | None = None,
+        output: Output | None = None,
+    ) -> None:
+        self._console, self._before = console, before
+        self._lines, self._input, self._output = lines, input, output
+        self._ending = ExitStack()
+        self._session: Session | None = None
+        self._file = ""
+        self._known: set[str] = set()
+
+    def close(self) -> None:
+        self._end_session()
+        self._ending.close()
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session = None
+
+    @cached_property
+    def _folder(self) -> Path:
+        return Path(self._ending.enter_context(TemporaryDirectory(prefix="kaleido-tutorial-")))
+
+    def run(self, block: Block, earlier: Iterable[Block]) -> None:
+        """Run a block where the `earlier` ones of the chapter stand before it. Shows what comes of it, errors too."""
+        if block.language in RUN:
+            self._run_in_folder(block, earlier)
+        else:
+            self._run_in_session(block, earlier)
+
+    def prompt(self, earlier: Iterable[Block]) -> None:
+        """A prompt of the REPL, where what the last file of the `earlier` blocks defines is defined.
+
+        What is defined at the prompt stays until there is another file.
+        """
+        session = self._live(earlier)
+        names = [each.name for each in session.functions()]
+        self._say(f"Defined so far: {', '.join(names) or 'nothing yet'}. Ctrl-D comes back to the chapter.")
+        repl = Repl(
+            session,
+            begin=False,
+            lines=self._lines,
+            input=self._input,
+            output=self._output,
+            console=self._console,
+        )
+        with typing(by_line=True):
+            repl.run()
+
+    # Kaleidoscope. A block with a title is a file, which knows nothing of other files; one without continues it.
+
+    def _run_in_session(self, block: Block, earlier: Iterable[Block]) -> None:
+        if block.title:
+            self._end_session()
+            earlier = []
+            self._console.write(f"$ kaleido {block.title}\n")
+        session = self._live([*earlier, block], but=block)
+        console = Console(
+            self._console.settings,
+            interactive=False,
+            coloured=self._console.coloured,
+            palette=self._console.palette,
+        )
+        source = Source(block.title or "block", block.text)
+        self._tolerantly(lambda: Repl(session, sources=[source], begin=False, lines=[], console=console).run())
+        self._say_what_is_defined(source, session)
+
+    def _say_what_is_defined(self, source: Source, session: Session) -> None:
+        """Where a block only defines, nothing else would be seen."""
+        with suppress(KaleidoError):
+            items = parse(source, session.operators)
+            names = [item.prototype.name for item in items if isinstance(item, Definition | External)]
+            if len(names) == len(items) and {*names} <= {each.name for each in session.functions()}:
+                self._say(f"Defined: {', '.join(names)}.")
+
+    def _live(self, blocks: Iterable[Block], but: Block | None = None) -> Session:
+        """The live session, with what the last file of `blocks` defines, but for one of them that is to be run."""
+        file: list[Block] = []
+        for block in blocks:
+            if block.language == "kal":
+                file = [block] if block.title else [*file, block]
+        if self._session is None or (file and file[0].place != self._file):
+            self._end_session()
+            self._session, self._file, self._known = Session(), file[0].place if file else "", set()
+        for block in file:
+            if block.place not in self._known:
+                self._known.add(block.place)
+                if block is not but:
+                    # What is meant to be wrong is not defined.
+                    with suppress(KaleidoError):
+                        list(self._session.evaluate(_definitions(block, self._session)))
+        return self._session
+
+    # The reader's program
+
+    def _run_in_folder(self, block: Block, earlier: Iterable[Block]) -> None:
+        reader = Reader(self._folder, list(self._before), patience=None)
+        for each in earlier:
+            reader.take(each)
+        self._tolerantly(lambda: self._run_as_reader(reader, block))
+
+    def _run_as_reader(self, reader: Reader, block: Block) -> None:
+        def write(text: str) -> None:
+            self._console.write(text)
+            self._console.flush()
+
+        real = interruptibly(lambda: reader.run(block, write))
+        if not agrees(block.text, real):
+            self._say("That is not what the chapter shows. Does it need a block above that has not been run?")
+
+    def _tolerantly(self, run: Callable[[], object]) -> None:
+        """Whatever comes of a block, the chapter goes on."""
+        try:
+            run()
+        except KeyboardInterrupt as stop:
+            self._console.complain(str(stop) or "interrupted")
+        except (OSError, ValueError) as error:
+            self._console.complain(f"error: {error}")
+
+    def _say(self, text: str) -> None:
+        for line in wrap(text, self._console.columns):
+            self._console.write(painted(line, _NOTE if self._console.coloured else "") + "\n")
+
+
+def _definitions(block: Block, session: Session) -> Source:
+    """A block without its expressions. Raises KaleidoError."""
+    source = Source(block.title or "block", block.text)
+    items = [item for item in parse(source, session.operators) if isinstance(item, Definition | External)]
+    return Source(source.name, ";\n".join(block.text[item.span.start : item.span.end] for item in items))
