@@ -5,7 +5,7 @@ engine that only has -O0 and to one that only has -O3. The session's own engine 
 meanwhile, or run in any mode.
 
 The loop around the expression is native: a call from Python takes some 90 µs, many an expression 3 ns. It is a
-unit that counts NOTHING: so it is the same baseline code in both engines, and calls through the stub. No optimiser
+unit that counts NOTHING: so it is the same baseline code in both engines, and calls through the stub. No optimizer
 sees it, and what the stub leads to nobody knows when it is compiled: no call can be dropped, merged or moved out.
 
 A sample is as many evaluations as take about 20 ms, one after the other. The tiers take turns, so that a machine that
@@ -98,7 +98,7 @@ class Measurement:
     @property
     def speedup(self) -> float:
         """How many times as fast -O3 is."""
-        return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMISED].median
+        return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMIZED].median
 
 
 def _median(numbers: Sequence[float]) -> float:
@@ -122,8 +122,8 @@ def measure(engine: Engine, root: Unit, *, seconds: float = 1.0, clock: Clock = 
     """
     units = reachable(engine, root)
     policies = {
-        Tier.BASELINE: replace(engine.policy, baseline=True, optimise=False),
-        Tier.OPTIMISED: replace(engine.policy, baseline=False, optimise=True),
+        Tier.BASELINE: replace(engine.policy, baseline=True, optimize=False),
+        Tier.OPTIMIZED: replace(engine.policy, baseline=False, optimize=True),
     }
     with ExitStack() as stack:
         engines = {tier: stack.enter_context(Engine(policy)) for tier, policy in policies.items()}
@@ -184,7 +184,7 @@ def _loop(engine: Engine, units: Sequence[Unit]) -> Run:
     """Define units, and compile what calls the first of them over and over."""
     root, *others = units
     loop = driver(root)
-    # An expression at top level counts NOTHING, as it runs once; and what does is never optimised.
+    # An expression at top level counts NOTHING, as it runs once; and what does is never optimized.
     engine.define(replace(root, counts=Counts.CALLS), *others, loop)
     engine.prepare(loop.symbol)
     return partial(engine.call, loop.symbol)

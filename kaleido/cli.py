@@ -105,7 +105,7 @@ def _beginning(name: str) -> ArgumentParser:
 def _add_color(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto",
-        help="colours: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
+        help="colors: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
     )  # fmt: skip
 
 
@@ -243,11 +243,11 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
 
 
 def _palette(color: str) -> Palette:
-    """The colours of messages on standard error, for a value of `--color`."""
-    from kaleido.diagnostics import COLOURED, PLAIN
+    """The colors of messages on standard error, for a value of `--color`."""
+    from kaleido.diagnostics import COLORED, PLAIN
     from kaleido.terminal import streams
 
-    return COLOURED if streams.coloured(color, sys.stderr.fileno()) else PLAIN
+    return COLORED if streams.colored(color, sys.stderr.fileno()) else PLAIN
 
 
 def _execute(session: Session, source: Source, options: Namespace) -> None:
@@ -268,7 +268,7 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
         for item in parse(source, session.operators):
             streams.write(outline(item))
         return
-    tier = Tier.OPTIMISED if options.jit == "O3" else Tier.BASELINE
+    tier = Tier.OPTIMIZED if options.jit == "O3" else Tier.BASELINE
     show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
     for unit in session.units(source):
         for each in unit.modules(tier):

@@ -3,7 +3,7 @@
 python -m tests.growth [--count N] [name ...]
 
 It prints a table for each way to redefine, and exits with 1 where memory ends more than 5 % above what it was after the
-first 1,000, beside what llvmlite keeps of each optimised compilation: a pass builder's callbacks, which nobody else can
+first 1,000, beside what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which nobody else can
 free. The table has resident memory; what counts is what was allocated and not freed.
 """
 
@@ -24,7 +24,7 @@ from kaleido.jit import Event, EventKind, Tier
 
 __all__ = ["KINDS", "PERIOD", "Growth", "allocated", "growth", "resident"]
 
-# Bytes of one optimised compilation.
+# Bytes of one optimized compilation.
 KEPT_BY_LLVMLITE = 1_488
 
 SETTLED = 1_000
@@ -96,16 +96,16 @@ KINDS: dict[str, tuple[Callable[[Session, int], None], str]] = {
 
 
 class Growth(NamedTuple):
-    """What memory was after the first redefinitions, at the end, and how many optimised compilations lay between."""
+    """What memory was after the first redefinitions, at the end, and how many optimized compilations lay between."""
 
     settled: int
     end: int
-    optimised: int
+    optimized: int
 
     @property
     def unexplained(self) -> int:
         """Bytes that are there more, and that llvmlite does not keep."""
-        return self.end - self.settled - self.optimised * KEPT_BY_LLVMLITE
+        return self.end - self.settled - self.optimized * KEPT_BY_LLVMLITE
 
 
 def growth(
@@ -122,11 +122,11 @@ def growth(
     redefine, jit = KINDS[name]
     first: list[int] = []
     last: list[int] = []
-    optimised = 0
+    optimized = 0
 
     def listen(event: Event) -> None:
-        nonlocal optimised
-        optimised += event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED
+        nonlocal optimized
+        optimized += event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED
 
     with Session(jit=jit, threshold=1 if jit == "sync" else None) as session:
         session.subscribe(listen)
@@ -135,9 +135,9 @@ def growth(
         for number in range(1, count + 1):
             redefine(session, number)
             if number == settled:
-                before = optimised
+                before = optimized
             if number == count - PERIOD:
-                between = optimised - before
+                between = optimized - before
             for sizes, end in ((first, settled + PERIOD), (last, count)):
                 if end - PERIOD <= number <= end and number % 10 == 0:
                     sizes.append(allocated())
@@ -161,7 +161,7 @@ def main(arguments: list[str]) -> int:
             report=lambda number, size, each: print(f"{number:9,} {size / 2**20:8.1f} {each * 1000:8.2f}", flush=True),
         )
         percent = 100 * (found.end / found.settled - 1)
-        kept = found.optimised * KEPT_BY_LLVMLITE / 2**20
+        kept = found.optimized * KEPT_BY_LLVMLITE / 2**20
         print(f"{percent:+.1f} % since {SETTLED:,}, of which llvmlite keeps about {kept:.1f} MiB", flush=True)
         failed |= found.unexplained > found.settled * 0.05
     return int(failed)

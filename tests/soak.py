@@ -4,7 +4,7 @@ python -m tests.soak [--seconds N] [--seed S] [--threads N]
 
 Each thread has functions of its own, and knows what each must give; all of them work in one session, in which they
 also redefine one function together. They define and redefine, call, run loops until they are hot, make every kind of
-error, call what is not there yet, optimise by hand, recurse without an end, stop each other's runs, and use the REPL's
+error, call what is not there yet, optimize by hand, recurse without an end, stop each other's runs, and use the REPL's
 commands. It prints counts and memory at intervals, and exits with 1 at the first thing that is not as it should be. The
 same seed gives each thread the same entries.
 """
@@ -102,7 +102,7 @@ class Worker:
         for name in self._known()[:2]:
             self._run(f"for i = 1, i < 3000 in {name}(i)")
 
-    def enter_optimisation(self) -> None:
+    def enter_optimization(self) -> None:
         for name in self._known()[:2]:
             self._session.engine.optimize(f"kal.{name}")
 

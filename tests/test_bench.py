@@ -204,7 +204,7 @@ def test_both_tiers_are_measured_whatever_the_session_runs_in(jit: str) -> None:
     assert found.value == 13.0
     assert list(found.samples) == list(Tier)
     assert found.call > 0
-    assert found.speedup == found.samples[Tier.BASELINE].median / found.samples[Tier.OPTIMISED].median
+    assert found.speedup == found.samples[Tier.BASELINE].median / found.samples[Tier.OPTIMIZED].median
     for samples in found.samples.values():
         assert 0 < samples.lowest <= samples.median <= samples.highest
         assert samples.evaluations > 100
@@ -236,17 +236,17 @@ def test_each_engine_runs_its_tier_alone(session: Session, engines: list[Engine]
     calls.at_call = lambda number: tiers.append({each.name: each.tier for each in engines[number - 1].stats()})
     session.run("extern bench_tick(x)  def f(x) bench_tick(x) + 1")
     measured(session, "f(1)", clock=count().__next__)
-    baseline, optimised = tiers
+    baseline, optimized = tiers
     assert set(baseline.values()) == {Tier.BASELINE}
-    assert optimised["top@1:1"] is Tier.OPTIMISED
-    assert optimised["bench"] is Tier.BASELINE
+    assert optimized["top@1:1"] is Tier.OPTIMIZED
+    assert optimized["bench"] is Tier.BASELINE
 
 
 def test_the_policy_is_the_sessions_but_for_the_tiers(session: Session, engines: list[Engine]) -> None:
     measured(session, "1")
-    baseline, optimised = (engine.policy for engine in engines)
-    assert baseline == replace(session.engine.policy, optimise=False)
-    assert optimised == replace(session.engine.policy, baseline=False)
+    baseline, optimized = (engine.policy for engine in engines)
+    assert baseline == replace(session.engine.policy, optimize=False)
+    assert optimized == replace(session.engine.policy, baseline=False)
 
 
 def test_every_evaluation_is_made(session: Session) -> None:
@@ -287,15 +287,15 @@ def test_the_sessions_recompiler_may_be_at_work() -> None:
             assert measured(session, "fib(10)").value == 55.0
             assert session["fib"].tier is Tier.BASELINE
         settle(session.engine)
-        assert session.engine.tier(symbol("fib")) is Tier.OPTIMISED
+        assert session.engine.tier(symbol("fib")) is Tier.OPTIMIZED
         assert measured(session, "fib(10)").value == 55.0
 
 
 # When the tiers do not agree, or do not end
 
-# LLVM's own question: 0 before it has optimised, 1 after.
-OPTIMISED = """
-define tailcc double @"optimised.impl"() nounwind {
+# LLVM's own question: 0 before it has optimized, 1 after.
+OPTIMIZED = """
+define tailcc double @"optimized.impl"() nounwind {
   %sum = fadd double 1.0, 2.0
   %known = call i1 @llvm.is.constant.f64(double %sum)
   %value = uitofp i1 %known to double
@@ -307,13 +307,13 @@ declare i1 @llvm.is.constant.f64(double)
 
 @pytest.mark.parametrize("clock", [perf_counter, count().__next__])
 def test_tiers_that_disagree_are_an_error(engines: list[Engine], clock: Callable[[], float]) -> None:
-    root = Unit("optimised", Signature("double", ()), OPTIMISED, counts=Counts.NOTHING)
+    root = Unit("optimized", Signature("double", ()), OPTIMIZED, counts=Counts.NOTHING)
     with (
-        Engine(Policy(optimise=False)) as engine,
+        Engine(Policy(optimize=False)) as engine,
         pytest.raises(Disagreement, match=r"different values: 0\.0 at O0, 1\.0 at O3") as caught,
     ):
         measure(engine, root, seconds=0, clock=clock)
-    assert caught.value.values == {Tier.BASELINE: 0.0, Tier.OPTIMISED: 1.0}
+    assert caught.value.values == {Tier.BASELINE: 0.0, Tier.OPTIMIZED: 1.0}
     assert are_closed(engines)
 
 
@@ -354,7 +354,7 @@ def test_ctrl_c(session: Session, engines: list[Engine], at: int) -> None:
 
 def test_what_is_not_defined(session: Session, engines: list[Engine]) -> None:
     [root] = units(session, "fib(7)")
-    with Engine(Policy(optimise=False)) as engine, pytest.raises(UndefinedUnit, match=r"calls kal\.fib"):
+    with Engine(Policy(optimize=False)) as engine, pytest.raises(UndefinedUnit, match=r"calls kal\.fib"):
         measure(engine, root, seconds=0)
     assert are_closed(engines)
 
@@ -362,8 +362,8 @@ def test_what_is_not_defined(session: Session, engines: list[Engine]) -> None:
 # Showing
 
 
-def shown(baseline: Samples, optimised: Samples, columns: int, call: float = 2.0) -> list[str]:
-    text = chart(Measurement({Tier.BASELINE: baseline, Tier.OPTIMISED: optimised}, call, 1.0), columns)
+def shown(baseline: Samples, optimized: Samples, columns: int, call: float = 2.0) -> list[str]:
+    text = chart(Measurement({Tier.BASELINE: baseline, Tier.OPTIMIZED: optimized}, call, 1.0), columns)
     assert text.endswith("\n")
     return text.splitlines()
 

@@ -74,7 +74,7 @@ def test_an_error_says_where_and_keeps_what_was_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "variables", "coloured"),
+    ("options", "variables", "colored"),
     [
         ([], {}, False),
         ([], {"FORCE_COLOR": "1"}, True),
@@ -83,10 +83,10 @@ def test_an_error_says_where_and_keeps_what_was_printed(tmp_path: Path) -> None:
         (["--color=always"], {"NO_COLOR": "1"}, True),
     ],
 )
-def test_colours(
+def test_colors(
     options: list[str],
     variables: dict[str, str],
-    coloured: bool,
+    colored: bool,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -95,7 +95,7 @@ def test_colours(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cli.run([*options, "-c", "nobody()"]) == 1
-    assert capfd.readouterr().err.startswith("\x1b[1;31merror:\x1b[0m" if coloured else "error: unknown")
+    assert capfd.readouterr().err.startswith("\x1b[1;31merror:\x1b[0m" if colored else "error: unknown")
 
 
 def test_a_syntax_error_anywhere_means_nothing_has_run() -> None:

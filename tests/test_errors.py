@@ -15,7 +15,7 @@ import pytest
 
 import kaleido
 from kaleido.diagnostics import (
-    COLOURED,
+    COLORED,
     Diagnostic,
     IncompleteInput,
     KaleidoError,
@@ -291,8 +291,8 @@ def test_a_message_without_a_place_is_its_title_and_hint() -> None:
     assert render([Diagnostic("title", hint="a hint")]) == "error: title\n  = hint: a hint"
 
 
-def test_colours_change_nothing_but_the_colour() -> None:
+def test_colors_change_nothing_but_the_color() -> None:
     diagnostic = Diagnostic("title", Source("test", "a\tb"), Span(2, 3), "label", "hint")
-    coloured = render([diagnostic], COLOURED)
-    assert coloured.startswith("\x1b[1;31merror:\x1b[0m \x1b[1mtitle\x1b[0m\n")
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render([diagnostic])
+    colored = render([diagnostic], COLORED)
+    assert colored.startswith("\x1b[1;31merror:\x1b[0m \x1b[1mtitle\x1b[0m\n")
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render([diagnostic])

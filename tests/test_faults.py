@@ -230,7 +230,7 @@ def running(session: Session) -> Session:
 )
 def test_ctrl_c_stops_what_runs(running: Session, text: str, place: str) -> None:
     stop = interrupted(running, text)
-    # A loop or function that waits for its optimised code is told by where it was called.
+    # A loop or function that waits for its optimized code is told by where it was called.
     assert re.fullmatch(rf"interrupted ({place}|at demo.kal:\d)", str(stop)) and not stop.left_behind
     assert running.run("1 + 2") == 3.0
 
@@ -372,7 +372,7 @@ def test_overflow_in_a_python_callback_unwinds_to_the_callback(session: Session)
 # Where it all costs nothing
 
 
-def test_optimised_code_carries_no_check() -> None:
+def test_optimized_code_carries_no_check() -> None:
     with Session() as session:
         session.run(
             """
@@ -380,9 +380,9 @@ def test_optimised_code_carries_no_check() -> None:
             def sum(n) var s in (for i = 1, i < n in s = s + 1/(i*i)) : s
             """
         )
-        fib = session.engine.assembly("kal.fib", Tier.OPTIMISED)
+        fib = session.engine.assembly("kal.fib", Tier.OPTIMIZED)
         assert set(re.findall(r"call\w*\s+(\S+?)(?:@PLT)?$", fib, re.MULTILINE)) == {"kal.fib.impl"}
-        total = session.engine.assembly("kal.sum", Tier.OPTIMISED)
+        total = session.engine.assembly("kal.sum", Tier.OPTIMIZED)
         [loop] = re.findall(r"(\.LBB0_\d+):\n(.*?)\n\s+j\w+\s+\1\n", total, re.DOTALL)
         assert "(" not in loop[1] and "call" not in loop[1], "the loop touches memory"
 

@@ -547,11 +547,11 @@ def shape(flow: Flow) -> list[list[int]]:
     ("name", "tier", "expected"),
     [
         ("fib", Tier.BASELINE, [[1, 2], [], []]),
-        ("fib", Tier.OPTIMISED, [[1, 2], [], [1]]),
+        ("fib", Tier.OPTIMIZED, [[1, 2], [], [1]]),
         ("nested", Tier.BASELINE, [[]]),
-        ("nested", Tier.OPTIMISED, [[1], [2], [2, 3], [1, 4], []]),
+        ("nested", Tier.OPTIMIZED, [[1], [2], [2, 3], [1, 4], []]),
         ("collatz", Tier.BASELINE, [[1, 2], [], [3, 4], [], []]),
-        ("collatz", Tier.OPTIMISED, [[2, 1], [], [2, 1]]),
+        ("collatz", Tier.OPTIMIZED, [[2, 1], [], [2, 1]]),
     ],
 )
 def test_real_functions(session: Session, name: str, tier: Tier, expected: list[list[int]]) -> None:
@@ -563,9 +563,9 @@ def test_real_functions(session: Session, name: str, tier: Tier, expected: list[
         assert ("↺" in text) == looping(flow)
 
 
-def test_every_function_of_an_optimised_module(session: Session) -> None:
+def test_every_function_of_an_optimized_module(session: Session) -> None:
     session.run("def caller(n) fib(n) + collatz(n, 0)")
-    names = [flow.name for flow in flows(session.engine.ir(symbol("caller"), Tier.OPTIMISED))]
+    names = [flow.name for flow in flows(session.engine.ir(symbol("caller"), Tier.OPTIMIZED))]
     assert names[0] == "kal.caller.impl"
     assert "kal.fib.impl" in names[1:]
 
@@ -605,6 +605,6 @@ def test_dot_says_everything() -> None:
 @pytest.mark.skipif(shutil.which("dot") is None, reason="no Graphviz here")
 def test_graphviz_accepts_it(session: Session) -> None:
     flow = Flow('"\\', (Block('é"\\', ('call "\\22"',), (('é"\\', "true"),)),))
-    for each in (flow, flow_of(session, "nested", Tier.OPTIMISED)):
+    for each in (flow, flow_of(session, "nested", Tier.OPTIMIZED)):
         run = subprocess.run(["dot", "-Tsvg"], input=dot(each).encode(), capture_output=True)
         assert (run.returncode, run.stderr) == (0, b"")

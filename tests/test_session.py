@@ -80,7 +80,7 @@ def test_the_address_stays_through_tiers_and_redefinition(open_session: Callable
     address = session["f"].address
     native = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)
     assert [native(float(x)) for x in range(6)] == [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]
-    assert session["f"].tier is Tier.OPTIMISED
+    assert session["f"].tier is Tier.OPTIMIZED
     session.run("def g(x) x - 1")
     assert native(3.0) == 4.0
     session.run("def f(x) g(x) + 100")
@@ -116,8 +116,8 @@ def test_redefinition_reaches_hot_callers(open_session: Callable[..., Session], 
     events = recorded(session)
     session.run(change)
     if jit in ("tiered", "sync") and case != "built-in operator":
-        assert tier is Tier.OPTIMISED
-        assert (EventKind.INVALIDATED, Tier.OPTIMISED) in kinds(events, name)
+        assert tier is Tier.OPTIMIZED
+        assert (EventKind.INVALIDATED, Tier.OPTIMIZED) in kinds(events, name)
     assert [f(3) for _ in range(10)] == [new] * 10
     session.engine.wait_until_idle()
     assert f.tier is tier
@@ -130,7 +130,7 @@ def test_redefinition_while_the_recompilation_is_in_flight(open_session: Callabl
     events = recorded(session)
 
     def hold(event: Event) -> None:
-        if event.unit == "f" and event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED:
+        if event.unit == "f" and event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED:
             compiled.set()
             assert go_on.wait(60)
 
@@ -144,20 +144,20 @@ def test_redefinition_while_the_recompilation_is_in_flight(open_session: Callabl
     go_on.set()
     session.engine.wait_until_idle()
     assert f(3) == 4.0
-    assert f.tier is Tier.OPTIMISED
-    assert (EventKind.INVALIDATED, Tier.OPTIMISED) in kinds(events, "f")
+    assert f.tier is Tier.OPTIMIZED
+    assert (EventKind.INVALIDATED, Tier.OPTIMIZED) in kinds(events, "f")
 
 
-def test_a_function_that_becomes_hot_in_its_first_call_ends_it_optimised(open_session: Callable[..., Session]) -> None:
+def test_a_function_that_becomes_hot_in_its_first_call_ends_it_optimized(open_session: Callable[..., Session]) -> None:
     session = open_session("sync", None)
     session.run("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)")
     events = recorded(session)
     assert session.run("fib(22)") == 17711.0
     history = kinds(events, "fib")
-    assert history.index((EventKind.HOT, Tier.BASELINE)) < history.index((EventKind.SWAPPED, Tier.OPTIMISED))
+    assert history.index((EventKind.HOT, Tier.BASELINE)) < history.index((EventKind.SWAPPED, Tier.OPTIMIZED))
     # 35,421 calls, and only the first thousand were counted: the rest ran in code that counts nothing.
     (stats,) = (unit for unit in session.stats() if unit.name == "fib")
-    assert (stats.tier, stats.runs) == (Tier.OPTIMISED, 1000)
+    assert (stats.tier, stats.runs) == (Tier.OPTIMIZED, 1000)
 
 
 def test_a_loop_is_replaced_while_it_runs(open_session: Callable[..., Session]) -> None:

@@ -217,7 +217,7 @@ def test_more_than_can_be_held_back_is_not_lost() -> None:
     assert output.split() == [*map(str, range(30_000)), "end"]
 
 
-# Colours
+# Colors
 
 
 @pytest.mark.parametrize(
@@ -234,15 +234,15 @@ def test_more_than_can_be_held_back_is_not_lost() -> None:
         ("never", {"FORCE_COLOR": "1"}, False, False),
     ],
 )
-def test_colours(
+def test_colors(
     option: str, environment: dict[str, str], piped: bool, on_terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", **environment}.items():
         monkeypatch.setenv(name, value)
     (reader, writer), (leader, follower) = os.pipe(), pty.openpty()
     try:
-        assert streams.coloured(option, writer) == piped
-        assert streams.coloured(option, follower) == on_terminal
+        assert streams.colored(option, writer) == piped
+        assert streams.colored(option, follower) == on_terminal
     finally:
         for descriptor in (reader, writer, leader, follower):
             os.close(descriptor)

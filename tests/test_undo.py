@@ -104,7 +104,7 @@ def test_what_was_awaited_is_awaited_again(session: Session) -> None:
 
 
 @pytest.mark.parametrize("jit", ["tiered", "sync"])
-def test_what_was_optimised_is_optimised_again(jit: str) -> None:
+def test_what_was_optimized_is_optimized_again(jit: str) -> None:
     with Session(jit=jit, threshold=10) as session:
         session.run("def f(x) x + 1; def g(x) f(x) * 2; def loop(n) for i = 1, i < n in g(i); loop(100); loop(100)")
         session.engine.wait_until_idle()
@@ -114,7 +114,7 @@ def test_what_was_optimised_is_optimised_again(jit: str) -> None:
         assert {session[name].tier for name in ("f", "g", "loop")} == {Tier.BASELINE}
         session.undo(*made)
         session.engine.wait_until_idle()
-        assert {session[name].tier for name in ("f", "g", "loop")} == {Tier.OPTIMISED}
+        assert {session[name].tier for name in ("f", "g", "loop")} == {Tier.OPTIMIZED}
         assert session.run("g(1)") == 4
 
 

@@ -89,7 +89,7 @@ def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> 
         pure = name in _PURE
         attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
-    # It never gets hot: a baseline forwarder is as good as an optimised one, and callers inline it.
+    # It never gets hot: a baseline forwarder is as good as an optimized one, and callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, Counts.NOTHING, (), name)
 
 

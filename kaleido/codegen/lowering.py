@@ -4,7 +4,7 @@ Variables live in memory, in the frame of the function that declares them; LLVM 
 ``for`` becomes a unit of its own, a function that runs one iteration and calls itself in tail position, through
 its stub like everybody else. Its parameters are pointers to the variables it uses, which live in the frame it was
 entered from. That is all there is to on-stack replacement: when the loop is hot its stub leads elsewhere, and the
-next iteration is already optimised.
+next iteration is already optimized.
 
 Trees are walked on a stack of our own (``nodes.walk``): methods that visit a node are generators, and ``yield``
 the visit of a child to get its value, the name of an LLVM local or a constant.

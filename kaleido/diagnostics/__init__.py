@@ -17,12 +17,12 @@ from kaleido.diagnostics.errors import (
     Problems,
     SyntaxFault,
 )
-from kaleido.diagnostics.rendering import COLOURED, PLAIN, Palette, render
+from kaleido.diagnostics.rendering import COLORED, PLAIN, Palette, render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 from kaleido.diagnostics.wording import DEFECT_NOTICE, counted, suggestion
 
 __all__ = [
-    "COLOURED",
+    "COLORED",
     "DEFECT_NOTICE",
     "INTERRUPTED",
     "MOST_SHOWN",

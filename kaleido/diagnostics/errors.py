@@ -25,7 +25,7 @@ class KaleidoError(Exception):
     """Errors in the user's program: one, or all those that were found together.
 
     `diagnostics` has them in the order in which they are shown, `diagnostic` is the first. As a string, it is what a
-    user sees; :func:`kaleido.diagnostics.rendering.render` does that with colours.
+    user sees; :func:`kaleido.diagnostics.rendering.render` does that with colors.
     """
 
     def __init__(self, *diagnostics: Diagnostic) -> None:

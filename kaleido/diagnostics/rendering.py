@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label
 from kaleido.terminal.text import blank, fitting, painted, width
 
-__all__ = ["COLOURED", "PLAIN", "Palette", "render"]
+__all__ = ["COLORED", "PLAIN", "Palette", "render"]
 
 WIDEST = 120
 """How many columns of a source line are shown; of a longer one, the part around the carets."""
@@ -36,7 +36,7 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of the parts of a message, as parameters of the terminal's SGR sequence; empty is no colour."""
+    """The colors of the parts of a message, as parameters of the terminal's SGR sequence; empty is no color."""
 
     error: str = ""
     other: str = ""
@@ -45,7 +45,7 @@ class Palette:
 
 
 PLAIN = Palette()
-COLOURED = Palette(error="1;31", other="1;34", gutter="34", strong="1")
+COLORED = Palette(error="1;31", other="1;34", gutter="34", strong="1")
 
 
 def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
@@ -80,9 +80,9 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
         place = f"{'┌' if before is None else '├'} {_readable(label.source.name)}:{number}:{column}"
         yield painted(f"{blank(gutter)} {place}", palette.gutter)
         yield f"{painted(f'{number:{gutter}} │', palette.gutter)} {shown}"
-    mark, colour = ("^", palette.error) if before is None else ("-", palette.other)
+    mark, color = ("^", palette.error) if before is None else ("-", palette.other)
     text = f"{_filled(marked, mark) or mark} {_readable(label.text)}".rstrip()
-    yield f"{painted(f'{blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{painted(text, colour)}"
+    yield f"{painted(f'{blank(gutter)} │', palette.gutter)} {_filled(indent, ' ')}{painted(text, color)}"
 
 
 def _readable(text: str) -> str:

@@ -52,7 +52,7 @@ class Engine:
     It belongs to the process that made it, and cannot be pickled. In a forked child, :meth:`close` does nothing, and
     all else raises RuntimeError; the child may make engines of its own.
 
-    `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimised
+    `transform`, where given, is called with the linked module (an llvmlite ``ModuleRef``) of each optimized
     compilation before LLVM's pipeline runs, on whichever thread compiles.
     """
 
@@ -104,7 +104,7 @@ class Engine:
 
         A symbol that is in use is compiled now, and others when they are first needed: only then is their IR looked
         at. Units may go on to call a removed symbol: they call what is not defined, until it is defined again.
-        Returns the symbols of the units whose optimised code is thereby out of use.
+        Returns the symbols of the units whose optimized code is thereby out of use.
 
         Raises ValueError where LLVM refuses the IR, where units call each other by other signatures than they have,
         and where a symbol is a part's or is given twice; LookupError where a C symbol is not to be found; KeyError
@@ -135,10 +135,10 @@ class Engine:
     def _exchange(
         self, made: Mapping[str, Version], replaced: Sequence[Version], loaded: Iterable[Loaded]
     ) -> frozenset[str]:
-        """Make `made` current instead of `replaced`; the symbols whose optimised code is out of use."""
+        """Make `made` current instead of `replaced`; the symbols whose optimized code is out of use."""
         runs = [version.runs for version in replaced]
-        optimised = {version for version in replaced if version.optimised is not None}
-        optimised.update(root for version in replaced for root in version.bound_by)
+        optimized = {version for version in replaced if version.optimized is not None}
+        optimized.update(root for version in replaced for root in version.bound_by)
         for entry in self._catalogue.install(made):
             self._tiers.drop(entry)
         for version in made.values():
@@ -149,7 +149,7 @@ class Engine:
         for code, library in loaded:
             self._tiers.adopt(code, library)
         self._reclaimer.collect()
-        return frozenset(version.unit.symbol for version in optimised)
+        return frozenset(version.unit.symbol for version in optimized)
 
     def remove(self, symbol: str) -> None:
         """Forget a unit, its parts and its stub. Raises KeyError, and ValueError where another unit calls it."""
@@ -213,8 +213,8 @@ class Engine:
         LLVM refuses the IR, LookupError where a C symbol is neither among the externals nor in the process.
         """
         with self._opened():
-            for optimised, library in self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True):
-                self._tiers.adopt(optimised, library)
+            for optimized, library in self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True):
+                self._tiers.adopt(optimized, library)
 
     def call(self, symbol: str, *arguments: Any) -> Any:
         """Run a unit with Python numbers as `arguments`, on the evaluation thread, and return its result.
@@ -443,28 +443,28 @@ class Engine:
             return False
 
     def _recompile(self, version: Version) -> bool:
-        """Make optimised code for a version and publish it. True if a callee changed meanwhile: try again."""
+        """Make optimized code for a version and publish it. True if a callee changed meanwhile: try again."""
         with self._lock:
-            if self._closed or not version.current or version.optimised is not None:
+            if self._closed or not version.current or version.optimized is not None:
                 return False
             members, runs = self._tiers.closure(version, {}), version.runs
-        made = self._tiers.optimised(members, runs=runs)
+        made = self._tiers.optimized(members, runs=runs)
         with self._lock:
-            if self._closed or not version.current or version.optimised is not None:
+            if self._closed or not version.current or version.optimized is not None:
                 return False
             if not all(member.current for member in members):
                 changed = labels(member for member in members if not member.current)
-                self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMISED, message=changed)
+                self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMIZED, message=changed)
                 return True
             runs = version.runs
             self._tiers.adopt(made, self._tiers.load(made, {}))
-            self._catalogue.emit(EventKind.SWAPPED, version, version.optimised, runs=runs)
+            self._catalogue.emit(EventKind.SWAPPED, version, version.optimized, runs=runs)
             self._reclaimer.collect()
             return False
 
 
 def _statistics(version: Version) -> UnitStats:
-    codes = [code for code in (version.baseline, version.optimised) if code is not None]
+    codes = [code for code in (version.baseline, version.optimized) if code is not None]
     return UnitStats(
         name=version.unit.label,
         symbol=version.unit.symbol,

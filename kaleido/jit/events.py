@@ -17,11 +17,11 @@ class EventKind(StrEnum):
     defined      a unit was defined, or redefined (`version` counts from 1)
     compiled     code was made for it, not yet in use; `seconds` is what that took
     hot          it ran as often as its threshold says, and the recompiler knows
-    swapped      its stub now leads to the optimised code
-    invalidated  optimised code bound a version that is no longer current, and is out of use; or, if it was still
+    swapped      its stub now leads to the optimized code
+    invalidated  optimized code bound a version that is no longer current, and is out of use; or, if it was still
                  being compiled (then it has no `size`), was never used; `message` has the name of what changed
     retired      code (of `tier`) was freed; nothing runs in it any more
-    failed       an optimised compilation failed, `message` says why; the unit stays at the baseline
+    failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
     trapped      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ===========  ==================================================================================
     """

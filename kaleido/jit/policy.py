@@ -14,14 +14,14 @@ class Policy:
     """What to compile how, and when.
 
     `baseline`          start units at -O0. Without it every unit is compiled at -O3 before it first runs
-    `optimise`          recompile hot units. Without it (and with `baseline`) no counter is kept at all
+    `optimize`          recompile hot units. Without it (and with `baseline`) no counter is kept at all
     `background`        recompile beside the running program. Without it, the call that makes a unit hot waits
-                        until the optimised code is in place: slower and, for one thread, deterministic
+                        until the optimized code is in place: slower and, for one thread, deterministic
     `call_threshold`    runs of a unit that counts calls before it is hot
     `iteration_threshold`  the same for one that counts iterations
     `batch_units`       at most this many units are compiled into one object at the baseline: linking modules
                         takes longer the more there is already
-    `closure_units`     at most this many units are bound statically into one optimised module, nearest first
+    `closure_units`     at most this many units are bound statically into one optimized module, nearest first
     `closure_size`      and at most this much of their IR, in characters (the root's own is not counted)
     `inline_threshold`  LLVM's inlining threshold at -O3
     `arena_libraries`   objects loaded into one arena before a new one is begun. It stays as long as one of them is in
@@ -30,7 +30,7 @@ class Policy:
     """
 
     baseline: bool = True
-    optimise: bool = True
+    optimize: bool = True
     background: bool = True
     call_threshold: int = 1_000
     iteration_threshold: int = 10_000
@@ -44,8 +44,8 @@ class Policy:
     thresholds: dict[Counts, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not (self.baseline or self.optimise):
-            raise ValueError("a policy needs a tier: baseline, optimise or both")
+        if not (self.baseline or self.optimize):
+            raise ValueError("a policy needs a tier: baseline, optimize or both")
         # Counters have 64 bits, and go on from where the version before was replaced.
         thresholds = (self.call_threshold, self.iteration_threshold)
         if not all(isinstance(each, int) and 1 <= each < 1 << 62 for each in thresholds):
@@ -58,4 +58,4 @@ class Policy:
     @property
     def tiered(self) -> bool:
         """Whether baseline code counts its runs, to be replaced when hot."""
-        return self.baseline and self.optimise
+        return self.baseline and self.optimize

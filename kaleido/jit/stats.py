@@ -14,9 +14,9 @@ class UnitStats:
     """One unit as it is now.
 
     `tier` is None while it has no code, and so is `address`, where its present code begins. `runs` counts calls or
-    iterations (as `counts` says) made at the baseline since the unit was last defined or invalidated: optimised code
+    iterations (as `counts` says) made at the baseline since the unit was last defined or invalidated: optimized code
     counts nothing. `compile_seconds` and `code_bytes` are by tier, of the code there is now. `versions` is how often
-    the symbol was defined. `bound_by` are the names of the units whose optimised code has this one bound statically.
+    the symbol was defined. `bound_by` are the names of the units whose optimized code has this one bound statically.
     """
 
     name: str

@@ -17,7 +17,7 @@ class Tier(StrEnum):
     """How code was compiled: ``O0``, the baseline, bound through stubs; ``O3``, bound inside one module."""
 
     BASELINE = "O0"
-    OPTIMISED = "O3"
+    OPTIMIZED = "O3"
 
 
 class Counts(StrEnum):
@@ -68,7 +68,7 @@ class Signature:
     def tail_call(self, callee: Signature) -> str:
         """How a call of `callee`, in tail position in a function of this signature, is marked.
 
-        ``musttail`` is what keeps optimisers from moving it out of tail position. But LLVM 22 leaves out the stores
+        ``musttail`` is what keeps optimizers from moving it out of tail position. But LLVM 22 leaves out the stores
         of arguments on the stack that differ from the caller's own, so there it is ``tail``, which ``tailcc``
         guarantees too as long as the call stays where it is.
         """

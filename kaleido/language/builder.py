@@ -1,4 +1,4 @@
-"""What each rule of the grammar builds. Lark calls these, bottom-up, as it recognises the rules."""
+"""What each rule of the grammar builds. Lark calls these, bottom-up, as it recognizes the rules."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Builder(Transformer[Token, Any]):
         operator, operand = children
         return Unary(str(operator), operand, span_of(operator).to(_extent(operand)), span_of(operator))
 
-    def parenthesised(self, children: list[Any]) -> Expression:
+    def parenthesized(self, children: list[Any]) -> Expression:
         opening, expression, closing = children
         found: Expression = replace(expression, parentheses=span_of(opening).to(span_of(closing)))
         return found

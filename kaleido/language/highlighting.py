@@ -1,4 +1,4 @@
-"""Text to coloured tokens: lexers for Pygments, for the REPL while one types, and for whoever shows programs.
+"""Text to colored tokens: lexers for Pygments, for the REPL while one types, and for whoever shows programs.
 
 What a token looks like is the grammar's business. So the terminals of `grammar/kaleido.lark` are put together to one
 regular expression, and what is added here is only what a reader sees at a glance and the parser learns later: which

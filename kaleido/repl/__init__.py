@@ -7,7 +7,7 @@ In the order an entry meets them:
 ``entries``      where an entry ends, and the reader for plain lines
 ``prompt``       the reader for terminals, on prompt_toolkit, with
 ``keys``         ... what Enter does
-``painting``     ... colours, which ``themes`` has
+``painting``     ... colors, which ``themes`` has
 ``completion``   ... what Tab offers
 ``signatures``   ... what is being called
 ``status``       ... the toolbar: units at each tier, and what the recompiler is doing
@@ -69,7 +69,7 @@ class Repl:
     `remember`  keep the history in a file, not only until the end
     `sources`   programs to run before anything is read
     `begin`     run the user's init.kal before that
-    `color`     whether to show colours: one of ``auto``, ``always``, ``never``
+    `color`     whether to show colors: one of ``auto``, ``always``, ``never``
     `lines`     plain lines of input, as bytes, instead of standard input
     `input`     prompt_toolkit's, instead of standard input; with it the REPL takes its input for a terminal
     `output`    prompt_toolkit's, instead of standard output; what programs print does not go there

@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from kaleido.diagnostics import COLOURED, PLAIN, Palette
+from kaleido.diagnostics import COLORED, PLAIN, Palette
 from kaleido.jit import forget, uninterrupted
 from kaleido.repl.settings import Settings
 from kaleido.terminal import streams
 
 __all__ = ["Console", "Size", "stored"]
 
-# Quit where it fits on one screen, leave colours alone, do not clear the screen.
+# Quit where it fits on one screen, leave colors alone, do not clear the screen.
 _LESS = "FRX"
 
 _NARROWEST, _LOWEST = 20, 5
@@ -41,8 +41,8 @@ class Console:
     """Shows text.
 
     `interactive`  somebody sits at a terminal
-    `coloured`     what is written is in colours
-    `palette`      the colours of messages
+    `colored`     what is written is in colors
+    `palette`      the colors of messages
     `size`         of the terminal; it is asked each time
     `is_lent`      another program has the terminal now
     `hide`         takes away what is shown only for the moment; `lock` is to be held while that is shown
@@ -54,12 +54,12 @@ class Console:
         settings: Settings,
         *,
         interactive: bool,
-        coloured: bool = False,
+        colored: bool = False,
         palette: Palette = PLAIN,
         size: Callable[[], Size] | None = None,
     ) -> None:
         self.settings, self._size = settings, size or _terminal_size
-        self.interactive, self.coloured, self.palette = interactive, coloured, palette
+        self.interactive, self.colored, self.palette = interactive, colored, palette
         self.is_lent = False
         self.lock = threading.RLock()
         self.hide: Callable[[], None] = _nothing
@@ -67,12 +67,12 @@ class Console:
 
     @classmethod
     def of_streams(cls, color: str, *, interactive: bool, size: Callable[[], Size] | None = None) -> Console:
-        """The standard streams, in colours where `color` and each of them say so."""
+        """The standard streams, in colors where `color` and each of them say so."""
         return cls(
             Settings(),
             interactive=interactive,
-            coloured=streams.coloured(color, 1),
-            palette=COLOURED if streams.coloured(color, 2) else PLAIN,
+            colored=streams.colored(color, 1),
+            palette=COLORED if streams.colored(color, 2) else PLAIN,
             size=size,
         )
 
@@ -142,23 +142,23 @@ class Console:
                 forget()
 
     def highlighted(self, text: str, language: str) -> str:
-        """`text` in the colours that its language has here."""
-        if not self.coloured:
+        """`text` in the colors that its language has here."""
+        if not self.colored:
             return text
         from pygments.lexers import get_lexer_by_name
 
         from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
-        from kaleido.repl.themes import colour, theme
+        from kaleido.repl.themes import color, theme
 
         # Ours by their classes: Pygments knows them only where Kaleido is installed.
         ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer}
         options = {"stripnl": False, "ensurenl": False}
         lexer = ours[language](**options) if language in ours else get_lexer_by_name(language, **options)
-        return colour(lexer.get_tokens(text), theme(self.settings["theme"]))
+        return color(lexer.get_tokens(text), theme(self.settings["theme"]))
 
-    def emphasised(self, text: str) -> str:
+    def emphasized(self, text: str) -> str:
         """`text` as a heading."""
-        return f"\x1b[1m{text}\x1b[0m" if self.coloured else text
+        return f"\x1b[1m{text}\x1b[0m" if self.colored else text
 
     def _is_long(self, text: str) -> bool:
         paged = self.interactive and not self.dumb and self.settings.on("pager")

@@ -94,11 +94,11 @@ def _line(event: Event) -> str:
         case EventKind.SWAPPED:
             after = f"after {event.counts.of(event.runs)}" if event.runs else "on request"
             took = f"{event.seconds * 1000:.1f} ms"
-            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMISED} {after}, {took}"
+            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMIZED} {after}, {took}"
         case EventKind.INVALIDATED if not event.size:
             return f"{event.unit} is compiled again: {event.message} has changed meanwhile"
         case EventKind.INVALIDATED:
-            return f"{event.unit} -{Tier.OPTIMISED} → -{Tier.BASELINE}: {event.message} has changed"
+            return f"{event.unit} -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
         case EventKind.FAILED:
             return f"{event.unit} stays at -{Tier.BASELINE}: {event.message}"
         case _:

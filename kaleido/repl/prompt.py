@@ -57,8 +57,8 @@ class Prompt:
         self._announcing_in: AbstractEventLoop | None = None
         # The entries of a pasted transcript that have not been read yet.
         self._queue: deque[str] = deque()
-        # Ours to say: prompt_toolkit would ask NO_COLOR, whatever --color says. The themes have sixteen colours.
-        self._depth = ColorDepth.DEPTH_4_BIT if state.console.coloured else ColorDepth.DEPTH_1_BIT
+        # Ours to say: prompt_toolkit would ask NO_COLOR, whatever --color says. The themes have sixteen colors.
+        self._depth = ColorDepth.DEPTH_4_BIT if state.console.colored else ColorDepth.DEPTH_1_BIT
         self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],

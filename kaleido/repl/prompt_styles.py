@@ -22,7 +22,7 @@ _COMMAND = re.compile(r"\s*:\S*")
 
 
 class EntryLexer(Lexer):
-    """Colours programs, commands whose argument may be one, and transcripts."""
+    """Colors programs, commands whose argument may be one, and transcripts."""
 
     def __init__(self) -> None:
         # From the beginning of any line: no token goes on over its end.

@@ -28,7 +28,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("pager", _ON_OFF, "long output a screen at a time"),
         Option("values", _ON_OFF, "the values of expressions"),
         Option("vi", ("off", "on"), "the keys of vi, not of Emacs"),
-        Option("theme", ("auto", "dark", "light", "either"), "colours for your background"),
+        Option("theme", ("auto", "dark", "light", "either"), "colors for your background"),
     ]
 }
 """The options by name, in the order in which ``:set`` shows them."""

@@ -1,7 +1,7 @@
-"""What colours things have: one table, for what is typed and for what is printed.
+"""What colors things have: one table, for what is typed and for what is printed.
 
-Styles are written as prompt_toolkit writes them, in the sixteen colours that every terminal lets its user choose. A
-theme has to be read on the background there is. Where nobody says what that is, only colours are used that are read on
+Styles are written as prompt_toolkit writes them, in the sixteen colors that every terminal lets its user choose. A
+theme has to be read on the background there is. Where nobody says what that is, only colors are used that are read on
 black and on white.
 """
 
@@ -14,7 +14,7 @@ from pygments.token import Token, _TokenType
 
 from kaleido.terminal.text import painted
 
-__all__ = ["THEMES", "UI", "colour", "style_of", "theme"]
+__all__ = ["THEMES", "UI", "color", "style_of", "theme"]
 
 Theme = Mapping[_TokenType, str]
 
@@ -98,12 +98,12 @@ def style_of(kind: _TokenType, theme: Theme) -> str:
     return ""
 
 
-def colour(tokens: Iterable[tuple[_TokenType, str]], theme: Theme) -> str:
-    """Text in its colours, as a terminal takes it."""
-    return "".join(_coloured(text, style_of(kind, theme)) for kind, text in tokens)
+def color(tokens: Iterable[tuple[_TokenType, str]], theme: Theme) -> str:
+    """Text in its colors, as a terminal takes it."""
+    return "".join(_colored(text, style_of(kind, theme)) for kind, text in tokens)
 
 
-def _coloured(text: str, style: str) -> str:
+def _colored(text: str, style: str) -> str:
     parameters = ";".join(_PARAMETERS[word] for word in style.split())
-    # Line by line: pagers, and whoever cuts lines, begin each line without colours.
+    # Line by line: pagers, and whoever cuts lines, begin each line without colors.
     return "\n".join(painted(line, parameters) if line else line for line in text.split("\n"))

@@ -439,7 +439,7 @@ _JIT = (
         `:tiers` says whom a function is bound by, and `:diff f` shows what became of the calls.
 
         Redefine `step` below, and the code that has the old one inside is invalidated: the loop of `walk` goes back
-        to the baseline, which calls through stubs. There it is counted again, and optimised again.
+        to the baseline, which calls through stubs. There it is counted again, and optimized again.
         """,
         """
         kal> def step(x) x + 1

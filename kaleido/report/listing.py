@@ -90,7 +90,7 @@ class Inlining:
 
 
 def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
-    """What became of `members` in the optimised module that they were linked to, the first of them as its root."""
+    """What became of `members` in the optimized module that they were linked to, the first of them as its root."""
     defined = [line for line in ir.splitlines() if line.startswith("define ")]
     calls = [line for line in ir.splitlines() if re.search(r"\bcall\b", line)]
 

@@ -44,7 +44,7 @@ class Statistics:
             row.tiers.append(event.tier)
         elif event.kind is EventKind.INVALIDATED:
             row.invalidated += 1
-            if row.tiers[-1:] == [Tier.OPTIMISED] and row.milliseconds[Tier.BASELINE]:
+            if row.tiers[-1:] == [Tier.OPTIMIZED] and row.milliseconds[Tier.BASELINE]:
                 row.tiers.append(Tier.BASELINE)
 
     def render(self, now: Iterable[UnitStats]) -> str:

@@ -21,11 +21,11 @@ def tier_table(
 ) -> str:
     """Rows for the units that have code and count something; empty where there are none.
 
-    What is optimised is hot; beside that, heat is how often a unit has run at the baseline, in thresholds. `source`
+    What is optimized is hot; beside that, heat is how often a unit has run at the baseline, in thresholds. `source`
     gives the line of a loop, by its name.
     """
     units = [unit for unit in stats if unit.tier is not None and unit.counts is not Counts.NOTHING]
-    units.sort(key=lambda unit: (unit.tier is Tier.OPTIMISED, unit.runs / policy.thresholds[unit.counts]), reverse=True)
+    units.sort(key=lambda unit: (unit.tier is Tier.OPTIMIZED, unit.runs / policy.thresholds[unit.counts]), reverse=True)
     rows = [_row(unit, unit.tier, source) for unit in units if unit.tier is not None]
     if not rows:
         return ""

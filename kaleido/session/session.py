@@ -49,7 +49,7 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     policy = {
         "tiered": Policy(),
         "sync": Policy(background=False),
-        "O0": Policy(optimise=False),
+        "O0": Policy(optimize=False),
         "O3": Policy(baseline=False),
     }.get(jit)
     if policy is None:
@@ -71,10 +71,10 @@ class LibraryError(OSError):
 
 @dataclass(frozen=True)
 class Change:
-    """A change of what is defined, for :meth:`Session.undo`: what was there before, and what was optimised."""
+    """A change of what is defined, for :meth:`Session.undo`: what was there before, and what was optimized."""
 
     past: Past
-    optimised: frozenset[str]
+    optimized: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -290,19 +290,19 @@ class Session:
     def undo(self, *changes: Change) -> Change:
         """Take back the latest changes, given in the order in which they were made; gives what takes that back.
 
-        Optimised code that the changes put out of use is made again, in the background where there is one. Raises
+        Optimized code that the changes put out of use is made again, in the background where there is one. Raises
         KaleidoError, and changes nothing, where a program that is running could come to what would not be defined.
         """
         past = changes[0].past
         for change in changes[1:]:
             past = past.before(change.past)
-        return self._go_back(past, frozenset[str]().union(*(change.optimised for change in changes)))
+        return self._go_back(past, frozenset[str]().union(*(change.optimized for change in changes)))
 
     def reset(self) -> Change:
         """Forget all but the prelude, and restore that; gives what takes it back. Raises as :meth:`undo`."""
         return self._go_back(self._definitions.since(self._beginning), frozenset())
 
-    def _go_back(self, past: Past, optimised: frozenset[str]) -> Change:
+    def _go_back(self, past: Past, optimized: frozenset[str]) -> Change:
         with uninterrupted(), self._lock:
             there = [name for name in past.functions if name in self._definitions.functions]
             removed = [symbol(name) for name in there if past.functions[name] is None]
@@ -310,7 +310,7 @@ class Session:
             with self._refusing():
                 outdated = self.engine.define(*units, removed=removed)
             undone = Change(self._definitions.restore(past), outdated)
-            for each in optimised:
+            for each in optimized:
                 # It has been taken back by now, fast again or not.
                 with suppress(Exception):
                     self.engine.optimize(each, background=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
-__all__ = ["coloured", "discarded", "drain", "flush", "hold_back", "write"]
+__all__ = ["colored", "discarded", "drain", "flush", "hold_back", "write"]
 
 # Seconds to wait for a stream that another thread is writing to.
 _PATIENCE = 1.0
@@ -118,8 +118,8 @@ def drain(before: bytes = b"") -> bytes:
         return last
 
 
-def coloured(option: str, descriptor: int) -> bool:
-    """Whether what goes to a file descriptor is to be coloured, for a value of ``--color``."""
+def colored(option: str, descriptor: int) -> bool:
+    """Whether what goes to a file descriptor is to be colored, for a value of ``--color``."""
     if option != "auto":
         return option == "always"
     if os.environ.get("NO_COLOR"):

@@ -35,9 +35,9 @@ def padded(text: str, columns: int, *, left: bool = True) -> str:
     return text + blanks if left else blanks + text
 
 
-def painted(text: str, colour: str) -> str:
-    """`text` in a colour, given as parameters of the terminal's SGR sequence; empty is no colour."""
-    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+def painted(text: str, color: str) -> str:
+    """`text` in a color, given as parameters of the terminal's SGR sequence; empty is no color."""
+    return f"\x1b[{color}m{text}\x1b[0m" if color else text
 
 
 def blank(columns: int) -> str:

@@ -105,7 +105,7 @@ class Workshop:
         console = Console(
             self._console.settings,
             interactive=False,
-            coloured=self._console.coloured,
+            colored=self._console.colored,
             palette=self._console.palette,
         )
         source = Source(block.title or "block", block.text)
@@ -166,7 +166,7 @@ class Workshop:
 
     def _say(self, text: str) -> None:
         for line in wrap(text, self._console.columns):
-            self._console.write(painted(line, _NOTE if self._console.coloured else "") + "\n")
+            self._console.write(painted(line, _NOTE if self._console.colored else "") + "\n")
 
 
 def _definitions(block: Block, session: Session) -> Source:

@@ -27,8 +27,8 @@ WIDEST = 100
 
 _RUNNABLE = ("kal", *RUN)
 
-# As parameters of the terminal's SGR sequence: the colours that are read on black and on white.
-_COLOURS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
+# As parameters of the terminal's SGR sequence: the colors that are read on black and on white.
+_COLORS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
 _HEADING, _RULE = "1", "90"
 
 # What is on the rule above a block without a title, and how Pygments calls its language.
@@ -47,7 +47,7 @@ def is_runnable(part: Part) -> TypeGuard[Block]:
 
 
 def height(line: str, columns: int) -> int:
-    """How many lines of the terminal a line takes, whatever colours it has."""
+    """How many lines of the terminal a line takes, whatever colors it has."""
     return max(1, -(-width(_PAINT.sub("", line)) // columns))
 
 
@@ -63,18 +63,18 @@ class Place:
 class Layout:
     """How a chapter is shown on a terminal that has so many columns.
 
-    `coloured`     whether text is in colours
-    `highlighted`  gives a text of one of Pygments' languages in its colours
+    `colored`     whether text is in colors
+    `highlighted`  gives a text of one of Pygments' languages in its colors
     """
 
     columns: int
-    coloured: bool = False
+    colored: bool = False
     highlighted: Callable[[str, str], str] = lambda text, language: text
 
     @classmethod
     def on(cls, console: Console) -> Layout:
         """The layout for a console as wide as it is now."""
-        return cls(console.columns, console.coloured, console.highlighted)
+        return cls(console.columns, console.colored, console.highlighted)
 
     def screenful(self, parts: Sequence[Part], place: Place, rows: int) -> tuple[list[str], Place]:
         """The lines from `place` on that so many rows can show, and the place behind them.
@@ -162,16 +162,16 @@ class Layout:
 
     def _wrapped(self, text: str, columns: int) -> list[str]:
         found = runs(text)
-        if not self.coloured:
-            # Without colours, code could be taken for text.
+        if not self.colored:
+            # Without colors, code could be taken for text.
             found = [Run(run.kind, f"`{run.text}`" if run.kind == "code" else run.text) for run in found]
         return [
-            "".join(self._painted(run.text, _COLOURS.get(run.kind, "")) for run in line)
+            "".join(self._painted(run.text, _COLORS.get(run.kind, "")) for run in line)
             for line in _filled(found, max(1, columns))
         ]
 
-    def _painted(self, text: str, colour: str) -> str:
-        return painted(text, colour if self.coloured else "")
+    def _painted(self, text: str, color: str) -> str:
+        return painted(text, color if self.colored else "")
 
 
 def _padded(cell: str, columns: int) -> str:

@@ -202,7 +202,7 @@ class Schedule:
         self._engine.wait_until_idle()
 
     def _hold(self, event: Event) -> None:
-        compiled = event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED
+        compiled = event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED
         if self._choices is None or not compiled or threading.current_thread().name != "kaleido-recompiler":
             return
         with self._moved:

@@ -19,7 +19,7 @@ TIMEOUT = 10.0
 
 
 def sync(threshold: int = 3, **knobs: Any) -> Policy:
-    """The deterministic policy: what becomes hot waits until its optimised code is in place."""
+    """The deterministic policy: what becomes hot waits until its optimized code is in place."""
     return Policy(background=False, call_threshold=threshold, iteration_threshold=threshold, **knobs)
 
 
@@ -79,7 +79,7 @@ class Hold:
         self._permits.put(None)
 
     def _listen(self, event: Event) -> None:
-        compiled = event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED
+        compiled = event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED
         here = compiled and event.symbol in self._symbols and not self._open
         if here and threading.current_thread() is not threading.main_thread():
             self._arrivals.put(event)

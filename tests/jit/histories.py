@@ -178,7 +178,7 @@ class World:
         if code is None:
             return
         stub = self.engine._stub(version.unit.symbol)
-        assert stub.fields.slot == (code.address if code.tier is Tier.OPTIMISED else stub.prologue)
+        assert stub.fields.slot == (code.address if code.tier is Tier.OPTIMIZED else stub.prologue)
         assert self.engine.unit_at(code.address) == (version.unit, code.tier)
         for member in version.bound:
             assert member.current, f"{version.unit.label} has what was {member.unit.label} in it"
@@ -198,7 +198,7 @@ class World:
             engine._reclaimer.collect()
         assert engine._reclaimer._retired == []
         versions = engine._catalogue.versions.values()
-        codes = {code for version in versions for code in (version.baseline, version.optimised) if code is not None}
+        codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
         assert {owner[2] for owner in engine._tiers.map._owners.values()} == codes
         libraries = {library for arena in engine._loader._arenas for library in arena.libraries}
         bodies = {library for library in libraries if any(name.endswith(".impl") for name in library.addresses)}

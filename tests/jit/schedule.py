@@ -236,7 +236,7 @@ class _StoppableEngine(Engine):
 
 
 def _stop_when_compiled(schedule: Schedule, engine: Engine, event: Event) -> None:
-    if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED and not engine._lock._is_owned():  # type: ignore[attr-defined]
+    if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED and not engine._lock._is_owned():  # type: ignore[attr-defined]
         schedule.maybe("compiled")
 
 

@@ -42,7 +42,7 @@ class Visit:
         assert self.leave.wait(TIMEOUT)
 
 
-POLICIES = [Policy(), sync(1), Policy(baseline=False), Policy(optimise=False)]
+POLICIES = [Policy(), sync(1), Policy(baseline=False), Policy(optimize=False)]
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -120,7 +120,7 @@ def test_the_recompiler_may_be_the_last_who_refers_to_an_engine() -> None:
     compiling, go_on = threading.Event(), threading.Event()
 
     def hold(event: Event) -> None:
-        if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED:
+        if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED:
             compiling.set()
             assert go_on.wait(TIMEOUT)
 

@@ -125,7 +125,7 @@ def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> 
 @needs_protection
 def test_a_handled_overflow_does_not_come_back() -> None:
     handled: list[str] = []
-    with Engine(Policy(stack_size=4 << 20, optimise=False)) as engine:
+    with Engine(Policy(stack_size=4 << 20, optimize=False)) as engine:
         native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
         from_c = callback(lambda x: native(engine.address("deep"))(x))
 

@@ -40,7 +40,7 @@ def test_a_changed_callee_makes_it_start_again(engine: Engine) -> None:
         hold.release()
         settle(engine)
         assert log.kinds("f") == ["invalidated", "compiled O3", "swapped"]
-        assert (engine.call("f", 5), engine.tier("f")) == (51, Tier.OPTIMISED)
+        assert (engine.call("f", 5), engine.tier("f")) == (51, Tier.OPTIMIZED)
         assert statistics(engine, "g").bound_by == ("f",)
 
 
@@ -89,7 +89,7 @@ def test_a_change_of_the_unit_itself_drops_it(engine: Engine) -> None:
         hold.wait()
         hold.release()
         settle(engine)
-        assert (engine.call("f", 5), engine.tier("f")) == (7, Tier.OPTIMISED)
+        assert (engine.call("f", 5), engine.tier("f")) == (7, Tier.OPTIMIZED)
 
 
 def test_a_change_of_both_at_once_drops_it(engine: Engine) -> None:
@@ -150,7 +150,7 @@ def test_a_failed_redefinition_does_not_matter(engine: Engine) -> None:
         assert log.kinds("f") == ["hot", "compiled O3", "swapped"]
 
 
-def test_optimising_by_hand_meanwhile_makes_it_superfluous(engine: Engine) -> None:
+def test_optimizing_by_hand_meanwhile_makes_it_superfluous(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -162,7 +162,7 @@ def test_optimising_by_hand_meanwhile_makes_it_superfluous(engine: Engine) -> No
         assert engine.call("f", 5) == 6
 
 
-def test_optimising_by_hand_starts_again_too(engine: Engine) -> None:
+def test_optimizing_by_hand_starts_again_too(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         running = Running(lambda: engine.optimize("f"))

@@ -73,25 +73,25 @@ def test_running_code_can_be_asked_for_by_address() -> None:
         engine.prepare("f")
         baseline, _ = body(engine, "f")
         engine.optimize("f")
-        optimised, _ = body(engine, "f")
-        tiers = [found[1] for address in (baseline, optimised) if (found := engine.unit_at(address))]
-        assert tiers == [Tier.BASELINE, Tier.OPTIMISED]
+        optimized, _ = body(engine, "f")
+        tiers = [found[1] for address in (baseline, optimized) if (found := engine.unit_at(address))]
+        assert tiers == [Tier.BASELINE, Tier.OPTIMIZED]
 
 
 def test_ir_shows_what_becomes_machine_code(engine: Engine) -> None:
-    baseline, optimised = engine.ir("f", Tier.BASELINE), engine.ir("f", Tier.OPTIMISED)
+    baseline, optimized = engine.ir("f", Tier.BASELINE), engine.ir("f", Tier.OPTIMIZED)
     assert "define tailcc i64 @f.impl" in baseline
     assert "alloca" in baseline and "call tailcc" in baseline
     # At -O3 the loop and `g` have dissolved in `f`.
-    assert "define tailcc" in optimised
-    assert "call tailcc" not in optimised and "alloca" not in optimised
+    assert "define tailcc" in optimized
+    assert "call tailcc" not in optimized and "alloca" not in optimized
 
 
 def test_assembly_shows_the_machine_code(engine: Engine) -> None:
-    baseline, optimised = engine.assembly("f", Tier.BASELINE), engine.assembly("f", Tier.OPTIMISED)
-    assert "f.impl:" in baseline and "f.impl:" in optimised
-    assert baseline != optimised
-    assert "f.loop" in baseline and "f.loop" not in optimised
+    baseline, optimized = engine.assembly("f", Tier.BASELINE), engine.assembly("f", Tier.OPTIMIZED)
+    assert "f.impl:" in baseline and "f.impl:" in optimized
+    assert baseline != optimized
+    assert "f.loop" in baseline and "f.loop" not in optimized
 
 
 def test_looking_changes_nothing(engine: Engine) -> None:
@@ -122,7 +122,7 @@ def test_statistics_of_both_tiers(engine: Engine) -> None:
     for _ in range(3):
         assert engine.call("f", 10) == 10
     f = statistics(engine, "f")
-    assert (f.tier, f.runs, f.versions, f.bound_by) == (Tier.OPTIMISED, 3, 1, ())
+    assert (f.tier, f.runs, f.versions, f.bound_by) == (Tier.OPTIMIZED, 3, 1, ())
     assert set(f.compile_seconds) == set(f.code_bytes) == set(Tier)
     assert min(f.compile_seconds.values()) > 0 and min(f.code_bytes.values()) > 0
     assert statistics(engine, "g").bound_by == ("f", "f.loop")
@@ -160,6 +160,6 @@ def test_one_tier_alone_is_shown_alone() -> None:
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units(LOOP))
         engine.call("f", 3)
-        assert set(statistics(engine, "f").code_bytes) == {Tier.OPTIMISED}
+        assert set(statistics(engine, "f").code_bytes) == {Tier.OPTIMIZED}
         # `g` has no code of its own: it is only inside `f`.
         assert (statistics(engine, "g").tier, statistics(engine, "g").bound_by) == (None, ("f",))

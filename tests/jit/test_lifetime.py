@@ -25,7 +25,7 @@ def test_closing_twice_is_closing_once() -> None:
 
 
 def test_an_engine_that_never_ran_can_be_closed() -> None:
-    for policy in (Policy(), sync(), Policy(baseline=False), Policy(optimise=False)):
+    for policy in (Policy(), sync(), Policy(baseline=False), Policy(optimize=False)):
         Engine(policy).close()
 
 
@@ -54,7 +54,7 @@ def test_closing_waits_for_the_compilation_in_progress_only() -> None:
 
 
 def test_the_engine_may_be_closed_from_the_code_it_runs() -> None:
-    engine = Engine(Policy(optimise=False))
+    engine = Engine(Policy(optimize=False))
     end = callback(lambda _: engine.close())
     engine.define(unit("(define (f x) (do (foreign end x) (+ 1 x)))", {"end": end.address}))
     assert Running(lambda: engine.call("f", 1)).result() == 2
@@ -161,7 +161,7 @@ def test_two_threads_may_call_at_once(policy: Policy) -> None:
         expected = [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377]
         assert [each.result() for each in (Running(work), Running(work))] == [expected] * 2
         settle(engine)
-        assert engine.tier("fib") is Tier.OPTIMISED
+        assert engine.tier("fib") is Tier.OPTIMIZED
 
 
 def test_one_thread_redefines_while_another_runs() -> None:

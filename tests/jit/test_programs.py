@@ -12,7 +12,7 @@ from tests.jit.helpers import apart, settle, sync
 from tests.jit.tiny import units
 
 POLICIES = {
-    "O0": Policy(optimise=False),
+    "O0": Policy(optimize=False),
     "O3": Policy(baseline=False),
     "sync1": sync(1),
     "sync3": sync(3),

@@ -11,7 +11,7 @@ from kaleido.jit import Engine, EventKind, Policy
 from tests.jit.helpers import Log, callback, sync
 from tests.jit.tiny import unit, units
 
-POLICIES = {"sync": sync(1), "O0": Policy(optimise=False), "O3": Policy(baseline=False)}
+POLICIES = {"sync": sync(1), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
 
 
 @pytest.fixture(params=POLICIES)

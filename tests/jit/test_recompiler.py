@@ -19,7 +19,7 @@ from tests.jit.tiny import unit, units
 @pytest.mark.parametrize(
     ("knobs", "complaint"),
     [
-        ({"baseline": False, "optimise": False}, "needs a tier"),
+        ({"baseline": False, "optimize": False}, "needs a tier"),
         ({"call_threshold": 0}, "at least 1"),
         ({"iteration_threshold": 0}, "at least 1"),
         ({"call_threshold": -5}, "at least 1"),
@@ -36,7 +36,7 @@ def test_a_policy_is_a_value() -> None:
     assert Policy(call_threshold=7).thresholds == {Counts.CALLS: 7, Counts.ITERATIONS: 10_000}
     assert Policy().tiered
     assert not Policy(baseline=False).tiered
-    assert not Policy(optimise=False).tiered
+    assert not Policy(optimize=False).tiered
     with pytest.raises(FrozenInstanceError):
         Policy().baseline = False  # type: ignore[misc]
 

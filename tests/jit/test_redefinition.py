@@ -1,4 +1,4 @@
-"""Redefinition: new code behind the same name; what was optimised with the old goes back to its baseline."""
+"""Redefinition: new code behind the same name; what was optimized with the old goes back to its baseline."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CHAIN = """
 
 
 def heat(engine: Engine, symbol: str, *arguments: int) -> None:
-    """Run a unit three times, the threshold here, so that it and what it calls are optimised."""
+    """Run a unit three times, the threshold here, so that it and what it calls are optimized."""
     for _ in range(3):
         engine.call(symbol, *arguments)
-    assert engine.tier(symbol) is Tier.OPTIMISED
+    assert engine.tier(symbol) is Tier.OPTIMIZED
 
 
-def test_a_caller_goes_back_to_its_baseline_and_becomes_optimised_again() -> None:
+def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         heat(engine, "f", 5)
@@ -33,7 +33,7 @@ def test_a_caller_goes_back_to_its_baseline_and_becomes_optimised_again() -> Non
         assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
         assert statistics(engine, "g").bound_by == ()
         assert [engine.call("f", 5) for _ in range(3)] == [51, 51, 51]
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMISED, 3)
+        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
         assert statistics(engine, "g").bound_by == ("f",)
         assert engine.call("f", 5) == 51
         assert log.kinds("f") == ["invalidated", "retired O3", "hot", "compiled O3", "swapped"]
@@ -46,10 +46,10 @@ def test_invalidation_says_what_was_lost() -> None:
         log = Log(engine)
         engine.define(unit("(define (g x) (* x 10))"))
         invalidated = log.only("f", EventKind.INVALIDATED)
-        assert (invalidated.tier, invalidated.runs, invalidated.version) == (Tier.OPTIMISED, 3, 1)
+        assert (invalidated.tier, invalidated.runs, invalidated.version) == (Tier.OPTIMIZED, 3, 1)
 
 
-@pytest.mark.parametrize("policy", [sync(3), sync(1), Policy(baseline=False), Policy(optimise=False)])
+@pytest.mark.parametrize("policy", [sync(3), sync(1), Policy(baseline=False), Policy(optimize=False)])
 def test_a_change_three_levels_down_is_seen_at_the_top(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(CHAIN))
@@ -70,17 +70,17 @@ def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
         engine.define(unit("(define (bottom x) (+ 200 x))"))
         invalidated = {event.unit for event in log.events if event.kind is EventKind.INVALIDATED}
         assert invalidated == {"top", "middle"}
-        assert engine.tier("other") is Tier.OPTIMISED
+        assert engine.tier("other") is Tier.OPTIMIZED
 
 
-def test_without_a_baseline_callers_are_optimised_anew_at_once() -> None:
+def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units(CHAIN))
         assert engine.call("top", 1000) == 1111
         log = Log(engine)
         engine.define(unit("(define (bottom x) (+ 200 x))"))
         assert log.kinds("top") == ["compiled O3", "invalidated", "retired O3"]
-        assert engine.tier("top") is Tier.OPTIMISED
+        assert engine.tier("top") is Tier.OPTIMIZED
         assert statistics(engine, "bottom").bound_by == ("top",)
         assert engine.call("top", 1000) == 1211
 
@@ -106,7 +106,7 @@ def test_mutual_recursion_survives_a_change_of_either_half() -> None:
             """)
         )
         heat(engine, "even", 100)
-        assert engine.tier("odd") is Tier.OPTIMISED or statistics(engine, "odd").bound_by == ("even",)
+        assert engine.tier("odd") is Tier.OPTIMIZED or statistics(engine, "odd").bound_by == ("even",)
         engine.define(unit("(define (odd n k) (if (= n 0) 5 (even (- n 1))))"))
         assert [engine.call("even", n) for n in (100, 101, 101, 101)] == [1, 5, 5, 5]
         engine.define(unit("(define (even n) (if (= n 0) 6 (odd (- n 1) 7)))"))

@@ -12,7 +12,7 @@ from tests.jit.tiny import unit, units
 
 CALLS = "(define (f x) (+ 1 (g x))) (define (g x) x)"
 
-every_policy = pytest.mark.parametrize("policy", [sync(3), Policy(baseline=False), Policy(optimise=False)])
+every_policy = pytest.mark.parametrize("policy", [sync(3), Policy(baseline=False), Policy(optimize=False)])
 
 
 @every_policy
@@ -105,7 +105,7 @@ def test_what_a_running_program_could_come_to_stays() -> None:
         assert engine.call("f", 5) == 5
 
 
-def test_it_says_whose_optimised_code_is_out_of_use() -> None:
+def test_it_says_whose_optimized_code_is_out_of_use() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(f"{CALLS} (define (h x) (* x 2))"))
         for _ in range(4):
@@ -118,15 +118,15 @@ def test_it_says_whose_optimised_code_is_out_of_use() -> None:
         assert engine.define(removed=["h"]) == {"h"}
 
 
-def test_optimising_in_the_background() -> None:
+def test_optimizing_in_the_background() -> None:
     with Engine(Policy()) as engine:
         engine.define(*units(CALLS))
         engine.optimize("f", background=True)
         engine.wait_until_idle()
-        assert engine.tier("f") is Tier.OPTIMISED
+        assert engine.tier("f") is Tier.OPTIMIZED
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         engine.optimize("f", background=True)
-        assert engine.tier("f") is Tier.OPTIMISED
+        assert engine.tier("f") is Tier.OPTIMIZED
         assert [engine.call("g", 5) for _ in range(4)] == [5] * 4
-        assert engine.tier("g") is Tier.OPTIMISED
+        assert engine.tier("g") is Tier.OPTIMIZED

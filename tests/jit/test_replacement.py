@@ -1,4 +1,4 @@
-"""On-stack replacement: code that becomes hot in its only run ends that run optimised."""
+"""On-stack replacement: code that becomes hot in its only run ends that run optimized."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.jit.tiny import unit, units
 SUM = "(define (sum n) (let s 0 (let i 0 (while (< i n) (set s (+ s i)) (set i (+ i 1))) s)))"
 
 
-def test_a_loop_ends_its_only_run_in_optimised_code() -> None:
+def test_a_loop_ends_its_only_run_in_optimized_code() -> None:
     with Engine(sync(10)) as engine:
         engine.define(unit(SUM))
         assert engine.call("sum", 1000) == 499500
         loop = statistics(engine, "sum.loop")
-        assert (loop.tier, loop.runs) == (Tier.OPTIMISED, 10)
+        assert (loop.tier, loop.runs) == (Tier.OPTIMIZED, 10)
         assert (engine.tier("sum"), statistics(engine, "sum").runs) == (Tier.BASELINE, 1)
 
 
@@ -36,7 +36,7 @@ def test_a_recursive_function_is_replaced_under_its_own_frames() -> None:
     with Engine(sync(10)) as engine:
         engine.define(unit("(define (sum n) (if (= n 0) 0 (+ n (sum (- n 1)))))"))
         assert engine.call("sum", 1000) == 500500
-        assert (engine.tier("sum"), statistics(engine, "sum").runs) == (Tier.OPTIMISED, 10)
+        assert (engine.tier("sum"), statistics(engine, "sum").runs) == (Tier.OPTIMIZED, 10)
 
 
 def test_mutual_recursion_is_replaced_in_the_middle() -> None:
@@ -88,4 +88,4 @@ def test_the_program_runs_on_while_its_loop_is_recompiled() -> None:
             assert statistics(engine, "sum.loop").runs == 1001
             hold.release()
             settle(engine)
-            assert statistics(engine, "sum.loop").tier is Tier.OPTIMISED
+            assert statistics(engine, "sum.loop").tier is Tier.OPTIMIZED

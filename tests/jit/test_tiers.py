@@ -1,4 +1,4 @@
-"""From the baseline to optimised code: when, in what order, and what does not change on the way."""
+"""From the baseline to optimized code: when, in what order, and what does not change on the way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_unit_is_hot_at_exactly_its_threshold(threshold: int) -> None:
             engine.call("f", 1)
         assert engine.tier("f") is Tier.BASELINE
         engine.call("f", 1)
-        assert engine.tier("f") is Tier.OPTIMISED
+        assert engine.tier("f") is Tier.OPTIMIZED
         assert statistics(engine, "f").runs == threshold
 
 
@@ -57,7 +57,7 @@ def test_events_tell_who_when_where_and_how_much() -> None:
         engine.define(unit(IDENTITY))
         for _ in range(3):
             engine.call("f", 1)
-        defined, baseline, hot, optimised, swapped = log.events
+        defined, baseline, hot, optimized, swapped = log.events
         assert [event.runs for event in log.events] == [0, 0, 3, 3, 3]
         assert [event.tier for event in log.events] == [None, "O0", "O0", "O3", "O3"]
         assert {(event.unit, event.symbol, event.version, event.counts) for event in log.events} == {
@@ -65,11 +65,11 @@ def test_events_tell_who_when_where_and_how_much() -> None:
         }
         assert sorted(event.time for event in log.events) == [event.time for event in log.events]
         assert defined.thread == baseline.thread == threading.get_native_id()
-        assert hot.thread == optimised.thread == swapped.thread != threading.get_native_id()
-        assert min(baseline.seconds, optimised.seconds) > 0
-        assert swapped.seconds == optimised.seconds
-        assert min(baseline.size, optimised.size) > 0
-        assert swapped.size == optimised.size
+        assert hot.thread == optimized.thread == swapped.thread != threading.get_native_id()
+        assert min(baseline.seconds, optimized.seconds) > 0
+        assert swapped.seconds == optimized.seconds
+        assert min(baseline.size, optimized.size) > 0
+        assert swapped.size == optimized.size
 
 
 def test_units_first_needed_together_are_compiled_together() -> None:
@@ -99,14 +99,14 @@ def test_what_counts_as_nothing_is_never_hot() -> None:
         assert statistics(engine, "f").runs == 0
 
 
-@pytest.mark.parametrize("policy", [Policy(optimise=False), Policy(baseline=False)], ids=["O0", "O3"])
+@pytest.mark.parametrize("policy", [Policy(optimize=False), Policy(baseline=False)], ids=["O0", "O3"])
 def test_with_one_tier_nothing_is_counted(policy: Policy) -> None:
     with Engine(policy) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY))
         for _ in range(5):
             engine.call("f", 1)
-        assert log.kinds("f") == ["defined", "compiled O3" if policy.optimise else "compiled O0"]
+        assert log.kinds("f") == ["defined", "compiled O3" if policy.optimize else "compiled O0"]
         assert statistics(engine, "f").runs == 0
 
 
@@ -116,11 +116,11 @@ def test_the_address_is_the_same_in_every_tier_and_version() -> None:
         address = engine.address("f")
         native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)
         assert [native(n) for n in range(5)] == [0, 1, 2, 3, 4]
-        assert (engine.tier("f"), engine.address("f")) == (Tier.OPTIMISED, address)
+        assert (engine.tier("f"), engine.address("f")) == (Tier.OPTIMIZED, address)
         engine.define(unit("(define (f x) (+ x 100))"))
         assert (engine.tier("f"), engine.address("f")) == (Tier.BASELINE, address)
         assert [native(n) for n in range(5)] == [100, 101, 102, 103, 104]
-        assert engine.tier("f") is Tier.OPTIMISED
+        assert engine.tier("f") is Tier.OPTIMIZED
 
 
 def test_calls_by_address_count_like_others() -> None:
@@ -133,7 +133,7 @@ def test_calls_by_address_count_like_others() -> None:
         assert statistics(engine, "f").runs == 8
 
 
-def test_in_the_background_it_becomes_optimised_without_waiting() -> None:
+def test_in_the_background_it_becomes_optimized_without_waiting() -> None:
     with Engine(Policy(call_threshold=3)) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY))
@@ -141,4 +141,4 @@ def test_in_the_background_it_becomes_optimised_without_waiting() -> None:
             engine.call("f", 1)
         settle(engine)
         assert log.kinds("f") == ["defined", "compiled O0", "hot", "compiled O3", "swapped"]
-        assert engine.tier("f") is Tier.OPTIMISED
+        assert engine.tier("f") is Tier.OPTIMIZED

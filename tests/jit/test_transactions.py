@@ -11,7 +11,7 @@ from kaleido.jit import Engine, EventKind, Policy, Tier, Unit
 from tests.jit.helpers import Log, callback, statistics, sync
 from tests.jit.tiny import unit, units
 
-POLICIES = {"sync": sync(3), "O0": Policy(optimise=False), "O3": Policy(baseline=False)}
+POLICIES = {"sync": sync(3), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
 
 
 @pytest.fixture(params=POLICIES)
@@ -145,7 +145,7 @@ def test_the_tier_survives_a_failure() -> None:
             engine.call("f", 1)
         with pytest.raises(ValueError):  # noqa: PT011 - the message is LLVM's
             engine.define(broken("(define (f x) x)"))
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMISED, 3)
+        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
 
 
 def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> None:

@@ -1,4 +1,4 @@
-"""Optimising by hand, and a language's own passes."""
+"""Optimizing by hand, and a language's own passes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def fail(module: Any) -> None:
     raise Failure("no such luck")
 
 
-@pytest.mark.parametrize("policy", [sync(1000), Policy(), Policy(optimise=False)])
-def test_a_unit_can_be_optimised_cold(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", [sync(1000), Policy(), Policy(optimize=False)])
+def test_a_unit_can_be_optimized_cold(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(CALLS))
         log = Log(engine)
         engine.optimize("f")
         assert log.kinds("f") == ["compiled O0", "compiled O3", "swapped"]
-        assert (engine.tier("f"), engine.tier("g")) == (Tier.OPTIMISED, Tier.BASELINE)
+        assert (engine.tier("f"), engine.tier("g")) == (Tier.OPTIMIZED, Tier.BASELINE)
         assert engine.call("f", 1) == 2
         engine.define(unit("(define (g x) (* x 10))"))
         assert (engine.tier("f"), engine.call("f", 1)) == (Tier.BASELINE, 11)
 
 
-def test_optimising_twice_is_optimising_once() -> None:
+def test_optimizing_twice_is_optimizing_once() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         log = Log(engine)
@@ -72,16 +72,16 @@ def test_a_transformation_can_change_the_module() -> None:
     with Engine(sync(3), transform=keep_apart) as engine:
         engine.define(*units(SQUARE))
         assert [engine.call("f", 3) for _ in range(4)] == [10] * 4
-        assert engine.tier("f") is Tier.OPTIMISED
-        assert 'tailcc i64 @"kept apart"' in engine.ir("f", Tier.OPTIMISED)
+        assert engine.tier("f") is Tier.OPTIMIZED
+        assert 'tailcc i64 @"kept apart"' in engine.ir("f", Tier.OPTIMIZED)
         assert "kept apart" not in engine.ir("f", Tier.BASELINE)
 
 
-def test_at_once_at_the_optimised_tier_it_is_called_too() -> None:
+def test_at_once_at_the_optimized_tier_it_is_called_too() -> None:
     with Engine(Policy(baseline=False), transform=keep_apart) as engine:
         engine.define(*units(SQUARE))
         assert engine.call("f", 3) == 10
-        assert "kept apart" in engine.ir("f", Tier.OPTIMISED)
+        assert "kept apart" in engine.ir("f", Tier.OPTIMIZED)
 
 
 @pytest.mark.parametrize("policy", [Policy(call_threshold=3), sync(3)], ids=["background", "sync"])
@@ -106,7 +106,7 @@ def test_one_that_raises_does_not_stop_the_others() -> None:
         for _ in range(5):
             engine.call("f", 1)
         settle(engine)
-        assert (engine.tier("f"), engine.tier("g")) == (Tier.BASELINE, Tier.OPTIMISED)
+        assert (engine.tier("f"), engine.tier("g")) == (Tier.BASELINE, Tier.OPTIMIZED)
 
 
 def test_by_hand_its_exception_comes_out() -> None:
@@ -117,7 +117,7 @@ def test_by_hand_its_exception_comes_out() -> None:
         assert (engine.tier("f"), engine.call("f", 1)) == (Tier.BASELINE, 2)
 
 
-def test_at_once_at_the_optimised_tier_nothing_is_defined_by_halves() -> None:
+def test_at_once_at_the_optimized_tier_nothing_is_defined_by_halves() -> None:
     working = True
 
     def sometimes(module: Any) -> None:

@@ -12,7 +12,7 @@ from kaleido.jit import Counts, Engine, Policy, UndefinedUnit
 from tests.jit.helpers import apart, callback, sync
 from tests.jit.tiny import unit, units
 
-POLICIES = {"sync": sync(3), "O0": Policy(optimise=False), "O3": Policy(baseline=False)}
+POLICIES = {"sync": sync(3), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
 
 
 @pytest.fixture(params=POLICIES)

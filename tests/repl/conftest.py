@@ -47,12 +47,12 @@ TypeKeys = Callable[..., Outcome]
 
 
 class Run:
-    """A REPL that is given lines, on a terminal of so many columns that shows no colours."""
+    """A REPL that is given lines, on a terminal of so many columns that shows no colors."""
 
     def __init__(self, session: Session, capfd: pytest.CaptureFixture[str]) -> None:
         self._session, self._capfd = session, capfd
         self.columns, self.rows = 80, 24
-        self.interactive = self.coloured = False
+        self.interactive = self.colored = False
 
     def __call__(self, *entries: str | Callable[[], object]) -> list[str]:
         """What each entry printed, standard output first. What is no text is called when it is its turn."""
@@ -71,7 +71,7 @@ class Run:
         console = Console(
             Settings(),
             interactive=self.interactive,
-            coloured=self.coloured,
+            colored=self.colored,
             size=lambda: Size(self.columns, self.rows),
         )
         Repl(self._session, lines=lines(), console=console).run()

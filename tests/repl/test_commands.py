@@ -177,11 +177,11 @@ def test_ast(run: Run) -> None:
 
 
 def test_ir_of_a_function(run: Run) -> None:
-    _, baseline, same, optimised, again = run("def f(x) x * 3 + 1", ":ir f", ":ir f O0", ":ir f o3", ":ir f -O3")
+    _, baseline, same, optimized, again = run("def f(x) x * 3 + 1", ":ir f", ":ir f O0", ":ir f o3", ":ir f -O3")
     assert baseline == same
-    assert optimised == again
+    assert optimized == again
     assert "alloca double" in baseline
-    assert "alloca" not in optimised
+    assert "alloca" not in optimized
     assert "target triple" not in baseline
 
 
@@ -265,7 +265,7 @@ def test_time(run: Run) -> None:
     assert re.fullmatch(r"run +[\d.]+ ms", run_line)
 
 
-def test_time_tells_what_was_optimised_meanwhile(hot: Run) -> None:
+def test_time_tells_what_was_optimized_meanwhile(hot: Run) -> None:
     run_line = hot.last("def f(x) x + 1", ":time for i = 1, i < 100 in f(i)").splitlines()[-1]
     assert re.search(r" ms   meanwhile 2 units at -O3, in [\d.]+ ms$", run_line)
 
@@ -337,7 +337,7 @@ def test_optimize(run: Run, session: Session) -> None:
     printed = run("def f(x) x + 1", ":optimize f", ":optimize f")
     assert re.fullmatch(r"f -O3: \d+ bytes, [\d.]+ ms\n", printed[1])
     assert printed[2] == "f runs at -O3 already\n"
-    assert session["f"].tier is Tier.OPTIMISED
+    assert session["f"].tier is Tier.OPTIMIZED
 
 
 def test_optimize_what_calls_what_is_not_defined(run: Run) -> None:
@@ -681,9 +681,9 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     assert printed == "short\n" * 5 + "paged with FRX\n" + "long\n" * 40
 
 
-def test_colours(run: Run) -> None:
-    run.coloured = True
+def test_colors(run: Run) -> None:
+    run.colored = True
     assert "\x1b[" in run.last("def f(x) x", ":ir f")
     assert "\x1b[1;35mdef\x1b[0m" in run.last("def f(x) x", ":info f")
-    run.coloured = False
+    run.colored = False
     assert "\x1b[" not in "".join(run("def f(x) x", ":ir f", ":info f", ":help", ":help for", ":diff f"))

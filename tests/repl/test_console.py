@@ -17,8 +17,8 @@ from kaleido.terminal import streams
 Captured = pytest.CaptureFixture[str]
 
 
-def console(*, rows: int = 10, columns: int = 80, interactive: bool = True, coloured: bool = False) -> Console:
-    return Console(Settings(), interactive=interactive, coloured=coloured, size=lambda: Size(columns, rows))
+def console(*, rows: int = 10, columns: int = 80, interactive: bool = True, colored: bool = False) -> Console:
+    return Console(Settings(), interactive=interactive, colored=colored, size=lambda: Size(columns, rows))
 
 
 @pytest.fixture
@@ -177,20 +177,20 @@ def test_while_it_is_lent_ctrl_c_is_for_who_has_it() -> None:
     assert went_on
 
 
-# Colours
+# Colors
 
 
-def test_colours() -> None:
-    plain, coloured = console(), console(coloured=True)
-    assert plain.emphasised("a") == "a"
-    assert coloured.emphasised("a") == "\x1b[1ma\x1b[0m"
+def test_colors() -> None:
+    plain, colored = console(), console(colored=True)
+    assert plain.emphasized("a") == "a"
+    assert colored.emphasized("a") == "\x1b[1ma\x1b[0m"
     text = "def f(x) x\n\n"
     assert plain.highlighted(text, "kaleido") == text
-    assert coloured.highlighted(text, "kaleido").startswith("\x1b[1;35mdef\x1b[0m ")
+    assert colored.highlighted(text, "kaleido").startswith("\x1b[1;35mdef\x1b[0m ")
 
 
 @pytest.mark.parametrize("language", ["kaleido", "kaleido-console", "llvm", "gas"])
 @pytest.mark.parametrize("text", ["", "\n\n", "  x\n", "kal> 1\n", "kal> ", "日本 @\x7f\n"])
-def test_colours_change_nothing_else(language: str, text: str) -> None:
-    shown = console(coloured=True).highlighted(text, language)
+def test_colors_change_nothing_else(language: str, text: str) -> None:
+    shown = console(colored=True).highlighted(text, language)
     assert "".join(part.partition("m")[2] if index else part for index, part in enumerate(shown.split("\x1b["))) == text

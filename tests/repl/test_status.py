@@ -40,7 +40,7 @@ def test_one_tier_has_no_recompiler() -> None:
         session.run("def f(x) x + 1; def g(x) f(x); g(1)")
         session.run("def f(x) x + 2; g(1)")
         numbers = [unit.tier for unit in session.stats() if unit.name in ("f", "g")]
-        assert toolbar.text() == f"0 at -O0 · {numbers.count(Tier.OPTIMISED)} at -O3"
+        assert toolbar.text() == f"0 at -O0 · {numbers.count(Tier.OPTIMIZED)} at -O3"
 
 
 def test_what_the_recompiler_is_doing() -> None:
@@ -48,7 +48,7 @@ def test_what_the_recompiler_is_doing() -> None:
         compiled, go_on = threading.Event(), threading.Event()
 
         def hold(event: Event) -> None:
-            if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMISED:
+            if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED:
                 compiled.set()
                 go_on.wait()
 

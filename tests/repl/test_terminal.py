@@ -217,13 +217,13 @@ def test_two_at_a_time_keep_both_their_histories(start: Start) -> None:
     enter(third, "2\x1b[A", "22.0\r\n")
 
 
-@pytest.mark.parametrize(("color", "is_coloured"), [("auto", True), ("never", False)])
-def test_colours_on_the_terminal(start: Start, color: str, is_coloured: bool) -> None:
+@pytest.mark.parametrize(("color", "is_colored"), [("auto", True), ("never", False)])
+def test_colors_on_the_terminal(start: Start, color: str, is_colored: bool) -> None:
     terminal = start(f"--color={color}", NO_COLOR="")
     enter(terminal, "1 + nothing", "nothing", "error")
     shown = terminal.logfile_read.getvalue()
-    assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)) == is_coloured
-    assert bool(re.search(r"\x1b\[0;35m1", shown)) == is_coloured
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)) == is_colored
+    assert bool(re.search(r"\x1b\[0;35m1", shown)) == is_colored
     assert leave(terminal, "\x04") == 0
 
 

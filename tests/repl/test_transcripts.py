@@ -112,7 +112,7 @@ def masked(entry: str, output: str) -> str:
 
 def alike(stats: UnitStats) -> UnitStats:
     """What is known about a unit, as if all code took as long to compile and came to as many bytes."""
-    seconds, sizes = {Tier.BASELINE: 0.0005, Tier.OPTIMISED: 0.0025}, {Tier.BASELINE: 100, Tier.OPTIMISED: 40}
+    seconds, sizes = {Tier.BASELINE: 0.0005, Tier.OPTIMIZED: 0.0025}, {Tier.BASELINE: 100, Tier.OPTIMIZED: 40}
     return replace(
         stats,
         compile_seconds={tier: seconds[tier] for tier in stats.compile_seconds},

@@ -1,4 +1,4 @@
-"""While somebody types: keys that recall, search and complete, notices, the toolbar, colours."""
+"""While somebody types: keys that recall, search and complete, notices, the toolbar, colors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kaleido.repl.prompt import Prompt
 from kaleido.repl.prompt_styles import EntryLexer, styles
 from kaleido.repl.settings import OPTIONS, Settings
 from kaleido.repl.state import State
-from kaleido.repl.themes import THEMES, UI, colour, theme
+from kaleido.repl.themes import THEMES, UI, color, theme
 from tests.repl.conftest import (
     CTRL_A,
     CTRL_D,
@@ -323,7 +323,7 @@ def test_the_toolbar_is_on_the_screen_and_can_be_switched_off(sit_at: SitAt) -> 
     assert "add(a" not in off
 
 
-# Colours
+# Colors
 
 
 def painted(text: str) -> list[tuple[str, str]]:
@@ -351,7 +351,7 @@ def painted(text: str) -> list[tuple[str, str]]:
         ("\n\n", []),
     ],
 )
-def test_what_is_typed_has_its_colours(text: str, expected: list[tuple[str, str]]) -> None:
+def test_what_is_typed_has_its_colors(text: str, expected: list[tuple[str, str]]) -> None:
     plainly = ("name.variable", "operator", "punctuation", "text", "")
     assert [each for each in painted(text) if each[1] not in plainly] == expected
 
@@ -360,7 +360,7 @@ def test_what_is_typed_has_its_colours(text: str, expected: list[tuple[str, str]
 def test_every_style_is_one_for_the_prompt_and_for_the_terminal(name: str) -> None:
     assert styles(name).style_rules
     for kind, style in theme(name).items():
-        match = re.fullmatch(r"\x1b\[([0-9;]+)mx\x1b\[0m", colour([(kind, "x")], theme(name)))
+        match = re.fullmatch(r"\x1b\[([0-9;]+)mx\x1b\[0m", color([(kind, "x")], theme(name)))
         assert match is not None
         assert match[1].count(";") == style.count(" ")
 
@@ -393,15 +393,15 @@ def test_the_theme_is_guessed_from_the_background(
     assert theme("dark") is THEMES["dark"]
 
 
-def colours(screen: Screen) -> set[int]:
-    """The parameters of what was drawn that choose a colour."""
+def colors(screen: Screen) -> set[int]:
+    """The parameters of what was drawn that choose a color."""
     found = re.findall(r"\x1b\[([0-9;]*)m", screen.getvalue())
     numbers = {int(number) for each in found for number in each.split(";") if number}
     return {number for number in numbers if 30 <= number <= 49 or 90 <= number <= 107}
 
 
 @pytest.mark.parametrize(
-    ("color", "variable", "is_coloured"),
+    ("color", "variable", "is_colored"),
     [
         ("always", "", True),
         ("always", "NO_COLOR", True),
@@ -410,11 +410,11 @@ def colours(screen: Screen) -> set[int]:
         ("auto", "FORCE_COLOR", True),
     ],
 )
-def test_colours_are_shown_where_they_are_wanted(
-    sit_at: SitAt, monkeypatch: pytest.MonkeyPatch, color: str, variable: str, is_coloured: bool
+def test_colors_are_shown_where_they_are_wanted(
+    sit_at: SitAt, monkeypatch: pytest.MonkeyPatch, color: str, variable: str, is_colored: bool
 ) -> None:
     if variable:
         monkeypatch.setenv(variable, "1")
     transcript = pasted("kal> def f(x) 1 # one\nkal> sin(2)")
     screen = sit_at((NEW_PROMPT, f"{transcript}\r"), ("sin(2)", CTRL_D), color=color)
-    assert bool(colours(screen)) == is_coloured
+    assert bool(colors(screen)) == is_colored

@@ -38,9 +38,9 @@ def test_a_chapter_is_printed_whole(number: int, capfd: pytest.CaptureFixture[st
     assert "\x1b" not in output
 
 
-@pytest.mark.parametrize(("option", "coloured"), [("always", True), ("never", False), ("auto", False)])
-def test_colours_as_asked_for(option: str, coloured: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    assert ("\x1b[" in outcome(capfd, "tutorial", "1", f"--color={option}")[1]) == coloured
+@pytest.mark.parametrize(("option", "colored"), [("always", True), ("never", False), ("auto", False)])
+def test_colors_as_asked_for(option: str, colored: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    assert ("\x1b[" in outcome(capfd, "tutorial", "1", f"--color={option}")[1]) == colored
 
 
 @pytest.mark.parametrize("number", ["0", str(LAST + 1), "x", "-1", "1.5", "²", ""])

@@ -40,4 +40,4 @@ def test_something_becomes_hot(tmp_path: Path) -> None:
     program = tmp_path / "kaleidoscope.py"
     program.write_text(tangle(program_at(TIERED)), "utf-8")
     [mandelbrot] = [example for example in EXAMPLES if example.stem == "mandelbrot"]
-    assert " is optimised, after " in run(program, mandelbrot, "--stats")
+    assert " is optimized, after " in run(program, mandelbrot, "--stats")

@@ -24,8 +24,8 @@ def read(path: Path) -> list[Part]:
     return parts(path.read_text("utf-8"), path.name)
 
 
-def shown(text: str, columns: int, *, coloured: bool = False) -> list[str]:
-    layout = Layout(columns, coloured)
+def shown(text: str, columns: int, *, colored: bool = False) -> list[str]:
+    layout = Layout(columns, colored)
     return [line for part in parts(text, "x.md") for line in layout.lines(part)]
 
 
@@ -136,8 +136,8 @@ def test_blocks_have_rules_and_no_margin() -> None:
     ]  # fmt: skip
 
 
-def test_colours() -> None:
-    assert shown("## A\n\n`b` *c* **d**", 40, coloured=True) == [
+def test_colors() -> None:
+    assert shown("## A\n\n`b` *c* **d**", 40, colored=True) == [
         "\x1b[1mA\x1b[0m",
         "\x1b[90m─\x1b[0m",
         "",
@@ -147,7 +147,7 @@ def test_colours() -> None:
 
 
 def test_blocks_are_highlighted_in_their_language() -> None:
-    console = Console(Settings(), interactive=False, coloured=True)
+    console = Console(Settings(), interactive=False, colored=True)
     layout = Layout.on(console)
     for language in ("python", "kal", "console", "pycon", "llvm", "lark", "sh"):
         lines = layout.lines(Block(language, "", "def f(x) x + 1\n", ""))[1:-2]
@@ -157,9 +157,9 @@ def test_blocks_are_highlighted_in_their_language() -> None:
 
 @each_text
 @pytest.mark.parametrize("columns", [20, 40, 100])
-@pytest.mark.parametrize("coloured", [False, True])
-def test_no_line_of_a_chapter_is_too_long(path: Path, columns: int, coloured: bool) -> None:
-    layout = Layout(columns, coloured)
+@pytest.mark.parametrize("colored", [False, True])
+def test_no_line_of_a_chapter_is_too_long(path: Path, columns: int, colored: bool) -> None:
+    layout = Layout(columns, colored)
     for part in read(path):
         lines = layout.lines(part)
         # The lines of a block are as they are; what is around them is not.

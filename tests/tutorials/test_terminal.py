@@ -153,11 +153,11 @@ def test_a_terminal_that_can_only_write_on(start: Start) -> None:
     assert "\x1b" not in terminal.logfile_read.getvalue()
 
 
-@pytest.mark.parametrize(("option", "coloured"), [("auto", True), ("never", False)])
-def test_colours(start: Start, option: str, coloured: bool) -> None:
+@pytest.mark.parametrize(("option", "colored"), [("auto", True), ("never", False)])
+def test_colors(start: Start, option: str, colored: bool) -> None:
     terminal = start("1", f"--color={option}", NO_COLOR="")
     terminal.expect_exact(KEYS)
-    assert ("\x1b[1m1. The shape" in terminal.logfile_read.getvalue()) == coloured
+    assert ("\x1b[1m1. The shape" in terminal.logfile_read.getvalue()) == colored
     assert leave(terminal, "q") == 0
 
 

@@ -1,6 +1,6 @@
 """The two ways to bind the names a unit calls: a tier is nothing else.
 
-*Dynamically*, for the baseline: many units in one module, every call going to a stub. *Statically*, for optimised
+*Dynamically*, for the baseline: many units in one module, every call going to a stub. *Statically*, for optimized
 code: one unit and the callees nearest to it in one module, where every name among them is a little function that
 forwards to the body and is always inlined. Then LLVM sees straight through: recursion is direct, callees inline,
 tail calls become loops.

@@ -28,7 +28,7 @@ class Compiled:
 
 
 class Compiler:
-    """`transform` is applied to modules of the optimised tier before LLVM's own passes."""
+    """`transform` is applied to modules of the optimized tier before LLVM's own passes."""
 
     def __init__(self, target: Target, transform: Transform | None) -> None:
         self._target = target
@@ -38,9 +38,9 @@ class Compiler:
         """All `units` in one module, each body exported. Raises ValueError where LLVM refuses the IR."""
         return self._compile(units, Tier.BASELINE, units)
 
-    def optimised(self, units: Sequence[Unit]) -> Compiled:
+    def optimized(self, units: Sequence[Unit]) -> Compiled:
         """One module that exports the body of the first unit and binds the others inside. Raises ValueError."""
-        return self._compile(units, Tier.OPTIMISED, units[:1])
+        return self._compile(units, Tier.OPTIMIZED, units[:1])
 
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
         """The module that becomes machine code, as it is just before that. The caller closes it."""
@@ -51,7 +51,7 @@ class Compiler:
             if self._transform is not None:
                 self._transform(module)
                 module.verify()
-            self._target.optimise(module)
+            self._target.optimize(module)
         return module
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:

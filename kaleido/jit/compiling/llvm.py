@@ -59,18 +59,18 @@ class Target:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMISED: _machine(3)}
+        self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMIZED: _machine(3)}
 
     @property
     def machine(self) -> llvm.TargetMachine:
         return self._machines[Tier.BASELINE]
 
-    def optimise(self, module: llvm.ModuleRef) -> None:
+    def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         # Made anew each time: a pass manager that runs twice aborts, and a pass builder kept is slower.
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.inlining_threshold = self._policy.inline_threshold
-        builder = llvm.create_pass_builder(self._machines[Tier.OPTIMISED], options)
+        builder = llvm.create_pass_builder(self._machines[Tier.OPTIMIZED], options)
         manager = builder.getModulePassManager()
         try:
             manager.run(module, builder)
@@ -94,7 +94,7 @@ class Target:
 
 @cache
 def _format() -> tuple[str, str]:
-    """The host's triple and data layout: without the layout, optimisers assume another than the code generator."""
+    """The host's triple and data layout: without the layout, optimizers assume another than the code generator."""
     machine = _machine(0)
     return machine.triple, str(machine.target_data)
 

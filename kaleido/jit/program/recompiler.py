@@ -1,4 +1,4 @@
-"""The background thread that turns hot units into optimised ones.
+"""The background thread that turns hot units into optimized ones.
 
 The running program sends it unit numbers through a pipe (see the hook in ``runtime``). It takes everything that
 has arrived, compiles the hottest, and looks again. It never holds anything the running program waits for, except

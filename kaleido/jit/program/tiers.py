@@ -7,7 +7,7 @@ The life of code::
                          binding    leads                  changed)     changed)      comes in   given back)
                          whom)      there)                                            any more)
 
-Everything here happens under the engine's lock, except for :meth:`Tiers.optimised`, which only compiles.
+Everything here happens under the engine's lock, except for :meth:`Tiers.optimized`, which only compiles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kaleido.jit.program.symbols import Catalogue, Pending
 from kaleido.jit.program.versions import Code, CodeMap, Entry, Image, Version
 from kaleido.jit.unit import Counts, Signature, Tier, Unit
 
-__all__ = ["Optimised", "Tiers", "UndefinedUnit"]
+__all__ = ["Optimized", "Tiers", "UndefinedUnit"]
 
 
 class UndefinedUnit(LookupError):
@@ -42,8 +42,8 @@ class UndefinedUnit(LookupError):
 
 
 @dataclass(frozen=True)
-class Optimised:
-    """Optimised code on its way: the versions bound in it, the root first, and the object code."""
+class Optimized:
+    """Optimized code on its way: the versions bound in it, the root first, and the object code."""
 
     members: tuple[Version, ...]
     compiled: Compiled
@@ -55,8 +55,8 @@ class Optimised:
         return {name: member.unit for member in self.members for name in member.unit.calls if name not in inside}
 
 
-Loaded = tuple[Optimised, Library]
-"""Optimised code in memory, which nothing leads to yet."""
+Loaded = tuple[Optimized, Library]
+"""Optimized code in memory, which nothing leads to yet."""
 
 
 class Tiers:
@@ -86,7 +86,7 @@ class Tiers:
     ) -> list[Loaded]:
         """Give code to `roots` and to everything they can reach that has none; to those in `again` anew.
 
-        Baseline code is in place when this returns: where a version is current, its stub leads there. Optimised code
+        Baseline code is in place when this returns: where a version is current, its stub leads there. Optimized code
         is loaded and returned for :meth:`adopt`, because it may bind versions that are still pending. Raises
         UndefinedUnit where `complete` and a name means nothing yet, ValueError where LLVM refuses the IR, LookupError
         where a C symbol is not to be found; then no current version has changed.
@@ -95,7 +95,7 @@ class Tiers:
         for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
             strike_if_noted()
             self._load_baseline(piece, pending)
-        loaded = self._load_optimised(made, pending)
+        loaded = self._load_optimized(made, pending)
         # Readiness is remembered, so that a call need not look at all it can reach. It holds because a version that
         # is in use is only ever replaced by one that was compiled with all it can reach; it ends for everybody when
         # such a one comes to call a name that is not defined.
@@ -105,11 +105,11 @@ class Tiers:
 
     def _missing(
         self, roots: Iterable[Version], pending: Pending, complete: bool, again: Collection[Version]
-    ) -> tuple[list[Version], list[Optimised], set[Version], bool]:
+    ) -> tuple[list[Version], list[Optimized], set[Version], bool]:
         """What to compile at the baseline, what was compiled at -O3, all that was seen, and whether that is all."""
         todo, seen = deque(roots), set[Version]()
         batch: list[Version] = []
-        made: list[Optimised] = []
+        made: list[Optimized] = []
         whole = True
         while todo:
             version = todo.popleft()
@@ -123,7 +123,7 @@ class Tiers:
             elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
                 batch.append(version)
             else:
-                made.append(self.optimised(self.closure(version, pending)))
+                made.append(self.optimized(self.closure(version, pending)))
                 references = made[-1].references
             for name, caller in references.items():
                 callee = self._catalogue.resolve(name, pending)
@@ -148,7 +148,7 @@ class Tiers:
         return self.compile([*used, *again], pending, complete=self._reclaimer.busy, again=again)
 
     def closure(self, root: Version, pending: Pending) -> list[Version]:
-        """What to bind statically in the optimised code of `root`, itself first."""
+        """What to bind statically in the optimized code of `root`, itself first."""
 
         def callees(version: Version) -> Iterable[Version]:
             found = (self._catalogue.resolve(name, pending) for name in version.unit.calls)
@@ -156,14 +156,14 @@ class Tiers:
 
         return binding.closure(root, callees, lambda version: version.unit, self._policy)
 
-    def optimised(self, members: Sequence[Version], *, runs: int = 0) -> Optimised:
+    def optimized(self, members: Sequence[Version], *, runs: int = 0) -> Optimized:
         """Compile at -O3, the first of `members` as the root, which had `runs`. Raises ValueError. Needs no lock."""
-        compiled = self._compiler.optimised([member.unit for member in members])
+        compiled = self._compiler.optimized([member.unit for member in members])
         size = compiled.code.text_size
         self._catalogue.emit(
             EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size, runs=runs
         )
-        return Optimised(tuple(members), compiled)
+        return Optimized(tuple(members), compiled)
 
     # Loading and publishing
 
@@ -184,28 +184,28 @@ class Tiers:
             if version.current:
                 self.publish(version)
 
-    def _load_optimised(self, made: Iterable[Optimised], pending: Pending) -> list[Loaded]:
+    def _load_optimized(self, made: Iterable[Optimized], pending: Pending) -> list[Loaded]:
         loaded: list[Loaded] = []
         try:
-            for optimised in made:
-                loaded.append((optimised, self.load(optimised, pending)))
+            for optimized in made:
+                loaded.append((optimized, self.load(optimized, pending)))
         except BaseException:
             for _, library in loaded:
                 library.unload()
             raise
         return loaded
 
-    def load(self, made: Optimised, pending: Pending) -> Library:
-        """Load optimised code, without a way to it yet. Raises LookupError."""
+    def load(self, made: Optimized, pending: Pending) -> Library:
+        """Load optimized code, without a way to it yet. Raises LookupError."""
         inside = frozenset(member.unit.symbol for member in made.members)
         return self._load(made.compiled, made.members, pending, inside)
 
-    def adopt(self, made: Optimised, library: Library) -> None:
+    def adopt(self, made: Optimized, library: Library) -> None:
         """Make loaded code what its root's stub leads to. All its members are current."""
         root, compiled = made.members[0], made.compiled
         address, size = library.addresses[root.unit.body], compiled.code.text_size
-        root.optimised = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
-        self.map.add(root, root.optimised)
+        root.optimized = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
+        self.map.add(root, root.optimized)
         root.bound = made.members[1:]
         for member in root.bound:
             member.bound_by.add(root)
@@ -249,7 +249,7 @@ class Tiers:
     # Taking out of use
 
     def withdraw(self, version: Version) -> None:
-        """Take a version's code out of use, and all optimised code that bound it."""
+        """Take a version's code out of use, and all optimized code that bound it."""
         for root in list(version.bound_by):
             self._invalidate(root, version)
             if root.current:
@@ -259,10 +259,10 @@ class Tiers:
     def discard(self, version: Version) -> None:
         """Have a version's code freed when nobody runs it any more."""
         self._unbind(version)
-        for code in (version.baseline, version.optimised):
+        for code in (version.baseline, version.optimized):
             if code is not None:
                 self._retire(version, code)
-        version.baseline = version.optimised = None
+        version.baseline = version.optimized = None
 
     def drop(self, entry: Entry) -> None:
         """Let the stub of a forgotten symbol be used again, when nobody can be on the way through it.
@@ -281,7 +281,7 @@ class Tiers:
         self._catalogue.nobody_is_ready()
 
     def _invalidate(self, root: Version, changed: Version) -> None:
-        code, root.optimised = root.optimised, None
+        code, root.optimized = root.optimized, None
         self._unbind(root)
         self._catalogue.emit(EventKind.INVALIDATED, root, code, message=changed.unit.label)
         if code is not None:

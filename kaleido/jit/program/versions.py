@@ -47,7 +47,7 @@ class Code:
 class Version:
     """One definition of a symbol: the `ordinal`-th, from 1. `number` is unique in the engine.
 
-    `bound` are the other versions bound statically in its optimised code; `bound_by` is the inverse. `ready` says that
+    `bound` are the other versions bound statically in its optimized code; `bound_by` is the inverse. `ready` says that
     everything this version can reach was seen to have code. `runs_before` is what its stub had counted when this
     version's code was published; `final_runs` is for one that is no longer current.
     """
@@ -59,7 +59,7 @@ class Version:
     is_part: bool = False
     parts: tuple[Version, ...] = ()
     baseline: Code | None = None
-    optimised: Code | None = None
+    optimized: Code | None = None
     bound: tuple[Version, ...] = ()
     bound_by: set[Version] = field(default_factory=set)
     ready: bool = False
@@ -69,7 +69,7 @@ class Version:
     @property
     def code(self) -> Code | None:
         """What its stub leads to."""
-        return self.optimised or self.baseline
+        return self.optimized or self.baseline
 
     @property
     def current(self) -> bool:

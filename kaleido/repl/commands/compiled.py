@@ -41,7 +41,7 @@ def _which(request: Request, word: Word, tier_word: Word | None) -> tuple[Functi
     function = request.function(word)
     if tier_word is not None:
         return function, request.tier(tier_word)
-    first = Tier.BASELINE if request.session.engine.policy.baseline else Tier.OPTIMISED
+    first = Tier.BASELINE if request.session.engine.policy.baseline else Tier.OPTIMIZED
     return function, function.tier or first
 
 
@@ -58,25 +58,25 @@ def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
     form = form_word.text if form_word is not None else "ir"
     if form_word is not None and form not in _FORMS:
         request.fail(f"`{form}` cannot be shown", form_word, f"expected {' or '.join(_FORMS)}")
-    # Optimised once, for what is shown and for what is told of it.
-    optimised = session.engine.ir(function.unit.symbol, Tier.OPTIMISED)
+    # Optimized once, for what is shown and for what is told of it.
+    optimized = session.engine.ir(function.unit.symbol, Tier.OPTIMIZED)
     baseline = _listing(session, function, Tier.BASELINE, form)
-    other = ir_listing(optimised) if form == "ir" else _listing(session, function, Tier.OPTIMISED, form)
+    other = ir_listing(optimized) if form == "ir" else _listing(session, function, Tier.OPTIMIZED, form)
     rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
     # Each side is highlighted as a whole, and then put together line by line.
     left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
     half = (console.columns - len(SEPARATOR)) // 2
-    heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMISED}"
-    lines = [console.emphasised(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
-    console.show("\n".join([*lines, "", *_inlined(session, function, optimised)]) + "\n")
+    heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMIZED}"
+    lines = [console.emphasized(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
+    console.show("\n".join([*lines, "", *_inlined(session, function, optimized)]) + "\n")
 
 
-def _inlined(session: Session, function: Function, optimised: str) -> list[str]:
-    found = inlining(optimised, session.engine.members(function.unit.symbol, Tier.OPTIMISED))
+def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
+    found = inlining(optimized, session.engine.members(function.unit.symbol, Tier.OPTIMIZED))
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
-            (f"inlined at -{Tier.OPTIMISED}", found.inlined or ("nothing",)),
+            (f"inlined at -{Tier.OPTIMIZED}", found.inlined or ("nothing",)),
             ("called directly", found.direct),
             ("called through stubs", tuple(map(function_name, found.stubs))),
         )
@@ -88,12 +88,12 @@ def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
     function, tier = _which(request, word, tier_word)
     found = flows(_listing(request.session, function, tier, "ir"))
     engine, root = request.session.engine, function.unit
-    labels = {unit.body: unit.label for unit in [*root.whole(), *engine.members(root.symbol, Tier.OPTIMISED)]}
+    labels = {unit.body: unit.label for unit in [*root.whole(), *engine.members(root.symbol, Tier.OPTIMIZED)]}
     drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN
     for flow in found:
         path = _svg(dot(flow)) if drawn else None
         picture = f"\nas a picture: {path}\n" if path is not None else ""
-        heading = request.console.emphasised(f"{labels.get(flow.name, flow.name)} at -{tier}")
+        heading = request.console.emphasized(f"{labels.get(flow.name, flow.name)} at -{tier}")
         request.console.show(f"{heading}\n{drawing(flow, request.console.columns)}{picture}")
 
 

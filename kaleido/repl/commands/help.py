@@ -52,7 +52,7 @@ def _overview(commands: Mapping[str, Command], console: Console) -> str:
     longest = max(len(group.value) for group in Group)
     for group in Group:
         usages = "  ".join(_unbroken(each.usage) for each in commands.values() if each.group is group)
-        heading = console.emphasised(padded(group.value, longest))
+        heading = console.emphasized(padded(group.value, longest))
         indented = wrap(usages, _width(console) - longest - 2)
         lines += [f"{heading if not index else ' ' * longest}  {line}" for index, line in enumerate(indented)]
     topics = wrap(f"`:help :COMMAND` explains one. There is more to learn: {', '.join(TOPICS)}.", _width(console))
@@ -70,13 +70,13 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _about_command(command: Command, console: Console) -> str:
-    lines = [console.emphasised(command.usage), *_wrapped(command.summary, _width(console))]
+    lines = [console.emphasized(command.usage), *_wrapped(command.summary, _width(console))]
     details = ["", *_wrapped(command.details, _width(console))] if command.details else []
     return "\n".join([*lines, *details]) + "\n"
 
 
 def _about_topic(topic: Topic, console: Console) -> str:
-    lines = [console.emphasised(f"{topic.name}: {topic.title}"), "", *_blocks(topic, _width(console))]
+    lines = [console.emphasized(f"{topic.name}: {topic.title}"), "", *_blocks(topic, _width(console))]
     if topic.example:
         lines += ["", *console.highlighted(topic.example, "kaleido-console").rstrip("\n").split("\n")]
     return "\n".join(lines) + "\n"

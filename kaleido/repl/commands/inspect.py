@@ -116,7 +116,7 @@ COMMANDS = [
         Group.LOOK,
         (ANY_FUNCTION,),
         "all about a function, or about this session",
-        "Its tier, how often it has run, its versions, whom it calls, who calls it, and who has it bound in optimised "
+        "Its tier, how often it has run, its versions, whom it calls, who calls it, and who has it bound in optimized "
         "code. An operator is named by its sign, or as in `binary|`.",
         _info,
     ),
@@ -126,7 +126,7 @@ COMMANDS = [
         (),
         "what is compiled, hottest first",
         "Each function and loop that has code: its tier, how often it ran at -O0, what compiling it took, the bytes of "
-        "its code, and whose optimised code has it bound inside. `:watch` shows the table while something runs; "
+        "its code, and whose optimized code has it bound inside. `:watch` shows the table while something runs; "
         "`:help tiers` says what tiers are.",
         _tiers,
     ),

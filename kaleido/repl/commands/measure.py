@@ -33,7 +33,7 @@ def _time(request: Request, word: Word) -> None:
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
     request.console.write(f"compile  {_milliseconds(compile_seconds):>12}{_made(compiled, Tier.BASELINE)}\n")
-    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_made(compiled, Tier.OPTIMISED)}\n")
+    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_made(compiled, Tier.OPTIMIZED)}\n")
 
 
 @contextmanager
@@ -123,7 +123,7 @@ class _Watched:
         what = " ".join(self._source.text.split())
         told = f"{what}   {self.told_runs}{f', {self._shown}' if self._shown else ''}"
         tiers = tier_table(self._session.stats(), self._session.engine.policy, self._loop_source, columns)
-        return f"{self._console.emphasised(cut(told, columns))}\n{tiers}(Ctrl-C stops)\n"
+        return f"{self._console.emphasized(cut(told, columns))}\n{tiers}(Ctrl-C stops)\n"
 
     def _loop_source(self, name: str) -> str:
         if not name.startswith("top@"):
@@ -135,16 +135,16 @@ class _Watched:
 def _optimize(request: Request, word: Word) -> None:
     function = request.function(word)
     engine, unit = request.session.engine, function.unit
-    if function.tier is Tier.OPTIMISED:
-        request.console.write(f"{function.name} runs at -{Tier.OPTIMISED} already\n")
+    if function.tier is Tier.OPTIMIZED:
+        request.console.write(f"{function.name} runs at -{Tier.OPTIMIZED} already\n")
         return
     try:
         engine.optimize(unit.symbol)
     except UndefinedUnit as error:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
     now = engine.statistics(unit.symbol)
-    size, seconds = now.code_bytes[Tier.OPTIMISED], now.compile_seconds[Tier.OPTIMISED]
-    request.console.write(f"{function.name} -{Tier.OPTIMISED}: {size:,} bytes, {_milliseconds(seconds)}\n")
+    size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
+    request.console.write(f"{function.name} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
 
 
 COMMANDS = [
