@@ -14,15 +14,15 @@ __all__ = [
     "Interrupted",
     "KaleidoError",
     "Label",
-    "MeaningFault",
+    "ParseError",
     "Result",
+    "SemanticError",
     "Session",
-    "SyntaxFault",
     "__version__",
 ]
 
 if TYPE_CHECKING:
-    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, MeaningFault, SyntaxFault
+    from kaleido.diagnostics import Diagnostic, IncompleteInput, KaleidoError, Label, ParseError, SemanticError
     from kaleido.jit import Interrupted
     from kaleido.session import Change, Function, Result, Session
 
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: the command line needs its version before it needs LLVM."""
     from importlib import import_module
 
-    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "MeaningFault", "SyntaxFault"):
+    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "SemanticError", "ParseError"):
         return getattr(import_module("kaleido.diagnostics"), name)
     if name == "Interrupted":
         return import_module("kaleido.jit").Interrupted

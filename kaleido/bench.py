@@ -30,7 +30,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kaleido.jit import Counts, Engine, Signature, Tier, Unit, quoted
+from kaleido.jit import Engine, RunCounter, Signature, Tier, Unit, quoted
 
 __all__ = ["Disagreement", "Measurement", "Samples", "Series", "driver", "measure", "reachable", "sampled"]
 
@@ -142,7 +142,7 @@ def reachable(engine: Engine, root: Unit) -> list[Unit]:
     found = {root.symbol: root}
     waiting = [root]
     while waiting:
-        whole = {each.symbol: each for each in waiting.pop().whole()}
+        whole = {each.symbol: each for each in waiting.pop().with_nested()}
         for name in dict.fromkeys(name for each in whole.values() for name in each.calls):
             if name not in whole and name not in found:
                 with suppress(KeyError):
@@ -169,14 +169,14 @@ done:
 }}
 declare {root.signature.prototype(root.symbol)}
 """
-    return Unit(symbol, kind, ir, {root.symbol: root.signature}, counts=Counts.NOTHING, name="bench")
+    return Unit(symbol, kind, ir, {root.symbol: root.signature}, counter=RunCounter.NONE, name="bench")
 
 
 _EMPTY = Unit(
     "empty",
     Signature("double", ()),
     'define tailcc double @"empty.impl"() nounwind {\n  ret double 0.0\n}\n',
-    counts=Counts.NOTHING,
+    counter=RunCounter.NONE,
 )
 
 
@@ -185,7 +185,7 @@ def _loop(engine: Engine, units: Sequence[Unit]) -> Run:
     root, *others = units
     loop = driver(root)
     # An expression at top level counts NOTHING, as it runs once; and what does is never optimized.
-    engine.define(replace(root, counts=Counts.CALLS), *others, loop)
+    engine.define(replace(root, counter=RunCounter.CALLS), *others, loop)
     engine.prepare(loop.symbol)
     return partial(engine.call, loop.symbol)
 

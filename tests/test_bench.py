@@ -22,7 +22,7 @@ from kaleido import Session, bench
 from kaleido.bench import Disagreement, Measurement, Run, Samples, driver, measure, reachable, sampled
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source
-from kaleido.jit import Counts, Engine, Interrupted, Policy, Signature, StackOverflow, Tier, UndefinedUnit, Unit
+from kaleido.jit import Engine, Interrupted, Policy, RunCounter, Signature, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.report.bars import chart
 from kaleido.session import MODES
 from tests.jit.helpers import Hold, settle
@@ -228,7 +228,7 @@ def test_what_an_expression_reaches(session: Session) -> None:
     assert names[0].startswith("top@")
     assert sorted(names[1:]) == ["binary:", "binary<>", "binary|", "even", "odd", "square", "sum"]
     # Loops are inside.
-    assert [part.label for part in found[0].parts] == ["top@1:1.for@1:1"]
+    assert [part.label for part in found[0].nested_units] == ["top@1:1.for@1:1"]
 
 
 def test_each_engine_runs_its_tier_alone(session: Session, engines: list[Engine]) -> None:
@@ -263,7 +263,7 @@ def test_a_pure_expression_is_evaluated_each_time(session: Session) -> None:
     with Engine(Policy(call_threshold=1 << 60, background=False)) as engine:
         for root in units(session, "sqrt(2)"):
             others = reachable(session.engine, root)[1:]
-            engine.define(replace(root, counts=Counts.CALLS), *others, driver(root))
+            engine.define(replace(root, counter=RunCounter.CALLS), *others, driver(root))
             assert engine.call(driver(root).symbol, 1000) == math.sqrt(2)
             assert {each.name: each.runs for each in engine.stats()}["top@1:1"] == 1000
 
@@ -307,7 +307,7 @@ declare i1 @llvm.is.constant.f64(double)
 
 @pytest.mark.parametrize("clock", [perf_counter, count().__next__])
 def test_tiers_that_disagree_are_an_error(engines: list[Engine], clock: Callable[[], float]) -> None:
-    root = Unit("optimized", Signature("double", ()), OPTIMIZED, counts=Counts.NOTHING)
+    root = Unit("optimized", Signature("double", ()), OPTIMIZED, counter=RunCounter.NONE)
     with (
         Engine(Policy(optimize=False)) as engine,
         pytest.raises(Disagreement, match=r"different values: 0\.0 at O0, 1\.0 at O3") as caught,

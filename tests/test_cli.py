@@ -144,9 +144,7 @@ def test_trace(tmp_path: Path) -> None:
     assert kaleido("--jit=sync", "--trace", path, "-c", program).returncode == 0
     events = json.loads(path.read_text())["traceEvents"]
     loop = [event for event in events if ".for@" in event["args"].get("unit", "")]
-    assert [
-        (event["name"], event["args"]["tier"]) for event in loop if event["name"] not in ("defined", "retired")
-    ] == [
+    assert [(event["name"], event["args"]["tier"]) for event in loop if event["name"] not in ("defined", "freed")] == [
         ("compiled", "O0"),
         ("hot", "O0"),
         ("compiled", "O3"),
@@ -163,7 +161,7 @@ def test_trace_shows_invalidation(tmp_path: Path) -> None:
     events = json.loads(path.read_text())["traceEvents"]
     history = [event["name"] for event in events if event["args"].get("unit") == "f"]
     assert history.count("swapped") == 2
-    assert history.index("invalidated") > history.index("swapped")
+    assert history.index("deoptimized") > history.index("swapped")
 
 
 def test_stats_are_a_table_on_standard_error() -> None:

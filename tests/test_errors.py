@@ -20,10 +20,10 @@ from kaleido.diagnostics import (
     IncompleteInput,
     KaleidoError,
     Label,
-    MeaningFault,
+    ParseError,
+    SemanticError,
     Source,
     Span,
-    SyntaxFault,
     render,
 )
 from kaleido.diagnostics.rendering import WIDEST
@@ -119,7 +119,7 @@ def titles(error: KaleidoError) -> list[str]:
 
 
 def test_an_error_has_all_that_was_found() -> None:
-    with Session(jit="O0") as session, pytest.raises(MeaningFault) as raised:
+    with Session(jit="O0") as session, pytest.raises(SemanticError) as raised:
         session.run("def f(x) y\ndef g(x) f(x) + z")
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
     assert raised.value.diagnostic is raised.value.diagnostics[0]
@@ -128,12 +128,12 @@ def test_an_error_has_all_that_was_found() -> None:
 def test_what_stands_after_an_error_is_only_checked(capfd: pytest.CaptureFixture[str]) -> None:
     with Session(jit="O0") as session:
         session.run("def f(x) x + 1")
-        with pytest.raises(MeaningFault) as raised:
+        with pytest.raises(SemanticError) as raised:
             session.run("def before(x) x; y; printd(1); def f(x y) x; def after(x) x; def binary@ 5 (a b) a; z")
         assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
         assert "before" in session and "after" not in session and "binary@" not in session
         assert session.run("f(1)") == 2.0
-        with pytest.raises(SyntaxFault, match="unknown operator `@`"):
+        with pytest.raises(ParseError, match="unknown operator `@`"):
             session.run("1 @ 2")
     assert capfd.readouterr().out == ""
 
@@ -142,7 +142,7 @@ def test_results_come_before_the_error_that_stops_them() -> None:
     with Session(jit="O0") as session:
         results = session.evaluate(Source("test", "1\n2\ny\n3\nz"))
         assert [next(results).value, next(results).value] == [1.0, 2.0]
-        with pytest.raises(MeaningFault) as raised:
+        with pytest.raises(SemanticError) as raised:
             next(results)
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
 
@@ -163,7 +163,7 @@ def test_only_checked_or_run_a_program_has_the_same_errors(program: Path, untouc
     expected = expectations(program).error
     with pytest.raises(KaleidoError) as raised:
         untouched.run("nowhere\n" + read(program))
-    if isinstance(raised.value, SyntaxFault):
+    if isinstance(raised.value, ParseError):
         assert expected is not None and expected in titles(raised.value)[0]
         return
     first, *others = titles(raised.value)
@@ -181,7 +181,7 @@ def test_an_error_while_running_stands_alone() -> None:
 
 
 def test_lowering_without_running_finds_as_much() -> None:
-    with Session(jit="O0") as session, pytest.raises(MeaningFault) as raised:
+    with Session(jit="O0") as session, pytest.raises(SemanticError) as raised:
         list(session.units(Source("test", "def f(x) x\ndef g(x) y\ndef h(x) z")))
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
 
@@ -198,13 +198,13 @@ def test_lowering_without_running_finds_as_much() -> None:
     ],
 )
 def test_only_what_ends_too_early_and_is_right_so_far_is_incomplete(text: str, incomplete: bool) -> None:
-    with pytest.raises(SyntaxFault) as raised:
+    with pytest.raises(ParseError) as raised:
         parse(Source("test", text))
     assert isinstance(raised.value, IncompleteInput) == incomplete
 
 
 def test_many_errors_in_a_long_text() -> None:
-    with pytest.raises(SyntaxFault) as raised:
+    with pytest.raises(ParseError) as raised:
         parse(Source("test", "def f(x) {[\n" * 2_000))
     assert len(raised.value.diagnostics) == 2_000
     assert str(raised.value).count("error: ") == 20

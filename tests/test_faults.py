@@ -28,7 +28,7 @@ from tests.growth import resident
 
 TIMEOUT = 60.0
 
-pytestmark = pytest.mark.skipif(bool(faults.missing()), reason=faults.missing())
+pytestmark = pytest.mark.skipif(bool(faults.missing_protection()), reason=faults.missing_protection())
 
 WIDE = " + ".join(f"v{number}" for number in range(3000))
 PROGRAM = f"""
@@ -231,7 +231,7 @@ def running(session: Session) -> Session:
 def test_ctrl_c_stops_what_runs(running: Session, text: str, place: str) -> None:
     stop = interrupted(running, text)
     # A loop or function that waits for its optimized code is told by where it was called.
-    assert re.fullmatch(rf"interrupted ({place}|at demo.kal:\d)", str(stop)) and not stop.left_behind
+    assert re.fullmatch(rf"interrupted ({place}|at demo.kal:\d)", str(stop)) and not stop.detached
     assert running.run("1 + 2") == 3.0
 
 
@@ -247,7 +247,7 @@ def test_an_interrupt_from_another_thread(running: Session) -> None:
 
 def test_many_interrupts(running: Session) -> None:
     for _ in range(40):
-        assert not interrupted(running, "spin(1)").left_behind
+        assert not interrupted(running, "spin(1)").detached
     assert running.run("1 + 2") == 3.0
 
 
@@ -321,7 +321,7 @@ def with_library(request: pytest.FixtureRequest, library: Path) -> Iterator[Sess
 @pytest.mark.parametrize("call", ["nap(1000)", "hear(1)"])
 def test_a_c_function_that_sleeps_or_reads(with_library: Session, call: str) -> None:
     stop = interrupted(with_library, f"ready(1) : {call} : f(1)")
-    assert str(stop).startswith("interrupted") and not stop.left_behind
+    assert str(stop).startswith("interrupted") and not stop.detached
     assert with_library.run("silent(1)") == 2.0
 
 
@@ -331,7 +331,7 @@ def test_a_c_function_that_does_not_return_is_left_behind(with_library: Session)
 
     before = evaluating()
     stop = interrupted(with_library, "release(0) : ready(1) : stuck(1) : f(1)")
-    assert stop.left_behind and "a C function it called is left running" in str(stop)
+    assert stop.detached and "a C function it called is left running" in str(stop)
     [behind] = evaluating() - before
     assert with_library.run("silent(1)") == 2.0
     assert [thread for thread in evaluating() - before if thread is not behind]

@@ -31,7 +31,7 @@ from pygments.token import (
     _TokenType,
 )
 
-from kaleido.diagnostics import Source, SyntaxFault
+from kaleido.diagnostics import ParseError, Source
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, patterns
 from kaleido.language.hints import KEYWORDS
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
@@ -222,7 +222,7 @@ def test_malformed_numbers_are_those_the_parser_refuses(text: str) -> None:
 def check_numbers_are_the_parser_s(text: str) -> None:
     try:
         parse(Source("test", text))
-    except SyntaxFault:
+    except ParseError:
         assert kinds(text) == [Error]
     else:
         assert kinds(text) == [Number.Float]

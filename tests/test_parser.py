@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kaleido.diagnostics import IncompleteInput, Source, Span, SyntaxFault
+from kaleido.diagnostics import IncompleteInput, ParseError, Source, Span
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -45,8 +45,8 @@ def expression(text: str, operators: OperatorTable = BUILTINS) -> Expression:
     return item
 
 
-def fault(text: str, operators: OperatorTable = BUILTINS) -> SyntaxFault:
-    with pytest.raises(SyntaxFault) as raised:
+def fault(text: str, operators: OperatorTable = BUILTINS) -> ParseError:
+    with pytest.raises(ParseError) as raised:
         items(text, operators)
     return raised.value
 
@@ -453,7 +453,7 @@ def verdict(text: str) -> str:
         items(text, TABLE)
     except IncompleteInput:
         return "incomplete"
-    except SyntaxFault:
+    except ParseError:
         return "wrong"
     return "complete"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from kaleido.diagnostics import Label, MeaningFault, Problems, Source, Span
+from kaleido.diagnostics import Label, Problems, SemanticError, Source, Span
 from kaleido.language.nodes import Definition, Prototype
 
 __all__ = ["Declared", "Environment"]
@@ -50,11 +50,11 @@ class Environment:
         self.problems.report(title, span, label, hint, *others)
 
     def fail(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> NoReturn:
-        """Raise MeaningFault with this and everything that has been reported."""
+        """Raise SemanticError with this and everything that has been reported."""
         self.report(title, span, label, hint, *others)
-        raise MeaningFault(*self.problems.in_order())
+        raise SemanticError(*self.problems.in_order())
 
     def refuse(self) -> None:
-        """Raise MeaningFault if anything has been reported."""
+        """Raise SemanticError if anything has been reported."""
         if self.problems.found:
-            raise MeaningFault(*self.problems.in_order())
+            raise SemanticError(*self.problems.in_order())

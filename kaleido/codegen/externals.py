@@ -5,7 +5,8 @@ Three ways, so that a program gives the same bits in every tier:
 - functions whose result is exactly rounded are LLVM intrinsics, in every tier;
 - the rest of libm are calls that LLVM must not take for anything it knows (``nobuiltin``: it would rewrite some at
   -O3 only, and move a last bit), but may hoist and merge, as they only compute;
-- anything else is called as it stands, between LEAVE and RETURN (see ``kaleido.jit``): it may take its time and
+- anything else is called as it stands, between LEAVE_JIT and REENTER_JIT (see ``kaleido.jit``): it may take its time
+and
   its stack. NaNs go there as the one positive quiet NaN, because LLVM leaves open which NaN a computation gives, and
   C code could tell. The one NaN is read from memory, and volatile: a constant NaN in place of another NaN is a change
   that LLVM takes the liberty to leave out (for that of a square root).
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kaleido.codegen.mangling import signature, symbol
-from kaleido.jit import LEAVE, RETURN, Counts, Unit, quoted
+from kaleido.jit import LEAVE_JIT, REENTER_JIT, RunCounter, Unit, quoted
 
 __all__ = ["KNOWN_ARITIES", "lower_external"]
 
@@ -41,8 +42,8 @@ KNOWN_ARITIES: Mapping[str, int] = {**_INTRINSICS, **_PURE, **_RUNTIME}
 _NAN = "@canonical.nan = private constant double 0x7FF8000000000000"
 
 _LEAVING = f"""
-declare ptr @{LEAVE}()
-declare void @{RETURN}(ptr)
+declare ptr @{LEAVE_JIT}()
+declare void @{REENTER_JIT}(ptr)
 """
 
 _PRINTD = f"""
@@ -52,9 +53,9 @@ define tailcc double {{name}}(double %0) nounwind {{{{
   %one = load volatile double, ptr @canonical.nan
   %nan = fcmp uno double %0, 0.0
   %shown = select i1 %nan, double %one, double %0
-  %guard = call ptr @{LEAVE}()
+  %guard = call ptr @{LEAVE_JIT}()
   %written = call i32 (ptr, ...) @printf(ptr @format, double %shown) nobuiltin
-  call void @{RETURN}(ptr %guard)
+  call void @{REENTER_JIT}(ptr %guard)
   ret double 0.0
 }}}}
 declare i32 @printf(ptr, ...) nobuiltin nounwind
@@ -64,9 +65,9 @@ _PUTCHARD = f"""
 define tailcc double {{name}}(double %0) nounwind {{{{
   %number = call i32 @llvm.fptosi.sat.i32.f64(double %0)
   %byte = and i32 %number, 255
-  %guard = call ptr @{LEAVE}()
+  %guard = call ptr @{LEAVE_JIT}()
   %written = call i32 @putchar(i32 %byte) nobuiltin
-  call void @{RETURN}(ptr %guard)
+  call void @{REENTER_JIT}(ptr %guard)
   ret double 0.0
 }}}}
 declare i32 @putchar(i32) nobuiltin nounwind
@@ -90,7 +91,7 @@ def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> 
         attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # It never gets hot: a baseline forwarder is as good as an optimized one, and callers inline it.
-    return Unit(symbol(name), signature(arity), ir, {}, externals, Counts.NOTHING, (), name)
+    return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
 
 
 def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int], *, leaves: bool = False) -> str:
@@ -107,7 +108,9 @@ def _forward(name: str, arity: int, target: str, attributes: str, canonical: set
             argument = f"%canonical.{index}"
         arguments.append(f"double {argument}")
     site = "nobuiltin" if attributes else ""
-    leave, back = (f"  %guard = call ptr @{LEAVE}()", f"  call void @{RETURN}(ptr %guard)") if leaves else ("", "")
+    leave, back = (
+        (f"  %guard = call ptr @{LEAVE_JIT}()", f"  call void @{REENTER_JIT}(ptr %guard)") if leaves else ("", "")
+    )
     return "\n".join(
         [
             f"define {kind.prototype(symbol(name) + '.impl')} nounwind {{",

@@ -23,7 +23,7 @@ from kaleido.codegen.mangling import signature, symbol
 from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Span
-from kaleido.jit import MOST_PARAMETERS, Counts, Signature, Unit
+from kaleido.jit import MOST_PARAMETERS, RunCounter, Signature, Unit
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -70,22 +70,22 @@ class Lowered:
 def lower_definition(definition: Definition, environment: Environment) -> Lowered:
     """The unit of a function; `environment` already knows the function itself.
 
-    Raises MeaningFault with everything that is wrong with the definition.
+    Raises SemanticError with everything that is wrong with the definition.
     """
     prototype = definition.prototype
     lowering = _Lowering(environment)
     names = [parameter.name for parameter in prototype.parameters]
-    unit = lowering.function(prototype.name, symbol(prototype.name), names, definition.body, Counts.CALLS)
+    unit = lowering.function(prototype.name, symbol(prototype.name), names, definition.body, RunCounter.CALLS)
     environment.refuse()
     return Lowered(unit, lowering.calls, frozenset(lowering.operators), lowering.loops)
 
 
 def lower_expression(expression: Expression, environment: Environment) -> Lowered:
-    """The unit of an expression at top level: a function without parameters that runs once. Raises MeaningFault."""
+    """The unit of an expression at top level: a function without parameters that runs once. Raises SemanticError."""
     lowering = _Lowering(environment)
     line, column = environment.source.position(expression.span.start)
     name = f"top@{line}:{column}"
-    unit = lowering.function(name, f"{symbol(name)}#{next(_serials)}", [], expression, Counts.NOTHING)
+    unit = lowering.function(name, f"{symbol(name)}#{next(_serials)}", [], expression, RunCounter.NONE)
     environment.refuse()
     return Lowered(unit, lowering.calls, frozenset(lowering.operators), lowering.loops)
 
@@ -107,7 +107,7 @@ class _Frame:
     shadowed: list[tuple[str, str | None]] = field(default_factory=list)
     captured: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Signature] = field(default_factory=dict)
-    parts: list[Unit] = field(default_factory=list)
+    nested_units: list[Unit] = field(default_factory=list)
 
     def address(self, name: str) -> str | None:
         """Where variable `name` is, from this frame; captured from the frames around where it must be."""
@@ -128,9 +128,9 @@ class _Frame:
             yield from frame.variables
             frame = frame.parent
 
-    def unit(self, parameters: str, counts: Counts) -> Unit:
+    def unit(self, parameters: str, counter: RunCounter) -> Unit:
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
-        return Unit(self.symbol, self.signature, ir, self.calls, {}, counts, tuple(self.parts), self.name)
+        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, tuple(self.nested_units), self.name)
 
 
 class _Lowering:
@@ -147,7 +147,7 @@ class _Lowering:
     def _writer(self) -> FunctionWriter:
         return self._frame.writer
 
-    def function(self, name: str, symbol: str, parameters: list[str], body: Expression, counts: Counts) -> Unit:
+    def function(self, name: str, symbol: str, parameters: list[str], body: Expression, counter: RunCounter) -> Unit:
         self._name = name
         self._frame = frame = _Frame(name, symbol, signature(len(parameters)))
         arguments = []
@@ -157,7 +157,7 @@ class _Lowering:
             frame.variables[parameter] = address
             arguments.append(f"double {argument}")
         walk(self._tail, body)
-        return frame.unit(", ".join(arguments), counts)
+        return frame.unit(", ".join(arguments), counter)
 
     # Tail position: the value is the function's. Each branch returns for itself, so that its calls are tail calls.
 
@@ -285,7 +285,7 @@ class _Lowering:
         with self._scope():
             self._declare(node.variable.name, start)
             unit, captured = yield self._loop(node)
-            self._frame.parts.append(unit)
+            self._frame.nested_units.append(unit)
             self._frame.calls[unit.symbol] = unit.signature
             callee = self._writer.declare(unit.symbol, unit.signature)
             pointers = ", ".join(f"ptr {self._frame.address(name)}" for name in captured)
@@ -326,7 +326,7 @@ class _Lowering:
         writer.emit("ret void")
         writer.begin(done)
         writer.emit("ret void")
-        return frame.unit(", ".join(f"{_POINTER} {pointer}" for pointer in pointers), Counts.ITERATIONS)
+        return frame.unit(", ".join(f"{_POINTER} {pointer}" for pointer in pointers), RunCounter.ITERATIONS)
 
     # Names
 

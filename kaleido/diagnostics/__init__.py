@@ -13,9 +13,9 @@ from kaleido.diagnostics.errors import (
     OK,
     IncompleteInput,
     KaleidoError,
-    MeaningFault,
+    ParseError,
     Problems,
-    SyntaxFault,
+    SemanticError,
 )
 from kaleido.diagnostics.rendering import COLORED, PLAIN, Palette, render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
@@ -32,12 +32,12 @@ __all__ = [
     "IncompleteInput",
     "KaleidoError",
     "Label",
-    "MeaningFault",
     "Palette",
+    "ParseError",
     "Problems",
+    "SemanticError",
     "Source",
     "Span",
-    "SyntaxFault",
     "counted",
     "render",
     "suggestion",

@@ -3,9 +3,9 @@
 The exceptions::
 
     KaleidoError              errors in the user's program, with a Diagnostic for each
-     ├─ SyntaxFault           the text is not a program: nothing of it has run
+     ├─ ParseError           the text is not a program: nothing of it has run
      │   └─ IncompleteInput   ... yet: it ends too early, and more text could complete it
-     └─ MeaningFault          a name, a number of arguments ... is wrong: what stands before it has run
+     └─ SemanticError          a name, a number of arguments ... is wrong: what stands before it has run
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from kaleido.diagnostics.rendering import render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 
-__all__ = ["INTERRUPTED", "OK", "IncompleteInput", "KaleidoError", "MeaningFault", "Problems", "SyntaxFault"]
+__all__ = ["INTERRUPTED", "OK", "IncompleteInput", "KaleidoError", "ParseError", "Problems", "SemanticError"]
 
 OK, INTERRUPTED = 0, 130
 """Exit codes that the command line and the REPL share."""
@@ -40,15 +40,15 @@ class KaleidoError(Exception):
         return render(self.diagnostics)
 
 
-class SyntaxFault(KaleidoError):
+class ParseError(KaleidoError):
     """The text is not a program."""
 
 
-class IncompleteInput(SyntaxFault):
+class IncompleteInput(ParseError):
     """The text ends too early: with more text after it, it could be a program."""
 
 
-class MeaningFault(KaleidoError):
+class SemanticError(KaleidoError):
     """The text is a program that cannot be: it calls what is not there, and the like."""
 
 

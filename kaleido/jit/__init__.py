@@ -22,37 +22,37 @@ to its internals, with a glossary.
 
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind
-from kaleido.jit.native.faults import LEAVE, PROBED, RETURN
+from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.policy import Policy
-from kaleido.jit.process.fork import Order, held_in_fork
-from kaleido.jit.process.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
+from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
 from kaleido.jit.program.tiers import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.stats import UnitStats
-from kaleido.jit.unit import MOST_PARAMETERS, Counts, Signature, Tier, Unit, quoted
+from kaleido.jit.unit import MOST_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
 
 __all__ = [
-    "LEAVE",
+    "LEAVE_JIT",
     "MOST_PARAMETERS",
     "PROBED",
-    "RETURN",
-    "Counts",
+    "REENTER_JIT",
     "Engine",
     "Event",
     "EventKind",
     "Interrupted",
-    "Order",
+    "LockOrder",
     "Policy",
+    "RunCounter",
     "Signature",
     "StackOverflow",
     "Tier",
     "UndefinedUnit",
     "Unit",
     "UnitStats",
-    "forget",
-    "held_in_fork",
+    "discard_pending",
+    "fork_safe",
     "interruptibly",
     "quoted",
-    "strike_if_noted",
+    "raise_pending",
     "uninterrupted",
 ]

@@ -22,18 +22,18 @@ from kaleido.jit.compiling.compiler import Compiler, Transform
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.events import EventKind, Listener
 from kaleido.jit.lifetime import Lifetime
-from kaleido.jit.native.faults import Fault, Guard, missing
+from kaleido.jit.native.faults import Fault, NativeThread, missing_protection
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
-from kaleido.jit.process.fork import Order, held_in_fork
-from kaleido.jit.process.interrupts import forget, interruptibly, uninterrupted
+from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, uninterrupted
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.recompiler import Recompiler, weakly
-from kaleido.jit.program.symbols import Catalogue, labels
+from kaleido.jit.program.symbols import SymbolTable, labels
 from kaleido.jit.program.tiers import Loaded, Tiers, UndefinedUnit
-from kaleido.jit.program.versions import Version, flattened
+from kaleido.jit.program.versions import Version, with_nested
 from kaleido.jit.running.errors import Interrupted, StackOverflow, overflow
 from kaleido.jit.running.evaluation import Evaluation, Task
 from kaleido.jit.running.stacks import give_back_stack
@@ -64,11 +64,11 @@ class Engine:
             self._loader = Loader(target, self.policy.arena_libraries)
             self._runtime = Runtime(target, self._loader, wait=not self.policy.background)
             self._reclaimer = Reclaimer(self._runtime)
-            self._catalogue = Catalogue()
+            self._symbols = SymbolTable()
             stubs = Stubs(target, self._loader, self._runtime)
-            self._tiers = Tiers(self.policy, self._catalogue, self._compiler, self._loader, stubs, self._reclaimer)
+            self._tiers = Tiers(self.policy, self._symbols, self._compiler, self._loader, stubs, self._reclaimer)
             self._evaluation = Evaluation(self.policy.stack_size)
-            self._lock = held_in_fork(threading.RLock(), Order.ENGINE)
+            self._lock = fork_safe(threading.RLock(), LockOrder.ENGINE)
             self._recompiler: Recompiler | None = None
             if self.policy.tiered:
                 # Its thread must not keep the engine alive.
@@ -112,12 +112,12 @@ class Engine:
         that is not defined. Then nothing has changed.
         """
         with self._opened():
-            going = [self._catalogue.defined(symbol) for symbol in removed]
-            new = [self._catalogue.version(unit) for unit in units]
-            made = {version.unit.symbol: version for version in flattened(new)}
-            pending = {**dict.fromkeys(version.unit.symbol for version in flattened(going)), **made}
-            replaced = self._catalogue.replaced(pending)
-            self._catalogue.check([*new, *going], pending, replaced)
+            going = [self._symbols.defined(symbol) for symbol in removed]
+            new = [self._symbols.version(unit) for unit in units]
+            made = {version.unit.symbol: version for version in with_nested(new)}
+            pending = {**dict.fromkeys(version.unit.symbol for version in with_nested(going)), **made}
+            replaced = self._symbols.replaced(pending)
+            self._symbols.check([*new, *going], pending, replaced)
             self._check_removed(going, replaced)
             try:
                 loaded = self._tiers.compile_ahead(new, pending, replaced)
@@ -138,8 +138,8 @@ class Engine:
         """Make `made` current instead of `replaced`; the symbols whose optimized code is out of use."""
         runs = [version.runs for version in replaced]
         optimized = {version for version in replaced if version.optimized is not None}
-        optimized.update(root for version in replaced for root in version.bound_by)
-        for entry in self._catalogue.install(made):
+        optimized.update(root for version in replaced for root in version.dependents)
+        for entry in self._symbols.install(made):
             self._tiers.drop(entry)
         for version in made.values():
             self._tiers.publish(version)
@@ -152,10 +152,10 @@ class Engine:
         return frozenset(version.unit.symbol for version in optimized)
 
     def remove(self, symbol: str) -> None:
-        """Forget a unit, its parts and its stub. Raises KeyError, and ValueError where another unit calls it."""
+        """Forget a unit, its nested_units and its stub. Raises KeyError, and ValueError where another unit calls it."""
         with self._opened():
-            whole = list(self._catalogue.defined(symbol).whole())
-            callers = self._catalogue.entries[symbol].callers.difference(whole)
+            whole = list(self._symbols.defined(symbol).with_nested())
+            callers = self._symbols.entries[symbol].callers.difference(whole)
             if callers:
                 raise ValueError(f"{whole[0].unit.label} is called by {labels(callers)}")
             self._exchange({}, whole, ())
@@ -181,18 +181,18 @@ class Engine:
         """Forget versions that others have replaced, or that go without."""
         for version in versions:
             self._tiers.withdraw(version)
-            self._catalogue.uninstall(version)
+            self._symbols.uninstall(version)
         for version in versions:
-            entry = self._catalogue.entries.get(version.unit.symbol)
+            entry = self._symbols.entries.get(version.unit.symbol)
             if entry is version.entry and entry.version is None and entry.callers:
                 self._tiers.undefine(entry)
             elif entry is version.entry and entry.version is None:
-                del self._catalogue.entries[entry.symbol]
+                del self._symbols.entries[entry.symbol]
                 self._tiers.drop(entry)
             self._drop_orphans(version)
 
     def _drop_orphans(self, version: Version) -> None:
-        for entry in self._catalogue.orphans(version):
+        for entry in self._symbols.orphans(version):
             self._tiers.drop(entry)
 
     def _abandon(self, versions: Iterable[Version]) -> None:
@@ -200,7 +200,7 @@ class Engine:
         for version in versions:
             self._tiers.discard(version)
             self._drop_orphans(version)
-            if self._catalogue.entries.get(version.unit.symbol) is not version.entry:
+            if self._symbols.entries.get(version.unit.symbol) is not version.entry:
                 self._tiers.drop(version.entry)
         self._reclaimer.collect()
 
@@ -213,7 +213,7 @@ class Engine:
         LLVM refuses the IR, LookupError where a C symbol is neither among the externals nor in the process.
         """
         with self._opened():
-            for optimized, library in self._tiers.compile([self._catalogue.defined(symbol)], {}, complete=True):
+            for optimized, library in self._tiers.compile([self._symbols.defined(symbol)], {}, complete=True):
                 self._tiers.adopt(optimized, library)
 
     def call(self, symbol: str, *arguments: Any) -> Any:
@@ -240,10 +240,10 @@ class Engine:
                 raise TypeError(f"{symbol} takes {len(stub.signature.parameters)} arguments, not {len(arguments)}")
             side = self._reclaimer.enter()
 
-        def run(guard: Guard | None) -> Any:
-            result = enter(guard.address if guard is not None else 0, stub.address, *arguments)
-            if guard is not None and guard.fault:
-                self._raise(guard)
+        def run(native_thread: NativeThread | None) -> Any:
+            result = enter(native_thread.address if native_thread is not None else 0, stub.address, *arguments)
+            if native_thread is not None and native_thread.fault:
+                self._raise(native_thread)
             return result
 
         def ended() -> None:
@@ -258,36 +258,36 @@ class Engine:
                 self._leave(side)
             raise
 
-    def _raise(self, guard: Guard) -> NoReturn:
+    def _raise(self, native_thread: NativeThread) -> NoReturn:
         """The error for the fault that native code was left for. On its thread."""
-        fault, guard.fault = guard.fault, Fault.NONE
-        if guard.pending == Fault.OVERFLOW:
+        fault, native_thread.fault = native_thread.fault, Fault.NONE
+        if native_thread.pending == Fault.OVERFLOW:
             # It is told here, and no further: who called C, and C this, may handle it.
-            guard.pending = Fault.NONE
+            native_thread.pending = Fault.NONE
         error: Interrupted | StackOverflow
         with self._lock:
             if fault == Fault.INTERRUPTED:
-                error = Interrupted(self._unit_at(guard.pc))
+                error = Interrupted(self._unit_at(native_thread.pc))
             else:
-                error = overflow(guard, self._unit_at)
-            self._trapped(guard.pc, str(error))
+                error = overflow(native_thread, self._unit_at)
+            self._trapped(native_thread.pc, str(error))
         if fault == Fault.OVERFLOW:
-            give_back_stack(guard)
+            give_back_stack(native_thread)
         raise error
 
     def _stop(self, task: Task, stop: BaseException) -> NoReturn:
         """Stop a task whose waiter was told to `stop`, and raise that; for Ctrl-C, with the place where it was."""
         self._evaluation.stop(task)
         if isinstance(stop, KeyboardInterrupt):
-            forget()
+            discard_pending()
             with suppress(Exception):
                 self._result(task)
         raise stop
 
     def _result(self, task: Task) -> Any:
-        if task.left_at is not None:
+        if task.detached_at is not None:
             with self._lock:
-                raise Interrupted(self._unit_at(task.left_at), left_behind=True) from None
+                raise Interrupted(self._unit_at(task.detached_at), detached=True) from None
         return task.result()
 
     def _leave(self, side: int) -> None:
@@ -305,7 +305,7 @@ class Engine:
     @property
     def unprotected(self) -> str:
         """What this platform lacks to survive endless recursion and stop native code, as a sentence; else empty."""
-        return missing()
+        return missing_protection()
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.
@@ -316,14 +316,14 @@ class Engine:
         """
         with self._opened():
             self.prepare(symbol)
-            entry = self._catalogue.entries[symbol]
+            entry = self._symbols.entries[symbol]
             if entry.thunk is None:
                 stub = self._stub(symbol)
                 entry.thunk = self._runtime.thunk(stub.signature, stub.address)
             return entry.thunk.addresses["thunk"]
 
     def _stub(self, symbol: str) -> Stub:
-        version = self._catalogue.defined(symbol)
+        version = self._symbols.defined(symbol)
         return self._tiers.stub(version.entry, version.unit.signature)
 
     def optimize(self, symbol: str, *, background: bool = False) -> None:
@@ -333,7 +333,7 @@ class Engine:
         """
         with uninterrupted():
             self.prepare(symbol)
-            version = self._catalogue.defined(symbol)
+            version = self._symbols.defined(symbol)
             if background and self.policy.background and self._recompiler is not None:
                 self._runtime.request(version.number)
                 return
@@ -364,25 +364,25 @@ class Engine:
         for no other thread, and not raise. The exception is the `compiled` event of a recompilation: it is told
         without the lock and before the publication, so a test may hold the recompiler there.
         """
-        return self._catalogue.subscribe(listener)
+        return self._symbols.subscribe(listener)
 
     def stats(self) -> list[UnitStats]:
-        """Every unit that is defined now, parts included, in the order of definition."""
+        """Every unit that is defined now, nested_units included, in the order of definition."""
         with self._opened():
-            return [_statistics(version) for _, version in sorted(self._catalogue.versions.items())]
+            return [_statistics(version) for _, version in sorted(self._symbols.versions.items())]
 
     def statistics(self, symbol: str) -> UnitStats:
         """One of them. Raises KeyError where it is not defined."""
         with self._opened():
-            return _statistics(self._catalogue.defined(symbol))
+            return _statistics(self._symbols.defined(symbol))
 
     def unit(self, symbol: str) -> Unit:
         """The current definition of a symbol. Raises KeyError."""
-        return self._catalogue.defined(symbol).unit
+        return self._symbols.defined(symbol).unit
 
     def tier(self, symbol: str) -> Tier | None:
         """The tier a unit runs in now; None while it has no code. Raises KeyError."""
-        code = self._catalogue.defined(symbol).code
+        code = self._symbols.defined(symbol).code
         return code.tier if code is not None else None
 
     def unit_at(self, address: int) -> tuple[Unit, Tier] | None:
@@ -398,7 +398,7 @@ class Engine:
     def _trapped(self, address: int, message: str) -> None:
         found = self._tiers.map.find(address)
         if found is not None:
-            self._catalogue.emit(EventKind.TRAPPED, *found, message=message)
+            self._symbols.emit(EventKind.TRAPPED, *found, message=message)
 
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before it becomes machine code; at -O3, linked with what it binds. Raises KeyError."""
@@ -413,7 +413,7 @@ class Engine:
     def members(self, symbol: str, tier: Tier) -> list[Unit]:
         """The units whose IR a unit is compiled with: itself first, and at -O3 what it binds. Raises KeyError."""
         with self._opened():
-            root = self._catalogue.defined(symbol)
+            root = self._symbols.defined(symbol)
             members = [root] if tier is Tier.BASELINE else self._tiers.closure(root, {})
             return [member.unit for member in members]
 
@@ -421,25 +421,25 @@ class Engine:
 
     def _became_hot(self, number: int) -> None:
         with self._lock:
-            version = self._catalogue.versions.get(number)
+            version = self._symbols.versions.get(number)
             if version is not None:
-                self._catalogue.emit(EventKind.HOT, version, tier=Tier.BASELINE)
+                self._symbols.emit(EventKind.HOT, version, tier=Tier.BASELINE)
 
     def _heat(self, number: int) -> float:
         """How hot a unit is: its runs, in thresholds. Stale requests are cold."""
         with self._lock:
-            version = self._catalogue.versions.get(number)
-            return version.runs / self.policy.thresholds[version.unit.counts] if version is not None else 0.0
+            version = self._symbols.versions.get(number)
+            return version.runs / self.policy.thresholds[version.unit.counter] if version is not None else 0.0
 
     def _recompile_number(self, number: int) -> bool:
-        version = self._catalogue.versions.get(number)
+        version = self._symbols.versions.get(number)
         if version is None:
             return False
         try:
             return self._recompile(version)
         except BaseException as error:
             # Whatever it was, the unit runs at the baseline as before, and the next one gets its chance.
-            self._catalogue.emit(EventKind.FAILED, version, message=str(error), runs=0)
+            self._symbols.emit(EventKind.FAILED, version, message=str(error), runs=0)
             return False
 
     def _recompile(self, version: Version) -> bool:
@@ -454,11 +454,11 @@ class Engine:
                 return False
             if not all(member.current for member in members):
                 changed = labels(member for member in members if not member.current)
-                self._catalogue.emit(EventKind.INVALIDATED, version, tier=Tier.OPTIMIZED, message=changed)
+                self._symbols.emit(EventKind.DEOPTIMIZED, version, tier=Tier.OPTIMIZED, message=changed)
                 return True
             runs = version.runs
             self._tiers.adopt(made, self._tiers.load(made, {}))
-            self._catalogue.emit(EventKind.SWAPPED, version, version.optimized, runs=runs)
+            self._symbols.emit(EventKind.SWAPPED, version, version.optimized, runs=runs)
             self._reclaimer.collect()
             return False
 
@@ -468,12 +468,12 @@ def _statistics(version: Version) -> UnitStats:
     return UnitStats(
         name=version.unit.label,
         symbol=version.unit.symbol,
-        counts=version.unit.counts,
+        counter=version.unit.counter,
         tier=version.code.tier if version.code is not None else None,
         runs=version.runs,
         compile_seconds={code.tier: code.seconds for code in codes},
         code_bytes={code.tier: code.size for code in codes},
         versions=version.ordinal,
-        bound_by=tuple(sorted({root.unit.label for root in version.bound_by})),
+        dependents=tuple(sorted({root.unit.label for root in version.dependents})),
         address=version.code.address if version.code is not None else None,
     )

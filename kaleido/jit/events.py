@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaleido.jit.unit import Counts, Tier
+from kaleido.jit.unit import RunCounter, Tier
 
 __all__ = ["Event", "EventKind", "Listener"]
 
@@ -18,7 +18,7 @@ class EventKind(StrEnum):
     compiled     code was made for it, not yet in use; `seconds` is what that took
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimized code
-    invalidated  optimized code bound a version that is no longer current, and is out of use; or, if it was still
+    deoptimized  optimized code bound a version that is no longer current, and is out of use; or, if it was still
                  being compiled (then it has no `size`), was never used; `message` has the name of what changed
     retired      code (of `tier`) was freed; nothing runs in it any more
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
@@ -30,8 +30,8 @@ class EventKind(StrEnum):
     COMPILED = "compiled"
     HOT = "hot"
     SWAPPED = "swapped"
-    INVALIDATED = "invalidated"
-    RETIRED = "retired"
+    DEOPTIMIZED = "deoptimized"
+    FREED = "freed"
     FAILED = "failed"
     TRAPPED = "trapped"
 
@@ -53,7 +53,7 @@ class Event:
     tier: Tier | None = None
     version: int = 1
     runs: int = 0
-    counts: Counts = Counts.NOTHING
+    counter: RunCounter = RunCounter.NONE
     seconds: float = 0.0
     size: int = 0
     batch: int = 1

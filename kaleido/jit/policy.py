@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kaleido.jit.unit import Counts
+from kaleido.jit.unit import RunCounter
 
 __all__ = ["Policy"]
 
@@ -21,8 +21,8 @@ class Policy:
     `iteration_threshold`  the same for one that counts iterations
     `batch_units`       at most this many units are compiled into one object at the baseline: linking modules
                         takes longer the more there is already
-    `closure_units`     at most this many units are bound statically into one optimized module, nearest first
-    `closure_size`      and at most this much of their IR, in characters (the root's own is not counted)
+    `max_group_units`     at most this many units are bound statically into one optimized module, nearest first
+    `max_group_ir`      and at most this much of their IR, in characters (the root's own is not counted)
     `inline_threshold`  LLVM's inlining threshold at -O3
     `arena_libraries`   objects loaded into one arena before a new one is begun. It stays as long as one of them is in
                         use, and keeps 7 KB for each that is not
@@ -35,13 +35,13 @@ class Policy:
     call_threshold: int = 1_000
     iteration_threshold: int = 10_000
     batch_units: int = 64
-    closure_units: int = 64
-    closure_size: int = 200_000
+    max_group_units: int = 64
+    max_group_ir: int = 200_000
     inline_threshold: int = 225
     arena_libraries: int = 64
     stack_size: int = 256 << 20
 
-    thresholds: dict[Counts, int] = field(init=False, repr=False, compare=False)
+    thresholds: dict[RunCounter, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):
@@ -52,7 +52,7 @@ class Policy:
             raise ValueError("a threshold is a whole number, at least 1 and below 2**62")
         if self.stack_size < 1 << 20:
             raise ValueError("a stack has at least 1 MiB")
-        limits = {Counts.CALLS: self.call_threshold, Counts.ITERATIONS: self.iteration_threshold}
+        limits = {RunCounter.CALLS: self.call_threshold, RunCounter.ITERATIONS: self.iteration_threshold}
         object.__setattr__(self, "thresholds", limits)
 
     @property

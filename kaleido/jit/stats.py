@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaleido.jit.unit import Counts, Tier
+from kaleido.jit.unit import RunCounter, Tier
 
 __all__ = ["UnitStats"]
 
@@ -14,18 +14,18 @@ class UnitStats:
     """One unit as it is now.
 
     `tier` is None while it has no code, and so is `address`, where its present code begins. `runs` counts calls or
-    iterations (as `counts` says) made at the baseline since the unit was last defined or invalidated: optimized code
+    iterations (as `counts` says) made at the baseline since the unit was last defined or deoptimized: optimized code
     counts nothing. `compile_seconds` and `code_bytes` are by tier, of the code there is now. `versions` is how often
-    the symbol was defined. `bound_by` are the names of the units whose optimized code has this one bound statically.
+    the symbol was defined. `dependents` are the names of the units whose optimized code has this one bound statically.
     """
 
     name: str
     symbol: str
-    counts: Counts
+    counter: RunCounter
     tier: Tier | None
     runs: int
     compile_seconds: dict[Tier, float]
     code_bytes: dict[Tier, int]
     versions: int
-    bound_by: tuple[str, ...]
+    dependents: tuple[str, ...]
     address: int | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-__all__ = ["MOST_PARAMETERS", "Counts", "Signature", "Tier", "Unit", "nested", "quoted"]
+__all__ = ["MOST_PARAMETERS", "RunCounter", "Signature", "Tier", "Unit", "nested", "quoted"]
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Tier(StrEnum):
     OPTIMIZED = "O3"
 
 
-class Counts(StrEnum):
+class RunCounter(StrEnum):
     """What one run of a unit counts as, and so which of the policy's thresholds makes it hot.
 
     A unit that counts as NOTHING never becomes hot and is compiled at the baseline in every mode: code that
@@ -29,7 +29,7 @@ class Counts(StrEnum):
 
     CALLS = "calls"
     ITERATIONS = "iterations"
-    NOTHING = "nothing"
+    NONE = "none"
 
     def of(self, number: int) -> str:
         """So many, in words: ``1 call``, ``2,000 iterations``."""
@@ -106,7 +106,7 @@ class Unit:
     `calls`      the units it calls, with the signature it calls them by
     `externals`  addresses of the C symbols it uses; others are looked up in the process
     `counts`     what a run counts as
-    `parts`      units that only this one calls (its loops): they are defined, replaced and removed with it
+    `nested_units`      units that only this one calls (its loops): they are defined, replaced and removed with it
     `name`       for people: events, statistics and traces show it; the symbol where it is empty
     """
 
@@ -115,8 +115,8 @@ class Unit:
     ir: str = field(repr=False)
     calls: Mapping[str, Signature] = field(default_factory=dict, repr=False)
     externals: Mapping[str, int] = field(default_factory=dict, repr=False)
-    counts: Counts = Counts.CALLS
-    parts: tuple[Unit, ...] = field(default=(), repr=False)
+    counter: RunCounter = RunCounter.CALLS
+    nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""
 
     @property
@@ -128,22 +128,22 @@ class Unit:
     def label(self) -> str:
         return self.name or self.symbol
 
-    def whole(self) -> Iterator[Unit]:
-        """This unit, its parts, and theirs."""
-        return nested(self, lambda unit: unit.parts)
+    def with_nested(self) -> Iterator[Unit]:
+        """This unit, its nested_units, and theirs."""
+        return nested(self, lambda unit: unit.nested_units)
 
     def modules(self, tier: Tier) -> list[Unit]:
-        """What to look at to see all of this unit's code: at the baseline its parts have code of their own."""
-        return list(self.whole()) if tier is Tier.BASELINE else [self]
+        """What to look at to see all of this unit's code: at the baseline its nested_units have code of their own."""
+        return list(self.with_nested()) if tier is Tier.BASELINE else [self]
 
 
-def nested(root: T, parts: Callable[[T], Sequence[T]]) -> Iterator[T]:
-    """`root`, its parts and theirs, each before its own; they may be nested more deeply than Python recurses."""
+def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
+    """`root`, its nested_units and theirs, each before its own; they may be nested more deeply than Python recurses."""
     waiting = [root]
     while waiting:
         each = waiting.pop()
         yield each
-        waiting += reversed(parts(each))
+        waiting += reversed(nested_units(each))
 
 
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")

@@ -29,7 +29,7 @@ from lark.lark import PostLex
 from lark.lexer import PatternStr
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from kaleido.diagnostics import IncompleteInput, Problems, Source, SyntaxFault
+from kaleido.diagnostics import IncompleteInput, ParseError, Problems, Source
 from kaleido.language.builder import PROBLEMS, Builder, OperatorToken
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
@@ -47,7 +47,7 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
     """Read a whole text.
 
     `operators` is the table in force at its beginning; operators the text declares are in force from their own
-    body on. Raises SyntaxFault with everything that is wrong with it, or IncompleteInput where that is only that it
+    body on. Raises ParseError with everything that is wrong with it, or IncompleteInput where that is only that it
     ends too early.
     """
     problems = Problems(source)
@@ -57,7 +57,7 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
         items = reading.end()
     if problems.found:
         incomplete = reading.ends_early and len(problems.found) == 1
-        raise (IncompleteInput if incomplete else SyntaxFault)(*problems.in_order())
+        raise (IncompleteInput if incomplete else ParseError)(*problems.in_order())
     return items
 
 

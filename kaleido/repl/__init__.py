@@ -130,9 +130,9 @@ class Repl:
     def _greet(self) -> None:
         console = self._state.console
         if console.interactive:
-            console.complain(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
+            console.write_error(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
             if self._state.session.engine.unprotected:
-                console.complain(f"warning: {self._state.session.engine.unprotected}")
+                console.write_error(f"warning: {self._state.session.engine.unprotected}")
 
     def _reader(self) -> _Reader:
         console, session = self._state.console, self._state.session
@@ -149,13 +149,13 @@ class Repl:
         try:
             source = beginning()
         except OSError as error:
-            self._state.console.complain(f"warning: init.kal is not run: {error}")
+            self._state.console.write_error(f"warning: init.kal is not run: {error}")
             return
         if source is not None:
             errors = self._state.errors
             self._run_entry(source, attendant)
             if self._state.errors > errors:
-                self._state.console.complain(f"{source.name}: what stands behind an error has not run")
+                self._state.console.write_error(f"{source.name}: what stands behind an error has not run")
 
     def _run_entry(self, source: Source, attendant: Attendant) -> bool:
         """Run the programs and commands of an entry; False if the user stopped it."""
@@ -181,14 +181,14 @@ class Repl:
         except KaleidoError as error:
             state.report(_hinted(error, source.text.strip()))
         except KeyboardInterrupt as stop:
-            state.console.complain(str(stop) or "interrupted")
+            state.console.write_error(str(stop) or "interrupted")
             return False
         except OSError as error:
-            state.console.complain(f"error: {error}")
+            state.console.write_error(f"error: {error}")
         except Leave:
             raise
         except Exception:
-            state.console.complain(traceback.format_exc() + DEFECT_NOTICE)
+            state.console.write_error(traceback.format_exc() + DEFECT_NOTICE)
         return True
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
-from kaleido.jit import forget, uninterrupted
+from kaleido.jit import discard_pending, uninterrupted
 from kaleido.repl.settings import Settings
 from kaleido.terminal import streams
 
@@ -95,7 +95,7 @@ class Console:
         """Write to standard output, in order with what programs print."""
         streams.write(text)
 
-    def complain(self, message: str) -> None:
+    def write_error(self, message: str) -> None:
         """Write a line to standard error, after everything that was printed before."""
         with self.lock:
             self._tolerantly(self.begin_line)
@@ -139,7 +139,7 @@ class Console:
                 yield
             finally:
                 self.is_lent = False
-                forget()
+                discard_pending()
 
     def highlighted(self, text: str, language: str) -> str:
         """`text` in the colors that its language has here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kaleido.diagnostics import KaleidoError, Source, SyntaxFault, counted
+from kaleido.diagnostics import KaleidoError, ParseError, Source, counted
 from kaleido.language.nodes import Definition, External
 from kaleido.language.source_files import read
 from kaleido.repl.state import State
@@ -27,10 +27,10 @@ def load(state: State, path: Path) -> bool:
         state.run(source, done)
     except KaleidoError as error:
         state.report(error)
-        kept = "nothing of it has run" if isinstance(error, SyntaxFault) or not done else f"kept {brought(done)}"
-        state.console.complain(f"{source.name}: {kept}")
+        kept = "nothing of it has run" if isinstance(error, ParseError) or not done else f"kept {brought(done)}"
+        state.console.write_error(f"{source.name}: {kept}")
         return False
-    state.console.complain(f"{source.name}: {brought(done)}")
+    state.console.write_error(f"{source.name}: {brought(done)}")
     return True
 
 

@@ -10,16 +10,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from kaleido.jit import Counts, Event, EventKind, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.session import Session
 
 __all__ = ["Notices"]
 
 _HAPPENED = {
     EventKind.SWAPPED: "swapped: `:tiers` shows them",
-    EventKind.INVALIDATED: "invalidated: `:tiers` shows them",
+    EventKind.DEOPTIMIZED: "deoptimized: `:tiers` shows them",
     EventKind.FAILED: "not compiled at -O3",
-    EventKind.RETIRED: "freed",
+    EventKind.FREED: "freed",
 }
 
 _MOST, _MOST_FREED = 6, 2
@@ -45,16 +45,16 @@ class Notices:
         return list(_lines(events))
 
     def _listen(self, event: Event) -> None:
-        if event.counts is not Counts.NOTHING and _is_news(event):
+        if event.counter is not RunCounter.NONE and _is_news(event):
             self._news.append(event)
             self._changed()
 
 
 def _is_news(event: Event) -> bool:
-    if event.kind is EventKind.RETIRED:
+    if event.kind is EventKind.FREED:
         # A loop at top level is gone with the expression it stood in, which is no news.
         return not event.unit.startswith("top@")
-    return event.kind in (EventKind.SWAPPED, EventKind.INVALIDATED, EventKind.FAILED)
+    return event.kind in (EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FAILED)
 
 
 def _lines(events: Iterable[Event]) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _lines(events: Iterable[Event]) -> Iterator[str]:
 
 
 def _most(kind: EventKind) -> int:
-    return _MOST_FREED if kind is EventKind.RETIRED else _MOST
+    return _MOST_FREED if kind is EventKind.FREED else _MOST
 
 
 def _merged(events: Iterable[Event]) -> list[Event]:
@@ -78,7 +78,7 @@ def _merged(events: Iterable[Event]) -> list[Event]:
     merged: dict[object, Event] = {}
     for event in events:
         key: object = event
-        if event.kind is EventKind.RETIRED:
+        if event.kind is EventKind.FREED:
             key = (event.symbol, event.version, event.kind)
         before = merged.get(key)
         merged[key] = event if before is None else _together(before, event)
@@ -92,12 +92,12 @@ def _together(one: Event, other: Event) -> Event:
 def _line(event: Event) -> str:
     match event.kind:
         case EventKind.SWAPPED:
-            after = f"after {event.counts.of(event.runs)}" if event.runs else "on request"
+            after = f"after {event.counter.of(event.runs)}" if event.runs else "on request"
             took = f"{event.seconds * 1000:.1f} ms"
             return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMIZED} {after}, {took}"
-        case EventKind.INVALIDATED if not event.size:
+        case EventKind.DEOPTIMIZED if not event.size:
             return f"{event.unit} is compiled again: {event.message} has changed meanwhile"
-        case EventKind.INVALIDATED:
+        case EventKind.DEOPTIMIZED:
             return f"{event.unit} -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
         case EventKind.FAILED:
             return f"{event.unit} stays at -{Tier.BASELINE}: {event.message}"

@@ -18,7 +18,7 @@ from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
 
-from kaleido.jit import forget
+from kaleido.jit import discard_pending
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.repl.history import open_history
@@ -97,12 +97,12 @@ class Prompt:
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
-                    self._state.console.complain("Ctrl-D leaves")
+                    self._state.console.write_error("Ctrl-D leaves")
                     interrupts = 0
                 continue
             finally:
                 # While it reads, the prompt takes Ctrl-C for a key. Before and after, there is nothing to interrupt.
-                forget()
+                discard_pending()
             interrupts = 0
             if text.strip():
                 return text

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, render
-from kaleido.jit import strike_if_noted, uninterrupted
+from kaleido.jit import raise_pending, uninterrupted
 from kaleido.repl.console import Console
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import Journal
@@ -46,7 +46,7 @@ class State:
     def report(self, error: KaleidoError) -> None:
         """Show what is wrong."""
         self.errors += 1
-        self.console.complain(render(error.diagnostics, self.console.palette))
+        self.console.write_error(render(error.diagnostics, self.console.palette))
 
     def run(self, source: Source, done: list[Result] | None = None) -> list[Result]:
         """Run a program and show its values; what each item came to, which `done` has also where there is an error.
@@ -61,7 +61,7 @@ class State:
                 self.journal.add(result, source, self.session.variables)
                 self._show(result)
                 results.append(result)
-                strike_if_noted()
+                raise_pending()
         return results
 
     def _show(self, result: Result) -> None:

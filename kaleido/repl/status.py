@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from kaleido.jit import Counts, Event, EventKind, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.session import Session
 
 __all__ = ["Status"]
@@ -23,7 +23,7 @@ class Status:
         self._news: deque[Event] = deque()
         self._hot: dict[str, str] = {}
         self._unsubscribe = session.subscribe(self._listen)
-        known = (unit for unit in session.stats() if unit.counts is not Counts.NOTHING)
+        known = (unit for unit in session.stats() if unit.counter is not RunCounter.NONE)
         self._tiers = {unit.symbol: unit.tier for unit in known if unit.tier is not None}
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class Status:
         return " · ".join(parts)
 
     def _listen(self, event: Event) -> None:
-        if event.counts is not Counts.NOTHING:
+        if event.counter is not RunCounter.NONE:
             self._news.append(event)
             self._changed()
 

@@ -438,7 +438,7 @@ _JIT = (
         and LLVM sees through the calls: small functions are inlined, and a tail call to itself becomes a loop.
         `:tiers` says whom a function is bound by, and `:diff f` shows what became of the calls.
 
-        Redefine `step` below, and the code that has the old one inside is invalidated: the loop of `walk` goes back
+        Redefine `step` below, and the code that has the old one inside is deoptimized: the loop of `walk` goes back
         to the baseline, which calls through stubs. There it is counted again, and optimized again.
         """,
         """
@@ -475,7 +475,7 @@ _OTHER_NAMES = {
     "tiers": "tier jit --jit baseline hot recompiler O0 O3 o0 o3 -O0 -O3",
     "stubs": "stub slot slots redefine redefinition",
     "loops": "loop osr on-stack",
-    "inlining": "inline inlined bound invalidated invalidation",
+    "inlining": "inline inlined bound deoptimized invalidation",
 }
 
 ALIASES: Mapping[str, str] = {alias: name for name, aliases in _OTHER_NAMES.items() for alias in aliases.split()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kaleido.jit import Counts, Event, EventKind, Tier, UnitStats
+from kaleido.jit import Event, EventKind, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
 
 __all__ = ["Statistics"]
@@ -16,10 +16,10 @@ class _Row:
     """A symbol through all its versions: `runs` is the most that one of them counted, `size` that of the last code."""
 
     name: str
-    counts: Counts
+    counter: RunCounter
     versions: int = 1
     runs: int = 0
-    invalidated: int = 0
+    deoptimized: int = 0
     tiers: list[Tier] = field(default_factory=list)
     milliseconds: dict[Tier, float] = field(default_factory=lambda: dict.fromkeys(Tier, 0.0))
     size: dict[Tier, int] = field(default_factory=lambda: dict.fromkeys(Tier, 0))
@@ -32,7 +32,7 @@ class Statistics:
         self._rows: dict[str, _Row] = {}
 
     def __call__(self, event: Event) -> None:
-        row = self._rows.setdefault(event.symbol, _Row(event.unit, event.counts))
+        row = self._rows.setdefault(event.symbol, _Row(event.unit, event.counter))
         row.runs = max(row.runs, event.runs)
         if event.tier is not None and event.kind is EventKind.COMPILED:
             row.milliseconds[event.tier] += event.seconds * 1000
@@ -42,8 +42,8 @@ class Statistics:
             row.versions = event.version
         elif event.tier is not None and event.kind is EventKind.SWAPPED:
             row.tiers.append(event.tier)
-        elif event.kind is EventKind.INVALIDATED:
-            row.invalidated += 1
+        elif event.kind is EventKind.DEOPTIMIZED:
+            row.deoptimized += 1
             if row.tiers[-1:] == [Tier.OPTIMIZED] and row.milliseconds[Tier.BASELINE]:
                 row.tiers.append(Tier.BASELINE)
 
@@ -52,7 +52,7 @@ class Statistics:
         for unit in now:
             if unit.symbol in self._rows:
                 self._rows[unit.symbol].runs = max(self._rows[unit.symbol].runs, unit.runs)
-        rows = [row for row in self._rows.values() if row.tiers and row.counts is not Counts.NOTHING]
+        rows = [row for row in self._rows.values() if row.tiers and row.counter is not RunCounter.NONE]
         return table(_HEADINGS, [_cells(row) for row in rows], left=("unit", "tiers"))
 
 
@@ -65,7 +65,7 @@ _HEADINGS = [
     "O0 bytes",
     "O3 bytes",
     "versions",
-    "invalidated",
+    "deoptimized",
 ]
 
 
@@ -73,11 +73,11 @@ def _cells(row: _Row) -> list[str]:
     return [
         row.name,
         _journey(row.tiers),
-        row.counts.of(row.runs) if row.runs else "-",
+        row.counter.of(row.runs) if row.runs else "-",
         *(f"{row.milliseconds[tier]:.2f}" if row.milliseconds[tier] else "-" for tier in Tier),
         *(f"{row.size[tier]:,}" if row.size[tier] else "-" for tier in Tier),
         str(row.versions),
-        str(row.invalidated),
+        str(row.deoptimized),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kaleido.jit import Counts, Policy, Tier, UnitStats
+from kaleido.jit import Policy, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
 
 __all__ = ["tier_table"]
@@ -24,8 +24,10 @@ def tier_table(
     What is optimized is hot; beside that, heat is how often a unit has run at the baseline, in thresholds. `source`
     gives the line of a loop, by its name.
     """
-    units = [unit for unit in stats if unit.tier is not None and unit.counts is not Counts.NOTHING]
-    units.sort(key=lambda unit: (unit.tier is Tier.OPTIMIZED, unit.runs / policy.thresholds[unit.counts]), reverse=True)
+    units = [unit for unit in stats if unit.tier is not None and unit.counter is not RunCounter.NONE]
+    units.sort(
+        key=lambda unit: (unit.tier is Tier.OPTIMIZED, unit.runs / policy.thresholds[unit.counter]), reverse=True
+    )
     rows = [_row(unit, unit.tier, source) for unit in units if unit.tier is not None]
     if not rows:
         return ""
@@ -37,9 +39,9 @@ def _row(unit: UnitStats, tier: Tier, source: Callable[[str], str]) -> list[str]
     return [
         unit.name,
         f"-{tier}",
-        unit.counts.of(unit.runs) if unit.runs else "-",
+        unit.counter.of(unit.runs) if unit.runs else "-",
         *(f"{unit.compile_seconds[each] * 1000:.2f}" if each in unit.compile_seconds else "-" for each in Tier),
         f"{unit.code_bytes[tier]:,}",
-        ", ".join(unit.bound_by) or "-",
+        ", ".join(unit.dependents) or "-",
         source(unit.name),
     ]

@@ -17,7 +17,7 @@ from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.environment import Declared, Environment
 from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
 from kaleido.codegen.lowering import Lowered, Site, lower_definition, lower_expression
-from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label, MeaningFault, Problems, Source, counted
+from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label, Problems, SemanticError, Source, counted
 from kaleido.jit import MOST_PARAMETERS, Unit
 from kaleido.language.nodes import (
     Binding,
@@ -115,7 +115,7 @@ class Definitions:
         return other
 
     def expression(self, item: Expression, source: Source, forward: Forward) -> Lowered:
-        """What an expression at top level becomes. Raises MeaningFault."""
+        """What an expression at top level becomes. Raises SemanticError."""
         environment = self._environment(source, forward)
         if self._latest is not None and self._latest[0] is source and isinstance(self._latest[1], Definition):
             environment = Environment(environment.problems, environment.functions, self._latest[1])
@@ -129,7 +129,7 @@ class Definitions:
         return Var(tuple(bindings), item, span) if names else item
 
     def changes(self, item: Definition | External, source: Source, forward: Forward) -> Changes:
-        """What a definition or an extern changes: itself, and who is no longer what it was. Raises MeaningFault."""
+        """What a definition or an extern changes: itself, and who is no longer what it was. Raises SemanticError."""
         if isinstance(item, External):
             return self._declaration(item, source, forward)
         prototype = item.prototype
@@ -290,7 +290,7 @@ def declared_later(items: Iterable[Item], source: Source, functions: Mapping[str
 
 
 def errors_from(
-    fault: MeaningFault, items: Iterable[Item], source: Source, definitions: Definitions, forward: Forward
+    fault: SemanticError, items: Iterable[Item], source: Source, definitions: Definitions, forward: Forward
 ) -> list[Diagnostic]:
     """What is wrong with `items`, the rest of a text, the first of which has failed with `fault`: none of them runs."""
     failed, *rest = items
@@ -302,7 +302,7 @@ def errors_from(
         definitions.shown = MOST_SHOWN - len(errors)
         try:
             _take(definitions, item, source, forward)
-        except MeaningFault as another:
+        except SemanticError as another:
             told = set() if isinstance(item, Definition) else {error.title for error in errors}
             errors += [error for error in another.diagnostics if error.title not in told]
             definitions.assume(item, source)
@@ -311,7 +311,7 @@ def errors_from(
 
 
 def check(items: Sequence[Item], source: Source, definitions: Definitions) -> None:
-    """Take `items`, a whole text, one after the other, running nothing. Raises MeaningFault at the first error."""
+    """Take `items`, a whole text, one after the other, running nothing. Raises SemanticError at the first error."""
     forward = declared_later(items, source, definitions.functions)
     for item in items:
         _take(definitions, item, source, forward)

@@ -15,19 +15,19 @@ from typing import NoReturn
 import llvmlite.binding as llvm
 
 from kaleido.codegen.mangling import function_name, symbol
-from kaleido.diagnostics import Diagnostic, KaleidoError, MeaningFault, Source, Span
+from kaleido.diagnostics import Diagnostic, KaleidoError, SemanticError, Source, Span
 from kaleido.jit import (
     Engine,
     Event,
     Interrupted,
-    Order,
+    LockOrder,
     Policy,
     StackOverflow,
     Tier,
     UndefinedUnit,
     Unit,
     UnitStats,
-    held_in_fork,
+    fork_safe,
     uninterrupted,
 )
 from kaleido.language.nodes import Definition, Expression, External, For, Item
@@ -202,7 +202,7 @@ class Session:
             _load(library)
         self.engine = Engine(policy_for(jit, threshold, stack_size))
         self._definitions = Definitions()
-        self._lock = held_in_fork(threading.RLock(), Order.SESSION)
+        self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
         if prelude:
             beginning = prelude_source()
             self.run(beginning.text, beginning.name)
@@ -234,7 +234,7 @@ class Session:
     def run(self, text: str, name: str = "<input>") -> float | None:
         """Run a whole text; gives the value of its last expression, or None where there is none.
 
-        Raises SyntaxFault with all syntax errors, and then nothing has run. Raises MeaningFault at the first item
+        Raises ParseError with all syntax errors, and then nothing has run. Raises SemanticError at the first item
         that means nothing, with what is wrong with it and with the items after it, which do not run any more; what
         came before has run and stays defined. Raises KaleidoError where running something went wrong.
         """
@@ -356,8 +356,8 @@ class Session:
         """If the first of `items` means nothing, say in one go what else is wrong with them."""
         try:
             yield
-        except MeaningFault as fault:
-            raise MeaningFault(*errors_from(fault, items, source, self._definitions, forward)) from None
+        except SemanticError as fault:
+            raise SemanticError(*errors_from(fault, items, source, self._definitions, forward)) from None
 
     # One item
 
@@ -401,7 +401,7 @@ class Session:
         except StackOverflow as error:
             raise KaleidoError(self._overflow(error, source, span)) from None
         except Interrupted as stop:
-            after = ": a C function it called is left running" if stop.left_behind else ""
+            after = ": a C function it called is left running" if stop.detached else ""
             stop.args = (f"interrupted{self._place(stop.unit, source, span)}{after}",)
             raise
 

@@ -160,9 +160,9 @@ class Workshop:
         try:
             run()
         except KeyboardInterrupt as stop:
-            self._console.complain(str(stop) or "interrupted")
+            self._console.write_error(str(stop) or "interrupted")
         except (OSError, ValueError) as error:
-            self._console.complain(f"error: {error}")
+            self._console.write_error(f"error: {error}")
 
     def _say(self, text: str) -> None:
         for line in wrap(text, self._console.columns):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from kaleido.jit import forget, interruptibly
+from kaleido.jit import discard_pending, interruptibly
 from kaleido.tutorial.key_choices import Choice, Key, key_line
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TerminalKeyboard:
             return Key.QUIT
         finally:
             # Ctrl-C was a key.
-            forget()
+            discard_pending()
 
     def _application(self, choices: Sequence[Choice]) -> Application[Key]:
         from prompt_toolkit.application import Application
@@ -105,7 +105,7 @@ class TerminalKeyboard:
         except KeyboardInterrupt:
             raise EOFError from None
         finally:
-            forget()
+            discard_pending()
 
 
 def _bindings(choices: Sequence[Choice], remind: Callable[[], None]) -> KeyBindings:
@@ -152,7 +152,7 @@ class LineKeyboard:
             except EOFError:
                 return Key.QUIT
             except KeyboardInterrupt:
-                self._console.complain(f"\n{_REMINDER}")
+                self._console.write_error(f"\n{_REMINDER}")
                 continue
             found = keys.get(answer[:1] or Key.MORE.value)
             if found is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.fuzz.search import Case, Finding, check
 from tests.fuzz.watch import Watch
 
-EVENTS = ("compiled O0", "compiled O3", "hot", "swapped", "invalidated", "retired", "failed")
+EVENTS = ("compiled O0", "compiled O3", "hot", "swapped", "deoptimized", "freed", "failed")
 
 
 def main() -> int:

@@ -40,7 +40,7 @@ class Log:
 
     def kinds(self, name: str) -> list[str]:
         """What happened to a unit, in order, such as ``["defined", "compiled O0"]``."""
-        tiers = {EventKind.COMPILED, EventKind.RETIRED}
+        tiers = {EventKind.COMPILED, EventKind.FREED}
         return [str(each.kind) + f" {each.tier}" * (each.kind in tiers) for each in self.of(name)]
 
     def only(self, name: str, kind: EventKind, tier: Tier | None = None) -> Event:

@@ -166,7 +166,7 @@ class World:
         assert engine._lock.acquire(blocking=False), "somebody stopped within the lock"
         try:
             if not self.closed:
-                for version in engine._catalogue.versions.values():
+                for version in engine._symbols.versions.values():
                     self._check(version)
         finally:
             engine._lock.release()
@@ -182,8 +182,8 @@ class World:
         assert self.engine.unit_at(code.address) == (version.unit, code.tier)
         for member in version.bound:
             assert member.current, f"{version.unit.label} has what was {member.unit.label} in it"
-            assert version in member.bound_by
-        for root in version.bound_by:
+            assert version in member.dependents
+        for root in version.dependents:
             assert version in root.bound
 
     def check_end(self) -> None:
@@ -197,7 +197,7 @@ class World:
         if self._natives:
             engine._reclaimer.collect()
         assert engine._reclaimer._retired == []
-        versions = engine._catalogue.versions.values()
+        versions = engine._symbols.versions.values()
         codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
         assert {owner[2] for owner in engine._tiers.map._owners.values()} == codes
         libraries = {library for arena in engine._loader._arenas for library in arena.libraries}

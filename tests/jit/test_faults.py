@@ -22,11 +22,11 @@ from kaleido.jit import (
 from kaleido.jit.native import faults
 from kaleido.jit.native.code_ranges import CodeRanges
 from kaleido.jit.process import interrupts
-from kaleido.jit.process.interrupts import forget, interruptibly, strike_if_noted, uninterrupted
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
-needs_protection = pytest.mark.skipif(bool(faults.missing()), reason=faults.missing())
+needs_protection = pytest.mark.skipif(bool(faults.missing_protection()), reason=faults.missing_protection())
 
 SMALL = Policy(stack_size=4 << 20)
 
@@ -73,7 +73,7 @@ def test_memory_of_a_redefined_unit_is_given_back_after_it_was_left() -> None:
         assert statistics(engine, "f").tier == "O3"
         engine.define(unit("(define (f x) x)"))
         assert engine.call("f", 1) == 1
-        assert sorted(event.tier or "" for event in log.of("f") if event.kind is EventKind.RETIRED) == ["O0", "O3"]
+        assert sorted(event.tier or "" for event in log.of("f") if event.kind is EventKind.FREED) == ["O0", "O3"]
 
 
 @needs_protection
@@ -157,7 +157,7 @@ def test_code_of_another_engine_is_stopped_too() -> None:
         one.interrupt()
         with pytest.raises(Interrupted) as caught:
             call.result()
-        assert not caught.value.left_behind
+        assert not caught.value.detached
 
 
 # Where Ctrl-C strikes
@@ -192,17 +192,17 @@ def test_ctrl_c_strikes_at_once_in_a_window() -> None:
         with pytest.raises(KeyboardInterrupt):
             interruptibly(lambda: done.append("not reached"))
         press()
-        forget()
+        discard_pending()
     assert done == []
 
 
 def test_ctrl_c_strikes_where_nothing_has_changed_yet() -> None:
     with uninterrupted():
-        strike_if_noted()
+        raise_pending()
         press()
         with pytest.raises(KeyboardInterrupt):
-            strike_if_noted()
-        strike_if_noted()
+            raise_pending()
+        raise_pending()
 
 
 def test_a_second_ctrl_c_at_the_end_of_a_window_does_not_open_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_a_second_ctrl_c_at_the_end_of_a_window_does_not_open_the_block(monkeypa
         with pytest.raises(KeyboardInterrupt):
             interruptibly(window)
         press()
-        forget()
+        discard_pending()
 
 
 def test_another_signal_s_exception_leaves_ctrl_c_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

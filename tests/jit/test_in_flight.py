@@ -10,7 +10,7 @@ from kaleido.jit import Engine, EventKind, Policy, Tier
 from tests.jit.helpers import Hold, Log, Running, settle, statistics
 from tests.jit.tiny import unit, units
 
-DROPPED = ["compiled O3", "invalidated", "compiled O3", "swapped"]
+DROPPED = ["compiled O3", "deoptimized", "compiled O3", "swapped"]
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_a_changed_callee_makes_it_start_again(engine: Engine) -> None:
         hold.wait()
         hold.release()
         settle(engine)
-        assert log.kinds("f") == ["invalidated", "compiled O3", "swapped"]
+        assert log.kinds("f") == ["deoptimized", "compiled O3", "swapped"]
         assert (engine.call("f", 5), engine.tier("f")) == (51, Tier.OPTIMIZED)
-        assert statistics(engine, "g").bound_by == ("f",)
+        assert statistics(engine, "g").dependents == ("f",)
 
 
 def test_a_callee_changed_twice_in_a_row_makes_it_start_again_twice(engine: Engine) -> None:
@@ -84,7 +84,7 @@ def test_a_change_of_the_unit_itself_drops_it(engine: Engine) -> None:
         settle(engine)
         assert EventKind.SWAPPED not in [event.kind for event in log.of("f")]
         assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
-        assert statistics(engine, "g").bound_by == ()
+        assert statistics(engine, "g").dependents == ()
         heat(engine, "f")
         hold.wait()
         hold.release()
@@ -110,7 +110,7 @@ def test_a_unit_removed_meanwhile_stays_away(engine: Engine) -> None:
         engine.remove("f")
         hold.release()
         settle(engine)
-        assert log.kinds("f") == ["retired O0"]
+        assert log.kinds("f") == ["freed O0"]
         assert [each.name for each in engine.stats()] == ["g", "other"]
         with pytest.raises(KeyError):
             engine.call("f", 5)

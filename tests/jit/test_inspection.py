@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaleido.jit import Counts, Engine, Policy, Tier, UnitStats
+from kaleido.jit import Engine, Policy, RunCounter, Tier, UnitStats
 from tests.jit.helpers import callback, statistics, sync
 from tests.jit.tiny import unit, units
 
@@ -112,8 +112,8 @@ def test_there_is_nothing_to_see_of_what_is_not_defined(engine: Engine, tier: Ti
 
 def test_statistics_before_anything_ran(engine: Engine) -> None:
     f, loop, g = engine.stats()
-    assert f == UnitStats("f", "f", Counts.CALLS, None, 0, {}, {}, 1, (), None)
-    assert (loop.name, loop.counts) == ("f.loop", Counts.ITERATIONS)
+    assert f == UnitStats("f", "f", RunCounter.CALLS, None, 0, {}, {}, 1, (), None)
+    assert (loop.name, loop.counter) == ("f.loop", RunCounter.ITERATIONS)
     assert loop.symbol.startswith("f.loop#")
     assert g.name == "g"
 
@@ -122,11 +122,11 @@ def test_statistics_of_both_tiers(engine: Engine) -> None:
     for _ in range(3):
         assert engine.call("f", 10) == 10
     f = statistics(engine, "f")
-    assert (f.tier, f.runs, f.versions, f.bound_by) == (Tier.OPTIMIZED, 3, 1, ())
+    assert (f.tier, f.runs, f.versions, f.dependents) == (Tier.OPTIMIZED, 3, 1, ())
     assert set(f.compile_seconds) == set(f.code_bytes) == set(Tier)
     assert min(f.compile_seconds.values()) > 0 and min(f.code_bytes.values()) > 0
-    assert statistics(engine, "g").bound_by == ("f", "f.loop")
-    assert statistics(engine, "f.loop").bound_by == ("f",)
+    assert statistics(engine, "g").dependents == ("f", "f.loop")
+    assert statistics(engine, "f.loop").dependents == ("f",)
 
 
 def test_versions_are_counted_per_symbol(engine: Engine) -> None:
@@ -140,7 +140,7 @@ def test_a_version_that_counts_nothing_has_no_runs() -> None:
         engine.define(unit("(define (f x) 1)"))
         for _ in range(5):
             engine.call("f", 0)
-        engine.define(unit("(define (f x) 2)", counts=Counts.NOTHING))
+        engine.define(unit("(define (f x) 2)", counter=RunCounter.NONE))
         engine.call("f", 0)
         assert statistics(engine, "f").runs == 0
 
@@ -153,7 +153,7 @@ def test_events_carry_the_version_they_are_about() -> None:
         seen: list[tuple[str, int, int]] = []
         engine.subscribe(lambda event: seen.append((str(event.kind), event.version, event.runs)))
         engine.define(unit("(define (f x) 2)"))
-        assert sorted(seen) == [("compiled", 2, 0), ("defined", 2, 0), ("retired", 1, 5)]
+        assert sorted(seen) == [("compiled", 2, 0), ("defined", 2, 0), ("freed", 1, 5)]
 
 
 def test_one_tier_alone_is_shown_alone() -> None:
@@ -162,4 +162,4 @@ def test_one_tier_alone_is_shown_alone() -> None:
         engine.call("f", 3)
         assert set(statistics(engine, "f").code_bytes) == {Tier.OPTIMIZED}
         # `g` has no code of its own: it is only inside `f`.
-        assert (statistics(engine, "g").tier, statistics(engine, "g").bound_by) == (None, ("f",))
+        assert (statistics(engine, "g").tier, statistics(engine, "g").dependents) == (None, ("f",))

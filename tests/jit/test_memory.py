@@ -5,7 +5,7 @@ from __future__ import annotations
 import llvmlite.binding as llvm
 import pytest
 
-from kaleido.jit import Counts, Engine, Policy
+from kaleido.jit import Engine, Policy, RunCounter
 from kaleido.jit.compiling.llvm import Target, parse
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.unit import Tier
@@ -25,7 +25,7 @@ def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:
 def test_units_that_run_once_leave_nothing_behind() -> None:
     with Engine(sync(1, arena_libraries=8)) as engine:
         for number in range(200):
-            once = unit(f"(define (once{number}) {number})", counts=Counts.NOTHING)
+            once = unit(f"(define (once{number}) {number})", counter=RunCounter.NONE)
             engine.define(once)
             assert engine.call(once.symbol) == number
             engine.remove(once.symbol)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaleido.jit import Counts, Engine, Policy, Signature, Tier, Unit
+from kaleido.jit import Engine, Policy, RunCounter, Signature, Tier, Unit
 from tests.jit.helpers import apart, settle, sync
 from tests.jit.tiny import units
 
@@ -17,8 +17,8 @@ POLICIES = {
     "sync1": sync(1),
     "sync3": sync(3),
     "background": Policy(call_threshold=2, iteration_threshold=2),
-    "alone": sync(1, closure_units=1),
-    "O3 alone": Policy(baseline=False, closure_units=1),
+    "alone": sync(1, max_group_units=1),
+    "O3 alone": Policy(baseline=False, max_group_units=1),
 }
 
 FACTORIAL = "(define (factorial n) (if (< n 2) 1 (* n (factorial (- n 1)))))"
@@ -158,6 +158,6 @@ def test_a_symbol_may_have_any_characters(engine: Engine) -> None:
 
 
 def test_what_counts_as_nothing_stays_at_the_baseline(engine: Engine) -> None:
-    engine.define(*units(FACTORIAL, counts=Counts.NOTHING))
+    engine.define(*units(FACTORIAL, counter=RunCounter.NONE))
     assert [engine.call("factorial", 5) for _ in range(5)] == [120] * 5
     assert engine.tier("factorial") is Tier.BASELINE

@@ -97,7 +97,7 @@ def test_nothing_is_freed_under_anybody_and_everything_in_the_end() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_is_part_of_some_history(action: str) -> None:
+def test_every_action_is_nested_of_some_history(action: str) -> None:
     assert any(action in history for history in histories(LENGTH))
 
 

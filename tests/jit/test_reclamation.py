@@ -20,7 +20,7 @@ def policy(request: pytest.FixtureRequest) -> Policy:
 
 
 def retired(log: Log) -> list[str]:
-    return [event.unit for event in log.events if event.kind is EventKind.RETIRED]
+    return [event.unit for event in log.events if event.kind is EventKind.FREED]
 
 
 def test_code_that_nobody_runs_is_freed_at_once(policy: Policy) -> None:
@@ -75,7 +75,9 @@ def test_a_running_loop_ends_in_the_version_it_began_in(policy: Policy) -> None:
         text = "(define (f n) (let i 0 (do (while (< i n) (foreign change i) (set i (+ i 1))) i)))"
         made = unit(text)
         # The loop is the one that calls out.
-        engine.define(replace(made, parts=(replace(made.parts[0], externals={"change": change.address}),)))
+        engine.define(
+            replace(made, nested_units=(replace(made.nested_units[0], externals={"change": change.address}),))
+        )
         log = Log(engine)
         assert engine.call("f", 100) == 100
         assert (turns, change.errors) == (list(range(100)), [])

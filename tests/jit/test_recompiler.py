@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from kaleido.jit import Counts, Engine, EventKind, Policy
+from kaleido.jit import Engine, EventKind, Policy, RunCounter
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
@@ -33,7 +33,7 @@ def test_a_policy_must_make_sense(knobs: dict[str, int], complaint: str) -> None
 def test_a_policy_is_a_value() -> None:
     assert Policy() == Policy()
     assert hash(Policy()) == hash(Policy())
-    assert Policy(call_threshold=7).thresholds == {Counts.CALLS: 7, Counts.ITERATIONS: 10_000}
+    assert Policy(call_threshold=7).thresholds == {RunCounter.CALLS: 7, RunCounter.ITERATIONS: 10_000}
     assert Policy().tiered
     assert not Policy(baseline=False).tiered
     assert not Policy(optimize=False).tiered

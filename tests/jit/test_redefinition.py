@@ -27,16 +27,16 @@ def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> Non
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         heat(engine, "f", 5)
-        assert statistics(engine, "g").bound_by == ("f",)
+        assert statistics(engine, "g").dependents == ("f",)
         log = Log(engine)
         engine.define(unit("(define (g x) (* x 10))"))
         assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
-        assert statistics(engine, "g").bound_by == ()
+        assert statistics(engine, "g").dependents == ()
         assert [engine.call("f", 5) for _ in range(3)] == [51, 51, 51]
         assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
-        assert statistics(engine, "g").bound_by == ("f",)
+        assert statistics(engine, "g").dependents == ("f",)
         assert engine.call("f", 5) == 51
-        assert log.kinds("f") == ["invalidated", "retired O3", "hot", "compiled O3", "swapped"]
+        assert log.kinds("f") == ["deoptimized", "freed O3", "hot", "compiled O3", "swapped"]
 
 
 def test_invalidation_says_what_was_lost() -> None:
@@ -45,8 +45,8 @@ def test_invalidation_says_what_was_lost() -> None:
         heat(engine, "f", 5)
         log = Log(engine)
         engine.define(unit("(define (g x) (* x 10))"))
-        invalidated = log.only("f", EventKind.INVALIDATED)
-        assert (invalidated.tier, invalidated.runs, invalidated.version) == (Tier.OPTIMIZED, 3, 1)
+        deoptimized = log.only("f", EventKind.DEOPTIMIZED)
+        assert (deoptimized.tier, deoptimized.runs, deoptimized.version) == (Tier.OPTIMIZED, 3, 1)
 
 
 @pytest.mark.parametrize("policy", [sync(3), sync(1), Policy(baseline=False), Policy(optimize=False)])
@@ -65,11 +65,11 @@ def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
         engine.define(*units(CHAIN), unit("(define (other x) x)"))
         heat(engine, "top", 1)
         heat(engine, "other", 1)
-        assert statistics(engine, "bottom").bound_by == ("middle", "top")
+        assert statistics(engine, "bottom").dependents == ("middle", "top")
         log = Log(engine)
         engine.define(unit("(define (bottom x) (+ 200 x))"))
-        invalidated = {event.unit for event in log.events if event.kind is EventKind.INVALIDATED}
-        assert invalidated == {"top", "middle"}
+        deoptimized = {event.unit for event in log.events if event.kind is EventKind.DEOPTIMIZED}
+        assert deoptimized == {"top", "middle"}
         assert engine.tier("other") is Tier.OPTIMIZED
 
 
@@ -79,9 +79,9 @@ def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
         assert engine.call("top", 1000) == 1111
         log = Log(engine)
         engine.define(unit("(define (bottom x) (+ 200 x))"))
-        assert log.kinds("top") == ["compiled O3", "invalidated", "retired O3"]
+        assert log.kinds("top") == ["compiled O3", "deoptimized", "freed O3"]
         assert engine.tier("top") is Tier.OPTIMIZED
-        assert statistics(engine, "bottom").bound_by == ("top",)
+        assert statistics(engine, "bottom").dependents == ("top",)
         assert engine.call("top", 1000) == 1211
 
 
@@ -106,12 +106,12 @@ def test_mutual_recursion_survives_a_change_of_either_half() -> None:
             """)
         )
         heat(engine, "even", 100)
-        assert engine.tier("odd") is Tier.OPTIMIZED or statistics(engine, "odd").bound_by == ("even",)
+        assert engine.tier("odd") is Tier.OPTIMIZED or statistics(engine, "odd").dependents == ("even",)
         engine.define(unit("(define (odd n k) (if (= n 0) 5 (even (- n 1))))"))
         assert [engine.call("even", n) for n in (100, 101, 101, 101)] == [1, 5, 5, 5]
         engine.define(unit("(define (even n) (if (= n 0) 6 (odd (- n 1) 7)))"))
         assert [engine.call("even", n) for n in (100, 101, 100, 101)] == [6, 5, 6, 5]
-        assert statistics(engine, "odd").bound_by == ("even",)
+        assert statistics(engine, "odd").dependents == ("even",)
 
 
 def test_a_loop_is_replaced_with_the_function_around_it() -> None:
@@ -125,7 +125,7 @@ def test_a_loop_is_replaced_with_the_function_around_it() -> None:
         assert [each.name for each in engine.stats()] == ["f", "f.loop"]
         assert engine.stats()[1].symbol != before
         # Both tiers of the old loop went with the old function.
-        assert sorted(log.kinds("f.loop")) == ["compiled O0", "defined", "retired O0", "retired O3"]
+        assert sorted(log.kinds("f.loop")) == ["compiled O0", "defined", "freed O0", "freed O3"]
         assert [engine.call("f", 10) for _ in range(4)] == [20] * 4
 
 
@@ -138,7 +138,7 @@ def test_a_function_called_from_a_loop_changes_for_the_loop_too() -> None:
             """)
         )
         heat(engine, "f", 10)
-        assert statistics(engine, "g").bound_by == ("f", "f.loop")
+        assert statistics(engine, "g").dependents == ("f", "f.loop")
         engine.define(unit("(define (g x) 2)"))
         assert {statistics(engine, name).tier for name in ("f", "f.loop")} == {Tier.BASELINE}
         assert [engine.call("f", 10) for _ in range(4)] == [20] * 4

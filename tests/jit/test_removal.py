@@ -113,7 +113,7 @@ def test_it_says_whose_optimized_code_is_out_of_use() -> None:
         engine.optimize("h")
         log = Log(engine)
         assert engine.define(unit("(define (g x) (* x 10))")) == {"f", "g"}
-        assert log.only("f", EventKind.INVALIDATED).message == "g"
+        assert log.only("f", EventKind.DEOPTIMIZED).message == "g"
         assert engine.define(unit("(define (g x) (* x 20))")) == frozenset()
         assert engine.define(removed=["h"]) == {"h"}
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kaleido.jit import Counts, Engine, EventKind, Policy, Tier
+from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
 from tests.jit.helpers import Log, settle, statistics, sync
 from tests.jit.tiny import unit
 
@@ -60,8 +60,8 @@ def test_events_tell_who_when_where_and_how_much() -> None:
         defined, baseline, hot, optimized, swapped = log.events
         assert [event.runs for event in log.events] == [0, 0, 3, 3, 3]
         assert [event.tier for event in log.events] == [None, "O0", "O0", "O3", "O3"]
-        assert {(event.unit, event.symbol, event.version, event.counts) for event in log.events} == {
-            ("f", "f", 1, Counts.CALLS)
+        assert {(event.unit, event.symbol, event.version, event.counter) for event in log.events} == {
+            ("f", "f", 1, RunCounter.CALLS)
         }
         assert sorted(event.time for event in log.events) == [event.time for event in log.events]
         assert defined.thread == baseline.thread == threading.get_native_id()
@@ -92,7 +92,7 @@ def test_definition_alone_compiles_nothing() -> None:
 def test_what_counts_as_nothing_is_never_hot() -> None:
     with Engine(sync(1)) as engine:
         log = Log(engine)
-        engine.define(unit(IDENTITY, counts=Counts.NOTHING))
+        engine.define(unit(IDENTITY, counter=RunCounter.NONE))
         for _ in range(5):
             engine.call("f", 1)
         assert log.kinds("f") == ["defined", "compiled O0"]

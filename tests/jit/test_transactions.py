@@ -45,7 +45,7 @@ FAILURES: dict[str, Callable[[], list[Unit]]] = {
     ],
     "a symbol twice": lambda: [unit("(define (g x) 1)"), unit("(define (g x) 2)")],
     "a part that is a unit already": lambda: [
-        replace(unit("(define (g x) x)"), parts=(unit("(define (k x) 1)"),)),
+        replace(unit("(define (g x) x)"), nested_units=(unit("(define (k x) 1)"),)),
     ],
 }
 
@@ -60,7 +60,7 @@ def test_a_definition_that_fails_leaves_everything_as_it_was(engine: Engine, fai
     assert engine.stats() == before
     assert {name: engine.address(name) for name in "fgk"} == code
     # Code may have been made, but nothing came of it.
-    assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.RETIRED}
+    assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.FREED}
     assert [engine.call(name, 5) for name in "fgk"] == [6, 5, 5]
     engine.define(unit("(define (g x) (* x 10))"))
     assert [engine.call(name, 5) for name in "fgk"] == [51, 50, 5]
@@ -112,9 +112,9 @@ def test_a_part_stays_with_its_unit(engine: Engine) -> None:
     engine.define(whole)
     assert engine.call("count", 5) == 5
     with pytest.raises(ValueError, match=r"count\.loop"):
-        engine.remove(whole.parts[0].symbol)
+        engine.remove(whole.nested_units[0].symbol)
     with pytest.raises(ValueError, match=r"count\.loop"):
-        engine.define(whole.parts[0])
+        engine.define(whole.nested_units[0])
     engine.define(unit("(define (count n) n)"))
     assert engine.call("count", 7) == 7
 
@@ -157,18 +157,18 @@ def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> 
         with pytest.raises(LookupError):
             engine.define(unit("(define (g x) (foreign not_a_c_function x))"))
         assert engine.stats() == before
-        assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.RETIRED}
+        assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.FREED}
         assert engine.call("f", 5) == 6
 
 
 def test_a_definition_that_fails_binds_nobody() -> None:
     # To compile p, c is compiled as well, which binds p; then d cannot be loaded, and there is no new p after all.
-    with Engine(Policy(baseline=False, closure_units=2)) as engine:
+    with Engine(Policy(baseline=False, max_group_units=2)) as engine:
         engine.define(*units("(define (p x) 1) (define (c x) (p x)) (define (d x) (foreign not_a_c_function x))"))
         assert engine.call("p", 0) == 1
         with pytest.raises(LookupError):
             engine.define(unit("(define (p x) (do (c x) (d x) 2))"))
-        assert statistics(engine, "p").bound_by == ()
+        assert statistics(engine, "p").dependents == ()
         assert engine.call("c", 0) == 1
 
 

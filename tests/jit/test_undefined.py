@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from kaleido.jit import Counts, Engine, Policy, UndefinedUnit
+from kaleido.jit import Engine, Policy, RunCounter, UndefinedUnit
 from tests.jit.helpers import apart, callback, sync
 from tests.jit.tiny import unit, units
 
@@ -25,7 +25,7 @@ def test_the_error_names_the_symbol_and_who_calls_it(engine: Engine) -> None:
     engine.define(*units("(define (f x) (g x)) (define (g x) (missing x))"))
     with pytest.raises(UndefinedUnit, match="g calls missing, which is not defined") as raised:
         engine.call("f", 1)
-    assert (raised.value.symbol, raised.value.caller.symbol) == ("missing", "g")
+    assert (raised.value.symbol, raised.value.caller.symbol) == ("missing_protection", "g")
 
 
 @pytest.mark.parametrize("method", ["prepare", "address", "optimize"])
@@ -64,12 +64,12 @@ def test_a_name_is_forgotten_when_nobody_calls_it_any_more(engine: Engine) -> No
         engine.define(unit(f"(define (f x) (if x (do (f 0) (missing{number} x)) 0))"))
         with pytest.raises(UndefinedUnit):
             engine.call("f", 1)
-    assert engine._catalogue.entries.keys() == {"f", "missing19"}
+    assert engine._symbols.entries.keys() == {"f", "missing19"}
     engine.define(unit("(define (g x) (missing19 x))"))
     engine.remove("f")
-    assert engine._catalogue.entries.keys() == {"g", "missing19"}
+    assert engine._symbols.entries.keys() == {"g", "missing19"}
     engine.remove("g")
-    assert engine._catalogue.entries == {}
+    assert engine._symbols.entries == {}
 
 
 def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> None:
@@ -77,7 +77,7 @@ def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> N
     engine.prepare("f")
     with pytest.raises(LookupError):
         engine.define(unit("(define (f x) (do (missing x) (foreign not_a_c_function x)))"))
-    assert engine._catalogue.entries.keys() == {"f"}
+    assert engine._symbols.entries.keys() == {"f"}
     assert engine.call("f", 1) == 1
 
 
@@ -97,7 +97,7 @@ def reach_an_undefined_name_from_afar() -> None:
     # Everything that main can reach is inlined in f, and main itself is not compiled again.
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
-        engine.define(unit("(define (main x) (f x))", counts=Counts.NOTHING))
+        engine.define(unit("(define (main x) (f x))", counter=RunCounter.NONE))
         assert engine.call("main", 1) == 1
         engine.define(unit("(define (g x) (missing x))"))
         with pytest.raises(UndefinedUnit, match="missing"):

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from kaleido.jit import LEAVE, PROBED, RETURN, Counts, Signature, Unit
+from kaleido.jit import LEAVE_JIT, PROBED, REENTER_JIT, RunCounter, Signature, Unit
 
 __all__ = ["unit", "units"]
 
@@ -40,13 +40,13 @@ OPERATORS = {
 _serials = count(1)
 
 
-def units(text: str, externals: Mapping[str, int] | None = None, counts: Counts = Counts.CALLS) -> list[Unit]:
+def units(text: str, externals: Mapping[str, int] | None = None, counter: RunCounter = RunCounter.CALLS) -> list[Unit]:
     """The functions in `text`, each a unit."""
-    return [_definition(form, externals or {}, counts) for form in _read(text)]
+    return [_definition(form, externals or {}, counter) for form in _read(text)]
 
 
-def unit(text: str, externals: Mapping[str, int] | None = None, counts: Counts = Counts.CALLS) -> Unit:
-    [only] = units(text, externals, counts)
+def unit(text: str, externals: Mapping[str, int] | None = None, counter: RunCounter = RunCounter.CALLS) -> Unit:
+    [only] = units(text, externals, counter)
     return only
 
 
@@ -70,7 +70,7 @@ def _typed(name: Tree) -> tuple[str, str]:
     return plain, kind or "i64"
 
 
-def _definition(form: Tree, externals: Mapping[str, int], counts: Counts) -> Unit:
+def _definition(form: Tree, externals: Mapping[str, int], counter: RunCounter) -> Unit:
     assert isinstance(form, list) and form[0] == "define" and isinstance(form[1], list)
     _, prototype, *body = form
     (symbol, result), *parameters = map(_typed, prototype)
@@ -81,7 +81,7 @@ def _definition(form: Tree, externals: Mapping[str, int], counts: Counts) -> Uni
     function.tail(["do", *body])
     arguments = ", ".join(f"{kind} %{name}" for name, kind in parameters)
     used = {name: address for name, address in externals.items() if name in function.foreign}
-    return function.unit(symbol, signature, arguments, used, counts)
+    return function.unit(symbol, signature, arguments, used, counter)
 
 
 class _Value(NamedTuple):
@@ -103,18 +103,20 @@ class _Function:
         self.variables = dict(variables)
         self.calls: dict[str, Signature] = {}
         self.foreign: set[str] = set()
-        self._parts: list[Unit] = []
+        self._nested_units: list[Unit] = []
         self._locals = count(1)
         self._entry: list[str] = []
         self._lines: list[str] = []
         self._declarations: dict[str, str] = {}
 
-    def unit(self, symbol: str, kind: Signature, arguments: str, externals: Mapping[str, int], counts: Counts) -> Unit:
+    def unit(
+        self, symbol: str, kind: Signature, arguments: str, externals: Mapping[str, int], counter: RunCounter
+    ) -> Unit:
         lines = ["entry:", *self._entry, *self._lines]
         head = f'define tailcc {kind.result} @"{symbol}.impl"({arguments}) nounwind {PROBED} {{'
         ir = "\n".join([head, *lines, "}", *self._declarations.values(), ""])
         label = re.sub(r"#\d+", "", symbol)
-        return Unit(symbol, kind, ir, self.calls, externals, counts, tuple(self._parts), label)
+        return Unit(symbol, kind, ir, self.calls, externals, counter, tuple(self._nested_units), label)
 
     def declare(self, name: str, value: _Value) -> None:
         address = self._local()
@@ -216,17 +218,20 @@ class _Function:
         inner._begin(done)
         inner._return(_NOTHING)
         arguments = ", ".join(map(str, pointers))
-        self._parts.append(inner.unit(symbol, signature, arguments, {}, Counts.ITERATIONS))
+        self._nested_units.append(inner.unit(symbol, signature, arguments, {}, RunCounter.ITERATIONS))
         captured = [_Value("ptr", address) for _, address in self.variables.values()]
         return self._call_by(symbol, signature, captured, "call tailcc")
 
     def _foreign(self, head: str, arguments: list[Tree]) -> _Value:
         """A call into C, which may take its time and its stack: so the thread leaves, and comes back."""
         self.foreign.add(_typed(head)[0])
-        self._declarations |= {LEAVE: f"declare ptr @{LEAVE}()", RETURN: f"declare void @{RETURN}(ptr)"}
-        guard = self._result("ptr", f"call ptr @{LEAVE}()")
+        self._declarations |= {
+            LEAVE_JIT: f"declare ptr @{LEAVE_JIT}()",
+            REENTER_JIT: f"declare void @{REENTER_JIT}(ptr)",
+        }
+        native_thread = self._result("ptr", f"call ptr @{LEAVE_JIT}()")
         value = self._call(head, arguments, "call")
-        self._emit(f"call void @{RETURN}({guard})")
+        self._emit(f"call void @{REENTER_JIT}({native_thread})")
         return value
 
     def _call(self, head: str, arguments: list[Tree], how: str) -> _Value:

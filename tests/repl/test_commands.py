@@ -603,7 +603,7 @@ def test_an_interrupted_entry_is_taken_back_whole(run: Run, session: Session, tm
 
 def test_what_is_interrupted_while_it_is_taken_back_is_taken_back(run: Run, session: Session) -> None:
     def interrupt(event: Event) -> None:
-        if event.kind is EventKind.RETIRED and event.unit == "f":
+        if event.kind is EventKind.FREED and event.unit == "f":
             signal.raise_signal(signal.SIGINT)
 
     session.subscribe(interrupt)

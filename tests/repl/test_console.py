@@ -58,7 +58,7 @@ def test_dumb(terminal: str, dumb: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert console(interactive=False).dumb
 
 
-# Order
+# LockOrder
 
 
 def test_complaints_come_after_what_was_written(capfd: Captured) -> None:
@@ -69,7 +69,7 @@ def test_complaints_come_after_what_was_written(capfd: Captured) -> None:
     try:
         shown.write("1\n")
         streams.write("2\n")
-        shown.complain("3")
+        shown.write_error("3")
         shown.write("4\n")
         shown.flush()
     finally:
@@ -86,7 +86,7 @@ def test_what_is_shown_for_the_moment_is_hidden_before_anything_goes_out(monkeyp
     shown = console()
     shown.hide = lambda: happened.append("hide")
     shown.write("1")
-    shown.complain("2")
+    shown.write_error("2")
     shown.ask("kal> ")
     with shown.lent():
         happened.append("lent")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from kaleido import Session
-from kaleido.jit import Counts, Event, EventKind, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.repl.notices import Notices
 
 
@@ -34,12 +34,12 @@ def event(
     *,
     version: int = 1,
     runs: int = 0,
-    counts: Counts = Counts.CALLS,
+    counter: RunCounter = RunCounter.CALLS,
     size: int = 0,
     message: str = "",
 ) -> Event:
     return Event(
-        kind, unit, f"kal.{unit}", 0.0, 0, None, version, runs, counts, seconds=0.0024, size=size, message=message
+        kind, unit, f"kal.{unit}", 0.0, 0, None, version, runs, counter, seconds=0.0024, size=size, message=message
     )
 
 
@@ -50,7 +50,7 @@ def lines(*events: Event) -> list[str]:
     return notices.take()
 
 
-SWAPPED, INVALIDATED, RETIRED = EventKind.SWAPPED, EventKind.INVALIDATED, EventKind.RETIRED
+SWAPPED, DEOPTIMIZED, FREED = EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FREED
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ SWAPPED, INVALIDATED, RETIRED = EventKind.SWAPPED, EventKind.INVALIDATED, EventK
         (event(SWAPPED, runs=1_000), "f -O0 → -O3 after 1,000 calls, 2.4 ms"),
         (event(SWAPPED, runs=1), "f -O0 → -O3 after 1 call, 2.4 ms"),
         (
-            event(SWAPPED, "f.for@1:2", runs=10_000, counts=Counts.ITERATIONS),
+            event(SWAPPED, "f.for@1:2", runs=10_000, counter=RunCounter.ITERATIONS),
             "f.for@1:2 -O0 → -O3 after 10,000 iterations, 2.4 ms",
         ),
-        (event(INVALIDATED, size=30, message="g"), "f -O3 → -O0: g has changed"),
-        (event(INVALIDATED, message="g"), "f is compiled again: g has changed meanwhile"),
+        (event(DEOPTIMIZED, size=30, message="g"), "f -O3 → -O0: g has changed"),
+        (event(DEOPTIMIZED, message="g"), "f is compiled again: g has changed meanwhile"),
         (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
-        (event(RETIRED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
+        (event(FREED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
     ],
 )
 def test_lines(told: Event, line: str) -> None:
@@ -82,21 +82,21 @@ def test_what_is_no_news(kind: EventKind) -> None:
 
 
 def test_expressions_are_no_news() -> None:
-    assert lines(event(RETIRED, "top@3", counts=Counts.NOTHING), event(SWAPPED, counts=Counts.NOTHING, runs=1)) == []
+    assert lines(event(FREED, "top@3", counter=RunCounter.NONE), event(SWAPPED, counter=RunCounter.NONE, runs=1)) == []
 
 
 def test_a_loop_at_top_level_ends_unnoticed() -> None:
-    loop = event(RETIRED, "top@3.for@1:1", counts=Counts.ITERATIONS)
+    loop = event(FREED, "top@3.for@1:1", counter=RunCounter.ITERATIONS)
     assert lines(loop) == []
-    assert len(lines(event(SWAPPED, "top@3.for@1:1", runs=10, counts=Counts.ITERATIONS))) == 1
+    assert len(lines(event(SWAPPED, "top@3.for@1:1", runs=10, counter=RunCounter.ITERATIONS))) == 1
 
 
 def test_the_code_of_a_version_is_freed_at_once() -> None:
     assert lines(
-        event(RETIRED, size=30),
+        event(FREED, size=30),
         event(SWAPPED, "g"),
-        event(RETIRED, size=12),
-        event(RETIRED, version=2, size=5),
+        event(FREED, size=12),
+        event(FREED, version=2, size=5),
     ) == [
         "f: 42 bytes of version 1 freed",
         "g -O0 → -O3 on request, 2.4 ms",
@@ -106,9 +106,7 @@ def test_the_code_of_a_version_is_freed_at_once() -> None:
 
 def test_of_a_kind_six_are_shown() -> None:
     names = [f"f{number}" for number in range(8)]
-    shown = lines(
-        *(event(kind, name, message="g") for name in names for kind in (SWAPPED, INVALIDATED)), event(RETIRED)
-    )
+    shown = lines(*(event(kind, name, message="g") for name in names for kind in (SWAPPED, DEOPTIMIZED)), event(FREED))
     assert [line.split()[0] for line in shown[:12]] == [name for name in names[:6] for _ in range(2)]
     assert shown[12] == "f: 0 bytes of version 1 freed"
     assert [line[:7] for line in shown[13:]] == ["… and 2", "… and 2"]
@@ -120,12 +118,12 @@ def test_six_are_shown_in_full() -> None:
 
 
 def test_code_that_is_freed_at_once_counts_once() -> None:
-    freed = [event(RETIRED, f"f{number}", size=10) for number in range(2) for _ in range(2)]
+    freed = [event(FREED, f"f{number}", size=10) for number in range(2) for _ in range(2)]
     assert lines(*freed) == [f"f{number}: 20 bytes of version 1 freed" for number in range(2)]
 
 
 def test_of_what_is_freed_two_are_shown() -> None:
-    assert lines(*(event(RETIRED, f"f{number}") for number in range(5)))[2:] == ["… and 3 more freed"]
+    assert lines(*(event(FREED, f"f{number}") for number in range(5)))[2:] == ["… and 3 more freed"]
 
 
 def test_news_is_told_once_and_until_the_end() -> None:

@@ -65,10 +65,10 @@ def closure(root: T, callees: Callable[[T], Iterable[T]], unit: Callable[[T], Un
     members, seen, size = [root], {root}, 0
     externals = dict(unit(root).externals)
     queue = deque(callees(root))
-    while queue and len(members) < policy.closure_units:
+    while queue and len(members) < policy.max_group_units:
         member = queue.popleft()
         length = len(unit(member).ir)
-        if member in seen or size + length > policy.closure_size or not _agree(externals, unit(member).externals):
+        if member in seen or size + length > policy.max_group_ir or not _agree(externals, unit(member).externals):
             continue
         seen.add(member)
         members.append(member)

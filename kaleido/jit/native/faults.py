@@ -5,29 +5,36 @@ would cost on every call and every iteration. So what stops it comes from outsid
 runs between two instructions, on a thread that may be anywhere: in compiled code, in the C library with a lock in its
 hand, or in Python.
 
-The solution. Native code runs on threads that have a *guard*: a record of where the thread's stack is, and of how to
-get out. Whoever enters native code (see ``runtime``) calls ``_setjmp``, and puts the buffer into the guard. Then
+The solution. Native code runs on threads that have a *native thread*: a record of where the thread's stack is, and of
+how to
+get out. Whoever enters native code (see ``runtime``) calls ``_setjmp``, and puts the buffer into the native_thread.
+Then
 
-- *stack overflow* is the SIGSEGV of touching the MARGIN at the end of the stack. The handler, on a stack of its own,
+- *stack overflow* is the SIGSEGV of touching the GUARD_ZONE at the end of the stack. The handler, on a stack of its
+own,
   sees from the address what it is, and jumps to the innermost buffer with ``_longjmp``;
-- *interruption* is a request in the guard, and then a signal to the thread. The handler jumps if the thread is in the
+- *interruption* is a request in the native_thread, and then a signal to the thread. The handler jumps if the thread is
+in the
   machine code of a unit. Otherwise it does nothing, and the signal is sent again a little later.
 
 Nobody jumps out of a C function, which may hold a lock. Pure ones like ``sin`` are back soon. Any other is called
-between :data:`LEAVE` and :data:`RETURN`. The first makes sure that there is room on the stack for it; the second looks
-whether an interruption was asked for in the meantime. In between the guard says that the thread is outside, where
+between :data:`LEAVE_JIT` and :data:`REENTER_JIT`. The first makes sure that there is room on the stack for it; the
+second looks
+whether an interruption was asked for in the meantime. In between the native_thread says that the thread is outside,
+where
 an overflow is a crash like any other.
 
-Which guard is the one of a handler's thread is told by the stack pointer alone. Threads that are not ours have none:
-there, faults go on to whoever handled them before, and LEAVE and RETURN do nothing.
+Which native_thread is the one of a handler's thread is told by the stack pointer alone. Threads that are not ours have
+none:
+there, faults go on to whoever handled them before, and LEAVE_JIT and REENTER_JIT do nothing.
 
 What it does not do. Functions whose frames may be larger than a page must be :data:`PROBED`, or they may step over
-the end of the stack. C that is called without LEAVE must
+the end of the stack. C that is called without LEAVE_JIT must
 be back soon, and with little stack. Who takes the signals for himself after we did, and does not hand on what is not
 his, takes this away. And a handler must know where it finds the registers of the thread that it
 interrupted, which is a fact about one kind of machine: see _REGISTERS.
 
-The handlers, LEAVE and RETURN are native code, in ``natives``; ``guarding`` gives a thread its guard.
+The handlers, LEAVE_JIT and REENTER_JIT are native code, in ``handlers``; ``guarding`` gives a thread its native_thread.
 """
 
 from __future__ import annotations
@@ -38,20 +45,32 @@ import signal
 import sys
 from enum import IntEnum
 
-__all__ = ["INTERRUPT", "LEAVE", "MARGIN", "PROBED", "RESERVE", "RETURN", "Fault", "Guard", "missing", "registers"]
+__all__ = [
+    "GUARD_ZONE",
+    "INTERRUPT",
+    "LEAVE_JIT",
+    "PROBED",
+    "REENTER_JIT",
+    "STACK_RESERVE",
+    "Fault",
+    "NativeThread",
+    "missing_protection",
+    "registers",
+]
 
-LEAVE, RETURN = "jit.leave", "jit.return"
-"""Symbols that every unit may declare, ``ptr @jit.leave()`` and ``void @jit.return(ptr)``: what the first gives, the
+LEAVE_JIT, REENTER_JIT = "jit.leave", "jit.reenter"
+"""Symbols that every unit may declare, ``ptr @jit.leave()`` and ``void @jit.reenter(ptr)``: what the first gives, the
 second takes."""
 
 PROBED = '"probe-stack"="inline-asm"'
 """The attribute of a function that touches each page of its frame in turn; it costs small frames nothing."""
 
-RESERVE = 256 << 10
-"""Bytes of stack that a C function called after LEAVE has at the least."""
+STACK_RESERVE = 256 << 10
+"""Bytes of stack that a C function called after LEAVE_JIT has at the least."""
 
-MARGIN = 64 << 10
-"""Bytes at the end of a guarded stack that nobody may touch: wider than the one page that the C library leaves, for the
+GUARD_ZONE = 64 << 10
+"""Bytes at the end of a protected stack that nobody may touch: wider than the one page that the C library leaves, for
+the
 frames of C functions, which are not probed; and inside the stack, because right below it there may be another."""
 
 INTERRUPT: int | None = getattr(signal, "SIGURG", None)
@@ -69,11 +88,11 @@ class Fault(IntEnum):
     INTERRUPTED = 2
 
 
-class Guard(ctypes.Structure):
+class NativeThread(ctypes.Structure):
     """What handlers need to know about a thread.
 
     `next`     in the list of all guards there are
-    `bottom`, `extent`  the thread's stack with the MARGIN: address and bytes. No bytes: nobody's guard
+    `bottom`, `extent`  the thread's stack with the GUARD_ZONE: address and bytes. No bytes: nobody's native_thread
     `jump`     the buffer of the innermost entry into native code; null outside of native code
     `outside`  while a C function runs, where it was called; otherwise 0
     `pending`  the Fault for which the thread is to leave native code as soon as it can
@@ -92,7 +111,7 @@ class Guard(ctypes.Structure):
         return ctypes.addressof(self)
 
 
-def missing() -> str:
+def missing_protection() -> str:
     """What protection this platform lacks, as a sentence; empty where it is all there."""
     if INTERRUPT is not None and (sys.platform, platform.machine()) in _REGISTERS:
         return ""

@@ -13,13 +13,22 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import Target, parse
 from kaleido.jit.native.code_ranges import CODE, SEARCH
-from kaleido.jit.native.faults import LEAVE, MARGIN, RESERVE, RETURN, Fault, Guard, missing, registers
+from kaleido.jit.native.faults import (
+    GUARD_ZONE,
+    LEAVE_JIT,
+    REENTER_JIT,
+    STACK_RESERVE,
+    Fault,
+    NativeThread,
+    missing_protection,
+    registers,
+)
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.policy import Policy
-from kaleido.jit.process.fork import Order, held_in_fork
+from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
-__all__ = ["Natives", "field", "natives"]
+__all__ = ["Handlers", "field", "handlers"]
 
 # Where the kernel tells a handler the address that could not be accessed: an offset into siginfo, in bytes.
 _FAULT_ADDRESS = 16
@@ -29,73 +38,83 @@ _NEAR = 4096
 
 
 def field(name: str) -> str:
-    """The LLVM instruction for a pointer to a field of the guard that %guard points to."""
-    return f"getelementptr i8, ptr %guard, i64 {getattr(Guard, name).offset}"
+    """The LLVM instruction for a pointer to a field of the native_thread that %thread points to."""
+    return f"getelementptr i8, ptr %thread, i64 {getattr(NativeThread, name).offset}"
 
 
-class Natives(NamedTuple):
-    """Addresses: LEAVE, RETURN, the handlers, and the words for the head of the list and the previous handlers."""
+class Handlers(NamedTuple):
+    """Addresses: LEAVE_JIT, REENTER_JIT, the handlers, and the words for the head of the list and the previous
+    handlers."""
 
     leave: int
-    back: int
-    at: int
+    reenter: int
+    find_thread: int
     on_overflow: int
     on_interrupt: int
-    guards: int
+    threads: int
     before_overflow: int
     before_interrupt: int
 
     @property
     def imports(self) -> dict[str, int]:
         """What every unit may use."""
-        return {LEAVE: self.leave, RETURN: self.back}
+        return {LEAVE_JIT: self.leave, REENTER_JIT: self.reenter}
 
 
-def natives() -> Natives:
+def handlers() -> Handlers:
     """The native part: made once, and kept as long as the process lives. A signal may come at any time."""
     with _making:
         return _natives()
 
 
 @cache
-def _natives() -> Natives:
+def _natives() -> Handlers:
     target = Target(Policy())
     loader = Loader(target, 2)
     _forever.append(loader)
-    names = [LEAVE, RETURN, "guard.at", "on.overflow", "on.interrupt", "guards", "before.overflow", "before.interrupt"]
+    names = [
+        LEAVE_JIT,
+        REENTER_JIT,
+        "find.thread",
+        "on.overflow",
+        "on.interrupt",
+        "threads",
+        "before.overflow",
+        "before.interrupt",
+    ]
     with parse(_native_ir(), llvm.create_context()) as module:
         code = target.emit(module, Tier.BASELINE)
     library = loader.load(code, names, {"ranges": CODE.address})
-    return Natives(*(library.addresses[name] for name in names))
+    return Handlers(*(library.addresses[name] for name in names))
 
 
-_making = held_in_fork(threading.Lock(), Order.NATIVES)
+_making = fork_safe(threading.Lock(), LockOrder.HANDLERS)
 _forever: list[Loader] = []
 
 
 def _native_ir() -> str:
-    if missing():
+    if missing_protection():
         return _WORDS + _UNGUARDED
     return "\n".join([_WORDS, SEARCH, _GUARDS, _LEAVING, _handlers(*registers())])
 
 
 _WORDS = """
-@guards = global ptr null
+@threads = global ptr null
 @before.overflow = global ptr null
 @before.interrupt = global ptr null
 """
 
 
-# The guard whose stack an address is in, and the way out.
+# The native_thread whose stack an address is in, and the way out.
 _GUARDS = f"""
 declare void @_longjmp(ptr, i32) noreturn nounwind
 
-define ptr @guard.at(i64 %address) nounwind {{
-  %first = load atomic ptr, ptr @guards acquire, align 8
+define ptr @find.thread(i64 %address) nounwind {{
+  %first = load atomic ptr, ptr @threads acquire, align 8
   br label %look
 look:
-  %guard = phi ptr [%first, %0], [%next, %on]
-  %none = icmp eq ptr %guard, null
+  %thread = phi ptr [%first, %0], [%next, %on]
+  %none = icmp eq ptr %thread, null
   br i1 %none, label %found, label %compare
 compare:
   %bottom.field = {field("bottom")}
@@ -110,10 +129,10 @@ on:
   %next = load ptr, ptr %next.field
   br label %look
 found:
-  ret ptr %guard
+  ret ptr %thread
 }}
 
-define internal void @out(ptr %guard, i64 %fault, i64 %pc, i64 %sp) noreturn nounwind {{
+define internal void @out(ptr %thread, i64 %fault, i64 %pc, i64 %sp) noreturn nounwind {{
   %fault.field = {field("fault")}
   %pc.field = {field("pc")}
   %sp.field = {field("sp")}
@@ -125,7 +144,7 @@ define internal void @out(ptr %guard, i64 %fault, i64 %pc, i64 %sp) noreturn nou
   %told = icmp ne i64 %before, 0
   br i1 %told, label %leave, label %tell
 tell:
-  %place = call i64 @place(ptr %guard, i64 %pc, i64 %sp)
+  %place = call i64 @place(ptr %thread, i64 %pc, i64 %sp)
   store i64 %fault, ptr %fault.field
   store i64 %place, ptr %pc.field
   store i64 %sp, ptr %sp.field
@@ -139,7 +158,7 @@ leave:
 ; An address in the code of a unit: where it was left, or was called out of. The stack will be overwritten soon, so
 ; this is the time to look for what may be a return address. What a call returns to is after it, and may be another
 ; function's beginning: so the call itself is what is looked up.
-define internal i64 @place(ptr %guard, i64 %pc, i64 %sp) nounwind {{
+define internal i64 @place(ptr %thread, i64 %pc, i64 %sp) nounwind {{
   %jump.field = {field("jump")}
   %top = load i64, ptr %jump.field
   %far = add i64 %sp, {_NEAR}
@@ -172,33 +191,33 @@ _LEAVING = f"""
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.returnaddress(i32)
 
-define ptr @{LEAVE}() nounwind {{
+define ptr @{LEAVE_JIT}() nounwind {{
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %here = ptrtoint ptr %frame to i64
-  %guard = call ptr @guard.at(i64 %here)
+  %thread = call ptr @find.thread(i64 %here)
   %caller = call ptr @llvm.returnaddress(i32 0)
   %pc = ptrtoint ptr %caller to i64
-  %none = icmp eq ptr %guard, null
+  %none = icmp eq ptr %thread, null
   br i1 %none, label %gone, label %measure
 measure:
   %bottom.field = {field("bottom")}
   %bottom = load i64, ptr %bottom.field
   %room = sub i64 %here, %bottom
-  %enough = icmp uge i64 %room, {RESERVE + MARGIN}
+  %enough = icmp uge i64 %room, {STACK_RESERVE + GUARD_ZONE}
   br i1 %enough, label %leave, label %full
 leave:
   %outside.field = {field("outside")}
   store i64 %pc, ptr %outside.field
   br label %gone
 gone:
-  ret ptr %guard
+  ret ptr %thread
 full:
-  call void @out(ptr %guard, i64 {Fault.OVERFLOW:d}, i64 %pc, i64 %here)
+  call void @out(ptr %thread, i64 {Fault.OVERFLOW:d}, i64 %pc, i64 %here)
   unreachable
 }}
 
-define void @{RETURN}(ptr %guard) nounwind {{
-  %none = icmp eq ptr %guard, null
+define void @{REENTER_JIT}(ptr %thread) nounwind {{
+  %none = icmp eq ptr %thread, null
   br i1 %none, label %done, label %back
 back:
   %outside.field = {field("outside")}
@@ -214,20 +233,20 @@ out:
   %here = ptrtoint ptr %frame to i64
   %caller = call ptr @llvm.returnaddress(i32 0)
   %pc = ptrtoint ptr %caller to i64
-  call void @out(ptr %guard, i64 %pending, i64 %pc, i64 %here)
+  call void @out(ptr %thread, i64 %pending, i64 %pc, i64 %here)
   unreachable
 }}
 """
 
-# Where nothing is known about handlers, nobody has a guard.
+# Where nothing is known about handlers, nobody has a native_thread.
 _UNGUARDED = f"""
-define ptr @{LEAVE}() nounwind {{
+define ptr @{LEAVE_JIT}() nounwind {{
   ret ptr null
 }}
-define void @{RETURN}(ptr %guard) nounwind {{
+define void @{REENTER_JIT}(ptr %thread) nounwind {{
   ret void
 }}
-define ptr @guard.at(i64 %address) nounwind {{
+define ptr @find.thread(i64 %address) nounwind {{
   ret ptr null
 }}
 define void @on.overflow(i32 %signal, ptr %info, ptr %context) nounwind {{
@@ -250,7 +269,7 @@ def _handlers(stack_pointer: int, program_counter: int) -> str:
   %bottom.field = {field("bottom")}
   %bottom = load i64, ptr %bottom.field
   %distance = sub i64 %address, %bottom
-  %overflow = icmp ult i64 %distance, {MARGIN}
+  %overflow = icmp ult i64 %distance, {GUARD_ZONE}
   br i1 %overflow, label %out, label %others""",
         fault=str(int(Fault.OVERFLOW)),
         # The instruction faults again, and nobody is asked any more.
@@ -286,10 +305,10 @@ define void @on.{name}(i32 %signal, ptr %info, ptr %context) nounwind {{
   %pc.field = getelementptr i8, ptr %context, i64 {program_counter}
   %sp = load i64, ptr %sp.field
   %pc = load i64, ptr %pc.field
-  %guard = call ptr @guard.at(i64 %sp)
-  %none = icmp eq ptr %guard, null
-  br i1 %none, label %others, label %guarded
-guarded:
+  %thread = call ptr @find.thread(i64 %sp)
+  %none = icmp eq ptr %thread, null
+  br i1 %none, label %others, label %protected_stack
+protected_stack:
   %jump.field = {field("jump")}
   %outside.field = {field("outside")}
   %jump = load ptr, ptr %jump.field
@@ -300,7 +319,7 @@ guarded:
   br i1 %native, label %look, label %others
 look:{look}
 out:
-  call void @out(ptr %guard, i64 {fault}, i64 %pc, i64 %sp)
+  call void @out(ptr %thread, i64 {fault}, i64 %pc, i64 %sp)
   unreachable
 others:
   %before = load ptr, ptr @before.{name}

@@ -9,8 +9,10 @@ and the store is visible before the publisher looks at who is still running (see
 
 *Entries* are how Python, through ctypes, gets into native code: they call a stub with the stubs' calling
 convention. *Thunks* do that for C, which is given their addresses, and count who is inside, on one of two sides.
-Both say to the thread's guard how native code can be left before its end (see ``faults``). Who was left so through
-an entry gets a zero, and Python finds the fault in the guard. So does C, through a thunk: but then the fault stays
+Both say to the thread's native_thread how native code can be left before its end (see ``faults``). Who was left so
+through
+an entry gets a zero, and Python finds the fault in the native_thread. So does C, through a thunk: but then the fault
+stays
 pending, and the native code that called C leaves too, once that has returned.
 """
 
@@ -24,8 +26,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import Target, parse
-from kaleido.jit.native.faults import missing
-from kaleido.jit.native.handlers import field, natives
+from kaleido.jit.native.faults import missing_protection
+from kaleido.jit.native.handlers import field, handlers
 from kaleido.jit.native.loader import Library, Loader
 from kaleido.jit.unit import Signature, Tier
 
@@ -110,7 +112,8 @@ class Runtime:
             os.write(self._replies_in, b"\n")
 
     def entry(self, signature: Signature) -> Callable[..., Any]:
-        """``entry(guard, stub, *arguments)`` calls the stub at an address, on the thread that has the guard (or 0)."""
+        """``entry(native_thread, stub, *arguments)`` calls the stub at an address, on the thread that has the
+        native_thread (or 0)."""
         if signature not in self._entries:
             library = self._load(_entry_ir(signature), ["entry"])
             self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr", "ptr"))
@@ -118,7 +121,7 @@ class Runtime:
 
     def thunk(self, signature: Signature, stub: int) -> Library:
         """A C function, exported as ``thunk``, that calls the stub at `stub`, counted as being inside."""
-        imports = {**self._counters, "stub": stub, "guard.at": natives().at}
+        imports = {**self._counters, "stub": stub, "find.thread": handlers().find_thread}
         return self._load(_thunk_ir(signature), ["thunk"], imports)
 
     def no_more_replies(self) -> None:
@@ -152,7 +155,7 @@ _SETJMP = "declare i32 @_setjmp(ptr) returns_twice nounwind"
 
 
 def _entry_ir(signature: Signature) -> str:
-    parameters = ", ".join(["ptr %guard", "ptr %stub", *filter(None, [signature.arguments])])
+    parameters = ", ".join(["ptr %thread", "ptr %stub", *filter(None, [signature.arguments])])
     return f"""
 {_SETJMP}
 define {_c_result(signature)} @entry({parameters}) nounwind {{
@@ -168,7 +171,7 @@ def _thunk_ir(signature: Signature) -> str:
 declare {signature.prototype("stub")}
 @inside = external global [2 x i64]
 @side = external global i64
-declare ptr @guard.at(i64)
+declare ptr @find.thread(i64)
 declare ptr @llvm.frameaddress.p0(i32)
 define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
@@ -176,7 +179,7 @@ define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
   %before = atomicrmw add ptr %inside, i64 1 seq_cst
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %here = ptrtoint ptr %frame to i64
-  %guard = call ptr @guard.at(i64 %here)
+  %thread = call ptr @find.thread(i64 %here)
   {_protected(signature, "@stub", from_c=True)}
   %after = atomicrmw sub ptr %inside, i64 1 seq_cst
   {_return(signature)}
@@ -185,12 +188,13 @@ define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
 
 
 def _protected(signature: Signature, stub: str, *, from_c: bool = False) -> str:
-    """Call `stub`; where %guard is not null, with a way out, on which the result is zero.
+    """Call `stub`; where %thread is not null, with a way out, on which the result is zero.
 
-    C is not left: it goes on with that zero, nothing more is called while the fault is pending, and RETURN is where
+    C is not left: it goes on with that zero, nothing more is called while the fault is pending, and REENTER_JIT is
+    where
     it goes on from.
     """
-    if missing():
+    if missing_protection():
         return _call(signature, stub)
     results = ["[ %direct, %plain ]", "[ %full, %run ]", "[ zeroinitializer, %fault ]"]
     check = propagate = ""
@@ -205,7 +209,7 @@ enter:"""
   %why = load i64, ptr %fault.field
   store atomic i64 %why, ptr %pending.field monotonic, align 8"""
     return f"""%buffer = alloca [{_JUMP_BUFFER} x i8], align 16
-  %none = icmp eq ptr %guard, null
+  %none = icmp eq ptr %thread, null
   br i1 %none, label %plain, label %set
 plain:
   {_call(signature, stub, "%direct")}

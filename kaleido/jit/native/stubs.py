@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import ObjectCode, Target, parse
-from kaleido.jit.native.faults import LEAVE, RETURN
-from kaleido.jit.native.handlers import natives
+from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
+from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.unit import Signature, Tier
@@ -101,7 +101,7 @@ class Stubs:
                 self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         code = self._objects[signature, count]
-        imports = {"hook": self._runtime.hook, **natives().imports}
+        imports = {"hook": self._runtime.hook, **handlers().imports}
         library, size = self._loader.load(code, [*exports, "records", "nowhere"], imports), ctypes.sizeof(_Record)
         at = library.addresses
         return [
@@ -124,8 +124,8 @@ def _pool_ir(signature: Signature, count: int) -> str:
         [
             f"@records = dso_local global [{count} x {{ ptr, i64, i64, ptr, i64 }}] [{', '.join([empty] * count)}]",
             "declare void @hook(i64)",
-            f"declare ptr @{LEAVE}()",
-            f"declare void @{RETURN}(ptr)",
+            f"declare ptr @{LEAVE_JIT}()",
+            f"declare void @{REENTER_JIT}(ptr)",
             f"define {signature.prototype('nowhere')} nounwind {{",
             f"  ret {signature.result}{zero}",
             "}",
@@ -158,7 +158,7 @@ def _stub_ir(signature: Signature, index: int, offset: int) -> str:
   br i1 %armed, label %disarm, label %go
 disarm:
   ; From here on the hook must be reached, and it is C: so there has to be stack for it, and no interruption.
-  %guard = call ptr @{LEAVE}()
+  %thread = call ptr @{LEAVE_JIT}()
   %swap = cmpxchg ptr {field("limit")}, i64 %limit, i64 {_NEVER} seq_cst seq_cst
   %first = extractvalue {{ i64, i1 }} %swap, 1
   br i1 %first, label %tell, label %back
@@ -167,7 +167,7 @@ tell:
   call void @hook(i64 %number)
   br label %back
 back:
-  call void @{RETURN}(ptr %guard)
+  call void @{REENTER_JIT}(ptr %thread)
   br label %go
 go:
   %body = load atomic ptr, ptr {field("body")} monotonic, align 8

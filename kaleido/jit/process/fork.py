@@ -23,31 +23,31 @@ from typing import Any, TypeVar
 
 from llvmlite.binding import ffi
 
-__all__ = ["Order", "after_fork_in_child", "held_in_fork"]
+__all__ = ["LockOrder", "after_fork_in_child", "fork_safe"]
 
 L = TypeVar("L", bound=Any)
 
 
-class Order(IntEnum):
+class LockOrder(IntEnum):
     """In which order who needs several locks takes them."""
 
     SESSION = 0
     ENGINE = 1
     EVALUATION = 2
     THREADS = 3
-    GUARDS = 4
-    NATIVES = 5
+    STACKS = 4
+    HANDLERS = 5
     LLVM = 6
 
 
-_locks: weakref.WeakKeyDictionary[Any, Order] = weakref.WeakKeyDictionary()
+_locks: weakref.WeakKeyDictionary[Any, LockOrder] = weakref.WeakKeyDictionary()
 _registering = threading.Lock()
 _taken: list[Any] = []
 _in_child: list[Callable[[bool], None]] = []
 _by_main_thread = True
 
 
-def held_in_fork(lock: L, order: Order) -> L:
+def fork_safe(lock: L, order: LockOrder) -> L:
     """Have `lock` free in every child. Returns it."""
     with _registering:
         _locks[lock] = order
@@ -81,6 +81,6 @@ def _after_in_child() -> None:
         function(_by_main_thread)
 
 
-held_in_fork(ffi.lib._lock._lock, Order.LLVM)
+fork_safe(ffi.lib._lock._lock, LockOrder.LLVM)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)

@@ -5,7 +5,7 @@ the middle of a publication, or while llvmlite has taken its lock and not yet en
 that would leave the engine broken for ever; and no ``try`` in the world is tight enough.
 
 The solution: whatever changes state runs in :class:`uninterrupted`. There, Ctrl-C is only noted, and it strikes at the
-end of the block. Long work looks in between, at a place where nothing has changed yet, with :func:`strike_if_noted`.
+end of the block. Long work looks in between, at a place where nothing has changed yet, with :func:`raise_pending`.
 And where the main thread waits for native code, :func:`interruptibly` opens a window.
 
 It works by exchanging Python's handler of SIGINT, whatever that is: an application's own one is called later, not
@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from kaleido.jit.process.fork import after_fork_in_child
 
-__all__ = ["forget", "interruptibly", "strike_if_noted", "uninterrupted"]
+__all__ = ["discard_pending", "interruptibly", "raise_pending", "uninterrupted"]
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def _on_main_thread() -> bool:
 def _forget_the_parent(by_main_thread: bool) -> None:
     """In a forked child: if the main thread was in a block, and is not here, nobody else would end it."""
     if not by_main_thread:
-        forget()
+        discard_pending()
         _let_go()
 
 
@@ -108,13 +108,13 @@ class uninterrupted:  # noqa: N801 - it is used like a function
             _let_go()
 
 
-def strike_if_noted() -> None:
+def raise_pending() -> None:
     """Raise now what Ctrl-C would have raised since the block began. To be called where nothing has changed yet."""
     if _on_main_thread() and _State.handler is not None:
         _strike(_State.handler)
 
 
-def forget() -> None:
+def discard_pending() -> None:
     """Have what was noted not strike: it was about what has ended anyway."""
     if _on_main_thread() and _State.handler is not None:
         _State.noted = False

@@ -10,16 +10,16 @@ from itertools import count
 from typing import Any
 
 from kaleido.jit.events import Event, EventKind, Listener
-from kaleido.jit.program.versions import Code, Entry, Version, flattened
+from kaleido.jit.program.versions import Code, Entry, Version, with_nested
 from kaleido.jit.unit import Unit
 
-__all__ = ["Catalogue", "Pending", "labels"]
+__all__ = ["Pending", "SymbolTable", "labels"]
 
 Pending = Mapping[str, Version | None]
 """Versions that are about to become current, by symbol: names are looked up there first. None is about to go."""
 
 
-class Catalogue:
+class SymbolTable:
     """Not thread-safe by itself, except for reading single entries and for :meth:`emit`."""
 
     def __init__(self) -> None:
@@ -56,33 +56,33 @@ class Catalogue:
     # Changing
 
     def version(self, unit: Unit) -> Version:
-        """A new version, with versions of the unit's parts; not current yet."""
+        """A new version, with versions of the unit's nested_units; not current yet."""
         # In two steps, because loops may be nested more deeply than Python recurses.
-        made = {each.symbol: self._version(each, is_part=each is not unit) for each in unit.whole()}
+        made = {each.symbol: self._version(each, is_nested=each is not unit) for each in unit.with_nested()}
         for version in made.values():
-            version.parts = tuple(made[part.symbol] for part in version.unit.parts)
+            version.nested_units = tuple(made[part.symbol] for part in version.unit.nested_units)
         return made[unit.symbol]
 
-    def _version(self, unit: Unit, *, is_part: bool) -> Version:
+    def _version(self, unit: Unit, *, is_nested: bool) -> Version:
         before, entry = self.current(unit.symbol), self.entries.get(unit.symbol)
         if entry is None or (entry.stub is not None and entry.stub.signature != unit.signature):
             # A symbol whose signature changes has nothing in common with what it was: not even the stub.
             entry = Entry(unit.symbol)
         ordinal = before.ordinal + 1 if before is not None else 1
-        return Version(unit, next(self._numbers), ordinal, entry, is_part)
+        return Version(unit, next(self._numbers), ordinal, entry, is_nested)
 
     def check(self, given: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
         """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`.
 
         `given` are the versions that `pending` was made of: those to come, and those to go.
         """
-        if len(pending) < len(flattened(given)):
+        if len(pending) < len(with_nested(given)):
             raise ValueError("a symbol is given twice")
         for symbol, version in pending.items():
             if version is None:
                 continue
             old = self.current(symbol)
-            if old is not None and (version.is_part or old.is_part):
+            if old is not None and (version.is_nested or old.is_nested):
                 raise ValueError(f"{symbol} is, or would become, a part of another unit")
             for name, signature in version.unit.calls.items():
                 callee = self.resolve(name, pending)
@@ -94,9 +94,9 @@ class Catalogue:
                 raise ValueError(f"{version.unit.label} is called by another signature: by {labels(strangers)}")
 
     def replaced(self, pending: Pending) -> list[Version]:
-        """The current versions that will not be current any more when `pending` is so, with their parts."""
+        """The current versions that will not be current any more when `pending` is so, with their nested_units."""
         wholes = (self.current(symbol) for symbol in pending)
-        return flattened(version for version in wholes if version is not None and not version.is_part)
+        return with_nested(version for version in wholes if version is not None and not version.is_nested)
 
     def install(self, pending: Mapping[str, Version]) -> list[Entry]:
         """Make `pending` current. Returns the entries that are thereby out of use."""
@@ -159,7 +159,7 @@ class Catalogue:
             time.perf_counter(),
             threading.get_native_id(),
             version=version.ordinal,
-            counts=unit.counts,
+            counter=unit.counter,
             **details,
         )
         for listener in list(self._listeners):

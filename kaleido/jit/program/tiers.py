@@ -20,15 +20,15 @@ from functools import partial
 from kaleido.jit.compiling import binding
 from kaleido.jit.compiling.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
-from kaleido.jit.native.handlers import natives
+from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Library, Loader
 from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
-from kaleido.jit.process.interrupts import strike_if_noted
+from kaleido.jit.process.interrupts import raise_pending
 from kaleido.jit.program.reclaim import Reclaimer
-from kaleido.jit.program.symbols import Catalogue, Pending
+from kaleido.jit.program.symbols import Pending, SymbolTable
 from kaleido.jit.program.versions import Code, CodeMap, Entry, Image, Version
-from kaleido.jit.unit import Counts, Signature, Tier, Unit
+from kaleido.jit.unit import RunCounter, Signature, Tier, Unit
 
 __all__ = ["Optimized", "Tiers", "UndefinedUnit"]
 
@@ -60,19 +60,19 @@ Loaded = tuple[Optimized, Library]
 
 
 class Tiers:
-    """What versions there are is the catalogue's; what code they have, and which of it is in use, is decided here."""
+    """What versions there are is the symbols's; what code they have, and which of it is in use, is decided here."""
 
     def __init__(
         self,
         policy: Policy,
-        catalogue: Catalogue,
+        symbols: SymbolTable,
         compiler: Compiler,
         loader: Loader,
         stubs: Stubs,
         reclaimer: Reclaimer,
     ) -> None:
         self._policy = policy
-        self._catalogue = catalogue
+        self._symbols = symbols
         self._compiler = compiler
         self._loader = loader
         self._stubs = stubs
@@ -93,13 +93,13 @@ class Tiers:
         """
         batch, made, seen, whole = self._missing(roots, pending, complete, again)
         for piece in binding.batches(batch, lambda version: version.unit, self._policy.batch_units):
-            strike_if_noted()
+            raise_pending()
             self._load_baseline(piece, pending)
         loaded = self._load_optimized(made, pending)
         # Readiness is remembered, so that a call need not look at all it can reach. It holds because a version that
         # is in use is only ever replaced by one that was compiled with all it can reach; it ends for everybody when
         # such a one comes to call a name that is not defined.
-        for version in seen if whole else self._catalogue.versions.values():
+        for version in seen if whole else self._symbols.versions.values():
             version.ready = whole
         return loaded
 
@@ -115,18 +115,18 @@ class Tiers:
             version = todo.popleft()
             if version in seen or (version.ready and version not in again):
                 continue
-            strike_if_noted()
+            raise_pending()
             seen.add(version)
             references: Mapping[str, Unit] = dict.fromkeys(version.unit.calls, version.unit)
             if version.code is not None and version not in again:
                 references = version.code.references
-            elif self._policy.baseline or version.unit.counts is Counts.NOTHING:
+            elif self._policy.baseline or version.unit.counter is RunCounter.NONE:
                 batch.append(version)
             else:
                 made.append(self.optimized(self.closure(version, pending)))
                 references = made[-1].references
             for name, caller in references.items():
-                callee = self._catalogue.resolve(name, pending)
+                callee = self._symbols.resolve(name, pending)
                 if callee is not None:
                     todo.append(callee)
                 elif complete:
@@ -143,7 +143,7 @@ class Tiers:
         code that is running could come to the name.
         """
         used = [version for version in new if version.entry.stub is not None]
-        stale = {root for version in replaced for root in version.bound_by}.difference(replaced)
+        stale = {root for version in replaced for root in version.dependents}.difference(replaced)
         again = set() if self._policy.baseline else stale
         return self.compile([*used, *again], pending, complete=self._reclaimer.busy, again=again)
 
@@ -151,7 +151,7 @@ class Tiers:
         """What to bind statically in the optimized code of `root`, itself first."""
 
         def callees(version: Version) -> Iterable[Version]:
-            found = (self._catalogue.resolve(name, pending) for name in version.unit.calls)
+            found = (self._symbols.resolve(name, pending) for name in version.unit.calls)
             return (callee for callee in found if callee is not None)
 
         return binding.closure(root, callees, lambda version: version.unit, self._policy)
@@ -160,7 +160,7 @@ class Tiers:
         """Compile at -O3, the first of `members` as the root, which had `runs`. Raises ValueError. Needs no lock."""
         compiled = self._compiler.optimized([member.unit for member in members])
         size = compiled.code.text_size
-        self._catalogue.emit(
+        self._symbols.emit(
             EventKind.COMPILED, members[0], tier=compiled.tier, seconds=compiled.seconds, size=size, runs=runs
         )
         return Optimized(tuple(members), compiled)
@@ -180,7 +180,7 @@ class Tiers:
                 compiled.tier, address, size, seconds, image, dict.fromkeys(version.unit.calls, version.unit)
             )
             self.map.add(version, version.baseline)
-            self._catalogue.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
+            self._symbols.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
             if version.current:
                 self.publish(version)
 
@@ -208,7 +208,7 @@ class Tiers:
         self.map.add(root, root.optimized)
         root.bound = made.members[1:]
         for member in root.bound:
-            member.bound_by.add(root)
+            member.dependents.add(root)
         self.publish(root)
 
     def publish(self, version: Version) -> None:
@@ -222,10 +222,10 @@ class Tiers:
             # Another thread may be counting: the count is left alone, and begins where it is.
             fields = stub.fields
             version.runs_before = fields.runs
-            if self._policy.tiered and version.unit.counts is not Counts.NOTHING:
+            if self._policy.tiered and version.unit.counter is not RunCounter.NONE:
                 fields.body, fields.number = code.address, version.number
                 # Last: who reaches the new limit must report the new number.
-                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counts]
+                fields.limit = version.runs_before + self._policy.thresholds[version.unit.counter]
                 target = stub.prologue
         self._stubs.publish(stub, target)
 
@@ -238,19 +238,19 @@ class Tiers:
     def _load(
         self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
     ) -> Library:
-        imports = natives().imports
+        imports = handlers().imports
         for version in versions:
             imports.update(version.unit.externals)
             for name, signature in version.unit.calls.items():
                 if name not in inside:
-                    imports[name] = self.stub(self._catalogue.entry(name, pending), signature).address
+                    imports[name] = self.stub(self._symbols.entry(name, pending), signature).address
         return self._loader.load(compiled.code, compiled.exports, imports)
 
     # Taking out of use
 
     def withdraw(self, version: Version) -> None:
         """Take a version's code out of use, and all optimized code that bound it."""
-        for root in list(version.bound_by):
+        for root in list(version.dependents):
             self._invalidate(root, version)
             if root.current:
                 self.publish(root)
@@ -278,18 +278,18 @@ class Tiers:
         """Make calls of a symbol that is not defined any more do nothing; what could make them does not start."""
         if entry.stub is not None:
             self._stubs.abandon(entry.stub)
-        self._catalogue.nobody_is_ready()
+        self._symbols.nobody_is_ready()
 
     def _invalidate(self, root: Version, changed: Version) -> None:
         code, root.optimized = root.optimized, None
         self._unbind(root)
-        self._catalogue.emit(EventKind.INVALIDATED, root, code, message=changed.unit.label)
+        self._symbols.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
         if code is not None:
             self._retire(root, code)
 
     def _unbind(self, root: Version) -> None:
         for member in root.bound:
-            member.bound_by.discard(root)
+            member.dependents.discard(root)
         root.bound = ()
 
     def _retire(self, version: Version, code: Code) -> None:
@@ -298,4 +298,4 @@ class Tiers:
     def _free(self, version: Version, code: Code) -> None:
         self.map.remove(code)
         code.image.release()
-        self._catalogue.emit(EventKind.RETIRED, version, code)
+        self._symbols.emit(EventKind.FREED, version, code)

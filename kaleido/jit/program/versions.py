@@ -11,7 +11,7 @@ from kaleido.jit.native.loader import Library
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
 
-__all__ = ["Code", "CodeMap", "Entry", "Image", "Version", "flattened"]
+__all__ = ["Code", "CodeMap", "Entry", "Image", "Version", "with_nested"]
 
 
 @dataclass(eq=False)
@@ -47,7 +47,8 @@ class Code:
 class Version:
     """One definition of a symbol: the `ordinal`-th, from 1. `number` is unique in the engine.
 
-    `bound` are the other versions bound statically in its optimized code; `bound_by` is the inverse. `ready` says that
+    `bound` are the other versions bound statically in its optimized code; `dependents` is the inverse. `ready` says
+    that
     everything this version can reach was seen to have code. `runs_before` is what its stub had counted when this
     version's code was published; `final_runs` is for one that is no longer current.
     """
@@ -56,12 +57,12 @@ class Version:
     number: int
     ordinal: int
     entry: Entry
-    is_part: bool = False
-    parts: tuple[Version, ...] = ()
+    is_nested: bool = False
+    nested_units: tuple[Version, ...] = ()
     baseline: Code | None = None
     optimized: Code | None = None
     bound: tuple[Version, ...] = ()
-    bound_by: set[Version] = field(default_factory=set)
+    dependents: set[Version] = field(default_factory=set)
     ready: bool = False
     runs_before: int = 0
     final_runs: int = 0
@@ -82,9 +83,9 @@ class Version:
             return self.final_runs
         return int(self.entry.stub.fields.runs) - self.runs_before if self.entry.stub is not None else 0
 
-    def whole(self) -> Iterator[Version]:
-        """This version and its parts, and theirs."""
-        return nested(self, lambda version: version.parts)
+    def with_nested(self) -> Iterator[Version]:
+        """This version and its nested_units, and theirs."""
+        return nested(self, lambda version: version.nested_units)
 
 
 @dataclass(eq=False)
@@ -133,6 +134,6 @@ class CodeMap:
         return (version, code) if address < end else None
 
 
-def flattened(versions: Iterable[Version]) -> list[Version]:
-    """All of `versions` with their parts."""
-    return [each for version in versions for each in version.whole()]
+def with_nested(versions: Iterable[Version]) -> list[Version]:
+    """All of `versions` with their nested_units."""
+    return [each for version in versions for each in version.with_nested()]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from kaleido.jit.native.faults import MARGIN, Guard
+from kaleido.jit.native.faults import GUARD_ZONE, NativeThread
 from kaleido.jit.unit import Unit
 
 __all__ = ["Interrupted", "StackOverflow", "overflow"]
@@ -22,14 +22,14 @@ _SAMPLE, _CALLS = 16 << 20, 100
 class Interrupted(KeyboardInterrupt):
     """Native code was stopped, by Ctrl-C or ``interrupt()``.
 
-    `unit` is where it was, if that is known. `left_behind`: it did not stop, because it is in a C function; it will
+    `unit` is where it was, if that is known. `detached`: it did not stop, because it is in a C function; it will
     when that returns.
     """
 
-    def __init__(self, unit: Unit | None, *, left_behind: bool = False) -> None:
+    def __init__(self, unit: Unit | None, *, detached: bool = False) -> None:
         place = f" in {unit.label}" if unit is not None else ""
         super().__init__(f"interrupted{place}")
-        self.unit, self.left_behind = unit, left_behind
+        self.unit, self.detached = unit, detached
 
 
 class StackOverflow(RecursionError):
@@ -43,37 +43,37 @@ class StackOverflow(RecursionError):
         self.unit, self.calls = unit, calls
 
 
-def overflow(guard: Guard, find: Find) -> StackOverflow:
+def overflow(native_thread: NativeThread, find: Find) -> StackOverflow:
     """The error for a stack overflow that has just been left, from what it left on the stack.
 
     The stack is not unwound: words on it that are addresses in machine code are taken for return addresses. That is
     why the number of calls is an estimate, from the end of the stack.
     """
-    found = list(islice(_callers(guard, find), _CALLS))
+    found = list(islice(_callers(native_thread, find), _CALLS))
     if not found:
-        return StackOverflow(find(guard.pc), 1)
+        return StackOverflow(find(native_thread.pc), 1)
     [(most, _)] = Counter(unit.symbol for _, unit in found).most_common(1)
     distance = found[-1][0] - found[0][0]
-    calls = round(_used(guard) * (len(found) - 1) / distance) if distance else len(found)
+    calls = round(_used(native_thread) * (len(found) - 1) / distance) if distance else len(found)
     return StackOverflow(next(unit for _, unit in found if unit.symbol == most), calls)
 
 
-def _callers(guard: Guard, find: Find) -> Iterator[tuple[int, Unit]]:
+def _callers(native_thread: NativeThread, find: Find) -> Iterator[tuple[int, Unit]]:
     """What looks like return addresses, from the end of the stack on: where they are, and the unit that called."""
-    begin = _end(guard)
-    words = (ctypes.c_uint64 * (min(_SAMPLE, _used(guard)) // 8)).from_address(begin)
+    begin = _end(native_thread)
+    words = (ctypes.c_uint64 * (min(_SAMPLE, _used(native_thread)) // 8)).from_address(begin)
     for index, word in enumerate(words):
         # As in ``faults``: what a call returns to may be another function's beginning, the call itself is not.
         if word and (unit := find(word - 1)) is not None:
             yield begin + 8 * index, unit
 
 
-def _end(guard: Guard) -> int:
+def _end(native_thread: NativeThread) -> int:
     """The lowest address in use, but for what was not to be used."""
-    lowest: int = max(guard.sp, guard.bottom + MARGIN) // 8 * 8
+    lowest: int = max(native_thread.sp, native_thread.bottom + GUARD_ZONE) // 8 * 8
     return lowest
 
 
-def _used(guard: Guard) -> int:
-    used: int = guard.top - _end(guard)
+def _used(native_thread: NativeThread) -> int:
+    used: int = native_thread.top - _end(native_thread)
     return max(0, used)

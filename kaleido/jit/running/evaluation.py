@@ -17,9 +17,9 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from kaleido.jit.native.faults import INTERRUPT, Fault, Guard
-from kaleido.jit.process.fork import Order, held_in_fork
-from kaleido.jit.running.stacks import guarded, wake_up
+from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread
+from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.running.stacks import protected_stack, wake_up
 
 __all__ = ["PATIENCE", "Evaluation", "Task"]
 
@@ -32,30 +32,30 @@ _LOOK = 0.05
 # Seconds between two signals to a thread that is to stop.
 _AGAIN = 0.002
 
-_starting = held_in_fork(threading.Lock(), Order.THREADS)
+_starting = fork_safe(threading.Lock(), LockOrder.THREADS)
 
 
 class Task:
     """A function to call, and what came of it. (``concurrent.futures`` costs more to import than all of this.)
 
-    `ended` is called at the end, also of a task that did not begin. `unwanted`: it is not to begin. `left_at`: the
+    `ended` is called at the end, also of a task that did not begin. `cancelled`: it is not to begin. `detached_at`: the
     thread was left behind with it, and this is where it had called the C function that it is in (0 if that is not
     known); otherwise None.
     """
 
-    def __init__(self, function: Callable[[Guard | None], Any], ended: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[NativeThread | None], Any], ended: Callable[[], None]) -> None:
         self._function, self._ended = function, ended
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
-        self.unwanted = False
-        self.left_at: int | None = None
+        self.cancelled = False
+        self.detached_at: int | None = None
 
-    def run(self, guard: Guard | None) -> None:
+    def run(self, native_thread: NativeThread | None) -> None:
         try:
             try:
-                if not self.unwanted:
-                    self._result = self._function(guard)
+                if not self.cancelled:
+                    self._result = self._function(native_thread)
             finally:
                 self._ended()
         except BaseException as error:
@@ -72,9 +72,9 @@ class Task:
         while not self.wait(_LOOK):
             pass
 
-    def leave_behind(self, at: int) -> None:
+    def detach(self, at: int) -> None:
         """Count it as ended; what it gives, should it end after all, nobody wants."""
-        self.left_at = at
+        self.detached_at = at
         self._done.set()
 
     def result(self) -> Any:
@@ -85,19 +85,19 @@ class Task:
 
 
 class _Worker:
-    """A thread, its guard, and the task that it is at."""
+    """A thread, its native_thread, and the task that it is at."""
 
     def __init__(self, target: Callable[[_Worker], None]) -> None:
         self.thread = threading.Thread(target=target, args=(self,), name="kaleido-evaluation", daemon=True)
-        self.guard: Guard | None = None
+        self.native_thread: NativeThread | None = None
         self.task: Task | None = None
-        self.left_behind = False
+        self.detached = False
 
     def stop(self) -> None:
         """Ask the thread to leave native code. It is at a task, so it lives."""
-        if self.guard is not None:
+        if self.native_thread is not None:
             assert INTERRUPT is not None and self.thread.ident is not None
-            self.guard.pending = Fault.INTERRUPTED
+            self.native_thread.pending = Fault.INTERRUPTED
             signal.pthread_kill(self.thread.ident, INTERRUPT)
 
 
@@ -107,20 +107,21 @@ class Evaluation:
     def __init__(self, stack_size: int) -> None:
         self._stack_size = stack_size
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        self._lock = held_in_fork(threading.Lock(), Order.EVALUATION)
+        self._lock = fork_safe(threading.Lock(), LockOrder.EVALUATION)
         self._unfinished = 0
         self._closed = False
         self._worker: _Worker | None = None
 
-    def submit(self, function: Callable[[Guard | None], Any], ended: Callable[[], None]) -> Task:
-        """Have `function` called on the thread, with the thread's guard, and then `ended`; from the thread, at once.
+    def submit(self, function: Callable[[NativeThread | None], Any], ended: Callable[[], None]) -> Task:
+        """Have `function` called on the thread, with the thread's native_thread, and then `ended`; from the thread, at
+        once.
 
         Raises RuntimeError where the thread has ended, OSError where it cannot be started; then nothing is called.
         """
         task = Task(function, ended)
         worker = self._worker
         if worker is not None and threading.current_thread() is worker.thread:
-            task.run(worker.guard)
+            task.run(worker.native_thread)
             return task
         with self._lock:
             if self._closed:
@@ -141,12 +142,12 @@ class Evaluation:
                 with self._lock:
                     worker = self._worker
                     if worker is None or worker.task is not task:
-                        task.unwanted = True
+                        task.cancelled = True
                         return
                     if waited > PATIENCE:
                         self._leave_behind(worker, task)
                         return
-                    if waited > PATIENCE / 2 and worker.guard is not None and not urgent:
+                    if waited > PATIENCE / 2 and worker.native_thread is not None and not urgent:
                         urgent = True
                         wake_up(True)
                     worker.stop()
@@ -176,8 +177,8 @@ class Evaluation:
         self._queue.put(None)
 
     def _leave_behind(self, worker: _Worker, task: Task) -> None:
-        worker.left_behind = True
-        task.leave_behind(worker.guard.outside if worker.guard is not None else 0)
+        worker.detached = True
+        task.detach(worker.native_thread.outside if worker.native_thread is not None else 0)
         self._worker = None
         if not self._queue.empty():
             self._worker = self._start()
@@ -197,14 +198,14 @@ class Evaluation:
         return worker
 
     def _work(self, worker: _Worker) -> None:
-        with guarded() as worker.guard:
-            while not worker.left_behind and (task := self._queue.get()) is not None:
+        with protected_stack() as worker.native_thread:
+            while not worker.detached and (task := self._queue.get()) is not None:
                 with self._lock:
                     worker.task = task
-                task.run(worker.guard)
+                task.run(worker.native_thread)
                 with self._lock:
                     worker.task = None
                     self._unfinished -= 1
-                    if worker.guard is not None:
-                        worker.guard.pending = worker.guard.fault = Fault.NONE
+                    if worker.native_thread is not None:
+                        worker.native_thread.pending = worker.native_thread.fault = Fault.NONE
                 del task

@@ -1,4 +1,4 @@
-"""Giving a thread its guard: what ``faults`` needs from the C library.
+"""Giving a thread its native_thread: what ``faults`` needs from the C library.
 
 Everything here is called on Linux only, and through ctypes: Python's own ``signal`` module runs handlers in Python.
 """
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from kaleido.jit.native.faults import INTERRUPT, MARGIN, RESERVE, Guard, missing
-from kaleido.jit.native.handlers import Natives, natives
-from kaleido.jit.process.fork import Order, after_fork_in_child, held_in_fork
+from kaleido.jit.native.faults import GUARD_ZONE, INTERRUPT, STACK_RESERVE, NativeThread, missing_protection
+from kaleido.jit.native.handlers import Handlers, handlers
+from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 
-__all__ = ["give_back_stack", "guarded", "wake_up"]
+__all__ = ["give_back_stack", "protected_stack", "wake_up"]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -40,85 +40,88 @@ class _SignalStack(ctypes.Structure):
     _fields_ = [("lowest", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
 
 
-_lock = held_in_fork(threading.Lock(), Order.GUARDS)
-_guards: list[Guard] = []
-_spare: list[Guard] = []
+_lock = fork_safe(threading.Lock(), LockOrder.STACKS)
+_threads: list[NativeThread] = []
+_spare: list[NativeThread] = []
 _mine = threading.local()
 
 
 @contextmanager
-def guarded() -> Iterator[Guard | None]:
-    """Give the calling thread a guard while inside; None where the platform is not known (``faults.missing``)."""
-    if missing():
+def protected_stack() -> Iterator[NativeThread | None]:
+    """Give the calling thread a native_thread while inside; None where the platform is not known
+    (``faults.missing_protection``)."""
+    if missing_protection():
         yield None
         return
     _install_handlers()
-    guard, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
+    native_thread, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
-    _mine.guard = guard
+    _mine.native_thread = native_thread
     _protect(low, _NO_ACCESS)
-    guard.bottom, guard.extent = low, size
+    native_thread.bottom, native_thread.extent = low, size
     _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
-        yield guard
+        yield native_thread
     finally:
-        guard.extent = 0
+        native_thread.extent = 0
         # The C library keeps the stack for another thread.
         _protect(low, _READ_AND_WRITE)
         _use_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
         with _lock:
-            _spare.append(guard)
+            _spare.append(native_thread)
 
 
 def _take_from_the_lost(_: bool) -> None:
     """In a forked child: free the guards of the threads that it does not have."""
-    _spare[:] = [guard for guard in _guards if guard is not getattr(_mine, "guard", None)]
-    for guard in _spare:
-        guard.extent = 0
+    _spare[:] = [
+        native_thread for native_thread in _threads if native_thread is not getattr(_mine, "native_thread", None)
+    ]
+    for native_thread in _spare:
+        native_thread.extent = 0
 
 
 after_fork_in_child(_take_from_the_lost)
 
 
-def give_back_stack(guard: Guard) -> None:
-    """Return the memory of the guarded stack that is not in use; on its own thread."""
-    begin = guard.bottom + MARGIN
+def give_back_stack(native_thread: NativeThread) -> None:
+    """Return the memory of the protected stack that is not in use; on its own thread."""
+    begin = native_thread.bottom + GUARD_ZONE
     # This very function runs not far below the entry that was left.
-    end = (guard.top - RESERVE) // mmap.PAGESIZE * mmap.PAGESIZE
+    end = (native_thread.top - STACK_RESERVE) // mmap.PAGESIZE * mmap.PAGESIZE
     if end > begin:
         _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
 def _protect(low: int, access: int) -> None:
-    """Make the MARGIN at the end of a stack inaccessible, or accessible again."""
-    _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(MARGIN), access)
+    """Make the GUARD_ZONE at the end of a stack inaccessible, or accessible again."""
+    _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access)
 
 
-def _take() -> Guard:
-    """A guard that is on the list: they stay there for ever, and are used again."""
-    first = natives().guards
+def _take() -> NativeThread:
+    """A native_thread that is on the list: they stay there for ever, and are used again."""
+    first = handlers().threads
     with _lock:
         if _spare:
-            guard = _spare.pop()
-            after = Guard.bottom.offset
-            ctypes.memset(guard.address + after, 0, ctypes.sizeof(Guard) - after)
-            return guard
-        guard, head = Guard(), ctypes.c_uint64.from_address(first)
-        guard.next = head.value
-        _guards.append(guard)
-        head.value = guard.address
-        return guard
+            native_thread = _spare.pop()
+            after = NativeThread.bottom.offset
+            ctypes.memset(native_thread.address + after, 0, ctypes.sizeof(NativeThread) - after)
+            return native_thread
+        native_thread, head = NativeThread(), ctypes.c_uint64.from_address(first)
+        native_thread.next = head.value
+        _threads.append(native_thread)
+        head.value = native_thread.address
+        return native_thread
 
 
 def _install_handlers() -> None:
     """Install both handlers, once; what is not for them goes on to whoever was there before."""
-    native = natives()
+    native = handlers()
     with _lock:
         _install(native)
 
 
 @cache
-def _install(native: Natives) -> None:
+def _install(native: Handlers) -> None:
     assert INTERRUPT is not None
     for number, before in ((signal.SIGSEGV, native.before_overflow), (INTERRUPT, native.before_interrupt)):
         previous = _Action()
@@ -134,7 +137,7 @@ def wake_up(reading_and_writing: bool) -> None:
     Not at first: C's streams take a write that was interrupted for one that failed, and lose what it was to write.
     """
     assert INTERRUPT is not None
-    _handle(INTERRUPT, natives().on_interrupt, 0 if reading_and_writing else _SA_RESTART)
+    _handle(INTERRUPT, handlers().on_interrupt, 0 if reading_and_writing else _SA_RESTART)
 
 
 def _handle(number: int, handler: int, flags: int) -> None:

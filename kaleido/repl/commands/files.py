@@ -63,7 +63,7 @@ def _save(request: Request, word: Word) -> None:
     try:
         request.session.check(Source(word.text, state.journal.program))
     except KaleidoError as error:
-        request.console.complain(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
+        request.console.write_error(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
     request.console.write(f"saved {counted(len(state.journal), 'item')} to `{word.text}`\n")
 
 
@@ -105,10 +105,10 @@ def _edit(request: Request, word: Word | None = None) -> None:
         results = state.run(state.entry(text))
     except KaleidoError as error:
         state.report(error)
-        request.console.complain(f"`:edit{f' {name}' if name else ''}` opens it again")
+        request.console.write_error(f"`:edit{f' {name}' if name else ''}` opens it again")
     else:
         del state.drafts[name]
-        request.console.complain(f"edited: {brought(results)}")
+        request.console.write_error(f"edited: {brought(results)}")
 
 
 def _edited(request: Request, target: Word, text: str) -> str:

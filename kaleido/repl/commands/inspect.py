@@ -81,20 +81,20 @@ def _about_function(session: Session, function: Function) -> Iterator[tuple[str,
     yield function.signature, f"defined in {source.name}:{line}"
     yield "tier", _tier(function)
     if unit.runs:
-        yield "runs", f"{unit.counts.of(unit.runs)} at -O0"
+        yield "runs", f"{unit.counter.of(unit.runs)} at -O0"
     for tier in unit.compile_seconds:
         yield f"-{tier}", f"{unit.code_bytes[tier]:,} bytes, compiled in {unit.compile_seconds[tier] * 1000:.2f} ms"
     yield "version", f"{unit.versions:,}"
     yield "calls", ", ".join(function.calls) or "nothing"
     yield "called by", _callers(session, function) or "nobody"
-    yield "bound by", ", ".join(unit.bound_by) or "nobody"
-    for loop in list(function.unit.whole())[1:]:
+    yield "bound by", ", ".join(unit.dependents) or "nobody"
+    for loop in list(function.unit.with_nested())[1:]:
         yield "loop", _about_loop(session, session.engine.statistics(loop.symbol))
 
 
 def _about_loop(session: Session, unit: UnitStats) -> str:
     tier = f"-{unit.tier}" if unit.tier is not None else "not compiled"
-    runs = f", {unit.counts.of(unit.runs)} at -O0" if unit.runs else ""
+    runs = f", {unit.counter.of(unit.runs)} at -O0" if unit.runs else ""
     return f"{loop_source(session, unit.name)}  ({tier}{runs})"
 
 
