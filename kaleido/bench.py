@@ -146,7 +146,7 @@ def reachable(engine: Engine, root: Unit) -> list[Unit]:
         for name in dict.fromkeys(name for each in whole.values() for name in each.calls):
             if name not in whole and name not in found:
                 with suppress(KeyError):
-                    found[name] = engine.unit(name)
+                    found[name] = engine.describe(name).unit
                     waiting.append(found[name])
     return list(found.values())
 

@@ -231,7 +231,7 @@ class Soak:
         tiers = Counter(str(each.tier) for each in self.session.stats())
         print(
             f"{self.counts.total():9,} entries, {resident() / 2**20:.1f} MiB, {allocated() / 2**20:.1f} allocated, "
-            f"{self.session.engine._loader.arenas} arenas, {open_files()} files, {threading.active_count()} threads, "
+            f"{self.session.engine.memory().arenas} arenas, {open_files()} files, {threading.active_count()} threads, "
             + ", ".join(f"{number} at {tier}" for tier, number in sorted(tiers.items())),
             flush=True,
         )

@@ -287,7 +287,7 @@ def test_the_sessions_recompiler_may_be_at_work() -> None:
             assert measured(session, "fib(10)").value == 55.0
             assert session["fib"].tier is Tier.BASELINE
         settle(session.engine)
-        assert session.engine.tier(symbol("fib")) is Tier.OPTIMIZED
+        assert session.engine.describe(symbol("fib")).tier is Tier.OPTIMIZED
         assert measured(session, "fib(10)").value == 55.0
 
 

@@ -79,7 +79,7 @@ def test_ctrl_c_at_any_line(jit: str) -> None:
             assert not [each.name for each in session.stats() if each.name.startswith("top")]
             assert session.run(PROGRAM + "sum(4)") == 30.0
             assert session.run("def square(x) x + 1 sum(4)") == 14.0
-            assert not session.engine._reclaimer.busy
+            assert session.engine.memory().calls == 0
     assert interrupted > 30
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -129,7 +129,7 @@ def session() -> Iterator[Session]:
 def became(session: Session, text: str, name: str) -> Inlining:
     session.run(text)
     engine, symbol = session.engine, session[name].unit.symbol
-    return inlining(engine.ir(symbol, Tier.OPTIMIZED), engine.members(symbol, Tier.OPTIMIZED))
+    return inlining(engine.ir(symbol, Tier.OPTIMIZED), engine.inline_group(symbol, Tier.OPTIMIZED))
 
 
 def test_nothing_is_called(session: Session) -> None:

@@ -110,7 +110,7 @@ def test_a_session_may_be_closed_while_threads_work_in_it(jit: str) -> None:
         session.close()
 
     together(work, work, close)
-    assert session.engine._lifetime.released.wait(TIMEOUT)
+    assert session.engine._lifetime.freed.wait(TIMEOUT)
 
 
 def test_a_second_session_knows_nothing_of_the_first() -> None:

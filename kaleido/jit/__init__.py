@@ -21,14 +21,13 @@ to its internals, with a glossary.
 """
 
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind
+from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
-from kaleido.jit.program.tiers import UndefinedUnit
+from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.stats import UnitStats
 from kaleido.jit.unit import MOST_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
 
 __all__ = [
@@ -41,6 +40,7 @@ __all__ = [
     "EventKind",
     "Interrupted",
     "LockOrder",
+    "MemoryUse",
     "Policy",
     "RunCounter",
     "Signature",

@@ -1,4 +1,7 @@
-"""What happened in the engine: one stream of events, which traces, reports and prompts all read."""
+"""What the engine reports: a stream of events, the statistics of a unit, and what is in memory.
+
+Traces, reports and prompts all read the same stream.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaleido.jit.unit import RunCounter, Tier
+from kaleido.jit.unit import RunCounter, Tier, Unit
 
-__all__ = ["Event", "EventKind", "Listener"]
+__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "UnitStats"]
 
 
 class EventKind(StrEnum):
     """
     ===========  ==================================================================================
     defined      a unit was defined, or redefined (`version` counts from 1)
-    compiled     code was made for it, not yet in use; `seconds` is what that took
+    compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimized code
-    deoptimized  optimized code bound a version that is no longer current, and is out of use; or, if it was still
-                 being compiled (then it has no `size`), was never used; `message` has the name of what changed
-    retired      code (of `tier`) was freed; nothing runs in it any more
+    deoptimized  its optimized code inlined a version that is no longer current, and is out of use; or, if it was still
+                 being compiled (then it has no `size`), was never used; `message` names what changed
+    freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
     trapped      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ===========  ==================================================================================
@@ -38,11 +41,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
-    `time` is when, in seconds of ``time.perf_counter``, at the end of what happened. `size` is in bytes of
-    machine code. `runs` is how often the unit had run at the baseline, counted as `counts` says. `batch` is how
-    many units were compiled together: `seconds` is this unit's equal share.
+    `unit`      the unit's name, and `symbol` its symbol
+    `time`      when it happened, at its end, in seconds of ``time.perf_counter``
+    `thread`    the native identifier of the thread that it happened on
+    `version`   which definition of the symbol, from 1
+    `runs`      how often the unit had run at the baseline, counted as `counter` says
+    `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
+    `size`      bytes of machine code
     """
 
     kind: EventKind
@@ -61,3 +68,52 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class UnitStats:
+    """One unit as it is now.
+
+    `name`        of the unit, for people; `symbol` is unique
+    `unit`        the current definition
+    `tier`        the tier its calls reach; None while it has no code. So is `address`, where that code begins
+    `runs`        calls or iterations (`counter` says which) at the baseline since the unit was last defined or
+                  deoptimized: optimized code counts nothing
+    `compile_seconds`, `code_bytes`  by tier, of the code that exists now
+    `versions`    how often the symbol was defined
+    `dependents`  the names of the units whose optimized code has inlined this one
+    """
+
+    name: str
+    symbol: str
+    unit: Unit
+    counter: RunCounter
+    tier: Tier | None
+    runs: int
+    compile_seconds: dict[Tier, float]
+    code_bytes: dict[Tier, int]
+    versions: int
+    dependents: tuple[str, ...]
+    address: int | None
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """What an engine holds in memory.
+
+    `arenas`   LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects
+    `objects`  loaded objects: of units, of stub pools, entry points and thunks
+    `symbols`  names that are defined or called
+    `codes`    machine codes of units, of either tier, retired ones included
+    `code_bytes`  their size
+    `retired`  code and stubs that wait for the end of a grace period
+    `calls`    calls into native code that have begun and not ended, whether from Python or from C
+    """
+
+    arenas: int
+    objects: int
+    symbols: frozenset[str]
+    codes: int
+    code_bytes: int
+    retired: int
+    calls: int

@@ -1,100 +1,101 @@
-"""The end of an engine: its threads stop, and its memory is given back when nobody can be inside.
+"""Engine shutdown: threads stop, and memory is freed when no thread can be in native code.
 
-It comes by :meth:`Lifetime.close`, from any thread and as often as one likes; at the latest when nobody refers to the
-engine any more, or when the interpreter exits, since LLVM's own state is torn down then. So nothing here, and nothing
-that the engine's threads hold, refers to the engine itself.
+It begins with :meth:`Lifetime.close`, from any thread and as often as called. An engine that is not closed is closed
+when the garbage collector finds it, or when the interpreter exits, because LLVM's own state is torn down then. So
+nothing here, and nothing that the engine's threads hold, refers to the engine, its listeners or its transform.
 """
 
 from __future__ import annotations
 
 import atexit
 import threading
-from contextlib import AbstractContextManager
+from typing import Any
 
+from kaleido.jit.native.code_ranges import CodeMap
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.fork import after_fork_in_child
 from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.program.access import Access
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.recompiler import Recompiler
-from kaleido.jit.program.versions import CodeMap
 from kaleido.jit.running.evaluation import Evaluation
 
 __all__ = ["Lifetime"]
 
 
 class Lifetime:
-    """`closed` says that the end has begun, `released` that it has come. `lock` is the engine's.
-
-    In a forked child an engine of the parent is `foreign`: it has no threads there, and closing it does nothing.
-    """
+    """What has to end with an engine. `freed` is set when all memory has been given back."""
 
     def __init__(
         self,
-        lock: AbstractContextManager[bool],
+        access: Access,
         recompiler: Recompiler | None,
         evaluation: Evaluation,
         runtime: Runtime,
         loader: Loader,
-        code: CodeMap,
+        code_map: CodeMap[Any],
         reclaimer: Reclaimer,
     ) -> None:
-        self.closed = self.foreign = False
-        self.released = threading.Event()
-        self._stopped = False
-        self._lock = lock
-        self._recompiler, self._evaluation = recompiler, evaluation
-        self._runtime, self._loader, self._map, self._reclaimer = runtime, loader, code, reclaimer
+        self.freed = threading.Event()
+        self._threads_stopped = False
+        self._access, self._recompiler, self._evaluation = access, recompiler, evaluation
+        self._runtime, self._loader, self._code_map, self._reclaimer = runtime, loader, code_map, reclaimer
         _open.add(self)
 
     def close(self) -> None:
-        """Stop the threads, waiting for the compilation in progress, and release what nobody is inside of."""
-        if self.foreign:
+        """Stop the threads, waiting for the compilation in progress, and free what no thread is in.
+
+        In a forked child this does nothing: the parent's engine has no threads there.
+        """
+        if self._access.belongs_to_parent:
             return
         with uninterrupted():
-            with self._lock:
-                self.closed = True
+            with self._access.lock:
+                self._access.closed = True
             if self._recompiler is not None:
                 self._recompiler.close()
             self._evaluation.close()
-            with self._lock:
-                self._stopped = True
-                self.release()
+            with self._access.lock:
+                self._threads_stopped = True
+                self.free_if_unused()
             _open.discard(self)
 
-    def abandon(self) -> None:
-        """The same, soon, for an engine that nobody refers to.
+    def close_later(self) -> None:
+        """Close on a thread of its own, for an engine that is garbage.
 
-        The garbage collector cannot wait: it may have come with any lock, and on the recompiler's own thread.
+        The garbage collector runs on any thread, with any lock held, and must not wait.
         """
-        if not self.foreign and not self.released.is_set():
+        if not self._access.belongs_to_parent and not self.freed.is_set():
             threading.Thread(target=self.close, name="kaleido-closing").start()
 
-    def disown(self) -> None:
-        """In a forked child: have nothing to do with the parent."""
-        self.foreign = True
+    def detach_after_fork(self) -> None:
+        """In a forked child: cut every connection to the parent."""
+        self._access.belongs_to_parent = True
         self._runtime.disconnect()
-        self._evaluation.disown()
+        self._evaluation.detach_after_fork()
 
-    def release(self) -> None:
-        """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""
-        if self._stopped and not self.foreign and not self.released.is_set() and not self._reclaimer.busy:
+    def free_if_unused(self) -> None:
+        """Free all memory, if the engine is closed and no call is active. Called after each call, under the lock."""
+        stopped = self._threads_stopped and not self._access.belongs_to_parent
+        if stopped and not self.freed.is_set() and not self._reclaimer.busy:
+            self._reclaimer.close()
             self._runtime.close()
-            self._map.clear()
+            self._code_map.clear()
             self._loader.close()
-            self.released.set()
+            self.freed.set()
 
 
 _open: set[Lifetime] = set()
 
 
-def _disown_all(_: bool) -> None:
+def _detach_all(_: bool) -> None:
     for lifetime in _open:
-        lifetime.disown()
+        lifetime.detach_after_fork()
     _open.clear()
 
 
-after_fork_in_child(_disown_all)
+after_fork_in_child(_detach_all)
 
 
 @atexit.register

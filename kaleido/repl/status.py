@@ -67,6 +67,6 @@ class Status:
 
     def _tier(self, symbol: str) -> Tier | None:
         try:
-            return self._engine.tier(symbol)
+            return self._engine.describe(symbol).tier
         except KeyError:
             return None

@@ -134,7 +134,7 @@ class Function:
     @property
     def tier(self) -> Tier | None:
         """The tier it runs in now; None while it is not compiled."""
-        return self._session.engine.tier(symbol(self.name))
+        return self._session.engine.describe(symbol(self.name)).tier
 
     @property
     def source(self) -> str:

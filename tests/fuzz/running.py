@@ -126,7 +126,7 @@ def _by_engine(text: str, mode: Mode, choices: random.Random, counts: Counter[st
 
     threshold = choices.choice(mode.thresholds)
     with Session(jit=mode.jit, threshold=threshold) as session, captured() as output:
-        session.engine._tiers._stubs._objects = _STUB_POOLS
+        session.engine._program.publisher._stubs._objects = _STUB_POOLS
         session.subscribe(watch)
         with Schedule(session, choices if mode.scheduled else None) as schedule:
             error = _execute(session, text, schedule.step)

@@ -163,13 +163,13 @@ class World:
     def check(self) -> None:
         """After every step: nobody is led to code that is no longer current."""
         engine = self.engine
-        assert engine._lock.acquire(blocking=False), "somebody stopped within the lock"
+        assert engine._access.lock.acquire(blocking=False), "somebody stopped within the lock"
         try:
             if not self.closed:
-                for version in engine._symbols.versions.values():
+                for version in engine._program.symbols.versions.values():
                     self._check(version)
         finally:
-            engine._lock.release()
+            engine._access.lock.release()
         assert self._stop.errors == []
 
     def _check(self, version: Version) -> None:
@@ -177,32 +177,33 @@ class World:
         code = version.code
         if code is None:
             return
-        stub = self.engine._stub(version.unit.symbol)
+        stub = self.engine._program.publisher.stub(version.symbol, version.unit.signature)
         assert stub.fields.slot == (code.address if code.tier is Tier.OPTIMIZED else stub.prologue)
-        assert self.engine.unit_at(code.address) == (version.unit, code.tier)
-        for member in version.bound:
+        assert self.engine.find(code.address) == (version.unit, code.tier)
+        dependencies = self.engine._program.dependencies
+        for member in dependencies.inlined(version):
             assert member.current, f"{version.unit.label} has what was {member.unit.label} in it"
-            assert version in member.dependents
-        for root in version.dependents:
-            assert version in root.bound
+            assert version in dependencies.dependents(member)
+        for root in dependencies.dependents(version):
+            assert version in dependencies.inlined(root)
 
     def check_end(self) -> None:
         """When nobody does anything any more: nothing hot was forgotten, and nothing stays that nobody needs."""
         engine = self.engine
         # Nobody sees C leave: what it held back goes with whatever comes next.
         if self.closed:
-            assert self._natives or engine._loader.arenas == 0
+            assert self._natives or engine.memory().arenas == 0
             return
-        assert not engine._reclaimer.busy
+        assert engine.memory().calls == 0
         if self._natives:
-            engine._reclaimer.collect()
-        assert engine._reclaimer._retired == []
-        versions = engine._symbols.versions.values()
+            engine._program.reclaimer.collect()
+        assert engine.memory().retired == 0
+        versions = engine._program.symbols.versions.values()
         codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
-        assert {owner[2] for owner in engine._tiers.map._owners.values()} == codes
-        libraries = {library for arena in engine._loader._arenas for library in arena.libraries}
+        assert {code for _, code in engine._program.publisher.code_map.owners()} == codes
+        libraries = {library for arena in engine._inspection._loader._arenas for library in arena.libraries}
         bodies = {library for library in libraries if any(name.endswith(".impl") for name in library.addresses)}
-        assert bodies == {code.image.library for code in codes}
+        assert bodies == {code.object for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
         if self._policy.tiered:
             lukewarm = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]
@@ -253,7 +254,7 @@ def play(history: History, schedule: Schedule) -> None:
         threading.Thread.join(thread, TIMEOUT)
         assert not thread.is_alive(), thread.name
     assert open_files() == before
-    assert engine._loader.arenas == 0
+    assert engine.memory().arenas == 0
 
 
 def main(arguments: list[str]) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
-from kaleido.jit.compiling.compiler import Compiled, Compiler
+from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import ObjectCode, Target
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT
@@ -175,7 +175,7 @@ def scheduled(schedule: Schedule, policy: Policy, points: str) -> Iterator[Engin
     ============  =====================================================================
     """
     schedule.wanted = points
-    with patch.object(Target, "emit", _emit_once), patch.object(Compiler, "_compile", _compile_once):
+    with patch.object(Target, "emit", _emit_once), patch.object(Compiler, "compile", _compile_once):
         with patch("kaleido.jit.engine.Recompiler", partial(_StoppableRecompiler, schedule)):
             engine = _StoppableEngine(schedule, policy)
         engine.subscribe(partial(_stop_when_compiled, schedule, engine))
@@ -218,7 +218,7 @@ class _StoppableRecompiler(Recompiler):
 class _StoppableEngine(Engine):
     def __init__(self, schedule: Schedule, policy: Policy) -> None:
         super().__init__(policy)
-        entry = self._runtime.entry
+        entry = self._runtime.entry_point
 
         def stopping(signature: Any) -> Callable[..., Any]:
             enter = entry(signature)
@@ -232,18 +232,18 @@ class _StoppableEngine(Engine):
 
             return run
 
-        self._runtime.entry = stopping  # type: ignore[method-assign]
+        self._runtime.entry_point = stopping  # type: ignore[method-assign]
 
 
 def _stop_when_compiled(schedule: Schedule, engine: Engine, event: Event) -> None:
-    if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED and not engine._lock._is_owned():  # type: ignore[attr-defined]
+    if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED and not engine._access.lock._is_owned():  # type: ignore[attr-defined]
         schedule.maybe("compiled")
 
 
 # What LLVM makes of the same text is the same in every order: most of the time goes there.
 _emitted: dict[tuple[str, Tier], ObjectCode] = {}
-_compiled: dict[tuple[Tier, tuple[str, ...]], Compiled] = {}
-_emit, _compile = Target.emit, Compiler._compile
+_compiled: dict[tuple[Tier, tuple[str, ...]], ObjectCode] = {}
+_emit, _compile = Target.emit, Compiler.compile
 
 
 def _emit_once(target: Target, module: Any, tier: Tier) -> ObjectCode:
@@ -253,10 +253,10 @@ def _emit_once(target: Target, module: Any, tier: Tier) -> ObjectCode:
     return _emitted[key]
 
 
-def _compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier, exported: Sequence[Unit]) -> Compiled:
+def _compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier) -> ObjectCode:
     key = tier, tuple(each.ir for each in units)
     if key not in _compiled:
-        _compiled[key] = _compile(compiler, units, tier, exported)
+        _compiled[key] = _compile(compiler, units, tier)
     return _compiled[key]
 
 

@@ -54,7 +54,7 @@ def test_closing_gives_everything_back(policy: Policy) -> None:
     engine.address("f")
     for _ in range(2):
         engine.close()
-    assert engine._loader.arenas == 0
+    assert engine.memory().arenas == 0
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -66,10 +66,10 @@ def test_closing_under_a_call_gives_everything_back_when_it_ends(policy: Policy)
     running = Running(lambda: engine.call("f", 1))
     assert visit.entered.wait(TIMEOUT)
     engine.close()
-    assert engine._loader.arenas == 1
+    assert engine.memory().arenas == 1
     visit.leave.set()
     assert running.result() == 2
-    assert engine._loader.arenas == 0
+    assert engine.memory().arenas == 0
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -83,9 +83,9 @@ def test_closing_under_a_call_from_c_gives_everything_back_at_the_next_close() -
     engine.close()
     visit.leave.set()
     assert running.result() == 2
-    assert engine._loader.arenas == 1
+    assert engine.memory().arenas == 1
     engine.close()
-    assert engine._loader.arenas == 0
+    assert engine.memory().arenas == 0
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -99,7 +99,7 @@ def test_many_threads_may_close_at_once() -> None:
         hold.release()
         for each in closing:
             each.result()
-    assert engine._loader.arenas == 0
+    assert engine.memory().arenas == 0
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -112,7 +112,7 @@ def test_an_engine_that_nobody_refers_to_is_closed(policy: Policy) -> None:
     del engine
     gc.collect()
     assert gone() is None
-    assert lifetime.released.wait(TIMEOUT)
+    assert lifetime.freed.wait(TIMEOUT)
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -132,7 +132,7 @@ def test_the_recompiler_may_be_the_last_who_refers_to_an_engine() -> None:
     lifetime = engine._lifetime
     del engine
     go_on.set()
-    assert lifetime.released.wait(TIMEOUT)
+    assert lifetime.freed.wait(TIMEOUT)
 
 
 @pytest.mark.usefixtures("nothing_stays")
@@ -143,14 +143,14 @@ def test_an_engine_lives_as_long_as_a_call_in_it() -> None:
     call = engine.call
     running = Running(lambda call=call: call("f", 1))  # type: ignore[misc]
     assert visit.entered.wait(TIMEOUT)
-    lifetime = engine._lifetime
+    access, lifetime = engine._access, engine._lifetime
     del engine, call
     gc.collect()
-    assert not lifetime.closed
+    assert not access.closed
     visit.leave.set()
     assert running.result() == 2
     del running
-    assert lifetime.released.wait(TIMEOUT)
+    assert lifetime.freed.wait(TIMEOUT)
 
 
 def leave_engines_open_while_they_compile() -> None:

@@ -119,7 +119,7 @@ def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> 
         gate.set()
         assert first.result() == 0
         assert engine.call("second", 2) == 2
-        assert not engine._reclaimer.busy
+        assert engine.memory().calls == 0
 
 
 @needs_protection

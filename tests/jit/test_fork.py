@@ -46,7 +46,7 @@ def use_a_new_engine() -> None:
             engine.define(unit(FIBONACCI))
             assert engine.call("fib", 15) == 610
             settle(engine)
-            assert engine.tier("fib") == "O3"
+            assert engine.describe("fib").tier == "O3"
 
 
 def refuse(engine: Engine) -> None:
@@ -80,7 +80,7 @@ def fork_with_an_idle_engine() -> None:
         engine.define(unit("(define (g x) (+ x 1))"))
         assert [engine.call("g", 1) for _ in range(5)] == [2] * 5
         settle(engine)
-        assert engine.tier("g") == "O3"
+        assert engine.describe("g").tier == "O3"
 
 
 def fork_while_the_recompiler_is_held() -> None:
@@ -92,7 +92,7 @@ def fork_while_the_recompiler_is_held() -> None:
             forked(partial(refuse_and_use_a_new_one, engine))
             hold.release()
             settle(engine)
-        assert engine.tier("fib") == "O3"
+        assert engine.describe("fib").tier == "O3"
 
 
 def fork_while_others_compile() -> None:

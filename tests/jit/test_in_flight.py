@@ -40,7 +40,7 @@ def test_a_changed_callee_makes_it_start_again(engine: Engine) -> None:
         hold.release()
         settle(engine)
         assert log.kinds("f") == ["deoptimized", "compiled O3", "swapped"]
-        assert (engine.call("f", 5), engine.tier("f")) == (51, Tier.OPTIMIZED)
+        assert (engine.call("f", 5), engine.describe("f").tier) == (51, Tier.OPTIMIZED)
         assert statistics(engine, "g").dependents == ("f",)
 
 
@@ -83,13 +83,13 @@ def test_a_change_of_the_unit_itself_drops_it(engine: Engine) -> None:
         hold.release()
         settle(engine)
         assert EventKind.SWAPPED not in [event.kind for event in log.of("f")]
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
+        assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.BASELINE, 0)
         assert statistics(engine, "g").dependents == ()
         heat(engine, "f")
         hold.wait()
         hold.release()
         settle(engine)
-        assert (engine.call("f", 5), engine.tier("f")) == (7, Tier.OPTIMIZED)
+        assert (engine.call("f", 5), engine.describe("f").tier) == (7, Tier.OPTIMIZED)
 
 
 def test_a_change_of_both_at_once_drops_it(engine: Engine) -> None:
@@ -99,7 +99,7 @@ def test_a_change_of_both_at_once_drops_it(engine: Engine) -> None:
         engine.define(*units("(define (g x y) (* x y)) (define (f x) (g x 3))"))
         hold.release()
         settle(engine)
-        assert (engine.call("f", 5), engine.tier("f")) == (15, Tier.BASELINE)
+        assert (engine.call("f", 5), engine.describe("f").tier) == (15, Tier.BASELINE)
 
 
 def test_a_unit_removed_meanwhile_stays_away(engine: Engine) -> None:
@@ -124,7 +124,7 @@ def test_a_symbol_removed_and_defined_again_is_another_unit(engine: Engine) -> N
         engine.define(unit("(define (f x) 9)"))
         hold.release()
         settle(engine)
-        assert (engine.call("f", 5), engine.tier("f")) == (9, Tier.BASELINE)
+        assert (engine.call("f", 5), engine.describe("f").tier) == (9, Tier.BASELINE)
 
 
 def test_a_change_of_something_else_does_not_matter(engine: Engine) -> None:

@@ -34,9 +34,9 @@ def test_every_address_in_a_unit_is_found_in_both_tiers(engine: Engine) -> None:
         engine.prepare("g") if tier is Tier.BASELINE else engine.optimize("g")
         address, size = body(engine, "g")
         for offset in range(size):
-            found = engine.unit_at(address + offset)
+            found = engine.find(address + offset)
             assert found is not None and (found[0].symbol, found[1]) == ("g", tier)
-        beyond = engine.unit_at(address + size)
+        beyond = engine.find(address + size)
         assert beyond is None or beyond[0].symbol != "g"
 
 
@@ -45,17 +45,17 @@ def test_units_compiled_together_are_told_apart(engine: Engine) -> None:
     for each in engine.stats():
         address, size = body(engine, each.symbol)
         for inside in (address, address + size - 1):
-            found = engine.unit_at(inside)
+            found = engine.find(inside)
             assert found is not None and found[0].symbol == each.symbol
 
 
 def test_other_addresses_belong_to_no_unit(engine: Engine) -> None:
-    assert engine.unit_at(0) is None
+    assert engine.find(0) is None
     foreign = callback(lambda x: x)
     stub = engine.address("g")
     buffer = ctypes.create_string_buffer(8)
     for address in (1, foreign.address, stub, ctypes.addressof(buffer), 2**64 - 1):
-        assert engine.unit_at(address) is None
+        assert engine.find(address) is None
 
 
 def test_code_that_was_freed_is_not_found(engine: Engine) -> None:
@@ -63,7 +63,7 @@ def test_code_that_was_freed_is_not_found(engine: Engine) -> None:
     address, _ = body(engine, "g")
     engine.remove("f")
     engine.remove("g")
-    assert engine.unit_at(address) is None
+    assert engine.find(address) is None
 
 
 def test_running_code_can_be_asked_for_by_address() -> None:
@@ -74,7 +74,7 @@ def test_running_code_can_be_asked_for_by_address() -> None:
         baseline, _ = body(engine, "f")
         engine.optimize("f")
         optimized, _ = body(engine, "f")
-        tiers = [found[1] for address in (baseline, optimized) if (found := engine.unit_at(address))]
+        tiers = [found[1] for address in (baseline, optimized) if (found := engine.find(address))]
         assert tiers == [Tier.BASELINE, Tier.OPTIMIZED]
 
 
@@ -100,7 +100,7 @@ def test_looking_changes_nothing(engine: Engine) -> None:
         engine.ir("f", tier)
         engine.assembly("f", tier)
     assert engine.stats() == before
-    assert engine.tier("f") is None
+    assert engine.describe("f").tier is None
 
 
 @pytest.mark.parametrize("tier", Tier)
@@ -112,7 +112,7 @@ def test_there_is_nothing_to_see_of_what_is_not_defined(engine: Engine, tier: Ti
 
 def test_statistics_before_anything_ran(engine: Engine) -> None:
     f, loop, g = engine.stats()
-    assert f == UnitStats("f", "f", RunCounter.CALLS, None, 0, {}, {}, 1, (), None)
+    assert f == UnitStats("f", "f", f.unit, RunCounter.CALLS, None, 0, {}, {}, 1, (), None)
     assert (loop.name, loop.counter) == ("f.loop", RunCounter.ITERATIONS)
     assert loop.symbol.startswith("f.loop#")
     assert g.name == "g"

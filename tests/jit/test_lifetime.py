@@ -34,7 +34,7 @@ def test_leaving_the_context_closes() -> None:
     engine = Engine(sync(1))
     with pytest.raises(KeyError), engine:
         engine.call("nothing")
-    assert engine._closed
+    assert engine._access.closed
     assert set(threading.enumerate()) <= before
 
 
@@ -69,7 +69,7 @@ def close_under_a_waiting_program() -> None:
         running = Running(lambda: engine.call("main", 7))
         hold.wait()
         closing = Running(engine.close)
-        while not engine._closed:
+        while not engine._access.closed:
             pass
         hold.release()
         closing.result()
@@ -161,7 +161,7 @@ def test_two_threads_may_call_at_once(policy: Policy) -> None:
         expected = [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377]
         assert [each.result() for each in (Running(work), Running(work))] == [expected] * 2
         settle(engine)
-        assert engine.tier("fib") is Tier.OPTIMIZED
+        assert engine.describe("fib").tier is Tier.OPTIMIZED
 
 
 def test_one_thread_redefines_while_another_runs() -> None:

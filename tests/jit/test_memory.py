@@ -19,7 +19,7 @@ def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:
             loop = "(while (< i n) (set i (+ i 1)))"
             engine.define(unit(f"(define (f n) (let i 0 (do {loop} (+ i {number}))))"))
             assert [engine.call("f", 5) for _ in range(2)] == [5 + number] * 2
-        assert engine._loader.arenas <= 4
+        assert engine.memory().arenas <= 4
 
 
 def test_units_that_run_once_leave_nothing_behind() -> None:
@@ -29,7 +29,7 @@ def test_units_that_run_once_leave_nothing_behind() -> None:
             engine.define(once)
             assert engine.call(once.symbol) == number
             engine.remove(once.symbol)
-        assert engine._loader.arenas <= 4
+        assert engine.memory().arenas <= 4
         assert engine.stats() == []
 
 
@@ -41,7 +41,7 @@ def test_failing_to_load_costs_nothing_that_lasts() -> None:
             with pytest.raises(LookupError):
                 engine.define(unit("(define (f x) (foreign not_a_c_function x))"))
         assert engine.call("f", 1) == 1
-        assert engine._loader.arenas <= 3
+        assert engine.memory().arenas <= 3
 
 
 def test_an_arena_is_disposed_of_with_its_last_library() -> None:
@@ -51,10 +51,10 @@ def test_an_arena_is_disposed_of_with_its_last_library() -> None:
     libraries = [loader.load(code, ["f"], {}) for _ in range(7)]
     assert loader.arenas == 3
     for library in libraries[:3]:
-        library.unload()
+        library.release()
     assert loader.arenas == 2
     # The last arena is not full yet.
-    libraries[6].unload()
+    libraries[6].release()
     assert loader.arenas == 2
     loader.close()
     assert loader.arenas == 0

@@ -160,4 +160,4 @@ def test_a_symbol_may_have_any_characters(engine: Engine) -> None:
 def test_what_counts_as_nothing_stays_at_the_baseline(engine: Engine) -> None:
     engine.define(*units(FACTORIAL, counter=RunCounter.NONE))
     assert [engine.call("factorial", 5) for _ in range(5)] == [120] * 5
-    assert engine.tier("factorial") is Tier.BASELINE
+    assert engine.describe("factorial").tier is Tier.BASELINE

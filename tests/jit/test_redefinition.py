@@ -20,7 +20,7 @@ def heat(engine: Engine, symbol: str, *arguments: int) -> None:
     """Run a unit three times, the threshold here, so that it and what it calls are optimized."""
     for _ in range(3):
         engine.call(symbol, *arguments)
-    assert engine.tier(symbol) is Tier.OPTIMIZED
+    assert engine.describe(symbol).tier is Tier.OPTIMIZED
 
 
 def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> None:
@@ -30,10 +30,10 @@ def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> Non
         assert statistics(engine, "g").dependents == ("f",)
         log = Log(engine)
         engine.define(unit("(define (g x) (* x 10))"))
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 0)
+        assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.BASELINE, 0)
         assert statistics(engine, "g").dependents == ()
         assert [engine.call("f", 5) for _ in range(3)] == [51, 51, 51]
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
+        assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
         assert statistics(engine, "g").dependents == ("f",)
         assert engine.call("f", 5) == 51
         assert log.kinds("f") == ["deoptimized", "freed O3", "hot", "compiled O3", "swapped"]
@@ -70,7 +70,7 @@ def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
         engine.define(unit("(define (bottom x) (+ 200 x))"))
         deoptimized = {event.unit for event in log.events if event.kind is EventKind.DEOPTIMIZED}
         assert deoptimized == {"top", "middle"}
-        assert engine.tier("other") is Tier.OPTIMIZED
+        assert engine.describe("other").tier is Tier.OPTIMIZED
 
 
 def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
@@ -80,7 +80,7 @@ def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
         log = Log(engine)
         engine.define(unit("(define (bottom x) (+ 200 x))"))
         assert log.kinds("top") == ["compiled O3", "deoptimized", "freed O3"]
-        assert engine.tier("top") is Tier.OPTIMIZED
+        assert engine.describe("top").tier is Tier.OPTIMIZED
         assert statistics(engine, "bottom").dependents == ("top",)
         assert engine.call("top", 1000) == 1211
 
@@ -106,7 +106,7 @@ def test_mutual_recursion_survives_a_change_of_either_half() -> None:
             """)
         )
         heat(engine, "even", 100)
-        assert engine.tier("odd") is Tier.OPTIMIZED or statistics(engine, "odd").dependents == ("even",)
+        assert engine.describe("odd").tier is Tier.OPTIMIZED or statistics(engine, "odd").dependents == ("even",)
         engine.define(unit("(define (odd n k) (if (= n 0) 5 (even (- n 1))))"))
         assert [engine.call("even", n) for n in (100, 101, 101, 101)] == [1, 5, 5, 5]
         engine.define(unit("(define (even n) (if (= n 0) 6 (odd (- n 1) 7)))"))

@@ -123,10 +123,10 @@ def test_optimizing_in_the_background() -> None:
         engine.define(*units(CALLS))
         engine.optimize("f", background=True)
         engine.wait_until_idle()
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         engine.optimize("f", background=True)
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED
         assert [engine.call("g", 5) for _ in range(4)] == [5] * 4
-        assert engine.tier("g") is Tier.OPTIMIZED
+        assert engine.describe("g").tier is Tier.OPTIMIZED

@@ -15,7 +15,7 @@ def test_a_loop_ends_its_only_run_in_optimized_code() -> None:
         assert engine.call("sum", 1000) == 499500
         loop = statistics(engine, "sum.loop")
         assert (loop.tier, loop.runs) == (Tier.OPTIMIZED, 10)
-        assert (engine.tier("sum"), statistics(engine, "sum").runs) == (Tier.BASELINE, 1)
+        assert (engine.describe("sum").tier, statistics(engine, "sum").runs) == (Tier.BASELINE, 1)
 
 
 def test_an_inner_loop_is_replaced_while_the_outer_one_runs() -> None:
@@ -36,7 +36,7 @@ def test_a_recursive_function_is_replaced_under_its_own_frames() -> None:
     with Engine(sync(10)) as engine:
         engine.define(unit("(define (sum n) (if (= n 0) 0 (+ n (sum (- n 1)))))"))
         assert engine.call("sum", 1000) == 500500
-        assert (engine.tier("sum"), statistics(engine, "sum").runs) == (Tier.OPTIMIZED, 10)
+        assert (engine.describe("sum").tier, statistics(engine, "sum").runs) == (Tier.OPTIMIZED, 10)
 
 
 def test_mutual_recursion_is_replaced_in_the_middle() -> None:

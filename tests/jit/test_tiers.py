@@ -22,9 +22,9 @@ def test_a_unit_is_hot_at_exactly_its_threshold(threshold: int) -> None:
         engine.prepare("f")
         for _ in range(threshold - 1):
             engine.call("f", 1)
-        assert engine.tier("f") is Tier.BASELINE
+        assert engine.describe("f").tier is Tier.BASELINE
         engine.call("f", 1)
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED
         assert statistics(engine, "f").runs == threshold
 
 
@@ -36,7 +36,7 @@ def test_calls_and_iterations_have_thresholds_of_their_own() -> None:
         assert (statistics(engine, "count").runs, statistics(engine, "count.loop").runs) == (1, 19)
         engine.call("count", 0)
         assert log.only("count.loop", EventKind.HOT).runs == 20
-        assert engine.tier("count") is Tier.BASELINE
+        assert engine.describe("count").tier is Tier.BASELINE
         engine.call("count", 0)
         assert log.only("count", EventKind.HOT).runs == 3
 
@@ -85,7 +85,7 @@ def test_units_first_needed_together_are_compiled_together() -> None:
 def test_definition_alone_compiles_nothing() -> None:
     with Engine(sync()) as engine:
         engine.define(unit(IDENTITY))
-        assert engine.tier("f") is None
+        assert engine.describe("f").tier is None
         assert statistics(engine, "f").code_bytes == {}
 
 
@@ -116,11 +116,11 @@ def test_the_address_is_the_same_in_every_tier_and_version() -> None:
         address = engine.address("f")
         native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)
         assert [native(n) for n in range(5)] == [0, 1, 2, 3, 4]
-        assert (engine.tier("f"), engine.address("f")) == (Tier.OPTIMIZED, address)
+        assert (engine.describe("f").tier, engine.address("f")) == (Tier.OPTIMIZED, address)
         engine.define(unit("(define (f x) (+ x 100))"))
-        assert (engine.tier("f"), engine.address("f")) == (Tier.BASELINE, address)
+        assert (engine.describe("f").tier, engine.address("f")) == (Tier.BASELINE, address)
         assert [native(n) for n in range(5)] == [100, 101, 102, 103, 104]
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED
 
 
 def test_calls_by_address_count_like_others() -> None:
@@ -141,4 +141,4 @@ def test_in_the_background_it_becomes_optimized_without_waiting() -> None:
             engine.call("f", 1)
         settle(engine)
         assert log.kinds("f") == ["defined", "compiled O0", "hot", "compiled O3", "swapped"]
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED

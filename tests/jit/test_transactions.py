@@ -145,7 +145,7 @@ def test_the_tier_survives_a_failure() -> None:
             engine.call("f", 1)
         with pytest.raises(ValueError):  # noqa: PT011 - the message is LLVM's
             engine.define(broken("(define (f x) x)"))
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
+        assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
 
 
 def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> None:

@@ -28,10 +28,10 @@ def test_a_unit_can_be_optimized_cold(policy: Policy) -> None:
         log = Log(engine)
         engine.optimize("f")
         assert log.kinds("f") == ["compiled O0", "compiled O3", "swapped"]
-        assert (engine.tier("f"), engine.tier("g")) == (Tier.OPTIMIZED, Tier.BASELINE)
+        assert (engine.describe("f").tier, engine.describe("g").tier) == (Tier.OPTIMIZED, Tier.BASELINE)
         assert engine.call("f", 1) == 2
         engine.define(unit("(define (g x) (* x 10))"))
-        assert (engine.tier("f"), engine.call("f", 1)) == (Tier.BASELINE, 11)
+        assert (engine.describe("f").tier, engine.call("f", 1)) == (Tier.BASELINE, 11)
 
 
 def test_optimizing_twice_is_optimizing_once() -> None:
@@ -72,7 +72,7 @@ def test_a_transformation_can_change_the_module() -> None:
     with Engine(sync(3), transform=keep_apart) as engine:
         engine.define(*units(SQUARE))
         assert [engine.call("f", 3) for _ in range(4)] == [10] * 4
-        assert engine.tier("f") is Tier.OPTIMIZED
+        assert engine.describe("f").tier is Tier.OPTIMIZED
         assert 'tailcc i64 @"kept apart"' in engine.ir("f", Tier.OPTIMIZED)
         assert "kept apart" not in engine.ir("f", Tier.BASELINE)
 
@@ -93,7 +93,7 @@ def test_one_that_raises_leaves_the_unit_at_the_baseline(policy: Policy) -> None
         settle(engine)
         assert log.kinds("f") == ["defined", "compiled O0", "hot", "failed"]
         assert log.only("f", EventKind.FAILED).message == "no such luck"
-        assert (engine.tier("f"), statistics(engine, "f").runs) == (Tier.BASELINE, 5)
+        assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.BASELINE, 5)
 
 
 def test_one_that_raises_does_not_stop_the_others() -> None:
@@ -106,7 +106,7 @@ def test_one_that_raises_does_not_stop_the_others() -> None:
         for _ in range(5):
             engine.call("f", 1)
         settle(engine)
-        assert (engine.tier("f"), engine.tier("g")) == (Tier.BASELINE, Tier.OPTIMIZED)
+        assert (engine.describe("f").tier, engine.describe("g").tier) == (Tier.BASELINE, Tier.OPTIMIZED)
 
 
 def test_by_hand_its_exception_comes_out() -> None:
@@ -114,7 +114,7 @@ def test_by_hand_its_exception_comes_out() -> None:
         engine.define(*units(CALLS))
         with pytest.raises(Failure, match="no such luck"):
             engine.optimize("f")
-        assert (engine.tier("f"), engine.call("f", 1)) == (Tier.BASELINE, 2)
+        assert (engine.describe("f").tier, engine.call("f", 1)) == (Tier.BASELINE, 2)
 
 
 def test_at_once_at_the_optimized_tier_nothing_is_defined_by_halves() -> None:
@@ -147,4 +147,4 @@ def test_what_it_breaks_is_noticed_before_it_runs() -> None:
         engine.define(*units(CALLS))
         with pytest.raises((ValueError, LookupError)):
             engine.optimize("f")
-        assert (engine.tier("f"), engine.call("f", 1)) == (Tier.BASELINE, 2)
+        assert (engine.describe("f").tier, engine.call("f", 1)) == (Tier.BASELINE, 2)

@@ -25,7 +25,7 @@ def test_the_error_names_the_symbol_and_who_calls_it(engine: Engine) -> None:
     engine.define(*units("(define (f x) (g x)) (define (g x) (missing x))"))
     with pytest.raises(UndefinedUnit, match="g calls missing, which is not defined") as raised:
         engine.call("f", 1)
-    assert (raised.value.symbol, raised.value.caller.symbol) == ("missing_protection", "g")
+    assert (raised.value.symbol, raised.value.caller.symbol) == ("missing", "g")
 
 
 @pytest.mark.parametrize("method", ["prepare", "address", "optimize"])
@@ -52,7 +52,7 @@ def test_the_name_must_be_defined_as_it_is_called(engine: Engine) -> None:
 
 
 def test_a_symbol_that_was_never_defined_is_a_key_error(engine: Engine) -> None:
-    for method in (engine.call, engine.prepare, engine.address, engine.optimize, engine.tier, engine.remove):
+    for method in (engine.call, engine.prepare, engine.address, engine.optimize, engine.describe, engine.remove):
         with pytest.raises(KeyError, match="nothing"):
             method("nothing")
 
@@ -64,12 +64,12 @@ def test_a_name_is_forgotten_when_nobody_calls_it_any_more(engine: Engine) -> No
         engine.define(unit(f"(define (f x) (if x (do (f 0) (missing{number} x)) 0))"))
         with pytest.raises(UndefinedUnit):
             engine.call("f", 1)
-    assert engine._symbols.entries.keys() == {"f", "missing19"}
+    assert engine.memory().symbols == {"f", "missing19"}
     engine.define(unit("(define (g x) (missing19 x))"))
     engine.remove("f")
-    assert engine._symbols.entries.keys() == {"g", "missing19"}
+    assert engine.memory().symbols == {"g", "missing19"}
     engine.remove("g")
-    assert engine._symbols.entries == {}
+    assert engine.memory().symbols == set()
 
 
 def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> None:
@@ -77,7 +77,7 @@ def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> N
     engine.prepare("f")
     with pytest.raises(LookupError):
         engine.define(unit("(define (f x) (do (missing x) (foreign not_a_c_function x)))"))
-    assert engine._symbols.entries.keys() == {"f"}
+    assert engine.memory().symbols == {"f"}
     assert engine.call("f", 1) == 1
 
 

@@ -122,9 +122,9 @@ def alike(stats: UnitStats) -> UnitStats:
 
 @pytest.fixture(autouse=True)
 def _alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    stats, statistics = Engine.stats, Engine.statistics
+    stats, describe = Engine.stats, Engine.describe
     monkeypatch.setattr(Engine, "stats", lambda engine: [alike(each) for each in stats(engine)])
-    monkeypatch.setattr(Engine, "statistics", lambda engine, symbol: alike(statistics(engine, symbol)))
+    monkeypatch.setattr(Engine, "describe", lambda engine, symbol: alike(describe(engine, symbol)))
     # No graphviz, no editor.
     monkeypatch.setenv("PATH", "/nowhere")
 

@@ -1,52 +1,51 @@
-"""Units to object code: binding, LLVM's passes, emission. It keeps nothing, and any thread may use it."""
+"""Units to object code. A tier is only a way to bind the names that units call:
+
+- *dynamically*, at the baseline: many units in one module, and every call goes through a stub;
+- *statically*, at -O3: one unit and its callees in one module, where each of their names is a small function that
+  forwards to the body and is always inlined. LLVM then sees direct calls: it inlines callees, and it turns self tail
+  calls into loops.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.compiling import binding
-from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone
+from kaleido.jit.unit import Tier, Unit, quoted
 
-__all__ = ["Compiled", "Compiler", "Transform"]
+__all__ = ["Compiler", "Transform"]
 
 Transform = Callable[[llvm.ModuleRef], None]
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """Object code of one module. `exports` are the bodies in it that may be called from outside."""
-
-    tier: Tier
-    code: ObjectCode
-    exports: tuple[str, ...]
-    seconds: float
-
-
 class Compiler:
-    """`transform` is applied to modules of the optimized tier before LLVM's own passes."""
+    """Stateless, so any thread may use it.
+
+    `transform` is applied to each module of the optimized tier before LLVM's own passes.
+    """
 
     def __init__(self, target: Target, transform: Transform | None) -> None:
         self._target = target
         self._transform = transform
 
-    def baseline(self, units: Sequence[Unit]) -> Compiled:
-        """All `units` in one module, each body exported. Raises ValueError where LLVM refuses the IR."""
-        return self._compile(units, Tier.BASELINE, units)
+    def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
+        """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
 
-    def optimized(self, units: Sequence[Unit]) -> Compiled:
-        """One module that exports the body of the first unit and binds the others inside. Raises ValueError."""
-        return self._compile(units, Tier.OPTIMIZED, units[:1])
+        Raises ValueError where LLVM rejects the IR.
+        """
+        try:
+            with self.module(units, tier) as module:
+                return self._target.emit(module, tier)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
 
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
-        """The module that becomes machine code, as it is just before that. The caller closes it."""
+        """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
         if tier is Tier.BASELINE:
-            return binding.dynamically(units)
-        module = binding.statically(units)
+            return _link_dynamically(units)
+        module = _link_statically(units)
         with closed_on_error(module):
             if self._transform is not None:
                 self._transform(module)
@@ -55,7 +54,7 @@ class Compiler:
         return module
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
-        """The same as text."""
+        """The IR of :meth:`module` as text."""
         with self.module(units, tier) as module:
             return str(module)
 
@@ -64,11 +63,31 @@ class Compiler:
         with self.module(units, tier) as module:
             return self._target.assembly(module, tier)
 
-    def _compile(self, units: Sequence[Unit], tier: Tier, exported: Sequence[Unit]) -> Compiled:
-        begin = time.perf_counter()
-        try:
-            with self.module(units, tier) as module:
-                code = self._target.emit(module, tier)
-        except RuntimeError as error:
-            raise ValueError(str(error)) from None
-        return Compiled(tier, code, tuple(unit.body for unit in exported), time.perf_counter() - begin)
+
+def _link_dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:
+    """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names."""
+    module = parse_alone(units[0].ir)
+    with closed_on_error(module):
+        for unit in units[1:]:
+            link_in(module, unit.ir)
+    return module
+
+
+def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
+    """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
+    module = _link_dynamically(units)
+    with closed_on_error(module):
+        link_in(module, "\n".join(map(_static_stub, units)))
+        for function in module.functions:
+            if not function.is_declaration and function.name != units[0].body:
+                function.linkage = "internal"
+    return module
+
+
+def _static_stub(unit: Unit) -> str:
+    # External while modules are linked: a declaration in another module does not find an internal function.
+    return (
+        f"declare {unit.signature.prototype(unit.body)}\n"
+        f"define {unit.signature.prototype(unit.symbol)} alwaysinline nounwind {{\n"
+        f"{unit.signature.forward(quoted(unit.body))}}}\n"
+    )

@@ -1,4 +1,11 @@
-"""This machine: LLVM modules to object code at either tier."""
+"""llvmlite: modules for this machine, the -O3 pipeline, object code; and every use of a private part of llvmlite.
+
+An upgrade of llvmlite is checked against this file alone. Its workarounds:
+
+- a pass manager that has run is disposed of by hand, see :meth:`Target.optimize`;
+- a module has its context as a private attribute, see :func:`link_in`;
+- llvmlite has one lock around all of LLVM; it is held over a fork, see the last line.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +15,34 @@ from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from kaleido.jit.policy import Policy
+from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "closed_on_error", "parse"]
+__all__ = ["ObjectCode", "Target", "closed_on_error", "link_in", "parse", "parse_alone"]
 
 
 @dataclass(frozen=True)
 class ObjectCode:
-    """A relocatable object and the size of its machine code, in bytes."""
+    """A relocatable object file in memory. `text_size` is the size of its machine code in bytes."""
 
-    image: bytes
+    data: bytes
     text_size: int
 
 
+def parse_alone(ir: str) -> llvm.ModuleRef:
+    """:func:`parse` in a new context, which is disposed of with the module."""
+    return parse(ir, llvm.create_context())
+
+
 def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
-    """LLVM assembly as a verified module for this machine. Raises ValueError with LLVM's message where it is none."""
+    """LLVM assembly as a verified module for this machine.
+
+    Raises ValueError with LLVM's message where the text is not a valid module.
+    """
     try:
         module = llvm.parse_assembly(ir, context)
         with closed_on_error(module):
@@ -36,12 +53,18 @@ def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
     return module
 
 
+def link_in(module: llvm.ModuleRef, ir: str) -> None:
+    """Parse `ir` and link it into `module`. Raises ValueError."""
+    # Both modules must be in one context, which llvmlite keeps in a private attribute.
+    module.link_in(parse(ir, module._context))
+
+
 @contextmanager
 def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
-    """Dispose of `module` now if what is inside fails.
+    """Dispose of `module` if the block raises.
 
-    A module must go before its context. With an exception's traceback in between, the garbage collector may see both
-    in one cycle, and then it keeps no order.
+    A module must be disposed of before its context. The traceback of an exception can keep both alive in one reference
+    cycle, and the garbage collector finalizes the objects of a cycle in any order.
     """
     try:
         yield
@@ -51,10 +74,10 @@ def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
 
 
 class Target:
-    """The host's processor with all its features, seen by both tiers alike: results must not depend on the tier.
+    """The host's processor with all its features, the same for both tiers: results must not depend on the tier.
 
-    Object code is position independent, so that it may be loaded anywhere; the loader turns what is near enough
-    into direct accesses.
+    Object code is position independent and can be loaded at any address. The linker relaxes accesses to addresses that
+    are near enough into direct ones.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -67,7 +90,7 @@ class Target:
 
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
-        # Made anew each time: a pass manager that runs twice aborts, and a pass builder kept is slower.
+        # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.inlining_threshold = self._policy.inline_threshold
         builder = llvm.create_pass_builder(self._machines[Tier.OPTIMIZED], options)
@@ -75,26 +98,26 @@ class Target:
         try:
             manager.run(module, builder)
         finally:
-            # To close it does not: of its two bases, the one whose _dispose does nothing comes first. It has 60 KB.
-            # (The builder keeps 1.5 KB for ever, which only llvmlite could free.)
+            # Its close() frees nothing: the method resolution order finds the base class whose _dispose is empty.
+            # A pass manager holds 60 KB. (The builder leaks 1.5 KB, which only llvmlite could free.)
             NewPassManager._dispose(manager)
             manager.detach()
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
-        """Machine code for `module` as it is; at the baseline with LLVM's fast instruction selector."""
-        image = self._machines[tier].emit_object(module)
-        sections = llvm.ObjectFileRef.from_data(image).sections()
-        return ObjectCode(image, sum(section.size() for section in sections if section.is_text()))
+        """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
+        data = self._machines[tier].emit_object(module)
+        sections = llvm.ObjectFileRef.from_data(data).sections()
+        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
-        """The same as text."""
+        """The machine code that :meth:`emit` produces, as assembly text."""
         text: str = self._machines[tier].emit_assembly(module)
         return text
 
 
 @cache
 def _format() -> tuple[str, str]:
-    """The host's triple and data layout: without the layout, optimizers assume another than the code generator."""
+    """The host's triple and data layout: a module without a layout is optimized for another than it is emitted for."""
     machine = _machine(0)
     return machine.triple, str(machine.target_data)
 
@@ -109,3 +132,6 @@ def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+fork_safe(ffi.lib._lock._lock, LockOrder.LLVM)

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from bisect import bisect_right, insort
+from typing import Generic, TypeVar
 
-__all__ = ["CODE", "SEARCH", "CodeRanges"]
+__all__ = ["CODE", "SEARCH", "CodeMap", "CodeRanges"]
+
+T = TypeVar("T")
 
 _FIRST_CAPACITY = 64
 
@@ -96,3 +100,40 @@ class CodeRanges:
 CODE = CodeRanges()
 """The units of all engines: through C, the code of one may come to run on the thread of another. It is changed with the
 lock of an engine held, and so never in the middle of a fork."""
+
+
+class CodeMap(Generic[T]):
+    """The owners of ranges of addresses. Signal handlers see the ranges of all engines together, in CODE."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._owners: dict[int, tuple[int, T]] = {}
+
+    def add(self, begin: int, end: int, owner: T) -> None:
+        insort(self._starts, begin)
+        self._owners[begin] = (end, owner)
+        CODE.add(begin, end)
+
+    def remove(self, begin: int) -> None:
+        CODE.remove(begin)
+        del self._owners[begin]
+        del self._starts[bisect_right(self._starts, begin) - 1]
+
+    def clear(self) -> None:
+        """Forget all of it: it is about to be freed."""
+        for address in self._starts:
+            CODE.remove(address)
+        self._starts.clear()
+        self._owners.clear()
+
+    def find(self, address: int) -> T | None:
+        """The owner of the range that `address` is in."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0:
+            return None
+        end, owner = self._owners[self._starts[index]]
+        return owner if address < end else None
+
+    def owners(self) -> list[T]:
+        """All owners, in no particular order."""
+        return [owner for _, owner in self._owners.values()]

@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import ObjectCode, Target
 
-__all__ = ["Library", "Loader"]
+__all__ = ["LoadedObject", "Loader"]
 
 
 class _Arena:
@@ -22,18 +22,22 @@ class _Arena:
         self.jit = llvm.create_lljit_compiler(target.machine, use_jit_link=True, suppress_errors=True)
         self.linked = 0
         # llvmlite unloads a library when nobody refers to its tracker: loaded ones are kept here until unloaded.
-        self.libraries: set[Library] = set()
+        self.libraries: set[LoadedObject] = set()
 
 
-class Library:
+class LoadedObject:
     """One loaded object. `addresses` maps the exported symbols to where they are; valid until :meth:`unload`."""
 
     def __init__(self, arena: _Arena, tracker: llvm.ResourceTracker, addresses: dict[str, int], loader: Loader):
         self.addresses = addresses
+        self.users = 1
         self._arena, self._tracker, self._loader = arena, tracker, loader
 
-    def unload(self) -> None:
-        """Free the memory. Nothing may be running in it, and nothing may call it any more."""
+    def release(self) -> None:
+        """One user less. The last one frees the memory: nothing may be running in it, or call it, any more."""
+        self.users -= 1
+        if self.users:
+            return
         self._tracker.close()
         self._arena.libraries.remove(self)
         self._loader.dispose_if_spent(self._arena)
@@ -52,14 +56,19 @@ class Loader:
         """How many arenas are in memory."""
         return len(self._arenas)
 
-    def load(self, code: ObjectCode, exports: Iterable[str], imports: Mapping[str, int]) -> Library:
+    @property
+    def objects(self) -> int:
+        """How many objects are loaded."""
+        return sum(len(arena.libraries) for arena in self._arenas)
+
+    def load(self, code: ObjectCode, exports: Iterable[str], imports: Mapping[str, int]) -> LoadedObject:
         """Link `code` against `imports` (symbol to address), and against the process for anything else.
 
         Raises LookupError where a symbol is nowhere to be found.
         """
         arena = self._arena()
         arena.linked += 1
-        builder = llvm.JITLibraryBuilder().add_object_img(code.image).add_current_process()
+        builder = llvm.JITLibraryBuilder().add_object_img(code.data).add_current_process()
         names = list(exports)
         for name in names:
             builder.export_symbol(name)
@@ -70,7 +79,7 @@ class Loader:
         except RuntimeError as error:
             self.dispose_if_spent(arena)
             raise LookupError(str(error)) from None
-        library = Library(arena, tracker, {name: tracker[name] for name in names}, self)
+        library = LoadedObject(arena, tracker, {name: tracker[name] for name in names}, self)
         arena.libraries.add(library)
         return library
 

@@ -28,7 +28,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.compiling.llvm import Target, parse
 from kaleido.jit.native.faults import missing_protection
 from kaleido.jit.native.handlers import field, handlers
-from kaleido.jit.native.loader import Library, Loader
+from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.unit import Signature, Tier
 
 __all__ = ["Runtime", "native"]
@@ -111,7 +111,7 @@ class Runtime:
         if self._replies_in >= 0:
             os.write(self._replies_in, b"\n")
 
-    def entry(self, signature: Signature) -> Callable[..., Any]:
+    def entry_point(self, signature: Signature) -> Callable[..., Any]:
         """``entry(native_thread, stub, *arguments)`` calls the stub at an address, on the thread that has the
         native_thread (or 0)."""
         if signature not in self._entries:
@@ -119,7 +119,7 @@ class Runtime:
             self._entries[signature] = native(library.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entries[signature]
 
-    def thunk(self, signature: Signature, stub: int) -> Library:
+    def thunk(self, signature: Signature, stub: int) -> LoadedObject:
         """A C function, exported as ``thunk``, that calls the stub at `stub`, counted as being inside."""
         imports = {**self._counters, "stub": stub, "find.thread": handlers().find_thread}
         return self._load(_thunk_ir(signature), ["thunk"], imports)
@@ -145,7 +145,7 @@ class Runtime:
     def _ends(self) -> list[int]:
         return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
 
-    def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> Library:
+    def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
         with parse(ir, llvm.create_context()) as module:
             code = self._target.emit(module, Tier.BASELINE)
         return self._loader.load(code, exports, imports or {})

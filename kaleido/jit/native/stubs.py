@@ -75,19 +75,19 @@ class Stubs:
         self._free: dict[Signature, list[Stub]] = {}
         self._objects: dict[tuple[Signature, int], ObjectCode] = {}
 
-    def take(self, signature: Signature) -> Stub:
+    def allocate(self, signature: Signature) -> Stub:
         """A stub that nobody uses; calls to it do nothing yet."""
         if not self._free.get(signature):
             self._free[signature] = self._pool(signature, _POOL if signature in self._free else _FIRST_POOL)
         return self._free[signature].pop()
 
-    def give_back(self, stub: Stub) -> None:
+    def free(self, stub: Stub) -> None:
         """Let `stub` be used again. Nothing may call it any more, or be on its way through it."""
         ctypes.memset(stub.record, 0, ctypes.sizeof(_Record))
-        self.abandon(stub)
+        self.disconnect(stub)
         self._free[stub.signature].append(stub)
 
-    def abandon(self, stub: Stub) -> None:
+    def disconnect(self, stub: Stub) -> None:
         """Make calls to `stub` do nothing: its unit is gone, and C may have its address."""
         self.publish(stub, stub.nowhere)
 

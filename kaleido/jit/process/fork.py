@@ -21,8 +21,6 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from llvmlite.binding import ffi
-
 __all__ = ["LockOrder", "after_fork_in_child", "fork_safe"]
 
 L = TypeVar("L", bound=Any)
@@ -81,6 +79,5 @@ def _after_in_child() -> None:
         function(_by_main_thread)
 
 
-fork_safe(ffi.lib._lock._lock, LockOrder.LLVM)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)

@@ -1,173 +1,146 @@
-"""What is defined: symbols, their current versions, who calls whom; and the telling of what happens to them."""
+"""The symbol table: what each name means now, and which versions call it."""
 
 from __future__ import annotations
 
-import threading
-import time
-import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
-from typing import Any
 
-from kaleido.jit.events import Event, EventKind, Listener
-from kaleido.jit.program.versions import Code, Entry, Version, with_nested
+from kaleido.jit.program.versions import Symbol, Version, with_nested
 from kaleido.jit.unit import Unit
 
-__all__ = ["Pending", "SymbolTable", "labels"]
+__all__ = ["Names", "SymbolTable", "labels"]
 
-Pending = Mapping[str, Version | None]
-"""Versions that are about to become current, by symbol: names are looked up there first. None is about to go."""
+Names = Mapping[str, Version | None]
+"""What some names will mean after a redefinition, looked up before the table: a version, or None for a removed one."""
 
 
 class SymbolTable:
-    """Not thread-safe by itself, except for reading single entries and for :meth:`emit`."""
+    """`symbols` by name, and current `versions` by number. Used under the engine's lock.
+
+    Only :meth:`current` and reads of single entries are safe without it.
+    """
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
+        self.symbols: dict[str, Symbol] = {}
         self.versions: dict[int, Version] = {}
         self._numbers = count(1)
-        self._listeners: list[Listener] = []
 
     # Looking up
 
-    def current(self, symbol: str) -> Version | None:
-        """The version that calls of `symbol` reach, if there is one."""
-        entry = self.entries.get(symbol)
-        return entry.version if entry is not None else None
+    def current(self, name: str) -> Version | None:
+        """The version that calls of `name` reach, if it is defined."""
+        symbol = self.symbols.get(name)
+        return symbol.version if symbol is not None else None
 
-    def defined(self, symbol: str) -> Version:
-        """The same; raises KeyError where there is none."""
-        version = self.current(symbol)
+    def defined(self, name: str) -> Version:
+        """The version that calls of `name` reach. Raises KeyError where it is not defined."""
+        version = self.current(name)
         if version is None:
-            raise KeyError(symbol)
+            raise KeyError(name)
         return version
 
-    def resolve(self, symbol: str, pending: Pending) -> Version | None:
-        """What `symbol` will mean once `pending` is current."""
-        return pending[symbol] if symbol in pending else self.current(symbol)
+    def resolve(self, name: str, after: Names) -> Version | None:
+        """What `name` means after a redefinition."""
+        return after[name] if name in after else self.current(name)
 
-    def entry(self, symbol: str, pending: Pending) -> Entry:
-        """The entry of `symbol`, made if somebody is the first to call it."""
-        version = pending.get(symbol)
+    def symbol(self, name: str, after: Names) -> Symbol:
+        """The symbol of `name` after a redefinition; a new one where `name` was neither defined nor called."""
+        version = after.get(name)
         if version is not None:
-            return version.entry
-        return self.entries.setdefault(symbol, Entry(symbol))
+            return version.symbol
+        return self.symbols.setdefault(name, Symbol(name))
+
+    def superseded(self, names: Iterable[str]) -> list[Version]:
+        """The current versions that are not current any more when `names` mean something else, nested ones included."""
+        owners = (self.current(name) for name in names)
+        return with_nested(version for version in owners if version is not None and not version.is_nested)
 
     # Changing
 
-    def version(self, unit: Unit) -> Version:
-        """A new version, with versions of the unit's nested_units; not current yet."""
+    def new_version(self, unit: Unit) -> Version:
+        """A version of `unit`, with versions of its nested units; not current yet."""
         # In two steps, because loops may be nested more deeply than Python recurses.
-        made = {each.symbol: self._version(each, is_nested=each is not unit) for each in unit.with_nested()}
-        for version in made.values():
-            version.nested_units = tuple(made[part.symbol] for part in version.unit.nested_units)
-        return made[unit.symbol]
+        versions = {each.symbol: self._new_version(each, is_nested=each is not unit) for each in unit.with_nested()}
+        for version in versions.values():
+            version.own(tuple(versions[each.symbol] for each in version.unit.nested_units))
+        return versions[unit.symbol]
 
-    def _version(self, unit: Unit, *, is_nested: bool) -> Version:
-        before, entry = self.current(unit.symbol), self.entries.get(unit.symbol)
-        if entry is None or (entry.stub is not None and entry.stub.signature != unit.signature):
-            # A symbol whose signature changes has nothing in common with what it was: not even the stub.
-            entry = Entry(unit.symbol)
+    def _new_version(self, unit: Unit, *, is_nested: bool) -> Version:
+        before, symbol = self.current(unit.symbol), self.symbols.get(unit.symbol)
+        if symbol is None or (symbol.stub is not None and symbol.stub.signature != unit.signature):
+            # With another signature a name is another symbol: the stub of the old one cannot be reused.
+            symbol = Symbol(unit.symbol)
         ordinal = before.ordinal + 1 if before is not None else 1
-        return Version(unit, next(self._numbers), ordinal, entry, is_nested)
+        return Version(unit, next(self._numbers), ordinal, symbol, is_nested)
 
-    def check(self, given: Collection[Version], pending: Pending, replaced: Collection[Version]) -> None:
-        """Raise ValueError unless all calls will agree with what they call when `pending` has replaced `replaced`.
+    def check(self, given: Collection[Version], after: Names, superseded: Collection[Version]) -> None:
+        """Raise ValueError unless all calls agree with their callees once `after` has replaced `superseded`.
 
-        `given` are the versions that `pending` was made of: those to come, and those to go.
+        `given` are the versions that a redefinition adds and removes, without nested ones.
         """
-        if len(pending) < len(with_nested(given)):
+        if len(after) < len(with_nested(given)):
             raise ValueError("a symbol is given twice")
-        for symbol, version in pending.items():
+        for name, version in after.items():
             if version is None:
                 continue
-            old = self.current(symbol)
+            old = self.current(name)
             if old is not None and (version.is_nested or old.is_nested):
-                raise ValueError(f"{symbol} is, or would become, a part of another unit")
-            for name, signature in version.unit.calls.items():
-                callee = self.resolve(name, pending)
-                if callee is not None and callee.unit.signature != signature:
-                    raise ValueError(f"{version.unit.label} calls {name} by another signature than it has")
-            callers = self.entries[symbol].callers.difference(replaced) if symbol in self.entries else set()
-            strangers = [caller for caller in callers if caller.unit.calls[symbol] != version.unit.signature]
-            if strangers:
-                raise ValueError(f"{version.unit.label} is called by another signature: by {labels(strangers)}")
+                raise ValueError(f"{name} is, or would become, nested in another unit")
+            self._check_calls(version, after)
+            self._check_callers(name, version, superseded)
 
-    def replaced(self, pending: Pending) -> list[Version]:
-        """The current versions that will not be current any more when `pending` is so, with their nested_units."""
-        wholes = (self.current(symbol) for symbol in pending)
-        return with_nested(version for version in wholes if version is not None and not version.is_nested)
+    def _check_calls(self, version: Version, after: Names) -> None:
+        for name, signature in version.unit.calls.items():
+            callee = self.resolve(name, after)
+            if callee is not None and callee.unit.signature != signature:
+                raise ValueError(f"{version.unit.label} calls {name} by another signature than it has")
 
-    def install(self, pending: Mapping[str, Version]) -> list[Entry]:
-        """Make `pending` current. Returns the entries that are thereby out of use."""
-        spent = []
-        for symbol, version in pending.items():
-            before = self.entries.get(symbol)
-            if before is not None and before is not version.entry:
-                spent.append(before)
-            self.entries[symbol] = version.entry
-            version.entry.version = version
+    def _check_callers(self, name: str, version: Version, superseded: Collection[Version]) -> None:
+        callers = self.symbols[name].callers.difference(superseded) if name in self.symbols else set()
+        outdated = [caller for caller in callers if caller.unit.calls[name] != version.unit.signature]
+        if outdated:
+            raise ValueError(f"{version.unit.label} is called by another signature: by {labels(outdated)}")
+
+    def install(self, added: Mapping[str, Version]) -> list[Symbol]:
+        """Make `added` current. Returns the symbols that another symbol of their name has replaced."""
+        replaced = []
+        for name, version in added.items():
+            before = self.symbols.get(name)
+            if before is not None and before is not version.symbol:
+                replaced.append(before)
+            self.symbols[name] = version.symbol
+            version.symbol.version = version
             self.versions[version.number] = version
-        for version in pending.values():
+        for version in added.values():
             for name in version.unit.calls:
-                self.entry(name, {}).callers.add(version)
-            self.emit(EventKind.DEFINED, version, runs=0)
-        return spent
+                self.symbol(name, {}).callers.add(version)
+        return replaced
 
-    def uninstall(self, version: Version) -> None:
-        """Forget a version, whether another has taken its place or not."""
+    def remove(self, version: Version) -> None:
+        """Take a version out of the table, whether another has become current or not."""
         for name in version.unit.calls:
-            if name in self.entries:
-                self.entries[name].callers.discard(version)
+            if name in self.symbols:
+                self.symbols[name].callers.discard(version)
         del self.versions[version.number]
         if version.current:
-            version.entry.version = None
+            version.symbol.version = None
 
-    def orphans(self, version: Version) -> list[Entry]:
-        """Take out the undefined names that `version` called, and that nobody calls now; returns their entries."""
-        entries = (self.entries.get(name) for name in version.unit.calls)
-        orphans = [entry for entry in entries if entry is not None and entry.version is None and not entry.callers]
-        for entry in orphans:
-            del self.entries[entry.symbol]
-        return orphans
+    def remove_uncalled(self, version: Version) -> list[Symbol]:
+        """Remove the undefined symbols that only `version` called; returns them."""
+        called = (self.symbols.get(name) for name in version.unit.calls)
+        uncalled = [symbol for symbol in called if symbol is not None and _is_unused(symbol)]
+        for symbol in uncalled:
+            del self.symbols[symbol.name]
+        return uncalled
 
-    def nobody_is_ready(self) -> None:
-        """Have every version looked at again before it runs: some may reach what is not defined."""
+    def mark_callees_missing(self) -> None:
+        """A symbol became undefined: every version is looked at again before its next run."""
         for version in self.versions.values():
-            version.ready = False
+            version.mark_callees_compiled(False)
 
-    # Telling
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` every event from now on; returns what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    def emit(self, kind: EventKind, version: Version, code: Code | None = None, **details: Any) -> None:
-        """Tell everybody. What `details` does not say comes from `code` and `version`."""
-        if not self._listeners:
-            return
-        if code is not None:
-            details = {"tier": code.tier, "seconds": code.seconds, "size": code.size} | details
-        if "runs" not in details:
-            details["runs"] = version.runs
-        unit = version.unit
-        event = Event(
-            kind,
-            unit.label,
-            unit.symbol,
-            time.perf_counter(),
-            threading.get_native_id(),
-            version=version.ordinal,
-            counter=unit.counter,
-            **details,
-        )
-        for listener in list(self._listeners):
-            try:
-                listener(event)
-            except Exception:
-                # It may be in the middle of a publication, or on the recompiler's thread: that must go on.
-                traceback.print_exc()
+def _is_unused(symbol: Symbol) -> bool:
+    return symbol.version is None and not symbol.callers
 
 
 def labels(versions: Iterable[Version]) -> str:

@@ -1,139 +1,137 @@
-"""What the engine keeps about a symbol: its versions, their code, and who bound whom."""
+"""A version is one definition of a symbol, and the machine code of that definition.
+
+Every field of a version that changes is written by a method of this file. The tiers a version goes through::
+
+    no code ──▶ baseline ──▶ optimized ──▶ baseline again (deoptimized) ──▶ … ──▶ retired
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kaleido.jit.native.code_ranges import CODE
-from kaleido.jit.native.loader import Library
+from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
 
-__all__ = ["Code", "CodeMap", "Entry", "Image", "Version", "with_nested"]
+__all__ = ["MachineCode", "Symbol", "Version", "with_nested"]
 
 
 @dataclass(eq=False)
-class Image:
-    """A loaded library shared by the code in it; unloaded with the last of it."""
-
-    library: Library
-    users: int
-
-    def release(self) -> None:
-        self.users -= 1
-        if self.users == 0:
-            self.library.unload()
-
-
-@dataclass(eq=False)
-class Code:
+class MachineCode:
     """Machine code of one unit in one tier.
 
-    `address` is its body, `size` its bytes from there on, `seconds` what compiling it took. `references` are the
-    symbols it calls through stubs, each with a unit in it that does.
+    `address`     of its body, and `size` its bytes from there on
+    `seconds`     what compiling it took
+    `object`      the loaded object that it is a part of
+    `references`  the symbols that it calls through stubs, each with a unit in it that does
     """
 
     tier: Tier
     address: int
     size: int
     seconds: float
-    image: Image
+    object: LoadedObject
     references: Mapping[str, Unit]
 
 
 @dataclass(eq=False)
-class Version:
-    """One definition of a symbol: the `ordinal`-th, from 1. `number` is unique in the engine.
+class Symbol:
+    """A name that units call, or may call.
 
-    `bound` are the other versions bound statically in its optimized code; `dependents` is the inverse. `ready` says
-    that
-    everything this version can reach was seen to have code. `runs_before` is what its stub had counted when this
-    version's code was published; `final_runs` is for one that is no longer current.
+    `stub`     its address; a symbol that is called and not defined has a stub and no version
+    `version`  its current version
+    `callers`  the versions whose units call it
+    `thunk`    the C function for it, from the moment that its address was asked for
+    """
+
+    name: str
+    stub: Stub | None = None
+    version: Version | None = None
+    callers: set[Version] = field(default_factory=set)
+    thunk: LoadedObject | None = None
+
+
+@dataclass(eq=False)
+class Version:
+    """One definition of a symbol.
+
+    `number`    unique in the engine: what the hook reports to the recompiler
+    `ordinal`   counts the definitions of the symbol, from 1
+    `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
+    `callees_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
     unit: Unit
     number: int
     ordinal: int
-    entry: Entry
+    symbol: Symbol
     is_nested: bool = False
-    nested_units: tuple[Version, ...] = ()
-    baseline: Code | None = None
-    optimized: Code | None = None
-    bound: tuple[Version, ...] = ()
-    dependents: set[Version] = field(default_factory=set)
-    ready: bool = False
-    runs_before: int = 0
-    final_runs: int = 0
+    nested: tuple[Version, ...] = ()
+    baseline: MachineCode | None = None
+    optimized: MachineCode | None = None
+    callees_compiled: bool = False
+    _count_at_publication: int = 0
+    _final_runs: int | None = None
 
     @property
-    def code(self) -> Code | None:
-        """What its stub leads to."""
+    def code(self) -> MachineCode | None:
+        """The machine code that its stub leads to."""
         return self.optimized or self.baseline
 
     @property
     def current(self) -> bool:
-        return self.entry.version is self
+        return self.symbol.version is self
 
     @property
     def runs(self) -> int:
-        """How often it has run at the baseline; 0 where nobody counts."""
-        if not self.current:
-            return self.final_runs
-        return int(self.entry.stub.fields.runs) - self.runs_before if self.entry.stub is not None else 0
+        """How often it has run at the baseline since its code was last published; 0 where its runs are not counted."""
+        if self._final_runs is not None:
+            return self._final_runs
+        if not self.current or self.symbol.stub is None:
+            return 0
+        return int(self.symbol.stub.fields.runs) - self._count_at_publication
 
     def with_nested(self) -> Iterator[Version]:
-        """This version and its nested_units, and theirs."""
-        return nested(self, lambda version: version.nested_units)
+        """This version, the versions nested in it, and theirs."""
+        return nested(self, lambda version: version.nested)
 
+    # Changing
 
-@dataclass(eq=False)
-class Entry:
-    """A symbol: its stub, its current version, who calls it.
+    def own(self, versions: tuple[Version, ...]) -> None:
+        """Record the versions nested in this one."""
+        self.nested = versions
 
-    There may be a stub and no version: somebody calls the symbol, and nobody has defined it yet.
-    """
+    def install(self, code: MachineCode) -> None:
+        """Record machine code in the tier it was compiled for."""
+        if code.tier is Tier.BASELINE:
+            self.baseline = code
+        else:
+            self.optimized = code
 
-    symbol: str
-    stub: Stub | None = None
-    version: Version | None = None
-    callers: set[Version] = field(default_factory=set)
-    thunk: Library | None = None
+    def drop_optimized(self) -> MachineCode | None:
+        """Return to the baseline; returns the optimized code, if there was any."""
+        code, self.optimized = self.optimized, None
+        return code
 
+    def drop_code(self) -> list[MachineCode]:
+        """Be without code; returns what there was."""
+        codes = [code for code in (self.baseline, self.optimized) if code is not None]
+        self.baseline = self.optimized = None
+        return codes
 
-class CodeMap:
-    """Which code an address lies in. Signal handlers see the code of all engines together, in ``ranges.CODE``."""
+    def start_counting(self, count: int) -> None:
+        """Count runs from `count`, the value that the stub's record has now."""
+        self._count_at_publication = count
 
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._owners: dict[int, tuple[int, Version, Code]] = {}
+    def stop_counting(self) -> None:
+        """Keep the number of runs: the stub is about to count for another version."""
+        self._final_runs = self.runs
 
-    def add(self, version: Version, code: Code) -> None:
-        insort(self._starts, code.address)
-        self._owners[code.address] = (code.address + code.size, version, code)
-        CODE.add(code.address, code.address + code.size)
-
-    def remove(self, code: Code) -> None:
-        CODE.remove(code.address)
-        del self._owners[code.address]
-        del self._starts[bisect_right(self._starts, code.address) - 1]
-
-    def clear(self) -> None:
-        """Forget all of it: it is about to be freed."""
-        for address in self._starts:
-            CODE.remove(address)
-        self._starts.clear()
-        self._owners.clear()
-
-    def find(self, address: int) -> tuple[Version, Code] | None:
-        index = bisect_right(self._starts, address) - 1
-        if index < 0:
-            return None
-        end, version, code = self._owners[self._starts[index]]
-        return (version, code) if address < end else None
+    def mark_callees_compiled(self, compiled: bool) -> None:
+        self.callees_compiled = compiled
 
 
 def with_nested(versions: Iterable[Version]) -> list[Version]:
-    """All of `versions` with their nested_units."""
+    """All of `versions`, with the versions nested in them."""
     return [each for version in versions for each in version.with_nested()]

@@ -10,7 +10,7 @@ from itertools import islice
 from kaleido.jit.native.faults import GUARD_ZONE, NativeThread
 from kaleido.jit.unit import Unit
 
-__all__ = ["Interrupted", "StackOverflow", "overflow"]
+__all__ = ["Interrupted", "StackOverflow", "stack_overflow_error"]
 
 Find = Callable[[int], Unit | None]
 """The unit whose machine code is at an address."""
@@ -43,7 +43,7 @@ class StackOverflow(RecursionError):
         self.unit, self.calls = unit, calls
 
 
-def overflow(native_thread: NativeThread, find: Find) -> StackOverflow:
+def stack_overflow_error(native_thread: NativeThread, find: Find) -> StackOverflow:
     """The error for a stack overflow that has just been left, from what it left on the stack.
 
     The stack is not unwound: words on it that are addresses in machine code are taken for return addresses. That is

@@ -172,7 +172,7 @@ class Evaluation:
         if worker is not None and idle and worker.thread is not threading.current_thread():
             worker.thread.join()
 
-    def disown(self) -> None:
+    def detach_after_fork(self) -> None:
         """In a forked child: the thread is not there, or it is the one that forked, and has nothing more to do."""
         self._queue.put(None)
 

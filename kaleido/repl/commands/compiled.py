@@ -72,7 +72,7 @@ def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
 
 
 def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
-    found = inlining(optimized, session.engine.members(function.unit.symbol, Tier.OPTIMIZED))
+    found = inlining(optimized, session.engine.inline_group(function.unit.symbol, Tier.OPTIMIZED))
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
@@ -88,7 +88,9 @@ def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
     function, tier = _which(request, word, tier_word)
     found = flows(_listing(request.session, function, tier, "ir"))
     engine, root = request.session.engine, function.unit
-    labels = {unit.body: unit.label for unit in [*root.with_nested(), *engine.members(root.symbol, Tier.OPTIMIZED)]}
+    labels = {
+        unit.body: unit.label for unit in [*root.with_nested(), *engine.inline_group(root.symbol, Tier.OPTIMIZED)]
+    }
     drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MOST_DRAWN
     for flow in found:
         path = _svg(dot(flow)) if drawn else None

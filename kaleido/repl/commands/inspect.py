@@ -75,7 +75,7 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def _about_function(session: Session, function: Function) -> Iterator[tuple[str, str]]:
-    unit = session.engine.statistics(function.unit.symbol)
+    unit = session.engine.describe(function.unit.symbol)
     source, span = function.origin
     line, _ = source.position(span.start)
     yield function.signature, f"defined in {source.name}:{line}"
@@ -89,7 +89,7 @@ def _about_function(session: Session, function: Function) -> Iterator[tuple[str,
     yield "called by", _callers(session, function) or "nobody"
     yield "bound by", ", ".join(unit.dependents) or "nobody"
     for loop in list(function.unit.with_nested())[1:]:
-        yield "loop", _about_loop(session, session.engine.statistics(loop.symbol))
+        yield "loop", _about_loop(session, session.engine.describe(loop.symbol))
 
 
 def _about_loop(session: Session, unit: UnitStats) -> str:

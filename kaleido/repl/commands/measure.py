@@ -142,7 +142,7 @@ def _optimize(request: Request, word: Word) -> None:
         engine.optimize(unit.symbol)
     except UndefinedUnit as error:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
-    now = engine.statistics(unit.symbol)
+    now = engine.describe(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
     request.console.write(f"{function.name} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
 

@@ -1,0 +1,129 @@
+"""Calls from Python into native code, and how they end early.
+
+A call runs on the evaluation thread, and the calling thread waits for it in Python, where Ctrl-C reaches it. It is
+counted as active from before its stub is looked up until its native code has ended, wherever it is waited for: code is
+freed only when no call that could be in it is active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
+
+from kaleido.jit.events import EventKind
+from kaleido.jit.lifetime import Lifetime
+from kaleido.jit.native.faults import Fault, NativeThread
+from kaleido.jit.native.runtime import Runtime
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, uninterrupted
+from kaleido.jit.program.program import Program
+from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
+from kaleido.jit.running.evaluation import Evaluation, Task
+from kaleido.jit.running.stacks import give_back_stack
+from kaleido.jit.unit import Unit
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """Runs units of one program. Thread-safe."""
+
+    def __init__(self, program: Program, runtime: Runtime, evaluation: Evaluation, lifetime: Lifetime) -> None:
+        self._program, self._access = program, program.access
+        self._runtime, self._evaluation, self._lifetime = runtime, evaluation, lifetime
+
+    def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Run a unit and return its result. Raises as ``Engine.call``."""
+        with uninterrupted():
+            task = self._submit(name, arguments)
+            try:
+                interruptibly(task.join)
+            except BaseException as stop:
+                self._stop(task, stop)
+            return self._result(task)
+
+    def _submit(self, name: str, arguments: tuple[Any, ...]) -> Task:
+        """Start a call on the evaluation thread."""
+        side: int | None = None
+        try:
+            with self._access.opened():
+                version = self._program.prepare(name)
+                stub = self._program.publisher.stub(version.symbol, version.unit.signature)
+                enter, expected = self._runtime.entry_point(stub.signature), len(stub.signature.parameters)
+                if len(arguments) != expected:
+                    raise TypeError(f"{name} takes {expected} arguments, not {len(arguments)}")
+                side = self._program.reclaimer.enter()
+            return self._evaluation.submit(
+                lambda thread: self._run(enter, thread, stub.address, arguments), partial(self._leave, side)
+            )
+        except BaseException:
+            if side is not None:
+                self._leave(side)
+            raise
+
+    def _run(
+        self, enter: Callable[..., Any], thread: NativeThread | None, stub: int, arguments: tuple[Any, ...]
+    ) -> Any:
+        """Enter native code. Runs on the evaluation thread."""
+        result = enter(thread.address if thread is not None else 0, stub, *arguments)
+        if thread is not None and thread.fault:
+            self._raise(thread)
+        return result
+
+    def _leave(self, side: int) -> None:
+        """The native code of a call has ended. Runs on the evaluation thread: its caller may wait no longer."""
+        with self._access.lock:
+            self._program.reclaimer.leave(side)
+            if self._access.closed:
+                self._lifetime.free_if_unused()
+            else:
+                self._program.reclaimer.collect()
+
+    def _raise(self, thread: NativeThread) -> NoReturn:
+        """Build and raise the exception for the recorded fault. Runs on the evaluation thread."""
+        fault, thread.fault = thread.fault, Fault.NONE
+        if thread.pending == Fault.OVERFLOW:
+            # Clear the pending fault: this exception delivers it, and outer native frames must not deliver it again.
+            thread.pending = Fault.NONE
+        error: Interrupted | StackOverflow
+        with self._access.lock:
+            if fault == Fault.INTERRUPTED:
+                error = Interrupted(self._unit_at(thread.pc))
+            else:
+                error = stack_overflow_error(thread, self._unit_at)
+            found = self._program.publisher.code_map.find(thread.pc)
+            if found is not None:
+                self._program.events.emit(EventKind.TRAPPED, *found, message=str(error))
+        if fault == Fault.OVERFLOW:
+            give_back_stack(thread)
+        raise error
+
+    def _stop(self, task: Task, stop: BaseException) -> NoReturn:
+        """Stop a task because its waiter received `stop`, and raise that; for Ctrl-C, with the place where it was."""
+        self._evaluation.stop(task)
+        if isinstance(stop, KeyboardInterrupt):
+            discard_pending()
+            with suppress(Exception):
+                self._result(task)
+        raise stop
+
+    def _result(self, task: Task) -> Any:
+        if task.detached_at is not None:
+            with self._access.lock:
+                raise Interrupted(self._unit_at(task.detached_at), detached=True) from None
+        return task.result()
+
+    def _unit_at(self, address: int) -> Unit | None:
+        found = self._program.publisher.code_map.find(address)
+        return found[0].unit if found is not None else None
+
+    def c_function(self, name: str) -> int:
+        """The address of a C function that calls a unit. Raises as ``Engine.address``."""
+        with self._access.opened():
+            version = self._program.prepare(name)
+            symbol = version.symbol
+            if symbol.thunk is None:
+                stub = self._program.publisher.stub(symbol, version.unit.signature)
+                symbol.thunk = self._runtime.thunk(stub.signature, stub.address)
+            return symbol.thunk.addresses["thunk"]

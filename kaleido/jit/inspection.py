@@ -1,0 +1,79 @@
+"""What can be seen of a program: statistics, IR, machine code, memory."""
+
+from __future__ import annotations
+
+from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.events import MemoryUse, UnitStats
+from kaleido.jit.native.loader import Loader
+from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.program.program import Program
+from kaleido.jit.program.versions import Version
+from kaleido.jit.unit import Tier, Unit
+
+__all__ = ["Inspection"]
+
+
+class Inspection:
+    """Looks into one program; changes nothing. Thread-safe."""
+
+    def __init__(self, program: Program, compiler: Compiler, loader: Loader) -> None:
+        self._program, self._access = program, program.access
+        self._compiler, self._loader = compiler, loader
+
+    def stats(self) -> list[UnitStats]:
+        with self._access.opened():
+            return [self._describe(version) for _, version in sorted(self._program.symbols.versions.items())]
+
+    def describe(self, name: str) -> UnitStats:
+        with self._access.opened():
+            return self._describe(self._program.symbols.defined(name))
+
+    def find(self, address: int) -> tuple[Unit, Tier] | None:
+        with self._access.opened():
+            found = self._program.publisher.code_map.find(address)
+            return (found[0].unit, found[1].tier) if found is not None else None
+
+    def inline_group(self, name: str, tier: Tier) -> list[Unit]:
+        with self._access.opened():
+            root = self._program.symbols.defined(name)
+            members = (root,) if tier is Tier.BASELINE else self._program.compiler.inline_group(root, {})
+            return [member.unit for member in members]
+
+    def ir(self, name: str, tier: Tier) -> str:
+        with uninterrupted():
+            return self._compiler.ir(self.inline_group(name, tier), tier)
+
+    def assembly(self, name: str, tier: Tier) -> str:
+        with uninterrupted():
+            return self._compiler.assembly(self.inline_group(name, tier), tier)
+
+    def memory(self) -> MemoryUse:
+        """Also of a closed engine, whose memory is held as long as a thread is in native code."""
+        with uninterrupted(), self._access.lock:
+            codes = [code for _, code in self._program.publisher.code_map.owners()]
+            return MemoryUse(
+                arenas=self._loader.arenas,
+                objects=self._loader.objects,
+                symbols=frozenset(self._program.symbols.symbols),
+                codes=len(codes),
+                code_bytes=sum(code.size for code in codes),
+                retired=self._program.reclaimer.retired,
+                calls=self._program.reclaimer.active,
+            )
+
+    def _describe(self, version: Version) -> UnitStats:
+        codes = [code for code in (version.baseline, version.optimized) if code is not None]
+        dependents = self._program.dependencies.dependents(version)
+        return UnitStats(
+            name=version.unit.label,
+            symbol=version.unit.symbol,
+            unit=version.unit,
+            counter=version.unit.counter,
+            tier=version.code.tier if version.code is not None else None,
+            runs=version.runs,
+            compile_seconds={code.tier: code.seconds for code in codes},
+            code_bytes={code.tier: code.size for code in codes},
+            versions=version.ordinal,
+            dependents=tuple(sorted({root.unit.label for root in dependents})),
+            address=version.code.address if version.code is not None else None,
+        )

@@ -1,0 +1,38 @@
+"""The engine's lock, and whether its tables may be used at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.process.interrupts import uninterrupted
+
+__all__ = ["Access"]
+
+
+class Access:
+    """`lock` guards every table of an engine, every load and every publication.
+
+    `closed`             the engine is closed, or closing
+    `belongs_to_parent`  the process was forked, and the engine was made before
+    """
+
+    def __init__(self) -> None:
+        self.lock = fork_safe(threading.RLock(), LockOrder.ENGINE)
+        self.closed = self.belongs_to_parent = False
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Hold the lock, with Ctrl-C deferred. Raises RuntimeError where the engine is closed, or the parent's."""
+        self.check_process()
+        with uninterrupted(), self.lock:
+            if self.closed:
+                raise RuntimeError("the engine is closed")
+            yield
+
+    def check_process(self) -> None:
+        """Raise RuntimeError in a forked child."""
+        if self.belongs_to_parent:
+            raise RuntimeError("this engine belongs to the process that this one was forked from: make one here")

@@ -1,0 +1,240 @@
+"""Versions to loaded machine code.
+
+A version is compiled when it is first needed, together with every version that it can reach in the call graph and that
+has no code yet. So native code never calls a stub that leads nowhere, and needs no check for that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.llvm import ObjectCode
+from kaleido.jit.events import EventKind
+from kaleido.jit.native.handlers import handlers
+from kaleido.jit.native.loader import LoadedObject, Loader
+from kaleido.jit.policy import Policy
+from kaleido.jit.process.interrupts import raise_pending
+from kaleido.jit.program.event_stream import EventStream
+from kaleido.jit.program.grouping import batches, inline_group
+from kaleido.jit.program.publication import Publisher
+from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.symbols import Names, SymbolTable
+from kaleido.jit.program.versions import MachineCode, Version
+from kaleido.jit.unit import RunCounter, Tier, Unit
+
+__all__ = ["Compilation", "UndefinedUnit", "VersionCompiler"]
+
+
+class UndefinedUnit(LookupError):
+    """A unit that is about to run can reach `symbol`, which is not defined. `caller` calls it."""
+
+    def __init__(self, symbol: str, caller: Unit) -> None:
+        super().__init__(f"{caller.label} calls {symbol}, which is not defined")
+        self.symbol, self.caller = symbol, caller
+
+
+@dataclass(frozen=True, eq=False)
+class Compilation:
+    """Object code of `members`: a batch at the baseline; at -O3 an inline group, whose root is the first.
+
+    `seconds` is what compiling took.
+    """
+
+    tier: Tier
+    members: tuple[Version, ...]
+    code: ObjectCode
+    seconds: float
+
+    @property
+    def root(self) -> Version:
+        return self.members[0]
+
+    @property
+    def exports(self) -> list[str]:
+        """The bodies that can be called from outside."""
+        exported = self.members if self.tier is Tier.BASELINE else self.members[:1]
+        return [version.unit.body for version in exported]
+
+    @property
+    def stub_calls(self) -> dict[str, Unit]:
+        """The symbols that its code calls through stubs, each with a unit that does."""
+        bound = {member.unit.symbol for member in self.members} if self.tier is Tier.OPTIMIZED else set()
+        return {name: member.unit for member in self.members for name in member.unit.calls if name not in bound}
+
+
+Loaded = tuple[Compilation, LoadedObject]
+"""Optimized code in memory that is not published."""
+
+
+@dataclass
+class _Plan:
+    """What has to be compiled so that some versions can run.
+
+    `baseline`   versions that need baseline code
+    `optimized`  compilations of versions that need optimized code and have no baseline to start from
+    `visited`    every version the search came to
+    `complete`   whether every symbol it came to is defined
+    """
+
+    baseline: list[Version] = field(default_factory=list)
+    optimized: list[Compilation] = field(default_factory=list)
+    visited: set[Version] = field(default_factory=set)
+    complete: bool = True
+
+
+class VersionCompiler:
+    """Compiles and loads versions. Everything but :meth:`compile_optimized` is used under the engine's lock."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        compiler: Compiler,
+        loader: Loader,
+        symbols: SymbolTable,
+        publisher: Publisher,
+        reclaimer: Reclaimer,
+        events: EventStream,
+    ) -> None:
+        self._policy, self._compiler, self._loader = policy, compiler, loader
+        self._symbols, self._publisher, self._reclaimer, self._events = symbols, publisher, reclaimer, events
+
+    def compile(
+        self, roots: Iterable[Version], after: Names, *, complete: bool, again: Collection[Version] = ()
+    ) -> list[Loaded]:
+        """Compile `roots` and every version reachable from them that has no machine code; recompile those in `again`.
+
+        Names mean what they mean `after` a redefinition. Baseline code is installed when this returns, and published
+        where its version is current. Optimized code is loaded and returned for :meth:`install_optimized`, because it
+        may have inlined versions that are not current yet.
+
+        Raises UndefinedUnit where `complete` and a reachable symbol is not defined, ValueError where LLVM rejects the
+        IR, LookupError where a C symbol is not found; then the code of no current version has changed.
+        """
+        plan = self._plan(roots, after, complete, again)
+        for batch in batches(plan.baseline, self._policy.batch_units):
+            raise_pending()
+            self._compile_baseline(batch, after)
+        loaded = self._load_all(plan.optimized, after)
+        # `callees_compiled` caches the search, so that a call need not walk the call graph. A redefinition keeps it
+        # valid, because a replacement is compiled together with its callees. It is cleared for every version when a
+        # reachable symbol is not defined.
+        for version in plan.visited if plan.complete else self._symbols.versions.values():
+            version.mark_callees_compiled(plan.complete)
+        return loaded
+
+    def _plan(self, roots: Iterable[Version], after: Names, complete: bool, again: Collection[Version]) -> _Plan:
+        """Search the call graph breadth first."""
+        plan, queue = _Plan(), deque(roots)
+        while queue:
+            version = queue.popleft()
+            if version in plan.visited or (version.callees_compiled and version not in again):
+                continue
+            raise_pending()
+            plan.visited.add(version)
+            for name, caller in self._plan_one(version, plan, after, again).items():
+                callee = self._symbols.resolve(name, after)
+                if callee is not None:
+                    queue.append(callee)
+                elif complete:
+                    raise UndefinedUnit(name, caller)
+                else:
+                    plan.complete = False
+        return plan
+
+    def _plan_one(self, version: Version, plan: _Plan, after: Names, again: Collection[Version]) -> Mapping[str, Unit]:
+        """Plan what `version` itself needs; returns the symbols that its code calls through stubs."""
+        if version.code is not None and version not in again:
+            return version.code.references
+        if self._policy.baseline or version.unit.counter is RunCounter.NONE:
+            plan.baseline.append(version)
+            return dict.fromkeys(version.unit.calls, version.unit)
+        plan.optimized.append(self.compile_optimized(self.inline_group(version, after)))
+        return plan.optimized[-1].stub_calls
+
+    def compile_ahead(self, added: Iterable[Version], after: Names, superseded: Collection[Version]) -> list[Loaded]:
+        """Compile what must have code at the moment when `after` becomes current.
+
+        That is every added version whose stub is in use, with its callees; and, where there is no baseline to return
+        to, every dependent of a superseded version. Raises as :meth:`compile`; UndefinedUnit only where code that is
+        running could reach the symbol.
+        """
+        in_use = [version for version in added if version.symbol.stub is not None]
+        again: set[Version] = set()
+        if not self._policy.baseline:
+            again = self._publisher.dependents(superseded).difference(superseded)
+        return self.compile([*in_use, *again], after, complete=self._reclaimer.busy, again=again)
+
+    def inline_group(self, root: Version, after: Names) -> tuple[Version, ...]:
+        """The versions to compile in one module with `root` at -O3, `root` first."""
+
+        def callees(version: Version) -> Iterable[Version]:
+            found = (self._symbols.resolve(name, after) for name in version.unit.calls)
+            return (callee for callee in found if callee is not None)
+
+        return inline_group(root, callees, self._policy)
+
+    def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
+        """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
+        compilation = self._compile(members, Tier.OPTIMIZED)
+        seconds, size = compilation.seconds, compilation.code.text_size
+        self._events.emit(EventKind.COMPILED, members[0], tier=Tier.OPTIMIZED, seconds=seconds, size=size, runs=runs)
+        return compilation
+
+    def _compile(self, members: Sequence[Version], tier: Tier) -> Compilation:
+        begin = time.perf_counter()
+        code = self._compiler.compile([member.unit for member in members], tier)
+        return Compilation(tier, tuple(members), code, time.perf_counter() - begin)
+
+    def _compile_baseline(self, batch: Sequence[Version], after: Names) -> None:
+        """Compile, load and install a batch; publish the versions in it that are current."""
+        compilation = self._compile(batch, Tier.BASELINE)
+        loaded = self.load(compilation, after)
+        loaded.users = len(batch)
+        begins = sorted(loaded.addresses.values())
+        ends = dict(zip(begins, [*begins[1:], begins[0] + compilation.code.text_size], strict=True))
+        for version in batch:
+            address = loaded.addresses[version.unit.body]
+            size, seconds = ends[address] - address, compilation.seconds / len(batch)
+            calls = dict.fromkeys(version.unit.calls, version.unit)
+            code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
+            self._publisher.install(version, code)
+            self._events.emit(EventKind.COMPILED, version, code, batch=len(batch))
+            if version.current:
+                self._publisher.publish(version)
+
+    def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:
+        """Load all, or on an error none."""
+        loaded: list[Loaded] = []
+        try:
+            for compilation in compilations:
+                loaded.append((compilation, self.load(compilation, after)))
+        except BaseException:
+            for _, each in loaded:
+                each.release()
+            raise
+        return loaded
+
+    def load(self, compilation: Compilation, after: Names) -> LoadedObject:
+        """Load object code without publishing it. Raises LookupError where a C symbol is not found."""
+        imports = handlers().imports
+        for version in compilation.members:
+            imports.update(version.unit.externals)
+        calls = compilation.stub_calls
+        for version in compilation.members:
+            for name, signature in version.unit.calls.items():
+                if name in calls:
+                    imports[name] = self._publisher.stub(self._symbols.symbol(name, after), signature).address
+        return self._loader.load(compilation.code, compilation.exports, imports)
+
+    def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
+        """Put loaded optimized code into use. All members of its inline group are current."""
+        root, size = compilation.root, compilation.code.text_size
+        address = loaded.addresses[root.unit.body]
+        references = compilation.stub_calls
+        code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, references)
+        self._publisher.install(root, code, compilation.members[1:])
+        self._publisher.publish(root)

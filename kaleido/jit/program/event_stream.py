@@ -1,0 +1,52 @@
+"""Events about versions, to listeners."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from kaleido.jit.events import Event, EventKind, Listener
+from kaleido.jit.program.versions import MachineCode, Version
+
+__all__ = ["EventStream"]
+
+
+class EventStream:
+    """The listeners of one engine. Any thread may emit, with the engine's lock or without it."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event from now on; returns the function that ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def emit(self, kind: EventKind, version: Version, code: MachineCode | None = None, **details: Any) -> None:
+        """Call every listener. Fields of the event that `details` leaves out are taken from `code` and `version`."""
+        if not self._listeners:
+            return
+        if code is not None:
+            details = {"tier": code.tier, "seconds": code.seconds, "size": code.size} | details
+        if "runs" not in details:
+            details["runs"] = version.runs
+        unit = version.unit
+        event = Event(
+            kind,
+            unit.label,
+            unit.symbol,
+            time.perf_counter(),
+            threading.get_native_id(),
+            version=version.ordinal,
+            counter=unit.counter,
+            **details,
+        )
+        for listener in list(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                # The caller may be in the middle of a publication, or the recompiler's thread: it must go on.
+                traceback.print_exc()

@@ -1,0 +1,124 @@
+"""Which code a stub leads to: publishing code, taking it out of use, and what is freed afterwards.
+
+::
+
+    loaded ──install──▶ in use ──deoptimize or drop──▶ retired ──grace period──▶ freed
+
+Publishing is one store into the slot of a stub. A thread that has already passed the slot arrives where the slot led
+before, so code that is out of use is retired: it is freed when no thread can be in it any more (see ``reclaim``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from kaleido.jit.events import EventKind
+from kaleido.jit.native.code_ranges import CodeMap
+from kaleido.jit.native.stubs import Stub, Stubs
+from kaleido.jit.policy import Policy
+from kaleido.jit.program.dependencies import Dependencies
+from kaleido.jit.program.event_stream import EventStream
+from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.versions import MachineCode, Symbol, Version
+from kaleido.jit.unit import RunCounter, Signature, Tier
+
+__all__ = ["Publisher"]
+
+
+class Publisher:
+    """The only writer of slots and records. `code_map` finds the version and the code at an address.
+
+    Used under the engine's lock.
+    """
+
+    def __init__(
+        self, policy: Policy, stubs: Stubs, reclaimer: Reclaimer, dependencies: Dependencies, events: EventStream
+    ) -> None:
+        self._policy, self._stubs, self._reclaimer = policy, stubs, reclaimer
+        self._dependencies, self._events = dependencies, events
+        self.code_map: CodeMap[tuple[Version, MachineCode]] = CodeMap()
+
+    # Into use
+
+    def install(self, version: Version, code: MachineCode, inlined: Iterable[Version] = ()) -> None:
+        """Record machine code of a version, and what it inlined. :meth:`publish` makes its stub lead there."""
+        version.install(code)
+        self.code_map.add(code.address, code.address + code.size, (version, code))
+        if code.tier is Tier.OPTIMIZED:
+            self._dependencies.record(version, inlined)
+
+    def publish(self, version: Version) -> None:
+        """Point a version's stub at its best code; at the baseline by way of the counter, which starts again."""
+        code = version.code
+        if code is None:
+            return
+        stub = self.stub(version.symbol, version.unit.signature)
+        target = code.address
+        if code.tier is Tier.BASELINE:
+            # Another thread may be counting at this moment: the count is not reset, its present value is the origin.
+            record = stub.fields
+            count = record.runs
+            version.start_counting(count)
+            if self._policy.tiered and version.unit.counter is not RunCounter.NONE:
+                record.body, record.number = code.address, version.number
+                # Last: a thread that reaches the new limit must report the new number.
+                record.limit = count + self._policy.thresholds[version.unit.counter]
+                target = stub.prologue
+        self._stubs.publish(stub, target)
+
+    def stub(self, symbol: Symbol, signature: Signature) -> Stub:
+        """The stub of a symbol, allocated when it is first needed."""
+        if symbol.stub is None:
+            symbol.stub = self._stubs.allocate(signature)
+        return symbol.stub
+
+    # Out of use
+
+    def dependents(self, versions: Iterable[Version]) -> set[Version]:
+        """The versions whose optimized code inlined one of `versions`."""
+        return set[Version]().union(*map(self._dependencies.dependents, versions))
+
+    def deoptimize_dependents(self, version: Version) -> None:
+        """Return every unit whose optimized code inlined `version` to its baseline, and restart its counter."""
+        for root in self._dependencies.dependents(version):
+            self._deoptimize(root, version)
+            if root.current:
+                self.publish(root)
+
+    def _deoptimize(self, root: Version, changed: Version) -> None:
+        code = root.drop_optimized()
+        self._dependencies.forget(root)
+        self._events.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
+        if code is not None:
+            self._retire(root, code)
+
+    def retire_code(self, version: Version) -> None:
+        """Retire all code of a version that is superseded, removed, or never became current."""
+        self._dependencies.forget(version)
+        for code in version.drop_code():
+            self._retire(version, code)
+
+    def _retire(self, version: Version, code: MachineCode) -> None:
+        self._reclaimer.retire(partial(self._free, version, code))
+
+    def _free(self, version: Version, code: MachineCode) -> None:
+        self.code_map.remove(code.address)
+        code.object.release()
+        self._events.emit(EventKind.FREED, version, code)
+
+    def retire_stub(self, symbol: Symbol) -> None:
+        """Return the stub of a symbol that is out of the table to the pool, after a grace period.
+
+        Where C was given the address, the stub is never used again, and its calls do nothing from now on: C may call it
+        at any time, and must not reach another function.
+        """
+        if symbol.stub is not None and symbol.thunk is not None:
+            self._stubs.disconnect(symbol.stub)
+        elif symbol.stub is not None:
+            self._reclaimer.retire(partial(self._stubs.free, symbol.stub))
+
+    def disconnect(self, symbol: Symbol) -> None:
+        """Make calls of a symbol that became undefined do nothing and return zero."""
+        if symbol.stub is not None:
+            self._stubs.disconnect(symbol.stub)

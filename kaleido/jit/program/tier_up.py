@@ -1,0 +1,76 @@
+"""From the baseline to -O3: what the recompiler's thread does with the number of a hot unit.
+
+Compiling takes milliseconds and happens without the engine's lock. So a compilation can be overtaken: by a redefinition
+of the unit, which makes it useless, or of a callee that was inlined. Both are checked under the lock before anything is
+published.
+"""
+
+from __future__ import annotations
+
+from kaleido.jit.events import EventKind
+from kaleido.jit.program.program import Program
+from kaleido.jit.program.symbols import labels
+from kaleido.jit.program.versions import Version
+from kaleido.jit.unit import Tier
+
+__all__ = ["TierUp"]
+
+
+class TierUp:
+    """Recompiles versions at -O3 and publishes them. Its methods take the engine's lock themselves."""
+
+    def __init__(self, program: Program) -> None:
+        self._program, self._access = program, program.access
+
+    def became_hot(self, number: int) -> None:
+        """Report the request for a version; a stale number is ignored."""
+        with self._access.lock:
+            version = self._program.symbols.versions.get(number)
+            if version is not None:
+                self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE)
+
+    def heat(self, number: int) -> float:
+        """How hot a version is: its runs, in thresholds. A stale request is cold."""
+        with self._access.lock:
+            version = self._program.symbols.versions.get(number)
+            if version is None:
+                return 0.0
+            return version.runs / self._program.policy.thresholds[version.unit.counter]
+
+    def recompile_number(self, number: int) -> bool:
+        """:meth:`recompile` for a request of the hook. An error is an event: the unit stays at the baseline."""
+        version = self._program.symbols.versions.get(number)
+        if version is None:
+            return False
+        try:
+            return self.recompile(version)
+        except BaseException as error:
+            self._program.events.emit(EventKind.FAILED, version, message=str(error), runs=0)
+            return False
+
+    def recompile(self, version: Version) -> bool:
+        """Compile a version at -O3 and publish it. True if a callee changed meanwhile: try again.
+
+        Does nothing where the version is optimized or no longer current. Raises ValueError where LLVM rejects the IR.
+        """
+        compiler, events = self._program.compiler, self._program.events
+        with self._access.lock:
+            if self._is_pointless(version):
+                return False
+            members, runs = compiler.inline_group(version, {}), version.runs
+        compilation = compiler.compile_optimized(members, runs=runs)
+        with self._access.lock:
+            if self._is_pointless(version):
+                return False
+            changed = [member for member in members if not member.current]
+            if changed:
+                events.emit(EventKind.DEOPTIMIZED, version, tier=Tier.OPTIMIZED, message=labels(changed))
+                return True
+            runs = version.runs
+            compiler.install_optimized(compilation, compiler.load(compilation, {}))
+            events.emit(EventKind.SWAPPED, version, version.optimized, runs=runs)
+            self._program.reclaimer.collect()
+            return False
+
+    def _is_pointless(self, version: Version) -> bool:
+        return self._access.closed or not version.current or version.optimized is not None
