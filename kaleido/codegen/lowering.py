@@ -23,7 +23,7 @@ from kaleido.codegen.mangling import signature, symbol
 from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Span
-from kaleido.jit import MOST_PARAMETERS, RunCounter, Signature, Unit
+from kaleido.jit import MAX_PARAMETERS, RunCounter, Signature, Unit
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -306,8 +306,8 @@ class _Lowering:
         before = frame.writer.value(f"load double, ptr {variable}")
         after = frame.writer.value(f"fadd double {before}, {step}")
         frame.writer.emit(f"store double {after}, ptr {variable}")
-        if len(frame.captured) > MOST_PARAMETERS:
-            uses = f"uses {len(frame.captured):,} variables from around it: {MOST_PARAMETERS:,} is the most"
+        if len(frame.captured) > MAX_PARAMETERS:
+            uses = f"uses {len(frame.captured):,} variables from around it: {MAX_PARAMETERS:,} is the most"
             self._environment.fail("too many variables", node.span, f"this loop {uses}")
         unit = self._end_loop(frame, again)
         self._frame = outer
@@ -356,7 +356,7 @@ class _Lowering:
         for argument in node.arguments:
             arguments.append((yield self._value(argument)))
         # No function takes more: whoever is given more is wrong, and has been reported.
-        return arguments[:MOST_PARAMETERS]
+        return arguments[:MAX_PARAMETERS]
 
     def _is_news(self, unknown: str) -> bool:
         """Whether an unknown name has not been reported for this item."""

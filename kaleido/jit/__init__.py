@@ -28,11 +28,11 @@ from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import MOST_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
+from kaleido.jit.unit import MAX_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
 
 __all__ = [
     "LEAVE_JIT",
-    "MOST_PARAMETERS",
+    "MAX_PARAMETERS",
     "PROBED",
     "REENTER_JIT",
     "Engine",

@@ -18,7 +18,7 @@ from kaleido.codegen.environment import Declared, Environment
 from kaleido.codegen.externals import KNOWN_ARITIES, lower_external
 from kaleido.codegen.lowering import Lowered, Site, lower_definition, lower_expression
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Label, Problems, SemanticError, Source, counted
-from kaleido.jit import MOST_PARAMETERS, Unit
+from kaleido.jit import MAX_PARAMETERS, Unit
 from kaleido.language.nodes import (
     Binding,
     Definition,
@@ -241,8 +241,8 @@ class Definitions:
 
     def _check_arity(self, prototype: Prototype, environment: Environment) -> None:
         """Refuse more parameters than there can be, and what :meth:`_check_callers` refuses."""
-        if prototype.arity > MOST_PARAMETERS:
-            label = f"{prototype.arity:,}, and {MOST_PARAMETERS:,} is the most"
+        if prototype.arity > MAX_PARAMETERS:
+            label = f"{prototype.arity:,}, and {MAX_PARAMETERS:,} is the most"
             environment.fail("too many parameters", prototype.span, label)
         self._check_callers(prototype, environment)
 

@@ -210,9 +210,9 @@ class _StoppableRecompiler(Recompiler):
     def _has_work(self) -> bool:
         return bool(self._pending or select.select([self._runtime.requests], [], [], 0)[0])
 
-    def _compile_hottest(self) -> None:
+    def _recompile_hottest(self) -> None:
         self._schedule.maybe("request read")
-        super()._compile_hottest()
+        super()._recompile_hottest()
 
 
 class _StoppableEngine(Engine):

@@ -1,8 +1,9 @@
-"""The background thread that turns hot units into optimized ones.
+"""The background thread that recompiles hot units.
 
-The running program sends it unit numbers through a pipe (see the hook in ``runtime``). It takes everything that
-has arrived, compiles the hottest, and looks again. It never holds anything the running program waits for, except
-in deterministic mode, where every request is answered before the next is read.
+The running program sends it the numbers of hot versions through a pipe (see the hook in ``native.runtime``). The thread
+takes every request that has arrived, recompiles the hottest, and looks again, so that requests that have become stale
+meanwhile cost nothing. It holds nothing that the running program waits for. In deterministic mode the program waits for
+a reply to each request.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ __all__ = ["Recompiler", "weakly"]
 
 T = TypeVar("T")
 
-# Unit numbers are positive; these are requests of the engine's own.
+# The numbers of versions are positive; these are requests of the engine's own.
 _STOP = -1
 _IDLE = -2
 
 
 def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
-    """`method`, without keeping its object alive; it gives None when that is gone."""
+    """`method`, without keeping its object alive; it returns None after that was collected."""
     reference = weakref.WeakMethod(method)
 
     def call(number: int) -> T | None:
@@ -38,10 +39,11 @@ def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
 
 
 class Recompiler:
-    """Reads requests and calls `recompile`, which says whether the unit must be tried again.
+    """Reads requests and calls `recompile`, which returns whether the version must be tried again.
 
-    `hot(number)` is told of each request as it arrives. `heat(number)` orders them, the largest first. None from any
-    of them is nothing. Raises OSError where its thread cannot be started.
+    `hot(number)` is called for each request as it arrives. `heat(number)` orders requests, the largest first. A
+    callback that returns None (its engine has been collected) means: no work. Raises OSError where the thread cannot be
+    started.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Recompiler:
     ) -> None:
         self._runtime = runtime
         self._hot, self._heat, self._recompile = hot, heat, recompile
-        # With how many of its callers wait for a reply: several threads may make one unit hot.
+        # The number of requests for each version: several threads may make it hot, and each waits for a reply.
         self._pending: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._stopped = False
@@ -65,7 +67,7 @@ class Recompiler:
             raise OSError(str(error)) from None
 
     def wait_until_idle(self) -> None:
-        """Return when everything requested so far has been dealt with, or the recompiler has stopped."""
+        """Return when every request so far has been handled, or the thread has stopped."""
         idle = threading.Event()
         with self._lock:
             if self._stopped:
@@ -75,10 +77,10 @@ class Recompiler:
         idle.wait()
 
     def close(self) -> None:
-        """Stop, and wait for the one compilation that may be in progress; what is queued is dropped."""
+        """Stop the thread, after the compilation that may be in progress; pending requests are dropped."""
         with self._lock:
             if not self._stopped:
-                # In this order: who is interrupted here may come again, and a second request does no harm.
+                # In this order: a caller that is interrupted here may call again, and a second request does no harm.
                 self._runtime.request(_STOP)
                 self._stopped = True
         self._thread.join()
@@ -95,7 +97,7 @@ class Recompiler:
                     self._hot(number)
                     self._pending[number] += 1
             if self._pending:
-                self._compile_hottest()
+                self._recompile_hottest()
             if not self._pending:
                 while waiters:
                     waiters.pop().set()
@@ -105,7 +107,7 @@ class Recompiler:
         while not self._idle_waiters.empty():
             self._idle_waiters.get().set()
 
-    def _compile_hottest(self) -> None:
+    def _recompile_hottest(self) -> None:
         number = max(self._pending, key=lambda number: self._heat(number) or 0.0)
         if not self._recompile(number):
             for _ in range(self._pending.pop(number)):
@@ -114,7 +116,7 @@ class Recompiler:
     def _read(self, *, block: bool) -> list[int]:
         os.set_blocking(self._runtime.requests, block)
         try:
-            # Writes of a message are atomic (they are smaller than PIPE_BUF), so reads never split one.
+            # Each message is written atomically, because it is smaller than PIPE_BUF: a read never splits one.
             data = os.read(self._runtime.requests, MESSAGE_SIZE * 1024)
         except BlockingIOError:
             return []
