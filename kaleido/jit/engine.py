@@ -34,9 +34,9 @@ from kaleido.jit.program.recompiler import Recompiler, weakly
 from kaleido.jit.program.symbols import SymbolTable, labels
 from kaleido.jit.program.tiers import Loaded, Tiers, UndefinedUnit
 from kaleido.jit.program.versions import Version, with_nested
-from kaleido.jit.running.errors import Interrupted, StackOverflow, overflow
+from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
-from kaleido.jit.running.stacks import give_back_stack
+from kaleido.jit.running.stacks import free_unused_stack
 from kaleido.jit.stats import UnitStats
 from kaleido.jit.unit import Tier, Unit
 
@@ -235,7 +235,7 @@ class Engine:
         with self._opened():
             self.prepare(symbol)
             stub = self._stub(symbol)
-            enter = self._runtime.entry(stub.signature)
+            enter = self._runtime.entry_point(stub.signature)
             if len(arguments) != len(stub.signature.parameters):
                 raise TypeError(f"{symbol} takes {len(stub.signature.parameters)} arguments, not {len(arguments)}")
             side = self._reclaimer.enter()
@@ -269,10 +269,10 @@ class Engine:
             if fault == Fault.INTERRUPTED:
                 error = Interrupted(self._unit_at(native_thread.pc))
             else:
-                error = overflow(native_thread, self._unit_at)
+                error = stack_overflow_error(native_thread, self._unit_at)
             self._trapped(native_thread.pc, str(error))
         if fault == Fault.OVERFLOW:
-            give_back_stack(native_thread)
+            free_unused_stack(native_thread)
         raise error
 
     def _stop(self, task: Task, stop: BaseException) -> NoReturn:

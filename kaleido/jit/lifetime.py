@@ -10,14 +10,15 @@ from __future__ import annotations
 import atexit
 import threading
 from contextlib import AbstractContextManager
+from typing import Any
 
+from kaleido.jit.native.code_ranges import CodeMap
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.fork import after_fork_in_child
 from kaleido.jit.process.interrupts import uninterrupted
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.recompiler import Recompiler
-from kaleido.jit.program.versions import CodeMap
 from kaleido.jit.running.evaluation import Evaluation
 
 __all__ = ["Lifetime"]
@@ -36,7 +37,7 @@ class Lifetime:
         evaluation: Evaluation,
         runtime: Runtime,
         loader: Loader,
-        code: CodeMap,
+        code: CodeMap[Any],
         reclaimer: Reclaimer,
     ) -> None:
         self.closed = self.foreign = False
@@ -74,7 +75,7 @@ class Lifetime:
         """In a forked child: have nothing to do with the parent."""
         self.foreign = True
         self._runtime.disconnect()
-        self._evaluation.disown()
+        self._evaluation.detach_after_fork()
 
     def release(self) -> None:
         """Give all memory back, if it was closed and nobody is inside; for each who leaves, under the lock."""

@@ -199,10 +199,10 @@ class World:
         assert engine._reclaimer._retired == []
         versions = engine._symbols.versions.values()
         codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
-        assert {owner[2] for owner in engine._tiers.map._owners.values()} == codes
-        libraries = {library for arena in engine._loader._arenas for library in arena.libraries}
-        bodies = {library for library in libraries if any(name.endswith(".impl") for name in library.addresses)}
-        assert bodies == {code.image.library for code in codes}
+        assert {code for _, (_, code) in engine._tiers.map._entries.values()} == codes
+        objects = {loaded for arena in engine._loader._arenas for loaded in arena.objects}
+        bodies = {loaded for loaded in objects if any(name.endswith(".impl") for name in loaded.addresses)}
+        assert bodies == {code.loaded for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
         if self._policy.tiered:
             lukewarm = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]

@@ -218,10 +218,10 @@ class _StoppableRecompiler(Recompiler):
 class _StoppableEngine(Engine):
     def __init__(self, schedule: Schedule, policy: Policy) -> None:
         super().__init__(policy)
-        entry = self._runtime.entry
+        entry_point = self._runtime.entry_point
 
         def stopping(signature: Any) -> Callable[..., Any]:
-            enter = entry(signature)
+            enter = entry_point(signature)
 
             def run(*arguments: Any) -> Any:
                 schedule.maybe("arriving")
@@ -232,7 +232,7 @@ class _StoppableEngine(Engine):
 
             return run
 
-        self._runtime.entry = stopping  # type: ignore[method-assign]
+        self._runtime.entry_point = stopping  # type: ignore[method-assign]
 
 
 def _stop_when_compiled(schedule: Schedule, engine: Engine, event: Event) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from kaleido.jit.policy import Policy
+from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = ["ObjectCode", "Target", "closed_on_error", "parse"]
@@ -20,7 +22,7 @@ __all__ = ["ObjectCode", "Target", "closed_on_error", "parse"]
 class ObjectCode:
     """A relocatable object and the size of its machine code, in bytes."""
 
-    image: bytes
+    data: bytes
     text_size: int
 
 
@@ -82,9 +84,9 @@ class Target:
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline with LLVM's fast instruction selector."""
-        image = self._machines[tier].emit_object(module)
-        sections = llvm.ObjectFileRef.from_data(image).sections()
-        return ObjectCode(image, sum(section.size() for section in sections if section.is_text()))
+        data = self._machines[tier].emit_object(module)
+        sections = llvm.ObjectFileRef.from_data(data).sections()
+        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The same as text."""
@@ -109,3 +111,7 @@ def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+# llvmlite's lock around every call into LLVM.
+fork_safe(ffi.lib._lock._lock, LockOrder.LLVM)

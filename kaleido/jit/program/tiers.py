@@ -20,14 +20,15 @@ from functools import partial
 from kaleido.jit.compiling import binding
 from kaleido.jit.compiling.compiler import Compiled, Compiler
 from kaleido.jit.events import EventKind
+from kaleido.jit.native.code_ranges import CodeMap
 from kaleido.jit.native.handlers import handlers
-from kaleido.jit.native.loader import Library, Loader
+from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.interrupts import raise_pending
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.symbols import Pending, SymbolTable
-from kaleido.jit.program.versions import Code, CodeMap, Entry, Image, Version
+from kaleido.jit.program.versions import Code, Entry, Version
 from kaleido.jit.unit import RunCounter, Signature, Tier, Unit
 
 __all__ = ["Optimized", "Tiers", "UndefinedUnit"]
@@ -55,7 +56,7 @@ class Optimized:
         return {name: member.unit for member in self.members for name in member.unit.calls if name not in inside}
 
 
-Loaded = tuple[Optimized, Library]
+Loaded = tuple[Optimized, LoadedObject]
 """Optimized code in memory, which nothing leads to yet."""
 
 
@@ -77,7 +78,7 @@ class Tiers:
         self._loader = loader
         self._stubs = stubs
         self._reclaimer = reclaimer
-        self.map = CodeMap()
+        self.map = CodeMap[tuple[Version, Code]]()
 
     # Compiling
 
@@ -169,17 +170,16 @@ class Tiers:
 
     def _load_baseline(self, batch: Sequence[Version], pending: Pending) -> None:
         compiled = self._compiler.baseline([version.unit for version in batch])
-        library = self._load(compiled, batch, pending, frozenset())
-        image = Image(library, len(batch))
-        begins = sorted(library.addresses.values())
+        loaded = self._load(compiled, batch, pending, frozenset(), users=len(batch))
+        begins = sorted(loaded.addresses.values())
         ends = dict(zip(begins, [*begins[1:], begins[0] + compiled.code.text_size], strict=True))
         for version in batch:
-            address = library.addresses[version.unit.body]
+            address = loaded.addresses[version.unit.body]
             size, seconds = ends[address] - address, compiled.seconds / len(batch)
             version.baseline = Code(
-                compiled.tier, address, size, seconds, image, dict.fromkeys(version.unit.calls, version.unit)
+                compiled.tier, address, size, seconds, loaded, dict.fromkeys(version.unit.calls, version.unit)
             )
-            self.map.add(version, version.baseline)
+            self._add_to_map(version, version.baseline)
             self._symbols.emit(EventKind.COMPILED, version, version.baseline, batch=len(batch))
             if version.current:
                 self.publish(version)
@@ -191,21 +191,21 @@ class Tiers:
                 loaded.append((optimized, self.load(optimized, pending)))
         except BaseException:
             for _, library in loaded:
-                library.unload()
+                library.release()
             raise
         return loaded
 
-    def load(self, made: Optimized, pending: Pending) -> Library:
+    def load(self, made: Optimized, pending: Pending) -> LoadedObject:
         """Load optimized code, without a way to it yet. Raises LookupError."""
         inside = frozenset(member.unit.symbol for member in made.members)
         return self._load(made.compiled, made.members, pending, inside)
 
-    def adopt(self, made: Optimized, library: Library) -> None:
+    def adopt(self, made: Optimized, library: LoadedObject) -> None:
         """Make loaded code what its root's stub leads to. All its members are current."""
         root, compiled = made.members[0], made.compiled
         address, size = library.addresses[root.unit.body], compiled.code.text_size
-        root.optimized = Code(compiled.tier, address, size, compiled.seconds, Image(library, 1), made.references)
-        self.map.add(root, root.optimized)
+        root.optimized = Code(compiled.tier, address, size, compiled.seconds, library, made.references)
+        self._add_to_map(root, root.optimized)
         root.bound = made.members[1:]
         for member in root.bound:
             member.dependents.add(root)
@@ -232,19 +232,28 @@ class Tiers:
     def stub(self, entry: Entry, signature: Signature) -> Stub:
         """The stub of a symbol, from the moment that somebody needs it."""
         if entry.stub is None:
-            entry.stub = self._stubs.take(signature)
+            entry.stub = self._stubs.allocate(signature)
         return entry.stub
 
     def _load(
-        self, compiled: Compiled, versions: Iterable[Version], pending: Pending, inside: frozenset[str]
-    ) -> Library:
+        self,
+        compiled: Compiled,
+        versions: Iterable[Version],
+        pending: Pending,
+        inside: frozenset[str],
+        *,
+        users: int = 1,
+    ) -> LoadedObject:
         imports = handlers().imports
         for version in versions:
             imports.update(version.unit.externals)
             for name, signature in version.unit.calls.items():
                 if name not in inside:
                     imports[name] = self.stub(self._symbols.entry(name, pending), signature).address
-        return self._loader.load(compiled.code, compiled.exports, imports)
+        return self._loader.load(compiled.code, compiled.exports, imports, users=users)
+
+    def _add_to_map(self, version: Version, code: Code) -> None:
+        self.map.add(code.address, code.address + code.size, (version, code))
 
     # Taking out of use
 
@@ -270,14 +279,14 @@ class Tiers:
         Not if C was given its address: C may call it at any time, and must not come to another function.
         """
         if entry.stub is not None and entry.thunk is not None:
-            self._stubs.abandon(entry.stub)
+            self._stubs.disconnect(entry.stub)
         elif entry.stub is not None:
-            self._reclaimer.retire(partial(self._stubs.give_back, entry.stub))
+            self._reclaimer.retire(partial(self._stubs.free, entry.stub))
 
     def undefine(self, entry: Entry) -> None:
         """Make calls of a symbol that is not defined any more do nothing; what could make them does not start."""
         if entry.stub is not None:
-            self._stubs.abandon(entry.stub)
+            self._stubs.disconnect(entry.stub)
         self._symbols.nobody_is_ready()
 
     def _invalidate(self, root: Version, changed: Version) -> None:
@@ -296,6 +305,6 @@ class Tiers:
         self._reclaimer.retire(partial(self._free, version, code))
 
     def _free(self, version: Version, code: Code) -> None:
-        self.map.remove(code)
-        code.image.release()
+        self.map.remove(code.address)
+        code.loaded.release()
         self._symbols.emit(EventKind.FREED, version, code)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kaleido.jit.native.code_ranges import CODE
-from kaleido.jit.native.loader import Library
+from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
 
-__all__ = ["Code", "CodeMap", "Entry", "Image", "Version", "with_nested"]
-
-
-@dataclass(eq=False)
-class Image:
-    """A loaded library shared by the code in it; unloaded with the last of it."""
-
-    library: Library
-    users: int
-
-    def release(self) -> None:
-        self.users -= 1
-        if self.users == 0:
-            self.library.unload()
+__all__ = ["Code", "Entry", "Version", "with_nested"]
 
 
 @dataclass(eq=False)
@@ -39,7 +24,7 @@ class Code:
     address: int
     size: int
     seconds: float
-    image: Image
+    loaded: LoadedObject
     references: Mapping[str, Unit]
 
 
@@ -99,39 +84,7 @@ class Entry:
     stub: Stub | None = None
     version: Version | None = None
     callers: set[Version] = field(default_factory=set)
-    thunk: Library | None = None
-
-
-class CodeMap:
-    """Which code an address lies in. Signal handlers see the code of all engines together, in ``ranges.CODE``."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._owners: dict[int, tuple[int, Version, Code]] = {}
-
-    def add(self, version: Version, code: Code) -> None:
-        insort(self._starts, code.address)
-        self._owners[code.address] = (code.address + code.size, version, code)
-        CODE.add(code.address, code.address + code.size)
-
-    def remove(self, code: Code) -> None:
-        CODE.remove(code.address)
-        del self._owners[code.address]
-        del self._starts[bisect_right(self._starts, code.address) - 1]
-
-    def clear(self) -> None:
-        """Forget all of it: it is about to be freed."""
-        for address in self._starts:
-            CODE.remove(address)
-        self._starts.clear()
-        self._owners.clear()
-
-    def find(self, address: int) -> tuple[Version, Code] | None:
-        index = bisect_right(self._starts, address) - 1
-        if index < 0:
-            return None
-        end, version, code = self._owners[self._starts[index]]
-        return (version, code) if address < end else None
+    thunk: LoadedObject | None = None
 
 
 def with_nested(versions: Iterable[Version]) -> list[Version]:
