@@ -103,6 +103,8 @@ def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> 
     with Engine(Policy()) as engine:
         engine.define(unit("(define (first x) (foreign waiting x))", {"waiting": waiting.address}))
         engine.define(unit("(define (second x) x)"))
+        # Compiled now: the alarm is not deferred, and must not strike in the middle of a publication.
+        engine.prepare("second")
         first = Running(lambda: engine.call("first", 1))
         assert running.wait(TIMEOUT)
 

@@ -22,7 +22,7 @@ What does not work, and why.
 - *Asking the system (``dladdr``) or LLVM.* Both take locks, and the system does not know of code that LLVM's JIT
   linker loaded.
 - *One region for all code*, as other virtual machines reserve it, for which two comparisons would do: LLVM's loader
-  chooses the addresses, and llvmlite has no way to tell it others.
+  chooses the addresses, and llvmlite offers no choice of its memory manager.
 
 Python code that wants to know more than "is this code?" uses a :class:`CodeMap`, one for each engine.
 """

@@ -33,22 +33,22 @@ Limits.
 What does not work, and why.
 
 - *A flag, tested in every loop and prologue.* It costs a load and a branch for each iteration and call, also in the
-  smallest loop; and LLVM does not vectorize a loop that another thread may end at any iteration. It would not stop a C
-  function either.
+  smallest loop. LLVM moves an ordinary read of it out of the loop; one that it must not move, atomic or volatile, keeps
+  the loop from being vectorized. And a C function would not be stopped by it.
 - *A page, read in every loop and made inaccessible with mprotect*, as virtual machines do that must stop all threads at
-  known places. It saves the branch, but the read remains, and with it what it costs LLVM's loop optimizations. The
-  page stops every thread that reads it, not the one that is meant. What it buys, a known state at the place of the
-  stop, is of no use here: nothing is resumed.
-- *Comparing the stack pointer with a limit in every prologue.* It costs on every call what the guard zone does for
-  nothing; and it is LEAVE_JIT that must compare anyway, once per call of a C function.
+  known places. It saves the branch, but the read remains, and a loop with it is not vectorized either. One page stops
+  every thread that reads it, not only the one that is meant. The known state at the place of the stop, for which other
+  machines pay this, is of no use here: nothing is resumed.
+- *Comparing the stack pointer with a limit in every prologue.* It costs something on every call, and the guard zone
+  costs nothing. Only LEAVE_JIT compares, because C functions have no such prologue.
 - *Unwinding the stack*, as C++ exceptions do. Native code has nothing to clean up, so a jump does. An unwinder needs
   tables for every instruction of the compiled code, registered with the C library; and it takes locks, which a handler
   must not do.
 - *sigsetjmp*, which saves the signal mask, and *siglongjmp*, which restores it. Each is a system call, the first at
-  every entry. The handlers are installed so that the mask does not change while they run (SA_NODEFER), so there is
-  nothing to restore.
+  every entry. The handlers are installed so that the mask does not change while they run (SA_NODEFER), so
+  nothing has to be restored.
 - *Blocking the signal around C functions with pthread_sigmask.* Two system calls for each C function called, where
-  LEAVE_JIT and REENTER_JIT take a few instructions. Also, a blocked signal would not interrupt a C function that
+  LEAVE_JIT and REENTER_JIT take a few dozen instructions. Also, a blocked signal would not interrupt a C function that
   sleeps, and that is wanted; and the kernel ends a process whose thread causes a SIGSEGV while that is blocked.
 - *A handler in Python.* Python's own C handler only sets a flag. The Python function runs later, on the main thread,
   between two bytecodes: native code on another thread is not stopped by it; and for SIGSEGV the faulting instruction
@@ -57,7 +57,7 @@ What does not work, and why.
 - *Ending the thread with pthread_cancel.* It unwinds through Python's frames, which are not written for that, and the
   thread's Python state and locks stay behind.
 
-The handlers, LEAVE_JIT and REENTER_JIT are native code, in handlers.ll; ``running/stacks`` gives a thread its record.
+The handlers, LEAVE_JIT and REENTER_JIT are native code, in handlers.ll; ``running/stacks`` protects a thread.
 """
 
 from __future__ import annotations

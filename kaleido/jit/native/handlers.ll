@@ -193,8 +193,8 @@ go:
   unreachable
 }
 
-; faults.LEAVE_JIT: called by a unit before it calls a C function. Record that the thread is outside, if there is
-; enough stack for the function; otherwise leave with an overflow. Returns the thread's record, null if it has none.
+; faults.LEAVE_JIT: called by a unit before it calls a C function. If the stack has room for the function, record that
+; the thread is outside; otherwise leave with an overflow. Returns the thread's record, null if it has none.
 define ptr @jit.leave() nounwind {
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %sp = ptrtoint ptr %frame to i64

@@ -11,7 +11,8 @@ work: it says that it belongs to the parent, and its pipes lead to the null devi
 The parent's native code goes on to work for a thread that forked inside it: it counts its runs, and no unit is
 recompiled.
 
-Limits. Python does not know of a fork by C code, so it is not covered. A fork waits for the compilation in progress.
+Limits. Python does not know of a fork by C code, so it is not covered. A fork waits for the call into LLVM that is in
+progress.
 
 What does not work, and why.
 

@@ -17,16 +17,14 @@ deferred; their handlers may raise an exception anywhere.
 
 What does not work, and why.
 
-- *try and finally.* Between a call that returns, with a lock acquired, and the ``try`` that follows there is a bytecode
-  boundary, and the exception may be raised there. Most of the code in question is llvmlite's and Python's own.
+- *try and finally.* Between a call that returns, with a lock acquired, and the ``try`` that follows, the
+  exception may be raised. Most of the code in question is llvmlite's and Python's own.
 - *Blocking SIGINT with pthread_sigmask on the main thread.* The kernel then delivers the signal to another thread.
   Python's C handler runs there and sets a flag, and the KeyboardInterrupt is raised on the main thread all the same.
 - *signal.set_wakeup_fd.* It adds a byte written to a file descriptor, and takes nothing away: the Python handler runs
-  as before. There is one per process, which asyncio uses.
+  as before. Also, a process has only one, and asyncio uses it.
 - *A handler installed once and for all, that looks at a flag.* An application that installs its own handler afterwards
   would remove it, and a library must not take SIGINT while none of its code runs.
-- *Running all of this on another thread*, where no KeyboardInterrupt is raised: each definition would cost a switch of
-  threads, and the main thread would still need a safe way to wait.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ another thread takes its place, and should the C function return after all, the 
 ends.
 
 Limits. A detached thread keeps its stack, and what it runs counts as being inside: code that it may return to is not
-freed.
+freed until it has ended.
 
 What does not work, and why.
 
 - *Running native code on the main thread.* Python delivers Ctrl-C on the main thread only, between two bytecodes: not
-  before the native code returns. And the size of the main thread's stack is fixed when the process starts.
-- *Ending a thread from outside.* Python has no way to do it; ``pthread_cancel`` is no way either (see
+  before the native code returns. And the main thread's stack is as large as the shell's limit permits (8 MiB, usually).
+- *Ending a thread from outside.* Python has no function for it, and ``pthread_cancel`` is no way out (see
   ``native/faults``). The one way to be rid of a C function that never returns is to end its process.
 - *Waiting for the end of a task without a time limit.* The kernel may deliver a signal to any thread. Then Python's C
   handler runs there, and a wait for a lock on the main thread goes on.

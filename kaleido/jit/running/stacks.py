@@ -1,4 +1,4 @@
-"""Protected stacks: gives a thread its record (``native/faults``), its guard zone, and the signal handlers.
+"""Protected stacks: a thread with a record (see ``native/faults``), a guard zone, and signal handlers.
 
 The functions of the C library that this needs are called through ctypes: Python's ``signal`` module installs only
 handlers in Python, and its ``threading`` module does not know where stacks are. The structures are those of Linux on
