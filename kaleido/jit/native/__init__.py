@@ -1,10 +1,10 @@
-"""Machine code in memory. The files, in the order in which a unit meets them:
+"""Machine code in memory. The files; each builds on those above it.
 
 ==================  ===========================================================================
 ``loader``          loads object code into executable memory, and frees it
-``code_ranges``     which addresses are machine code: for signal handlers, and for `unit_at`
+``code_ranges``     which addresses are machine code: for signal handlers, and to look up units
 ``faults``          how native code is left early, on stack overflow and Ctrl-C: the design, and
-                    the record of a thread
+                    `NativeThread`, what the handlers know about a thread
 ``handlers.ll``     the signal handlers and the way out of native code, in LLVM IR
 ``unprotected.ll``  the same functions for platforms without protection
 ``handlers``        compiles those, once for the process

@@ -4,9 +4,10 @@ An *entry point* is a native function that Python calls through ctypes: it calls
 stubs. A *thunk* is a C function pointer for one unit: it does the same for C code, and counts the calls that are inside
 native code, on the current one of two sides (see ``reclaim``).
 
-Both store a jump buffer in the record of the thread, and so are the place to which native code is left early (see
-``faults``). The result is zero then. Python finds the reason in the record. C goes on with the zero until it returns to
-the unit that called it; meanwhile the fault stays pending: thunks call nothing, and REENTER_JIT leaves that unit too.
+Both store a jump buffer in the thread's NativeThread, and so are the place to which native code is left early (see
+``faults``). The result is zero then. Python finds the reason in the NativeThread. C goes on with the zero until it
+returns to the unit that called it. Meanwhile the fault stays pending: thunks call nothing, and REENTER_JIT leaves that
+unit, too.
 """
 
 from __future__ import annotations
@@ -122,9 +123,9 @@ done:
 
 
 def _enter(signature: Signature, stub: str) -> str:
-    """Call `stub` with a jump buffer in the thread's record, then go to %done; a jump to the buffer goes to %fault.
+    """Call `stub` with a jump buffer in the NativeThread, then go to %done; a jump to the buffer goes to %fault.
 
-    Accesses are volatile, because a handler may read the record at any moment.
+    Accesses are volatile, because a handler may read the fields at any moment.
     """
     return f"""%jump.field = {_field("jump")}
   %outside.field = {_field("outside")}
@@ -142,7 +143,7 @@ run:
 
 
 def _restore() -> str:
-    """Restore what the record had before the entry."""
+    """Restore the fields as they were before the entry."""
     return """store volatile ptr %jump.before, ptr %jump.field
   store volatile i64 %outside.before, ptr %outside.field"""
 

@@ -5,21 +5,21 @@ would cost on every call and every iteration. So what stops it comes from outsid
 runs between two instructions, on a thread that may be anywhere: in compiled code, in the C library while it holds a
 lock, or in Python.
 
-The solution. Native code runs on threads that have a :class:`NativeThread`: a record of the bounds of the thread's
-stack, and of its innermost entry. Every entry into native code (see ``entries``) calls ``_setjmp``, and stores the
-address of the jump buffer in the record. Then
+The solution. Native code runs on threads that have a :class:`NativeThread`: a structure with the bounds of the
+thread's stack and the jump buffer of its innermost entry. Every entry into native code (see ``entries``) calls
+``_setjmp`` with a buffer, and stores its address there. Then
 
 - a *stack overflow* is the SIGSEGV of an access to the GUARD_ZONE at the end of the stack. The handler runs on a stack
   of its own. It recognizes the overflow by the address, and jumps to the innermost buffer with ``_longjmp``;
-- an *interruption* is a request in the record, followed by a signal to the thread. The handler jumps if the thread is
-  in the machine code of a unit. Otherwise it does nothing, and the signal is sent again after a short time.
+- an *interruption* is a request in the NativeThread, followed by a signal to the thread. The handler jumps if the
+  thread is in the machine code of a unit. Otherwise it does nothing, and the signal is sent again after a short time.
 
 No handler jumps out of a C function, which may hold a lock. Pure functions such as ``sin`` return soon. Any other is
 called between :data:`LEAVE_JIT` and :data:`REENTER_JIT`. The first makes sure that there is enough stack for it, and
 marks the thread as outside; the second clears the mark, and leaves native code if an interruption was requested in the
 meantime. While a thread is outside, an overflow is a crash as in any other C program.
 
-A handler finds the record of its thread by the stack pointer alone. Threads without a record are not protected: on
+A handler finds the NativeThread of its thread by the stack pointer alone. Threads without one are not protected: on
 them, signals go on to the handlers that were installed before, and LEAVE_JIT and REENTER_JIT do nothing.
 
 Limits.
@@ -112,17 +112,17 @@ class Fault(IntEnum):
 
 
 class NativeThread(ctypes.Structure):
-    """The record of a protected thread, for the handlers: ``%NativeThread`` in handlers.ll.
+    """What the handlers know about a protected thread: ``%NativeThread`` in handlers.ll.
 
-    `next`      the next record of the list of all records
+    `next`      the next in the list of all of them
     `bottom`    the lowest address of the thread's stack, where the GUARD_ZONE begins
-    `extent`    bytes of the stack, GUARD_ZONE included; 0: no thread owns the record
+    `extent`    bytes of the stack, GUARD_ZONE included; 0: it belongs to no thread
     `jump`      the address of the jump buffer of the innermost entry; 0 outside of native code
     `outside`   inside a C function, an address in the unit that called it; otherwise 0
     `pending`   the Fault for which the thread must leave native code as soon as it can
     `fault`     the Fault for which it has left
-    `pc`, `sp`  where it was then: an address in the code of the unit that ran or had called the code that ran, if one
-                was found; and the stack pointer
+    `pc`, `sp`  where it was then: an address in the code of a unit, which ran or had called the C function that ran, if
+                one was found; and the stack pointer
     `top`       the address of the jump buffer through which it left
     """
 

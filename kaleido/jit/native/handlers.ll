@@ -14,11 +14,11 @@ target triple = "x86_64-unknown-linux-gnu"
 
 ; --- Data ----------------------------------------------------------------------------------------------------------
 
-; The record of a protected thread: faults.NativeThread, which describes the fields.
+; A thread with protection: faults.NativeThread, which describes the fields.
 %NativeThread = type {
-  ptr,    ; 0 next     the next record of the list
+  ptr,    ; 0 next     the next in the list of all of them
   i64,    ; 1 bottom   lowest address of the thread's stack, where the guard zone begins
-  i64,    ; 2 extent   bytes of the stack, guard zone included; 0: no thread owns the record
+  i64,    ; 2 extent   bytes of the stack, guard zone included; 0: it belongs to no thread
   ptr,    ; 3 jump     the jump buffer of the innermost entry; null outside of native code
   i64,    ; 4 outside  inside a C function: an address in the unit that called it; otherwise 0
   i64,    ; 5 pending  the fault for which the thread must leave native code as soon as it can
@@ -59,7 +59,7 @@ target triple = "x86_64-unknown-linux-gnu"
 @FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
 @CALLER_DISTANCE = private unnamed_addr constant i64 4096   ; bytes of stack that are searched for a return address
 
-; The head of the list of %NativeThread. Records are added at the head, under a lock of Python's, and never removed.
+; The head of the list of %NativeThread. They are added at the head, under a lock of Python's, and never removed.
 @threads = global ptr null
 
 ; The handlers that were installed before ours: a function, or 0 (SIG_DFL), or 1 (SIG_IGN).
@@ -76,7 +76,7 @@ declare ptr @llvm.returnaddress(i32)
 
 ; --- Searching -----------------------------------------------------------------------------------------------------
 
-; The record of the thread whose stack contains `address`, or null.
+; The %NativeThread of the thread whose stack contains `address`, or null.
 define ptr @find.thread(i64 %address) nounwind {
   %first = load atomic ptr, ptr @threads acquire, align 8
   br label %look
@@ -180,8 +180,8 @@ define internal void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp) noreturn 
   %jump = load ptr, ptr %jump.field
   %recorded.fault = load i64, ptr %fault.field
   %recorded = icmp ne i64 %recorded.fault, 0
-  br i1 %recorded, label %go, label %record
-record:
+  br i1 %recorded, label %go, label %write
+write:
   %location = call i64 @locate(ptr %thread, i64 %pc, i64 %sp)
   store i64 %fault, ptr %fault.field
   store i64 %location, ptr %pc.field
@@ -194,7 +194,8 @@ go:
 }
 
 ; faults.LEAVE_JIT: called by a unit before it calls a C function. If the stack has room for the function, record that
-; the thread is outside; otherwise leave with an overflow. Returns the thread's record, null if it has none.
+; the thread is outside; otherwise leave with an overflow. Returns the
+; %NativeThread, null if the thread has none.
 define ptr @jit.leave() nounwind {
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %sp = ptrtoint ptr %frame to i64

@@ -69,9 +69,9 @@ class Runtime:
             os.write(self._replies_in, b"\n")
 
     def entry_point(self, signature: Signature) -> Callable[..., Any]:
-        """``entry_point(record, stub, *arguments)`` calls the stub at an address.
+        """``entry_point(native_thread, stub, *arguments)`` calls the stub at an address.
 
-        `record` is the address of the calling thread's NativeThread; 0 if it has none.
+        `native_thread` is the address of the calling thread's NativeThread; 0 if it has none.
         """
         if signature not in self._entry_points:
             loaded = self._load(entry_point_ir(signature), ["entry"])

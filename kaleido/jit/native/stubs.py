@@ -30,8 +30,8 @@ What does not work, and why.
 - *Patching the call instructions.* Each caller must be found and changed while another thread may be executing it. The
   processor's rules for that (alignment, the order of writes, serializing instructions) differ from one kind to the
   next, and code must be writable while it runs.
-- *An atomic count.* It would be exact, but a locked increment takes some twenty cycles on x86-64 instead of one, and
-  more when several threads run the same unit. It does no harm if a unit becomes hot a few runs later.
+- *An atomic count.* It would be exact, but a locked increment takes some twenty cycles on x86-64, and more
+  when several threads run the same unit. It does no harm if a unit becomes hot a few runs later.
 - *A branch in the prologue around a call of the hook.* The arguments would have to be saved around that call, and room
   for them reserved on each run. The prologue selects between two jump targets, so the arguments stay in their
   registers.

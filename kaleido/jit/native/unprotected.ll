@@ -1,5 +1,5 @@
-; The functions and variables of handlers.ll on platforms that it does not describe: no thread has a record, leaving and
-; reentering native code does nothing, and no handler is installed.
+; The functions and variables of handlers.ll on platforms that it does not describe: no thread has a %NativeThread,
+; leaving and reentering native code does nothing, and no handler is installed.
 
 @threads = global ptr null
 @previous.overflow = global ptr null

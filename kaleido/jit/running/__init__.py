@@ -2,7 +2,7 @@
 
 ==============  =====================================================================
 ``evaluation``  the thread that runs calls, how a call is stopped, and detached threads
-``stacks``      protects a thread: its record, its guard zone, the signal handlers
+``stacks``      protects a thread: its NativeThread, guard zone and signal handlers
 ``errors``      the exceptions for native code that was left early
 ==============  =====================================================================
 """

@@ -71,7 +71,7 @@ class Task:
         self.detached_at: int | None = None
 
     def run(self, native_thread: NativeThread | None) -> None:
-        """Call the function, on the calling thread, which has the given record."""
+        """Call the function, on the calling thread. Its NativeThread is given."""
         try:
             try:
                 if not self.cancelled:
@@ -105,7 +105,7 @@ class Task:
 
 
 class _Worker:
-    """A thread, its record, and the task that it runs."""
+    """A thread, its NativeThread, and the task that it runs."""
 
     def __init__(self, target: Callable[[_Worker], None]) -> None:
         self.thread = threading.Thread(target=target, args=(self,), name="kaleido-evaluation", daemon=True)
@@ -133,7 +133,7 @@ class Evaluation:
         self._worker: _Worker | None = None
 
     def submit(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> Task:
-        """Queue a call of `function`, with the thread's record, and then of `on_end`. Returns its task.
+        """Queue a call of `function`, with the thread's NativeThread, and then of `on_end`. Returns its task.
 
         On the evaluation thread itself the task runs at once. Raises RuntimeError if the evaluation is closed, OSError
         if the thread cannot be started; then neither is called.

@@ -1,4 +1,4 @@
-"""Protected stacks: a thread with a record (see ``native/faults``), a guard zone, and signal handlers.
+"""Protected stacks: a thread with a NativeThread (see ``native/faults``), a guard zone, and signal handlers.
 
 The functions of the C library that this needs are called through ctypes: Python's ``signal`` module installs only
 handlers in Python, and its ``threading`` module does not know where stacks are. The structures are those of Linux on
@@ -47,21 +47,21 @@ class _SignalStack(ctypes.Structure):
 
 
 _lock = fork_safe(threading.Lock(), LockOrder.STACKS)
-_records: list[NativeThread] = []
-_unused_records: list[NativeThread] = []
+_native_threads: list[NativeThread] = []
+_unused: list[NativeThread] = []
 _this_thread = threading.local()
 
 
 @contextmanager
 def protected_stack() -> Iterator[NativeThread | None]:
-    """Protect the calling thread inside the block, and yield its record; None on platforms without protection."""
+    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection."""
     if missing_protection():
         yield None
         return
     _install_handlers()
-    native_thread, alternate = _allocate_record(), ctypes.create_string_buffer(_ALTERNATE_STACK)
+    native_thread, alternate = _allocate_native_thread(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
-    _this_thread.record = native_thread
+    _this_thread.native_thread = native_thread
     _set_guard_zone(low, _NO_ACCESS)
     native_thread.bottom, native_thread.extent = low, size
     _set_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
@@ -73,18 +73,18 @@ def protected_stack() -> Iterator[NativeThread | None]:
         _set_guard_zone(low, _READ_AND_WRITE)
         _set_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
         with _lock:
-            _unused_records.append(native_thread)
+            _unused.append(native_thread)
 
 
-def _free_records_of_lost_threads(_: bool) -> None:
-    """In a forked child: free the records of the threads that exist only in the parent."""
-    own = getattr(_this_thread, "record", None)
-    _unused_records[:] = [native_thread for native_thread in _records if native_thread is not own]
-    for native_thread in _unused_records:
+def _free_those_of_lost_threads(_: bool) -> None:
+    """In a forked child: free the NativeThreads of threads that exist only in the parent."""
+    own = getattr(_this_thread, "native_thread", None)
+    _unused[:] = [native_thread for native_thread in _native_threads if native_thread is not own]
+    for native_thread in _unused:
         native_thread.extent = 0
 
 
-after_fork_in_child(_free_records_of_lost_threads)
+after_fork_in_child(_free_those_of_lost_threads)
 
 
 def free_unused_stack(native_thread: NativeThread) -> None:
@@ -101,17 +101,17 @@ def _set_guard_zone(low: int, access: int) -> None:
     _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access)
 
 
-def _allocate_record() -> NativeThread:
-    """An unused record that is in the list. Records are never removed from it, as a handler may be searching it."""
+def _allocate_native_thread() -> NativeThread:
+    """An unused NativeThread that is in the list. They are never removed from it, as a handler may be searching it."""
     head = ctypes.c_uint64.from_address(handlers().threads)
     with _lock:
-        if _unused_records:
-            native_thread = _unused_records.pop()
+        if _unused:
+            native_thread = _unused.pop()
             after_next = NativeThread.bottom.offset
             ctypes.memset(native_thread.address + after_next, 0, ctypes.sizeof(NativeThread) - after_next)
             return native_thread
         native_thread = NativeThread(next=head.value)
-        _records.append(native_thread)
+        _native_threads.append(native_thread)
         head.value = native_thread.address
         return native_thread
 
