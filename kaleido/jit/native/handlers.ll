@@ -5,7 +5,7 @@
 ; A handler interrupts a thread between any two instructions. So nothing here takes a lock or allocates memory, and the
 ; only C functions called are _longjmp and signal, which are safe in a handler.
 ;
-; LLVM's own tools read this file (from version 15 on, the first with opaque pointers):
+; LLVM's own tools read this file, from version 15 on (earlier ones have no opaque pointers by default):
 ;
 ;     llvm-as handlers.ll -o handlers.bc && opt -passes=verify -disable-output handlers.bc
 ;     llc -O0 handlers.ll -o -

@@ -74,14 +74,14 @@ class Stub:
 
     `address`   what calls of the unit call
     `prologue`  the counter prologue, to be published for a unit that counts its runs
-    `nowhere`   a function that does nothing and returns zero, to be published when the symbol has no unit
+    `undefined` a function that does nothing and returns zero, to be published when the symbol has no unit
     `record`    the address of the record
     """
 
     signature: Signature
     address: int
     prologue: int
-    nowhere: int
+    undefined: int
     record: int
 
     @property
@@ -112,7 +112,7 @@ class Stubs:
 
     def disconnect(self, stub: Stub) -> None:
         """Make calls to `stub` do nothing and return zero from now on."""
-        self.publish(stub, stub.nowhere)
+        self.publish(stub, stub.undefined)
 
     def publish(self, stub: Stub, code: int) -> None:
         """Make calls to `stub` reach the address `code` from now on. Calls that have read the slot are not affected."""
@@ -124,25 +124,25 @@ class Stubs:
                 self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
-        loaded = self._loader.load(self._objects[signature, count], [*exports, "records", "nowhere"], imports)
+        loaded = self._loader.load(self._objects[signature, count], [*exports, "records", "undefined"], imports)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         # In reverse: allocation takes from the end.
         return [
-            Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["nowhere"], at["records"] + index * size)
+            Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["undefined"], at["records"] + index * size)
             for index in reversed(range(count))
         ]
 
 
 def _pool_ir(signature: Signature, count: int) -> str:
     zero = "void" if signature.result == "void" else f"{signature.result} zeroinitializer"
-    records = ", ".join(["%Record { ptr @nowhere, i64 0, i64 0, ptr null, i64 0 }"] * count)
+    records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
     head = f"""
 %Record = type {{ ptr, i64, i64, ptr, i64 }}
 @records = dso_local global [{count} x %Record] [{records}]
 declare void @hook(i64)
 declare ptr @{LEAVE_JIT}()
 declare void @{REENTER_JIT}(ptr)
-define {signature.prototype("nowhere")} nounwind {{
+define {signature.prototype("undefined")} nounwind {{
   ret {zero}
 }}
 """
