@@ -24,7 +24,8 @@ them, signals go on to the handlers that were installed before, and LEAVE_JIT an
 
 Limits.
 
-- A function whose frame may be larger than a page must be :data:`PROBED`, or it may step over the end of the stack.
+- A function with a frame that may be larger than a page must be :data:`PROBED`, or it may step over the end of the
+  stack.
 - A C function called without LEAVE_JIT must return soon, and need little stack.
 - Code that later installs its own handler, and does not pass on the signals that are not its own, disables this.
 - A handler must know where the kernel saves the registers of the interrupted thread, which depends on the platform:
@@ -49,7 +50,7 @@ What does not work, and why.
   nothing has to be restored.
 - *Blocking the signal around C functions with pthread_sigmask.* Two system calls for each C function called, where
   LEAVE_JIT and REENTER_JIT take a few dozen instructions. Also, a blocked signal would not interrupt a C function that
-  sleeps, and that is wanted; and the kernel ends a process whose thread causes a SIGSEGV while that is blocked.
+  sleeps, and that is wanted; and the kernel ends the process if a thread causes a SIGSEGV while that is blocked.
 - *A handler in Python.* Python's own C handler only sets a flag. The Python function runs later, on the main thread,
   between two bytecodes: native code on another thread is not stopped by it; and for SIGSEGV the faulting instruction
   would be executed again, for ever. A ctypes callback as a handler would run Python in the middle of whatever the

@@ -1,4 +1,4 @@
-; Signal handlers, and the way out of native code: the native part of faults.py, whose docstring explains the design.
+; Signal handlers, and the way out of native code: the native part of faults.py, where the docstring explains the design.
 ;
 ; For Linux on x86-64. unprotected.ll has the same functions for every other platform, where they do nothing.
 ;
@@ -76,7 +76,7 @@ declare ptr @llvm.returnaddress(i32)
 
 ; --- Searching -----------------------------------------------------------------------------------------------------
 
-; The %NativeThread of the thread whose stack contains `address`, or null.
+; The %NativeThread of the thread with the stack that contains `address`, or null.
 define ptr @find.thread(i64 %address) nounwind {
   %first = load atomic ptr, ptr @threads acquire, align 8
   br label %look

@@ -13,7 +13,7 @@ from kaleido.jit.unit import Unit
 __all__ = ["Interrupted", "StackOverflow", "stack_overflow_error"]
 
 FindUnit = Callable[[int], Unit | None]
-"""The unit whose machine code contains an address, or None."""
+"""Finds the unit with the machine code that contains an address; None if no unit has it."""
 
 # The most of a stack that is examined: bytes, and calls.
 _SAMPLE, _CALLS = 16 << 20, 100
