@@ -118,7 +118,7 @@ def test_thousands_of_overflows() -> None:
 
 
 def test_stacks_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
-    # Equal stacks lie next to each other, and guards are used again in another order than stacks.
+    # Equal stacks lie next to each other, and records are used again in another order than stacks.
     sessions = [Session(stack_size=8 << 20, jit="O0") for _ in range(6)]
     for order in ([5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5], [3, 0, 4, 1, 5, 2]):
         for number in order:
@@ -325,7 +325,7 @@ def test_a_c_function_that_sleeps_or_reads(with_library: Session, call: str) -> 
     assert with_library.run("silent(1)") == 2.0
 
 
-def test_a_c_function_that_does_not_return_is_left_behind(with_library: Session) -> None:
+def test_a_c_function_that_does_not_return_is_detached(with_library: Session) -> None:
     def evaluating() -> set[threading.Thread]:
         return {thread for thread in threading.enumerate() if thread.name == "kaleido-evaluation"}
 
@@ -336,7 +336,7 @@ def test_a_c_function_that_does_not_return_is_left_behind(with_library: Session)
     assert with_library.run("silent(1)") == 2.0
     assert [thread for thread in evaluating() - before if thread is not behind]
     with_library.run("release(1)")
-    # It wakes up at the next signal, finds that nobody wants it any more, and ends without having recursed.
+    # It wakes up at the next signal, finds that it is detached, and ends without having recursed.
     assert behind.ident is not None
     signal.pthread_kill(behind.ident, signal.SIGURG)
     behind.join(TIMEOUT)

@@ -20,7 +20,7 @@ from kaleido.jit.process.interrupts import discard_pending, interruptibly, unint
 from kaleido.jit.program.program import Program
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
-from kaleido.jit.running.stacks import give_back_stack
+from kaleido.jit.running.stacks import free_unused_stack
 from kaleido.jit.unit import Unit
 
 __all__ = ["Calls"]
@@ -96,7 +96,7 @@ class Calls:
             if found is not None:
                 self._program.events.emit(EventKind.TRAPPED, *found, message=str(error))
         if fault == Fault.OVERFLOW:
-            give_back_stack(thread)
+            free_unused_stack(thread)
         raise error
 
     def _stop(self, task: Task, stop: BaseException) -> NoReturn:

@@ -201,9 +201,9 @@ class World:
         versions = engine._program.symbols.versions.values()
         codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
         assert {code for _, code in engine._program.publisher.code_map.owners()} == codes
-        libraries = {library for arena in engine._inspection._loader._arenas for library in arena.libraries}
-        bodies = {library for library in libraries if any(name.endswith(".impl") for name in library.addresses)}
-        assert bodies == {code.object for code in codes}
+        objects = {loaded for arena in engine._inspection._loader._arenas for loaded in arena.objects}
+        bodies = {loaded for loaded in objects if any(name.endswith(".impl") for name in loaded.addresses)}
+        assert bodies == {code.loaded for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
         if self._policy.tiered:
             lukewarm = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]

@@ -1,4 +1,4 @@
-"""Leaving native code before its end, for any language: see tests/test_faults.py for all that Kaleido makes of it."""
+"""Leaving native code before its end, for any language: see tests/test_faults.py for the language."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_interrupt_from_another_thread() -> None:
 
 
 @needs_protection
-def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> None:
+def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() -> None:
     running, gate = threading.Event(), threading.Event()
 
     def hold(_: int) -> None:
@@ -103,6 +103,8 @@ def test_who_waits_for_another_thread_s_call_is_not_begun_when_interrupted() -> 
     with Engine(Policy()) as engine:
         engine.define(unit("(define (first x) (foreign waiting x))", {"waiting": waiting.address}))
         engine.define(unit("(define (second x) x)"))
+        # Compiled now: the alarm is not deferred, and must not strike in the middle of a publication.
+        engine.prepare("second")
         first = Running(lambda: engine.call("first", 1))
         assert running.wait(TIMEOUT)
 
@@ -239,7 +241,7 @@ def test_another_signal_s_exception_leaves_ctrl_c_as_it_was(monkeypatch: pytest.
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_who_ignores_ctrl_c_is_left_alone() -> None:
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with uninterrupted():

@@ -1,4 +1,4 @@
-"""A forked child: the parent's engines say whose they are, and new ones work."""
+"""A forked child: the parent's engines say that they belong to the parent, and new ones work."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def fork_while_a_thread_is_in_native_code() -> None:
 
 
 def fork_inside_native_code() -> None:
-    """The child goes on in the parent's code: what gets hot there tells nobody, least of all the parent."""
+    """The child goes on in the parent's code: a unit that becomes hot there is not reported to the parent."""
     children: list[int] = []
     native = callback(lambda _: children.append(os.fork()))
     with Engine(sync(100)) as engine:

@@ -44,17 +44,17 @@ def test_failing_to_load_costs_nothing_that_lasts() -> None:
         assert engine.memory().arenas <= 3
 
 
-def test_an_arena_is_disposed_of_with_its_last_library() -> None:
+def test_an_arena_is_closed_with_its_last_object() -> None:
     target = Target(Policy())
     loader = Loader(target, 3)
     code = target.emit(parse("define i32 @f() {\n ret i32 7\n}", llvm.create_context()), Tier.BASELINE)
-    libraries = [loader.load(code, ["f"], {}) for _ in range(7)]
+    objects = [loader.load(code, ["f"], {}) for _ in range(7)]
     assert loader.arenas == 3
-    for library in libraries[:3]:
-        library.release()
+    for loaded in objects[:3]:
+        loaded.release()
     assert loader.arenas == 2
     # The last arena is not full yet.
-    libraries[6].release()
+    objects[6].release()
     assert loader.arenas == 2
     loader.close()
     assert loader.arenas == 0

@@ -1,1 +1,15 @@
-"""(written below)"""
+"""Machine code in memory. The files; each builds on those above it.
+
+==================  ===========================================================================
+``loader``          loads object code into executable memory, and frees it
+``code_ranges``     which addresses are machine code: for signal handlers, and to look up units
+``faults``          how native code is left early, on stack overflow and Ctrl-C: the design, and
+                    `NativeThread`, what the handlers know about a thread
+``handlers.ll``     the signal handlers and the way out of native code, in LLVM IR
+``unprotected.ll``  the same functions for platforms without protection
+``handlers``        compiles those, once for the process
+``entries``         the IR of entry points and thunks, through which Python and C call units
+``runtime``         the hook, publication, entry points, and the pipes to the recompiler
+``stubs``           the addresses of units that never change, and the counter prologues
+==================  ===========================================================================
+"""

@@ -1,9 +1,30 @@
-"""Where the machine code of units is, in a form that a signal handler can read.
+"""Address ranges of machine code: for signal handlers, and for looking up the unit at an address.
 
-A handler can take no lock, and may interrupt the thread that is changing the table. So the table is an array of
-[begin, end) pairs of addresses, after a word with their number; it is searched from end to end, once for each signal,
-and changed one aligned word at a time: a pair whose beginning is 0 is none. Where it gets too small a larger one takes
-its place, and the old one is kept: somebody may be reading it.
+The problem. A signal handler must know whether the thread that it interrupted was in the code of a unit. It may take
+no lock: the thread that it interrupted may hold it. It may run at any moment while another thread loads or frees code.
+
+The solution. :class:`CodeRanges` is an array of [begin, end) pairs after a word with the array's capacity. The handler
+searches it from end to end, once per signal (``@in.unit.code`` in handlers.ll). It is changed one aligned word at a
+time: an entry with the beginning 0 is unused; to add an entry, its end is stored before its beginning; the handler
+reads the beginning again after the end, and skips an entry that changed in between. When the array is full, one of
+twice the capacity replaces it by one store of a pointer. The old one is kept, as a handler may be reading it: together
+the old arrays are smaller than the current one.
+
+Limits. A search takes time in proportion to the number of units, some nanoseconds for each. Signals are rare.
+
+What does not work, and why.
+
+- *A lock.* The handler would wait for a thread that waits for the handler.
+- *A sorted array, or a tree.* To add an entry moves or relinks others. A handler that reads in between misses entries
+  that were there all the time, and an interrupted program would go on.
+- *A copy for each change.* The copies could never be freed, since no count tells whether a handler reads one. Their
+  size would grow with the square of the number of units.
+- *Asking the system (``dladdr``) or LLVM.* Both take locks, and the system does not know of code that LLVM's JIT
+  linker loaded.
+- *One region for all code*, as other virtual machines reserve it, for which two comparisons would do: LLVM's loader
+  chooses the addresses, and llvmlite offers no choice of its memory manager.
+
+Python code that wants to know more than "is this code?" uses a :class:`CodeMap`, one for each engine.
 """
 
 from __future__ import annotations
@@ -13,127 +34,95 @@ import threading
 from bisect import bisect_right, insort
 from typing import Generic, TypeVar
 
-__all__ = ["CODE", "SEARCH", "CodeMap", "CodeRanges"]
+__all__ = ["PROCESS_RANGES", "CodeMap", "CodeRanges"]
 
 T = TypeVar("T")
 
 _FIRST_CAPACITY = 64
 
-SEARCH = """
-@ranges = external global ptr
-define internal i1 @in.code(i64 %address) nounwind {
-  %table = load atomic ptr, ptr @ranges acquire, align 8
-  %count = load i64, ptr %table
-  br label %look
-look:
-  %index = phi i64 [0, %0], [%next, %on]
-  %more = icmp ult i64 %index, %count
-  br i1 %more, label %read, label %nowhere
-read:
-  %pair = mul i64 %index, 16
-  %at.begin = add i64 %pair, 8
-  %at.end = add i64 %pair, 16
-  %begin.field = getelementptr i8, ptr %table, i64 %at.begin
-  %end.field = getelementptr i8, ptr %table, i64 %at.end
-  %begin = load atomic i64, ptr %begin.field acquire, align 8
-  %end = load atomic i64, ptr %end.field acquire, align 8
-  %still = load atomic i64, ptr %begin.field acquire, align 8
-  %unchanged = icmp eq i64 %begin, %still
-  %used = icmp ne i64 %begin, 0
-  %after = icmp uge i64 %address, %begin
-  %before = icmp ult i64 %address, %end
-  %a = and i1 %unchanged, %used
-  %b = and i1 %after, %before
-  %inside = and i1 %a, %b
-  br i1 %inside, label %here, label %on
-on:
-  %next = add i64 %index, 1
-  br label %look
-here:
-  ret i1 true
-nowhere:
-  ret i1 false
-}
-"""
-"""``i1 @in.code(i64)``: whether an address is in one of the ranges. It imports `ranges`: :attr:`CodeRanges.address`."""
-
 
 class CodeRanges:
-    """A set of ranges of addresses."""
+    """A set of address ranges that a signal handler can search. Thread-safe.
+
+    The layout of the array is ``%CodeRanges`` in handlers.ll.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cell = ctypes.c_void_p()
+        self._pointer = ctypes.c_void_p()
         self._tables: list[ctypes.Array[ctypes.c_int64]] = []
-        self._free: list[int] = []
-        self._slots: dict[int, int] = {}
+        self._unused: list[int] = []
+        self._indices: dict[int, int] = {}
         self._grow(_FIRST_CAPACITY)
 
     @property
     def address(self) -> int:
-        """Of the pointer to the table."""
-        return ctypes.addressof(self._cell)
+        """The address of the pointer to the current array."""
+        return ctypes.addressof(self._pointer)
 
     def add(self, begin: int, end: int) -> None:
         with self._lock:
-            if not self._free:
-                self._grow(2 * len(self._slots))
-            slot, table = self._free.pop(), self._tables[-1]
-            self._slots[begin] = slot
-            table[2 + 2 * slot] = end
-            table[1 + 2 * slot] = begin
+            if not self._unused:
+                self._grow(2 * len(self._indices))
+            index, table = self._unused.pop(), self._tables[-1]
+            self._indices[begin] = index
+            table[2 + 2 * index] = end
+            table[1 + 2 * index] = begin
 
     def remove(self, begin: int) -> None:
+        """Remove the range that begins at `begin`. Raises KeyError."""
         with self._lock:
-            slot = self._slots.pop(begin)
-            self._tables[-1][1 + 2 * slot] = 0
-            self._free.append(slot)
+            index = self._indices.pop(begin)
+            self._tables[-1][1 + 2 * index] = 0
+            self._unused.append(index)
 
     def _grow(self, capacity: int) -> None:
         old = list(self._tables[-1]) if self._tables else [0]
         table = (ctypes.c_int64 * (1 + 2 * capacity))(capacity, *old[1:])
-        self._free += range(capacity - 1, len(old) // 2 - 1, -1)
+        self._unused += range(capacity - 1, len(old) // 2 - 1, -1)
         self._tables.append(table)
-        self._cell.value = ctypes.addressof(table)
+        self._pointer.value = ctypes.addressof(table)
 
 
-CODE = CodeRanges()
-"""The units of all engines: through C, the code of one may come to run on the thread of another. It is changed with the
-lock of an engine held, and so never in the middle of a fork."""
+PROCESS_RANGES = CodeRanges()
+"""The code of all engines, for the handlers: through C, a thread of one engine may run the code of another.
+
+It changes only while an engine's lock is held, so a fork never happens in the middle of a change."""
 
 
 class CodeMap(Generic[T]):
-    """The owners of ranges of addresses. Signal handlers see the ranges of all engines together, in CODE."""
+    """Address ranges of code, each with its owner. Its ranges are in PROCESS_RANGES, too. Not thread-safe by itself."""
 
     def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._owners: dict[int, tuple[int, T]] = {}
+        self._begins: list[int] = []
+        self._entries: dict[int, tuple[int, T]] = {}
 
     def add(self, begin: int, end: int, owner: T) -> None:
-        insort(self._starts, begin)
-        self._owners[begin] = (end, owner)
-        CODE.add(begin, end)
+        insort(self._begins, begin)
+        self._entries[begin] = (end, owner)
+        PROCESS_RANGES.add(begin, end)
 
     def remove(self, begin: int) -> None:
-        CODE.remove(begin)
-        del self._owners[begin]
-        del self._starts[bisect_right(self._starts, begin) - 1]
+        """Remove the range that begins at `begin`. Raises KeyError."""
+        PROCESS_RANGES.remove(begin)
+        del self._entries[begin]
+        del self._begins[bisect_right(self._begins, begin) - 1]
 
     def clear(self) -> None:
-        """Forget all of it: it is about to be freed."""
-        for address in self._starts:
-            CODE.remove(address)
-        self._starts.clear()
-        self._owners.clear()
+        """Remove all ranges."""
+        for begin in self._begins:
+            PROCESS_RANGES.remove(begin)
+        self._begins.clear()
+        self._entries.clear()
 
     def find(self, address: int) -> T | None:
-        """The owner of the range that `address` is in."""
-        index = bisect_right(self._starts, address) - 1
+        """The owner of the range that contains `address`, or None."""
+        index = bisect_right(self._begins, address) - 1
         if index < 0:
             return None
-        end, owner = self._owners[self._starts[index]]
+        end, owner = self._entries[self._begins[index]]
         return owner if address < end else None
 
     def owners(self) -> list[T]:
-        """All owners, in no particular order."""
-        return [owner for _, owner in self._owners.values()]
+        """The owner of each range."""
+        return [owner for _, owner in self._entries.values()]

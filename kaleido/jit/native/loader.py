@@ -1,9 +1,9 @@
-"""Object code into memory, and out of it.
+"""Object code into executable memory, and out of it.
 
-Linking into an LLJIT gets slower with the number of libraries it ever held, and library names cannot be used
-again. So libraries go into *arenas*: an LLJIT takes a few dozen of them, then the next one begins; an arena is
-disposed of when its last library is unloaded. Libraries never refer to each other by name: every symbol they
-need comes as an absolute address, so it does not matter which arena they are in.
+Linking into an LLJIT gets slower with the number of objects it ever held, and the name of an object in it cannot be
+used again. So objects go into *arenas*: an LLJIT takes a few dozen of them, then the next one begins; an arena is
+closed when its last object is freed. Objects never refer to each other by name: every symbol that they need is
+imported as an absolute address, so it does not matter which arena they are in.
 """
 
 from __future__ import annotations
@@ -21,30 +21,39 @@ class _Arena:
     def __init__(self, target: Target) -> None:
         self.jit = llvm.create_lljit_compiler(target.machine, use_jit_link=True, suppress_errors=True)
         self.linked = 0
-        # llvmlite unloads a library when nobody refers to its tracker: loaded ones are kept here until unloaded.
-        self.libraries: set[LoadedObject] = set()
+        # llvmlite frees an object when its tracker is collected: this keeps the trackers of all loaded objects.
+        self.objects: set[LoadedObject] = set()
 
 
 class LoadedObject:
-    """One loaded object. `addresses` maps the exported symbols to where they are; valid until :meth:`unload`."""
+    """Object code in executable memory. It has a number of users, and is freed when the last one releases it.
 
-    def __init__(self, arena: _Arena, tracker: llvm.ResourceTracker, addresses: dict[str, int], loader: Loader):
+    `addresses` maps each exported symbol to its address; valid until the memory is freed.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        arena: _Arena,
+        tracker: llvm.ResourceTracker,
+        addresses: Mapping[str, int],
+        users: int,
+    ) -> None:
         self.addresses = addresses
-        self.users = 1
-        self._arena, self._tracker, self._loader = arena, tracker, loader
+        self._loader, self._arena, self._tracker = loader, arena, tracker
+        self._users = users
 
     def release(self) -> None:
-        """One user less. The last one frees the memory: nothing may be running in it, or call it, any more."""
-        self.users -= 1
-        if self.users:
-            return
-        self._tracker.close()
-        self._arena.libraries.remove(self)
-        self._loader.dispose_if_spent(self._arena)
+        """End one use. The last one frees the memory: then no thread may be running in it or be able to call it."""
+        self._users -= 1
+        if self._users == 0:
+            self._tracker.close()
+            self._arena.objects.remove(self)
+            self._loader.close_if_used_up(self._arena)
 
 
 class Loader:
-    """Loads objects; `capacity` is the number of libraries in one arena. Not thread-safe by itself."""
+    """Loads object code; `capacity` is the number of objects in one arena. Not thread-safe by itself."""
 
     def __init__(self, target: Target, capacity: int) -> None:
         self._target = target
@@ -53,18 +62,20 @@ class Loader:
 
     @property
     def arenas(self) -> int:
-        """How many arenas are in memory."""
+        """The number of arenas in memory."""
         return len(self._arenas)
 
     @property
     def objects(self) -> int:
-        """How many objects are loaded."""
-        return sum(len(arena.libraries) for arena in self._arenas)
+        """The number of loaded objects."""
+        return sum(len(arena.objects) for arena in self._arenas)
 
-    def load(self, code: ObjectCode, exports: Iterable[str], imports: Mapping[str, int]) -> LoadedObject:
-        """Link `code` against `imports` (symbol to address), and against the process for anything else.
+    def load(
+        self, code: ObjectCode, exports: Iterable[str], imports: Mapping[str, int], *, users: int = 1
+    ) -> LoadedObject:
+        """Link `code` against `imports` (symbol to address), and against the process for all other symbols.
 
-        Raises LookupError where a symbol is nowhere to be found.
+        Raises LookupError if a symbol is not found.
         """
         arena = self._arena()
         arena.linked += 1
@@ -77,22 +88,22 @@ class Loader:
         try:
             tracker = builder.link(arena.jit, str(arena.linked))
         except RuntimeError as error:
-            self.dispose_if_spent(arena)
+            self.close_if_used_up(arena)
             raise LookupError(str(error)) from None
-        library = LoadedObject(arena, tracker, {name: tracker[name] for name in names}, self)
-        arena.libraries.add(library)
-        return library
+        loaded = LoadedObject(self, arena, tracker, {name: tracker[name] for name in names}, users)
+        arena.objects.add(loaded)
+        return loaded
 
-    def dispose_if_spent(self, arena: _Arena) -> None:
-        """Dispose of an arena that has no library left and will get no more."""
-        if not arena.libraries and arena.linked >= self._capacity:
+    def close_if_used_up(self, arena: _Arena) -> None:
+        """Close an arena that has no object left and takes no more."""
+        if not arena.objects and arena.linked >= self._capacity:
             self._arenas.remove(arena)
             arena.jit.close()
 
     def close(self) -> None:
-        """Dispose of every arena, and with them of all code."""
+        """Close every arena, which frees all code."""
         for arena in self._arenas:
-            arena.libraries.clear()
+            arena.objects.clear()
             arena.jit.close()
         self._arenas.clear()
 

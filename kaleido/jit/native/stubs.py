@@ -1,24 +1,44 @@
-"""Stubs: addresses that never change, over slots that do.
+"""Stubs: addresses of units that never change, and jump through slots that do.
 
-What baseline code calls when it calls a unit is the unit's *stub*: a jump through an 8-byte *slot*. Making a
-unit faster, or redefining it, is one store into its slot. Each stub comes with a *record*, and everything running
-code needs to know about the unit is in it::
+The problem. Code that calls a unit contains an address. When the unit is compiled again or redefined, every caller
+must reach the new code from its next call on, while other threads may be executing the call.
 
-    offset  field   what
-    0       slot    where the stub jumps to: the counter prologue, or straight to a body
+The solution. Baseline code calls the unit's *stub*: a jump through an 8-byte *slot*. To exchange the code of a unit is
+one atomic store into its slot. Each stub has a *record*, which contains everything about the unit that running code
+needs::
+
+    offset  field   content
+    0       slot    the target of the stub: the counter prologue, or a body
     8       runs    counted by the counter prologue; the engine only reads it
     16      limit   the number of runs at which the unit is hot
-    24      body    where the prologue jumps on to: the unit's baseline body
-    32      number  what the hook tells the recompiler
+    24      body    the target of the prologue: the unit's baseline body
+    32      number  what the hook sends to the recompiler
 
-The *counter prologue* adds one to `runs`, and from `limit` on takes the way over the hook. It chooses between two jump
-targets instead of branching around a call, so that arguments stay in their registers. The count is not atomic: two
-threads may lose a run of each other's. Whoever finds the limit reached first takes it away and calls the hook, so that
-it is called once for each limit that is set, however many threads count, and whatever the count is by then.
+The *counter prologue* adds one to `runs`, and takes the way over the hook once `limit` is reached. The first thread to
+reach the limit disarms it with a compare-and-swap and calls the hook: one request for each limit that is set, however
+many threads count, and whatever the count is by then.
 
-A stub outlives every version of its unit, so it is part of no unit's object. Stubs come in pools, one kind for
-each signature, and are used again when their unit is gone. Stubs of one signature differ in nothing but where they
-are: a pool is compiled once, and its object loaded again whenever more are needed.
+A stub outlives every version of its unit, so it is part of no unit's object code. Stubs are allocated from pools, one
+kind for each signature, and used again after their unit is removed. Pools of the same signature and size are the same
+code: it is compiled once, and loaded once for each pool.
+
+Limits. The count is not atomic: two threads that count at the same time may lose a run. Each call through a stub costs
+an indirect jump; optimized code pays it only for units outside of its inline group.
+
+What does not work, and why.
+
+- *Patching the call instructions.* Each caller must be found and changed while another thread may be executing it. The
+  processor's rules for that (alignment, the order of writes, serializing instructions) differ from one kind to the
+  next, and code must be writable while it runs.
+- *An atomic count.* It would be exact, but a locked increment takes some twenty cycles on x86-64, and more
+  when several threads run the same unit. It does no harm if a unit becomes hot a few runs later.
+- *A branch in the prologue around a call of the hook.* The arguments would have to be saved around that call, and room
+  for them reserved on each run. The prologue selects between two jump targets, so the arguments stay in their
+  registers.
+- *A counter in the unit's own code.* The code of a unit would differ between tiers, and a counter that is off would
+  still cost its test. As it is, the stub jumps past the prologue as soon as nothing needs to be counted.
+- *Freeing a stub with its unit.* A call may be between reading the slot and arriving; and C may keep the address for
+  ever. The first is why :meth:`Stubs.free` needs a grace period, the second why :meth:`Stubs.disconnect` exists.
 """
 
 from __future__ import annotations
@@ -37,7 +57,7 @@ from kaleido.jit.unit import Signature, Tier
 
 __all__ = ["Stub", "Stubs"]
 
-# The first stub of a signature is often the last; who needs two will need many.
+# Many signatures are used by one unit only; one that is used twice is likely to be used often.
 _FIRST_POOL, _POOL = 1, 16
 
 # A limit that no count reaches.
@@ -50,20 +70,23 @@ class _Record(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Stub:
-    """`address` is what calls the unit; the others are what to publish into its slot.
+    """The stub of a symbol.
 
-    `prologue` for a unit that counts; `nowhere`, where there is no unit, does nothing and returns zero.
+    `address`   what calls of the unit call
+    `prologue`  the counter prologue, to be published for a unit that counts its runs
+    `undefined` a function that does nothing and returns zero, to be published when the symbol has no unit
+    `record`    the address of the record
     """
 
     signature: Signature
     address: int
     prologue: int
-    nowhere: int
+    undefined: int
     record: int
 
     @property
     def fields(self) -> _Record:
-        """The live record: reading gives the values now, assigning stores them."""
+        """The record in memory: reading a field loads it, and assigning stores it."""
         return _Record.from_address(self.record)
 
 
@@ -72,27 +95,27 @@ class Stubs:
 
     def __init__(self, target: Target, loader: Loader, runtime: Runtime) -> None:
         self._target, self._loader, self._runtime = target, loader, runtime
-        self._free: dict[Signature, list[Stub]] = {}
+        self._unused: dict[Signature, list[Stub]] = {}
         self._objects: dict[tuple[Signature, int], ObjectCode] = {}
 
     def allocate(self, signature: Signature) -> Stub:
-        """A stub that nobody uses; calls to it do nothing yet."""
-        if not self._free.get(signature):
-            self._free[signature] = self._pool(signature, _POOL if signature in self._free else _FIRST_POOL)
-        return self._free[signature].pop()
+        """An unused stub; calls to it do nothing until code is published."""
+        if not self._unused.get(signature):
+            self._unused[signature] = self._pool(signature, _POOL if signature in self._unused else _FIRST_POOL)
+        return self._unused[signature].pop()
 
     def free(self, stub: Stub) -> None:
-        """Let `stub` be used again. Nothing may call it any more, or be on its way through it."""
+        """Make `stub` available to another symbol. No code may call it any more, and no thread be executing it."""
         ctypes.memset(stub.record, 0, ctypes.sizeof(_Record))
         self.disconnect(stub)
-        self._free[stub.signature].append(stub)
+        self._unused[stub.signature].append(stub)
 
     def disconnect(self, stub: Stub) -> None:
-        """Make calls to `stub` do nothing: its unit is gone, and C may have its address."""
-        self.publish(stub, stub.nowhere)
+        """Make calls to `stub` do nothing and return zero from now on."""
+        self.publish(stub, stub.undefined)
 
     def publish(self, stub: Stub, code: int) -> None:
-        """Make calls to `stub` go to `code` from now on; calls on their way arrive where they were going."""
+        """Make calls to `stub` reach the address `code` from now on. Calls that have read the slot are not affected."""
         self._runtime.publish(stub.record + _Record.slot.offset, code)
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
@@ -100,76 +123,72 @@ class Stubs:
             with parse(_pool_ir(signature, count), llvm.create_context()) as module:
                 self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
-        code = self._objects[signature, count]
         imports = {"hook": self._runtime.hook, **handlers().imports}
-        library, size = self._loader.load(code, [*exports, "records", "nowhere"], imports), ctypes.sizeof(_Record)
-        at = library.addresses
+        loaded = self._loader.load(self._objects[signature, count], [*exports, "records", "undefined"], imports)
+        at, size = loaded.addresses, ctypes.sizeof(_Record)
+        # In reverse: allocation takes from the end.
         return [
-            Stub(
-                signature,
-                at[f"stub.{index}"],
-                at[f"prologue.{index}"],
-                at["nowhere"],
-                at["records"] + index * size,
-            )
+            Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["undefined"], at["records"] + index * size)
             for index in reversed(range(count))
         ]
 
 
 def _pool_ir(signature: Signature, count: int) -> str:
-    size = ctypes.sizeof(_Record)
-    empty = "{ ptr, i64, i64, ptr, i64 } { ptr @nowhere, i64 0, i64 0, ptr null, i64 0 }"
-    zero = "" if signature.result == "void" else " zeroinitializer"
-    return "\n".join(
-        [
-            f"@records = dso_local global [{count} x {{ ptr, i64, i64, ptr, i64 }}] [{', '.join([empty] * count)}]",
-            "declare void @hook(i64)",
-            f"declare ptr @{LEAVE_JIT}()",
-            f"declare void @{REENTER_JIT}(ptr)",
-            f"define {signature.prototype('nowhere')} nounwind {{",
-            f"  ret {signature.result}{zero}",
-            "}",
-            *(_stub_ir(signature, index, index * size) for index in range(count)),
-        ]
-    )
+    zero = "void" if signature.result == "void" else f"{signature.result} zeroinitializer"
+    records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
+    head = f"""
+%Record = type {{ ptr, i64, i64, ptr, i64 }}
+@records = dso_local global [{count} x %Record] [{records}]
+declare void @hook(i64)
+declare ptr @{LEAVE_JIT}()
+declare void @{REENTER_JIT}(ptr)
+define {signature.prototype("undefined")} nounwind {{
+  ret {zero}
+}}
+"""
+    return head + "".join(_stub_ir(signature, index, count) for index in range(count))
 
 
-def _stub_ir(signature: Signature, index: int, offset: int) -> str:
-    def field(name: str) -> str:
-        return f"getelementptr (i8, ptr @records, i64 {offset + getattr(_Record, name).offset})"
+def _stub_ir(signature: Signature, index: int, count: int) -> str:
+    """A stub, its counter prologue, and what the prologue jumps to when the unit is hot."""
 
-    define = f"define dso_local {{}} nounwind {{{{{chr(10)}"
+    def pointer(field: int) -> str:
+        return f"getelementptr ([{count} x %Record], ptr @records, i64 0, i64 {index}, i32 {field})"
+
+    slot, runs, limit, body, number = map(pointer, range(5))
     return f"""
-{define.format(signature.prototype(f"stub.{index}"))}
-  %target = load atomic ptr, ptr {field("slot")} monotonic, align 8
+define dso_local {signature.prototype(f"stub.{index}")} nounwind {{
+  %target = load atomic ptr, ptr {slot} monotonic, align 8
 {signature.forward("%target")}}}
-{define.format(signature.prototype(f"prologue.{index}"))}
-  %before = load i64, ptr {field("runs")}
+
+define dso_local {signature.prototype(f"prologue.{index}")} nounwind {{
+  %before = load i64, ptr {runs}
   %runs = add i64 %before, 1
-  store i64 %runs, ptr {field("runs")}
-  %limit = load atomic i64, ptr {field("limit")} monotonic, align 8
+  store i64 %runs, ptr {runs}
+  %limit = load atomic i64, ptr {limit} monotonic, align 8
   %hot = icmp sge i64 %runs, %limit
-  %body = load atomic ptr, ptr {field("body")} monotonic, align 8
+  %body = load atomic ptr, ptr {body} monotonic, align 8
   %target = select i1 %hot, ptr @hot.{index}, ptr %body
 {signature.forward("%target")}}}
-{define.format(signature.prototype(f"hot.{index}"))}
-  %limit = load atomic i64, ptr {field("limit")} monotonic, align 8
+
+define dso_local {signature.prototype(f"hot.{index}")} nounwind {{
+  %limit = load atomic i64, ptr {limit} monotonic, align 8
   %armed = icmp ne i64 %limit, {_NEVER}
   br i1 %armed, label %disarm, label %go
 disarm:
-  ; From here on the hook must be reached, and it is C: so there has to be stack for it, and no interruption.
+  ; Once the limit is disarmed, the hook must be called: so there must be enough stack for it, and no interruption.
   %thread = call ptr @{LEAVE_JIT}()
-  %swap = cmpxchg ptr {field("limit")}, i64 %limit, i64 {_NEVER} seq_cst seq_cst
+  %swap = cmpxchg ptr {limit}, i64 %limit, i64 {_NEVER} seq_cst seq_cst
   %first = extractvalue {{ i64, i1 }} %swap, 1
-  br i1 %first, label %tell, label %back
-tell:
-  %number = load atomic i64, ptr {field("number")} monotonic, align 8
+  br i1 %first, label %report, label %reenter
+report:
+  %number = load atomic i64, ptr {number} monotonic, align 8
   call void @hook(i64 %number)
-  br label %back
-back:
+  br label %reenter
+reenter:
   call void @{REENTER_JIT}(ptr %thread)
   br label %go
 go:
-  %body = load atomic ptr, ptr {field("body")} monotonic, align 8
+  %body = load atomic ptr, ptr {body} monotonic, align 8
 {signature.forward("%body")}}}
 """

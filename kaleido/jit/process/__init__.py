@@ -1,1 +1,7 @@
-"""(written below)"""
+"""Ctrl-C and fork: what concerns the process, and not one engine.
+
+==============  =====================================================================
+``fork``        locks that are free in a forked child, and hooks that run there
+``interrupts``  blocks in which Ctrl-C is deferred, and windows in which it is not
+==============  =====================================================================
+"""

@@ -1,19 +1,30 @@
-"""Where Ctrl-C may strike, and where it waits.
+"""Critical sections: blocks in which Ctrl-C is deferred.
 
-The problem: Python turns Ctrl-C into a KeyboardInterrupt, raised on the main thread between any two instructions. In
-the middle of a publication, or while llvmlite has taken its lock and not yet entered the block that gives it back,
-that would leave the engine broken for ever; and no ``try`` in the world is tight enough.
+The problem. Python turns Ctrl-C into a KeyboardInterrupt, raised on the main thread between any two bytecodes. In the
+middle of a publication, or after llvmlite has acquired its lock and before it has entered the block that releases it,
+that would leave the engine broken for ever; and no ``try`` begins early enough.
 
-The solution: whatever changes state runs in :class:`uninterrupted`. There, Ctrl-C is only noted, and it strikes at the
-end of the block. Long work looks in between, at a place where nothing has changed yet, with :func:`raise_pending`.
-And where the main thread waits for native code, :func:`interruptibly` opens a window.
+The solution. All code that changes state runs in :class:`uninterrupted`. There, Ctrl-C is only recorded, and raised at
+the end of the block. Long work checks for it at points where nothing has changed yet, with :func:`raise_pending`. And
+where the main thread waits for native code, :func:`interruptibly` opens a window in which Ctrl-C is raised at once.
 
-It works by exchanging Python's handler of SIGINT, whatever that is: an application's own one is called later, not
-replaced. Where there is none (SIGINT is ignored, or not Python's) nothing is done; nor on other threads, where no
-KeyboardInterrupt is ever raised.
+It works by exchanging Python's handler of SIGINT: an application's own handler is called later, not replaced. If there
+is none (SIGINT is ignored, or its handler is not Python's), nothing is done; nor on other threads, where Python raises
+no KeyboardInterrupt.
 
-What it does not do: interrupt LLVM, as Python gets to see Ctrl-C when the compilation in progress is over; and hold
-back other signals, whose handlers may raise what they like wherever they strike.
+Limits. LLVM is not interrupted: Python's handler runs when the compilation in progress is over. Other signals are not
+deferred; their handlers may raise an exception anywhere.
+
+What does not work, and why.
+
+- *try and finally.* Between a call that returns, with a lock acquired, and the ``try`` that follows, the
+  exception may be raised. Most of the code in question is llvmlite's and Python's own.
+- *Blocking SIGINT with pthread_sigmask on the main thread.* The kernel then delivers the signal to another thread.
+  Python's C handler runs there and sets a flag, and the KeyboardInterrupt is raised on the main thread all the same.
+- *signal.set_wakeup_fd.* It adds a byte written to a file descriptor, and takes nothing away: the Python handler runs
+  as before. Also, a process has only one, and asyncio uses it.
+- *A handler installed once and for all, that looks at a flag.* An application that installs its own handler afterwards
+  would remove it, and a library must not take SIGINT while none of its code runs.
 """
 
 from __future__ import annotations
@@ -38,22 +49,27 @@ _set_handler = getattr(signal.signal, "__wrapped__", signal.signal)
 
 
 class _State:
-    """Looked at by the main thread only. `handler` is what Ctrl-C would call; None outside of all blocks."""
+    """Used by the main thread only.
+
+    `handler`  the application's handler of SIGINT while Ctrl-C is deferred; otherwise None
+    `pending`  whether Ctrl-C was pressed since then
+    """
 
     handler: _Handler | None = None
-    noted = False
+    pending = False
 
 
-def _note(number: int, frame: FrameType | None) -> None:
-    _State.noted = True
+def _record(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGINT while Ctrl-C is deferred."""
+    _State.pending = True
 
 
-def _hold() -> None:
+def _begin_deferring() -> None:
     handler = _get_handler(signal.SIGINT)
     if callable(handler):
         try:
-            # From the moment that `_note` is there, Ctrl-C does not interrupt us any more; other signals may.
-            _set_handler(signal.SIGINT, _note)
+            # Once `_record` is installed, Ctrl-C raises nothing here any more; other signals still may.
+            _set_handler(signal.SIGINT, _record)
             _State.handler = handler
         except BaseException:
             _State.handler = None
@@ -61,8 +77,8 @@ def _hold() -> None:
             raise
 
 
-def _let_go() -> None:
-    """Have Ctrl-C strike again; if it was noted, now."""
+def _end_deferring() -> None:
+    """Restore the application's handler, and call it if Ctrl-C is pending."""
     handler, _State.handler = _State.handler, None
     if handler is not None:
         try:
@@ -70,12 +86,12 @@ def _let_go() -> None:
         except BaseException:
             _set_handler(signal.SIGINT, handler)
             raise
-        _strike(handler)
+        _deliver_pending(handler)
 
 
-def _strike(handler: _Handler) -> None:
-    if _State.noted:
-        _State.noted = False
+def _deliver_pending(handler: _Handler) -> None:
+    if _State.pending:
+        _State.pending = False
         handler(signal.SIGINT, None)
 
 
@@ -83,58 +99,61 @@ def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _forget_the_parent(by_main_thread: bool) -> None:
-    """In a forked child: if the main thread was in a block, and is not here, nobody else would end it."""
-    if not by_main_thread:
+def _leave_the_parents_block(forked_on_main_thread: bool) -> None:
+    """In a forked child: end the block of the parent's main thread, if that does not exist in the child."""
+    if not forked_on_main_thread:
         discard_pending()
-        _let_go()
+        _end_deferring()
 
 
-after_fork_in_child(_forget_the_parent)
+after_fork_in_child(_leave_the_parents_block)
 
 
 class uninterrupted:  # noqa: N801 - it is used like a function
-    """A block in which Ctrl-C waits until its end; where blocks are nested, until the end of the outermost."""
+    """A block in which Ctrl-C is deferred until its end; if blocks are nested, until the end of the outermost."""
 
     def __enter__(self) -> None:
         self._outermost = _on_main_thread() and _State.handler is None
         if self._outermost:
-            _hold()
+            _begin_deferring()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._outermost:
-            _let_go()
+            _end_deferring()
 
 
 def raise_pending() -> None:
-    """Raise now what Ctrl-C would have raised since the block began. To be called where nothing has changed yet."""
+    """In a block, call the handler of a Ctrl-C that is pending, which mostly raises KeyboardInterrupt.
+
+    To be called where an exception leaves no change half done.
+    """
     if _on_main_thread() and _State.handler is not None:
-        _strike(_State.handler)
+        _deliver_pending(_State.handler)
 
 
 def discard_pending() -> None:
-    """Have what was noted not strike: it was about what has ended anyway."""
+    """In a block, forget a Ctrl-C that is pending: what it was meant to stop has ended already."""
     if _on_main_thread() and _State.handler is not None:
-        _State.noted = False
+        _State.pending = False
 
 
 def interruptibly(function: Callable[[], T]) -> T:
-    """Call `function` in a window of a block: there Ctrl-C strikes, at once if it was noted before."""
+    """In a block, call `function` with Ctrl-C not deferred. One that is pending is raised before the call."""
     if not _on_main_thread() or _State.handler is None:
         return function()
     try:
-        _let_go()
+        _end_deferring()
         return function()
     finally:
-        # A second Ctrl-C may come before it is held back again.
-        struck: BaseException | None = None
+        # Another Ctrl-C may be raised before it is deferred again.
+        raised: BaseException | None = None
         while True:
             try:
-                _hold()
+                _begin_deferring()
                 break
             except BaseException as error:
-                struck = error
-        if struck is not None:
-            raise struck
+                raised = error
+        if raised is not None:
+            raise raised

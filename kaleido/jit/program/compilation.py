@@ -193,7 +193,6 @@ class VersionCompiler:
         """Compile, load and install a batch; publish the versions in it that are current."""
         compilation = self._compile(batch, Tier.BASELINE)
         loaded = self.load(compilation, after)
-        loaded.users = len(batch)
         begins = sorted(loaded.addresses.values())
         ends = dict(zip(begins, [*begins[1:], begins[0] + compilation.code.text_size], strict=True))
         for version in batch:
@@ -201,10 +200,8 @@ class VersionCompiler:
             size, seconds = ends[address] - address, compilation.seconds / len(batch)
             calls = dict.fromkeys(version.unit.calls, version.unit)
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
-            self._publisher.install(version, code)
             self._events.emit(EventKind.COMPILED, version, code, batch=len(batch))
-            if version.current:
-                self._publisher.publish(version)
+            self._publisher.install(version, code)
 
     def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:
         """Load all, or on an error none."""
@@ -228,13 +225,13 @@ class VersionCompiler:
             for name, signature in version.unit.calls.items():
                 if name in calls:
                     imports[name] = self._publisher.stub(self._symbols.symbol(name, after), signature).address
-        return self._loader.load(compilation.code, compilation.exports, imports)
+        exports = compilation.exports
+        return self._loader.load(compilation.code, exports, imports, users=len(exports))
 
     def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
-        """Put loaded optimized code into use. All members of its inline group are current."""
+        """Put loaded optimized code into use, whose root is current, as are all members of its inline group."""
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
         references = compilation.stub_calls
         code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, references)
         self._publisher.install(root, code, compilation.members[1:])
-        self._publisher.publish(root)

@@ -42,15 +42,21 @@ class Publisher:
     # Into use
 
     def install(self, version: Version, code: MachineCode, inlined: Iterable[Version] = ()) -> None:
-        """Record machine code of a version, and what it inlined. :meth:`publish` makes its stub lead there."""
-        version.install(code)
+        """Put machine code of a version into use; of one that is not current yet, :meth:`publish` does that later.
+
+        An exception from a signal handler may come between any two steps. So code that is published is in the map,
+        which the handlers of faults search, and has its dependencies recorded. A version that has code is published.
+        """
         self.code_map.add(code.address, code.address + code.size, (version, code))
         if code.tier is Tier.OPTIMIZED:
             self._dependencies.record(version, inlined)
+        if version.current:
+            self.publish(version, code)
+        version.install(code)
 
-    def publish(self, version: Version) -> None:
-        """Point a version's stub at its best code; at the baseline by way of the counter, which starts again."""
-        code = version.code
+    def publish(self, version: Version, code: MachineCode | None = None) -> None:
+        """Point a version's stub at `code`, or its best code; at the baseline by way of the counter, which restarts."""
+        code = code if code is not None else version.code
         if code is None:
             return
         stub = self.stub(version.symbol, version.unit.signature)
@@ -104,7 +110,7 @@ class Publisher:
 
     def _free(self, version: Version, code: MachineCode) -> None:
         self.code_map.remove(code.address)
-        code.object.release()
+        code.loaded.release()
         self._events.emit(EventKind.FREED, version, code)
 
     def retire_stub(self, symbol: Symbol) -> None:

@@ -23,7 +23,7 @@ class MachineCode:
 
     `address`     of its body, and `size` its bytes from there on
     `seconds`     what compiling it took
-    `object`      the loaded object that it is a part of
+    `loaded`      the loaded object that it is a part of
     `references`  the symbols that it calls through stubs, each with a unit in it that does
     """
 
@@ -31,7 +31,7 @@ class MachineCode:
     address: int
     size: int
     seconds: float
-    object: LoadedObject
+    loaded: LoadedObject
     references: Mapping[str, Unit]
 
 

@@ -1,4 +1,4 @@
-"""What is told about native code that was left before its end: where it was, and how deep."""
+"""Exceptions for native code that was left early, with the unit and the estimated depth of the recursion."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from kaleido.jit.unit import Unit
 
 __all__ = ["Interrupted", "StackOverflow", "stack_overflow_error"]
 
-Find = Callable[[int], Unit | None]
-"""The unit whose machine code is at an address."""
+FindUnit = Callable[[int], Unit | None]
+"""Finds the unit with the machine code that contains an address; None if no unit has it."""
 
-# How much of a stack is looked at, at most: bytes, and calls.
+# The most of a stack that is examined: bytes, and calls.
 _SAMPLE, _CALLS = 16 << 20, 100
 
 
 class Interrupted(KeyboardInterrupt):
-    """Native code was stopped, by Ctrl-C or ``interrupt()``.
+    """Native code was stopped by Ctrl-C or ``interrupt()``.
 
-    `unit` is where it was, if that is known. `detached`: it did not stop, because it is in a C function; it will
-    when that returns.
+    `unit` is the unit that ran, or None if it is not known. `detached`: native code is in a C function that did not
+    return in time; it will stop when that returns.
     """
 
     def __init__(self, unit: Unit | None, *, detached: bool = False) -> None:
@@ -33,9 +33,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StackOverflow(RecursionError):
-    """Native code used up its stack: `unit` is the one that most of it belongs to, `calls` about how many there are.
+    """Native code used up its stack.
 
-    With fewer than 2 calls it was no recursion: one frame alone was too large.
+    `unit` is the unit with the most frames at the end of the stack, or None if none is found. `calls` is the estimated
+    number of calls on the stack. Fewer than 2 calls are no recursion: one frame was too large for the stack.
     """
 
     def __init__(self, unit: Unit | None, calls: int) -> None:
@@ -43,37 +44,38 @@ class StackOverflow(RecursionError):
         self.unit, self.calls = unit, calls
 
 
-def stack_overflow_error(native_thread: NativeThread, find: Find) -> StackOverflow:
-    """The error for a stack overflow that has just been left, from what it left on the stack.
+def stack_overflow_error(native_thread: NativeThread, find_unit: FindUnit) -> StackOverflow:
+    """The error for a stack overflow for which native code has just been left, on the same thread.
 
-    The stack is not unwound: words on it that are addresses in machine code are taken for return addresses. That is
-    why the number of calls is an estimate, from the end of the stack.
+    The stack below the entry still has its contents, but it is not unwound: words on it that are addresses in machine
+    code count as return addresses. So the number of calls is an estimate, extrapolated from the end of the stack.
     """
-    found = list(islice(_callers(native_thread, find), _CALLS))
+    found = list(islice(_callers(native_thread, find_unit), _CALLS))
     if not found:
-        return StackOverflow(find(native_thread.pc), 1)
-    [(most, _)] = Counter(unit.symbol for _, unit in found).most_common(1)
+        return StackOverflow(find_unit(native_thread.pc), 1)
+    [(symbol, _)] = Counter(unit.symbol for _, unit in found).most_common(1)
     distance = found[-1][0] - found[0][0]
     calls = round(_used(native_thread) * (len(found) - 1) / distance) if distance else len(found)
-    return StackOverflow(next(unit for _, unit in found if unit.symbol == most), calls)
+    return StackOverflow(next(unit for _, unit in found if unit.symbol == symbol), calls)
 
 
-def _callers(native_thread: NativeThread, find: Find) -> Iterator[tuple[int, Unit]]:
-    """What looks like return addresses, from the end of the stack on: where they are, and the unit that called."""
-    begin = _end(native_thread)
+def _callers(native_thread: NativeThread, find_unit: FindUnit) -> Iterator[tuple[int, Unit]]:
+    """The words that look like return addresses, from the end of the stack: their address, and the unit that called."""
+    begin = _lowest(native_thread)
     words = (ctypes.c_uint64 * (min(_SAMPLE, _used(native_thread)) // 8)).from_address(begin)
     for index, word in enumerate(words):
-        # As in ``faults``: what a call returns to may be another function's beginning, the call itself is not.
-        if word and (unit := find(word - 1)) is not None:
+        # As in handlers.ll: the instruction after a call may be another function's first.
+        if word and (unit := find_unit(word - 1)) is not None:
             yield begin + 8 * index, unit
 
 
-def _end(native_thread: NativeThread) -> int:
-    """The lowest address in use, but for what was not to be used."""
+def _lowest(native_thread: NativeThread) -> int:
+    """The lowest address of the stack that was in use, above the guard zone."""
     lowest: int = max(native_thread.sp, native_thread.bottom + GUARD_ZONE) // 8 * 8
     return lowest
 
 
 def _used(native_thread: NativeThread) -> int:
-    used: int = native_thread.top - _end(native_thread)
+    """Bytes of the stack that were in use by native code."""
+    used: int = native_thread.top - _lowest(native_thread)
     return max(0, used)

@@ -1,11 +1,28 @@
 """The threads that native code runs on.
 
-Programs recurse deeply, and a Python thread's usual stack is small. So calls into native code run on a thread of
-their own, with a large stack that the system commits only as it is used. The caller waits, in Python, where it
-can be interrupted; then it has the thread stopped (see ``faults``).
+The problem. Programs recurse deeply, and a Python thread's usual stack is small. And a thread in native code executes
+no Python: Ctrl-C on it would wait until the native code returns.
 
-A thread that does not stop is in a C function that does not return. It is left behind: another thread takes its place,
-and should the C function return after all, the thread leaves native code and ends.
+The solution. Calls into native code run on a thread of their own, with a large stack that the system commits only as
+it is used. The caller waits in Python, where it can be interrupted; then it stops the thread (see ``native/faults``).
+
+A thread that does not stop is in a C function that does not return. It is *detached*: the caller gets its exception,
+another thread takes its place, and should the C function return after all, the detached thread leaves native code and
+ends.
+
+Limits. A detached thread keeps its stack, and what it runs counts as being inside: code that it may return to is not
+freed until it has ended.
+
+What does not work, and why.
+
+- *Running native code on the main thread.* Python delivers Ctrl-C on the main thread only, between two bytecodes: not
+  before the native code returns. And the main thread's stack is as large as the shell's limit permits (8 MiB, usually).
+- *Ending a thread from outside.* Python has no function for it, and ``pthread_cancel`` is no way out (see
+  ``native/faults``). The one way to be rid of a C function that never returns is to end its process.
+- *Waiting for the end of a task without a time limit.* The kernel may deliver a signal to any thread. Then Python's C
+  handler runs there, and a wait for a lock on the main thread goes on.
+- *One signal for each interruption.* It may arrive while the thread is in a C function or between two units, where the
+  handler must not jump. It is sent again until the thread has left.
 """
 
 from __future__ import annotations
@@ -19,32 +36,34 @@ from typing import Any
 
 from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread
 from kaleido.jit.process.fork import LockOrder, fork_safe
-from kaleido.jit.running.stacks import protected_stack, wake_up
+from kaleido.jit.running.stacks import protected_stack, restart_system_calls
 
 __all__ = ["PATIENCE", "Evaluation", "Task"]
 
 PATIENCE = 1.0
-"""Seconds after which a thread that does not stop is left behind."""
+"""Seconds after which a thread that does not stop is detached."""
 
-# Seconds after which a waiting thread looks whether it was interrupted.
-_LOOK = 0.05
+# Seconds between two checks of a waiting thread for Ctrl-C.
+_CHECK_INTERVAL = 0.05
 
-# Seconds between two signals to a thread that is to stop.
-_AGAIN = 0.002
+# Seconds between two signals to a thread that must stop.
+_SIGNAL_INTERVAL = 0.002
 
-_starting = fork_safe(threading.Lock(), LockOrder.THREADS)
+_stack_size_lock = fork_safe(threading.Lock(), LockOrder.THREADS)
 
 
 class Task:
-    """A function to call, and what came of it. (``concurrent.futures`` costs more to import than all of this.)
+    """A call of `function`, and its result. (``concurrent.futures`` takes longer to import than all of this.)
 
-    `ended` is called at the end, also of a task that did not begin. `cancelled`: it is not to begin. `detached_at`: the
-    thread was left behind with it, and this is where it had called the C function that it is in (0 if that is not
-    known); otherwise None.
+    `on_end` is called when the task ends, also if the function was never called.
+
+    `cancelled`    the function must not be called any more
+    `detached_at`  None, unless the thread was detached with this task: then the address in a unit that called the C
+                   function that the thread is in; 0 if it is not known
     """
 
-    def __init__(self, function: Callable[[NativeThread | None], Any], ended: Callable[[], None]) -> None:
-        self._function, self._ended = function, ended
+    def __init__(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> None:
+        self._function, self._on_end = function, on_end
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
@@ -52,40 +71,41 @@ class Task:
         self.detached_at: int | None = None
 
     def run(self, native_thread: NativeThread | None) -> None:
+        """Call the function, on the calling thread. Its NativeThread is given."""
         try:
             try:
                 if not self.cancelled:
                     self._result = self._function(native_thread)
             finally:
-                self._ended()
+                self._on_end()
         except BaseException as error:
             self._error = error
         self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Return when the task has ended, or after `seconds`; whether it has."""
+        """Wait until the task has ended, but not longer than `seconds`. Returns whether it has."""
         return self._done.wait(seconds)
 
     def join(self) -> None:
-        """Return when the task has ended."""
-        # In steps: the kernel may hand a signal to any thread, and that wakes nobody up who waits on the main one.
-        while not self.wait(_LOOK):
+        """Wait until the task has ended."""
+        # With a time limit: a signal that the kernel delivers to another thread does not end the main thread's wait.
+        while not self.wait(_CHECK_INTERVAL):
             pass
 
     def detach(self, at: int) -> None:
-        """Count it as ended; what it gives, should it end after all, nobody wants."""
+        """Treat the task as ended. Its function may still return; the result is ignored."""
         self.detached_at = at
         self._done.set()
 
     def result(self) -> Any:
-        """Of a task that has ended: what the function returned; or raises what it raised."""
+        """What the function returned, or raise what it raised. Only for a task that has ended."""
         if self._error is not None:
             raise self._error
         return self._result
 
 
 class _Worker:
-    """A thread, its native_thread, and the task that it is at."""
+    """A thread, its NativeThread, and the task that it runs."""
 
     def __init__(self, target: Callable[[_Worker], None]) -> None:
         self.thread = threading.Thread(target=target, args=(self,), name="kaleido-evaluation", daemon=True)
@@ -93,8 +113,8 @@ class _Worker:
         self.task: Task | None = None
         self.detached = False
 
-    def stop(self) -> None:
-        """Ask the thread to leave native code. It is at a task, so it lives."""
+    def interrupt(self) -> None:
+        """Ask the thread to leave native code. It must be running a task, so that the thread exists."""
         if self.native_thread is not None:
             assert INTERRUPT is not None and self.thread.ident is not None
             self.native_thread.pending = Fault.INTERRUPTED
@@ -102,7 +122,7 @@ class _Worker:
 
 
 class Evaluation:
-    """Runs functions one after the other on a thread with a stack of `stack_size` bytes, started at first use."""
+    """Runs tasks one after the other on a thread with a stack of `stack_size` bytes, started by the first."""
 
     def __init__(self, stack_size: int) -> None:
         self._stack_size = stack_size
@@ -112,13 +132,13 @@ class Evaluation:
         self._closed = False
         self._worker: _Worker | None = None
 
-    def submit(self, function: Callable[[NativeThread | None], Any], ended: Callable[[], None]) -> Task:
-        """Have `function` called on the thread, with the thread's native_thread, and then `ended`; from the thread, at
-        once.
+    def submit(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> Task:
+        """Queue a call of `function`, with the thread's NativeThread, and then of `on_end`. Returns its task.
 
-        Raises RuntimeError where the thread has ended, OSError where it cannot be started; then nothing is called.
+        On the evaluation thread itself the task runs at once. Raises RuntimeError if the evaluation is closed, OSError
+        if the thread cannot be started; then neither is called.
         """
-        task = Task(function, ended)
+        task = Task(function, on_end)
         worker = self._worker
         if worker is not None and threading.current_thread() is worker.thread:
             task.run(worker.native_thread)
@@ -133,11 +153,11 @@ class Evaluation:
         return task
 
     def stop(self, task: Task) -> None:
-        """Have `task` end at once, or not begin; where it does not end, leave it behind."""
+        """Cancel `task`. If it is running, interrupt its native code; if that fails for PATIENCE, detach the thread."""
         begin = time.monotonic()
         urgent = False
         try:
-            while not task.wait(_AGAIN):
+            while not task.wait(_SIGNAL_INTERVAL):
                 waited = time.monotonic() - begin
                 with self._lock:
                     worker = self._worker
@@ -145,25 +165,25 @@ class Evaluation:
                         task.cancelled = True
                         return
                     if waited > PATIENCE:
-                        self._leave_behind(worker, task)
+                        self._detach(worker, task)
                         return
                     if waited > PATIENCE / 2 and worker.native_thread is not None and not urgent:
                         urgent = True
-                        wake_up(True)
-                    worker.stop()
+                        restart_system_calls(False)
+                    worker.interrupt()
         finally:
             if urgent:
-                wake_up(False)
+                restart_system_calls(True)
 
     def stop_current(self) -> None:
-        """Have the task that is running now end at once."""
+        """Stop the task that is running now, if any."""
         with self._lock:
             task = self._worker.task if self._worker is not None else None
         if task is not None:
             self.stop(task)
 
     def close(self) -> None:
-        """Let the thread end when it has done what it was given; nothing more is taken."""
+        """Accept no more tasks, and end the thread after those that are queued. Waits for it if it is idle."""
         with self._lock:
             self._closed = True
             self._queue.put(None)
@@ -173,10 +193,10 @@ class Evaluation:
             worker.thread.join()
 
     def detach_after_fork(self) -> None:
-        """In a forked child: the thread is not there, or it is the one that forked, and has nothing more to do."""
+        """In a forked child: end the thread if it is the one that forked. Otherwise it exists only in the parent."""
         self._queue.put(None)
 
-    def _leave_behind(self, worker: _Worker, task: Task) -> None:
+    def _detach(self, worker: _Worker, task: Task) -> None:
         worker.detached = True
         task.detach(worker.native_thread.outside if worker.native_thread is not None else 0)
         self._worker = None
@@ -185,8 +205,8 @@ class Evaluation:
 
     def _start(self) -> _Worker:
         worker = _Worker(self._work)
-        # The stack size of new threads is a setting of the whole process: change it only for this one.
-        with _starting:
+        # The stack size of new threads is a setting of the process: it is changed for this thread only.
+        with _stack_size_lock:
             try:
                 before = threading.stack_size(self._stack_size)
                 try:
@@ -208,4 +228,5 @@ class Evaluation:
                     self._unfinished -= 1
                     if worker.native_thread is not None:
                         worker.native_thread.pending = worker.native_thread.fault = Fault.NONE
+                # So that the result is not kept until the next task.
                 del task

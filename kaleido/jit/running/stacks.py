@@ -1,6 +1,8 @@
-"""Giving a thread its native_thread: what ``faults`` needs from the C library.
+"""Protected stacks: a thread with a NativeThread (see ``native/faults``), a guard zone, and signal handlers.
 
-Everything here is called on Linux only, and through ctypes: Python's own ``signal`` module runs handlers in Python.
+The functions of the C library that this needs are called through ctypes: Python's ``signal`` module installs only
+handlers in Python, and its ``threading`` module does not know where stacks are. The structures are those of Linux on
+x86-64 with glibc; nothing here is called on platforms without protection.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from kaleido.jit.native.faults import GUARD_ZONE, INTERRUPT, STACK_RESERVE, Nati
 from kaleido.jit.native.handlers import Handlers, handlers
 from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 
-__all__ = ["give_back_stack", "protected_stack", "wake_up"]
+__all__ = ["free_unused_stack", "protected_stack", "restart_system_calls"]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -28,6 +30,8 @@ _NO_ACCESS, _READ_AND_WRITE = 0, 3
 
 
 class _Action(ctypes.Structure):
+    """``struct sigaction``."""
+
     _fields_ = [
         ("handler", ctypes.c_void_p),
         ("mask", ctypes.c_uint64 * 16),
@@ -37,84 +41,83 @@ class _Action(ctypes.Structure):
 
 
 class _SignalStack(ctypes.Structure):
+    """``stack_t``."""
+
     _fields_ = [("lowest", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
 
 
 _lock = fork_safe(threading.Lock(), LockOrder.STACKS)
-_threads: list[NativeThread] = []
-_spare: list[NativeThread] = []
-_mine = threading.local()
+_native_threads: list[NativeThread] = []
+_unused: list[NativeThread] = []
+_this_thread = threading.local()
 
 
 @contextmanager
 def protected_stack() -> Iterator[NativeThread | None]:
-    """Give the calling thread a native_thread while inside; None where the platform is not known
-    (``faults.missing_protection``)."""
+    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection."""
     if missing_protection():
         yield None
         return
     _install_handlers()
-    native_thread, alternate = _take(), ctypes.create_string_buffer(_ALTERNATE_STACK)
+    native_thread, alternate = _allocate_native_thread(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
-    _mine.native_thread = native_thread
-    _protect(low, _NO_ACCESS)
+    _this_thread.native_thread = native_thread
+    _set_guard_zone(low, _NO_ACCESS)
     native_thread.bottom, native_thread.extent = low, size
-    _use_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
+    _set_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
         yield native_thread
     finally:
         native_thread.extent = 0
         # The C library keeps the stack for another thread.
-        _protect(low, _READ_AND_WRITE)
-        _use_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
+        _set_guard_zone(low, _READ_AND_WRITE)
+        _set_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
         with _lock:
-            _spare.append(native_thread)
+            _unused.append(native_thread)
 
 
-def _take_from_the_lost(_: bool) -> None:
-    """In a forked child: free the guards of the threads that it does not have."""
-    _spare[:] = [
-        native_thread for native_thread in _threads if native_thread is not getattr(_mine, "native_thread", None)
-    ]
-    for native_thread in _spare:
+def _free_those_of_lost_threads(_: bool) -> None:
+    """In a forked child: free the NativeThreads of threads that exist only in the parent."""
+    own = getattr(_this_thread, "native_thread", None)
+    _unused[:] = [native_thread for native_thread in _native_threads if native_thread is not own]
+    for native_thread in _unused:
         native_thread.extent = 0
 
 
-after_fork_in_child(_take_from_the_lost)
+after_fork_in_child(_free_those_of_lost_threads)
 
 
-def give_back_stack(native_thread: NativeThread) -> None:
-    """Return the memory of the protected stack that is not in use; on its own thread."""
+def free_unused_stack(native_thread: NativeThread) -> None:
+    """Give the memory of the calling thread's stack back to the system, as far as it is not in use."""
     begin = native_thread.bottom + GUARD_ZONE
-    # This very function runs not far below the entry that was left.
+    # This function itself runs not far below the entry through which native code was left.
     end = (native_thread.top - STACK_RESERVE) // mmap.PAGESIZE * mmap.PAGESIZE
     if end > begin:
         _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
-def _protect(low: int, access: int) -> None:
-    """Make the GUARD_ZONE at the end of a stack inaccessible, or accessible again."""
+def _set_guard_zone(low: int, access: int) -> None:
+    """Set the access to the GUARD_ZONE at the end of the stack that begins at `low`."""
     _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access)
 
 
-def _take() -> NativeThread:
-    """A native_thread that is on the list: they stay there for ever, and are used again."""
-    first = handlers().threads
+def _allocate_native_thread() -> NativeThread:
+    """An unused NativeThread that is in the list. They are never removed from it, as a handler may be searching it."""
+    head = ctypes.c_uint64.from_address(handlers().threads)
     with _lock:
-        if _spare:
-            native_thread = _spare.pop()
-            after = NativeThread.bottom.offset
-            ctypes.memset(native_thread.address + after, 0, ctypes.sizeof(NativeThread) - after)
+        if _unused:
+            native_thread = _unused.pop()
+            after_next = NativeThread.bottom.offset
+            ctypes.memset(native_thread.address + after_next, 0, ctypes.sizeof(NativeThread) - after_next)
             return native_thread
-        native_thread, head = NativeThread(), ctypes.c_uint64.from_address(first)
-        native_thread.next = head.value
-        _threads.append(native_thread)
+        native_thread = NativeThread(next=head.value)
+        _native_threads.append(native_thread)
         head.value = native_thread.address
         return native_thread
 
 
 def _install_handlers() -> None:
-    """Install both handlers, once; what is not for them goes on to whoever was there before."""
+    """Install both handlers, once. They pass on the signals that are not theirs to the handlers before them."""
     native = handlers()
     with _lock:
         _install(native)
@@ -123,25 +126,26 @@ def _install_handlers() -> None:
 @cache
 def _install(native: Handlers) -> None:
     assert INTERRUPT is not None
-    for number, before in ((signal.SIGSEGV, native.before_overflow), (INTERRUPT, native.before_interrupt)):
+    for number, address in ((signal.SIGSEGV, native.previous_overflow), (INTERRUPT, native.previous_interrupt)):
         previous = _Action()
         _libc().sigaction(number, None, ctypes.byref(previous))
-        ctypes.c_uint64.from_address(before).value = previous.handler or 0
-    _handle(signal.SIGSEGV, native.on_overflow, 0)
-    wake_up(False)
+        ctypes.c_uint64.from_address(address).value = previous.handler or 0
+    _set_handler(signal.SIGSEGV, native.on_overflow, 0)
+    restart_system_calls(True)
 
 
-def wake_up(reading_and_writing: bool) -> None:
-    """Whether an interruption wakes up who reads or writes, too. Who only sleeps is always woken up.
+def restart_system_calls(restart: bool) -> None:
+    """Set whether a read or write that INTERRUPT interrupts goes on (SA_RESTART) or fails with EINTR.
 
-    Not at first: C's streams take a write that was interrupted for one that failed, and lose what it was to write.
+    They go on except for the last attempts to stop a thread, because C's streams take an interrupted write for one
+    that failed, and lose what was to be written. A C function that sleeps is always interrupted.
     """
     assert INTERRUPT is not None
-    _handle(INTERRUPT, handlers().on_interrupt, 0 if reading_and_writing else _SA_RESTART)
+    _set_handler(INTERRUPT, handlers().on_interrupt, _SA_RESTART if restart else 0)
 
 
-def _handle(number: int, handler: int, flags: int) -> None:
-    # Signals are not held back while a handler runs: it is left by a jump, and the next signal must get through.
+def _set_handler(number: int, handler: int, flags: int) -> None:
+    # SA_NODEFER, because the handler ends with a jump: nothing would unblock the signal again.
     action = _Action(handler=handler, flags=flags | _SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
     _libc().sigaction(number, ctypes.byref(action), None)
 
@@ -156,7 +160,8 @@ def _stack() -> tuple[int, int]:
     return lowest.value or 0, size.value
 
 
-def _use_alternate_stack(stack: _SignalStack) -> None:
+def _set_alternate_stack(stack: _SignalStack) -> None:
+    """Set the stack that handlers run on, when they interrupt the calling thread."""
     _libc().sigaltstack(ctypes.byref(stack), None)
 
 

@@ -1,0 +1,340 @@
+; Signal handlers, and the way out of native code: the native part of faults.py, where the docstring explains the design.
+;
+; For Linux on x86-64. unprotected.ll has the same functions for every other platform, where they do nothing.
+;
+; A handler interrupts a thread between any two instructions. So nothing here takes a lock or allocates memory, and the
+; only C functions called are _longjmp and signal, which are safe in a handler.
+;
+; LLVM's own tools read this file, from version 15 on (earlier ones have no opaque pointers by default):
+;
+;     llvm-as handlers.ll -o handlers.bc && opt -passes=verify -disable-output handlers.bc
+;     llc -O0 handlers.ll -o -
+
+target triple = "x86_64-unknown-linux-gnu"
+
+; --- Data ----------------------------------------------------------------------------------------------------------
+
+; A thread with protection: faults.NativeThread, which describes the fields.
+%NativeThread = type {
+  ptr,    ; 0 next     the next in the list of all of them
+  i64,    ; 1 bottom   lowest address of the thread's stack, where the guard zone begins
+  i64,    ; 2 extent   bytes of the stack, guard zone included; 0: it belongs to no thread
+  ptr,    ; 3 jump     the jump buffer of the innermost entry; null outside of native code
+  i64,    ; 4 outside  inside a C function: an address in the unit that called it; otherwise 0
+  i64,    ; 5 pending  the fault for which the thread must leave native code as soon as it can
+  i64,    ; 6 fault    the fault for which it has left
+  i64,    ; 7 pc       where it was then: an address in the code of a unit, if one can be found
+  i64,    ; 8 sp       and its stack pointer
+  ptr     ; 9 top      the jump buffer through which it left
+}
+
+; The machine code of all units: code_ranges.CodeRanges. An entry with the beginning 0 is unused.
+%CodeRange = type {
+  i64,    ; 0 begin
+  i64     ; 1 end      the first address after the code
+}
+%CodeRanges = type {
+  i64,              ; 0 capacity
+  [0 x %CodeRange]  ; 1 entries
+}
+
+; The kernel's arguments to a handler, as far as they are needed: the beginning of siginfo_t, and of ucontext_t.
+%SignalInfo = type {
+  i32,    ; 0 signal
+  i32,    ; 1 error
+  i32,    ; 2 code
+  ptr     ; 3 address    which could not be accessed: at byte 16
+}
+%SignalStack = type { ptr, i32, i64 }
+%UserContext = type {
+  i64,            ; 0 flags
+  ptr,            ; 1 link
+  %SignalStack,   ; 2 stack
+  [23 x i64]      ; 3 registers  index 15 is RSP, at byte 160, and index 16 is RIP, at byte 168
+}
+
+; Constants. Those of faults.py must be the same there: tests/jit/test_handlers.py compares them.
+@GUARD_ZONE = private unnamed_addr constant i64 65536       ; bytes: faults.GUARD_ZONE
+@STACK_RESERVE = private unnamed_addr constant i64 262144   ; bytes: faults.STACK_RESERVE
+@FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
+@CALLER_DISTANCE = private unnamed_addr constant i64 4096   ; bytes of stack that are searched for a return address
+
+; The head of the list of %NativeThread. They are added at the head, under a lock of Python's, and never removed.
+@threads = global ptr null
+
+; The handlers that were installed before ours: a function, or 0 (SIG_DFL), or 1 (SIG_IGN).
+@previous.overflow = global ptr null
+@previous.interrupt = global ptr null
+
+; Points to a pointer to the current %CodeRanges: code_ranges.CodeRanges.address.
+@code.ranges = external global ptr
+
+declare void @_longjmp(ptr, i32) noreturn nounwind
+declare ptr @signal(i32, ptr) nounwind
+declare ptr @llvm.frameaddress.p0(i32)
+declare ptr @llvm.returnaddress(i32)
+
+; --- Searching -----------------------------------------------------------------------------------------------------
+
+; The %NativeThread of the thread with the stack that contains `address`, or null.
+define ptr @find.thread(i64 %address) nounwind {
+  %first = load atomic ptr, ptr @threads acquire, align 8
+  br label %look
+look:
+  %thread = phi ptr [%first, %0], [%next, %advance]
+  %end = icmp eq ptr %thread, null
+  br i1 %end, label %done, label %compare
+compare:
+  %bottom.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 1
+  %extent.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 2
+  %bottom = load i64, ptr %bottom.field
+  %extent = load i64, ptr %extent.field
+  %distance = sub i64 %address, %bottom
+  %inside = icmp ult i64 %distance, %extent
+  br i1 %inside, label %done, label %advance
+advance:
+  %next.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 0
+  %next = load ptr, ptr %next.field
+  br label %look
+done:
+  ret ptr %thread
+}
+
+; Whether `address` is in the machine code of a unit. Another thread may be changing the table: the beginning of an
+; entry is read before and after its end, and an entry that changed in between counts as unused.
+define internal i1 @in.unit.code(i64 %address) nounwind {
+  %table = load atomic ptr, ptr @code.ranges acquire, align 8
+  %capacity.field = getelementptr %CodeRanges, ptr %table, i64 0, i32 0
+  %capacity = load i64, ptr %capacity.field
+  br label %look
+look:
+  %index = phi i64 [0, %0], [%next, %advance]
+  %more = icmp ult i64 %index, %capacity
+  br i1 %more, label %compare, label %not.found
+compare:
+  %begin.field = getelementptr %CodeRanges, ptr %table, i64 0, i32 1, i64 %index, i32 0
+  %end.field = getelementptr %CodeRanges, ptr %table, i64 0, i32 1, i64 %index, i32 1
+  %begin = load atomic i64, ptr %begin.field acquire, align 8
+  %end = load atomic i64, ptr %end.field acquire, align 8
+  %begin.again = load atomic i64, ptr %begin.field acquire, align 8
+  %unchanged = icmp eq i64 %begin, %begin.again
+  %used = icmp ne i64 %begin, 0
+  %from.begin = icmp uge i64 %address, %begin
+  %before.end = icmp ult i64 %address, %end
+  %valid = and i1 %unchanged, %used
+  %between = and i1 %from.begin, %before.end
+  %inside = and i1 %valid, %between
+  br i1 %inside, label %found, label %advance
+advance:
+  %next = add i64 %index, 1
+  br label %look
+found:
+  ret i1 true
+not.found:
+  ret i1 false
+}
+
+; The address in the code of a unit at which native code is left: `pc`, or, if that is in other code, the innermost
+; call of that code by a unit; `pc` again if no call is found. The stack will soon be overwritten, so this is the only
+; time to search it: for a word that may be a return address, from `sp` upwards. The instruction after a call may be
+; another function's first, so the address before it is looked up.
+define internal i64 @locate(ptr %thread, i64 %pc, i64 %sp) nounwind {
+  %jump.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 3
+  %jump = load i64, ptr %jump.field
+  %distance = load i64, ptr @CALLER_DISTANCE
+  %far = add i64 %sp, %distance
+  %nearer = icmp ult i64 %far, %jump
+  %limit = select i1 %nearer, i64 %far, i64 %jump
+  %begin = and i64 %sp, -8
+  br label %look
+look:
+  %at = phi i64 [%begin, %0], [%next, %advance]
+  %address = phi i64 [%pc, %0], [%call, %advance]
+  %in.unit = call i1 @in.unit.code(i64 %address)
+  br i1 %in.unit, label %found, label %check
+check:
+  %more = icmp ult i64 %at, %limit
+  br i1 %more, label %advance, label %not.found
+advance:
+  %word.field = inttoptr i64 %at to ptr
+  %word = load i64, ptr %word.field
+  %call = sub i64 %word, 1
+  %next = add i64 %at, 8
+  br label %look
+found:
+  ret i64 %address
+not.found:
+  ret i64 %pc
+}
+
+; --- Leaving native code -------------------------------------------------------------------------------------------
+
+; Record the fault and where it happened, and jump to the innermost entry. If a fault is recorded already, an inner
+; thunk was left for it, and the C function that called the thunk has now returned: then the first location stays.
+define internal void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp) noreturn nounwind {
+  %fault.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 6
+  %pc.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 7
+  %sp.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 8
+  %top.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 9
+  %jump.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 3
+  %jump = load ptr, ptr %jump.field
+  %recorded.fault = load i64, ptr %fault.field
+  %recorded = icmp ne i64 %recorded.fault, 0
+  br i1 %recorded, label %go, label %write
+write:
+  %location = call i64 @locate(ptr %thread, i64 %pc, i64 %sp)
+  store i64 %fault, ptr %fault.field
+  store i64 %location, ptr %pc.field
+  store i64 %sp, ptr %sp.field
+  store ptr %jump, ptr %top.field
+  br label %go
+go:
+  call void @_longjmp(ptr %jump, i32 1)
+  unreachable
+}
+
+; faults.LEAVE_JIT: called by a unit before it calls a C function. If the stack has room for the function, record that
+; the thread is outside; otherwise leave with an overflow. Returns the
+; %NativeThread, null if the thread has none.
+define ptr @jit.leave() nounwind {
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %sp = ptrtoint ptr %frame to i64
+  %thread = call ptr @find.thread(i64 %sp)
+  %caller = call ptr @llvm.returnaddress(i32 0)
+  %pc = ptrtoint ptr %caller to i64
+  %unprotected = icmp eq ptr %thread, null
+  br i1 %unprotected, label %done, label %measure
+measure:
+  %bottom.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 1
+  %bottom = load i64, ptr %bottom.field
+  %room = sub i64 %sp, %bottom
+  %reserve = load i64, ptr @STACK_RESERVE
+  %zone = load i64, ptr @GUARD_ZONE
+  %needed = add i64 %reserve, %zone
+  %enough = icmp uge i64 %room, %needed
+  br i1 %enough, label %go.outside, label %overflow
+go.outside:
+  %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
+  store i64 %pc, ptr %outside.field
+  br label %done
+done:
+  ret ptr %thread
+overflow:
+  %fault = load i64, ptr @FAULT_OVERFLOW
+  call void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
+  unreachable
+}
+
+; faults.REENTER_JIT: called by a unit after it has called a C function, with the result of @jit.leave. Record that
+; the thread is inside again, and leave for the fault that was requested in the meantime.
+define void @jit.reenter(ptr %thread) nounwind {
+  %unprotected = icmp eq ptr %thread, null
+  br i1 %unprotected, label %done, label %reenter
+reenter:
+  %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
+  store i64 0, ptr %outside.field
+  %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
+  %pending = load atomic i64, ptr %pending.field monotonic, align 8
+  %requested = icmp ne i64 %pending, 0
+  br i1 %requested, label %leave, label %done
+done:
+  ret void
+leave:
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %sp = ptrtoint ptr %frame to i64
+  %caller = call ptr @llvm.returnaddress(i32 0)
+  %pc = ptrtoint ptr %caller to i64
+  call void @leave(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
+  unreachable
+}
+
+; --- Handlers ------------------------------------------------------------------------------------------------------
+
+; SIGSEGV. It is a stack overflow if the thread is in native code, not in a C function, and the address that could not
+; be accessed is in the guard zone of its stack. Any other fault goes on to the previous handler. Without one, the
+; default action is restored: the instruction runs and faults again, and the process ends as it would without us.
+define void @on.overflow(i32 %signal, ptr %info, ptr %context) nounwind {
+  %sp.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 15
+  %pc.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 16
+  %sp = load i64, ptr %sp.field
+  %pc = load i64, ptr %pc.field
+  %thread = call ptr @find.thread(i64 %sp)
+  %unprotected = icmp eq ptr %thread, null
+  br i1 %unprotected, label %not.ours, label %protected
+protected:
+  %jump.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 3
+  %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
+  %jump = load ptr, ptr %jump.field
+  %outside = load i64, ptr %outside.field
+  %entered = icmp ne ptr %jump, null
+  %not.outside = icmp eq i64 %outside, 0
+  %native = and i1 %entered, %not.outside
+  br i1 %native, label %compare, label %not.ours
+compare:
+  %address.field = getelementptr %SignalInfo, ptr %info, i64 0, i32 3
+  %address = load i64, ptr %address.field
+  %bottom.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 1
+  %bottom = load i64, ptr %bottom.field
+  %distance = sub i64 %address, %bottom
+  %zone = load i64, ptr @GUARD_ZONE
+  %overflow = icmp ult i64 %distance, %zone
+  br i1 %overflow, label %leave, label %not.ours
+leave:
+  %fault = load i64, ptr @FAULT_OVERFLOW
+  call void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
+  unreachable
+not.ours:
+  %previous = load ptr, ptr @previous.overflow
+  %no.function = icmp ule ptr %previous, inttoptr (i64 1 to ptr)
+  br i1 %no.function, label %restore.default, label %forward
+forward:
+  call void %previous(i32 %signal, ptr %info, ptr %context)
+  br label %done
+restore.default:
+  %ours = call ptr @signal(i32 %signal, ptr null)
+  br label %done
+done:
+  ret void
+}
+
+; faults.INTERRUPT. If a fault is pending for the thread, leave native code, provided that the thread is in the code of
+; a unit: in a C function it may hold a lock, and between units it will be in one soon; the signal is sent again. A
+; signal for which no fault is pending goes on to the previous handler.
+define void @on.interrupt(i32 %signal, ptr %info, ptr %context) nounwind {
+  %sp.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 15
+  %pc.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 16
+  %sp = load i64, ptr %sp.field
+  %pc = load i64, ptr %pc.field
+  %thread = call ptr @find.thread(i64 %sp)
+  %unprotected = icmp eq ptr %thread, null
+  br i1 %unprotected, label %not.ours, label %protected
+protected:
+  %jump.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 3
+  %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
+  %jump = load ptr, ptr %jump.field
+  %outside = load i64, ptr %outside.field
+  %entered = icmp ne ptr %jump, null
+  %not.outside = icmp eq i64 %outside, 0
+  %native = and i1 %entered, %not.outside
+  br i1 %native, label %check, label %not.ours
+check:
+  %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
+  %pending = load atomic i64, ptr %pending.field monotonic, align 8
+  %requested = icmp ne i64 %pending, 0
+  br i1 %requested, label %search, label %not.ours
+search:
+  %in.unit = call i1 @in.unit.code(i64 %pc)
+  br i1 %in.unit, label %leave, label %done
+leave:
+  call void @leave(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
+  unreachable
+not.ours:
+  %previous = load ptr, ptr @previous.interrupt
+  %no.function = icmp ule ptr %previous, inttoptr (i64 1 to ptr)
+  br i1 %no.function, label %done, label %forward
+forward:
+  call void %previous(i32 %signal, ptr %info, ptr %context)
+  br label %done
+done:
+  ret void
+}
