@@ -221,9 +221,9 @@ def _interact(session: Session, sources: Sequence[Source], options: Namespace) -
     repl = Repl(
         session,
         quiet=options.quiet,
-        remember=options.history,
+        save_history=options.history,
         sources=[] if options.emit else sources,
-        begin=options.init and not sources,
+        run_init=options.init and not sources,
         color=options.color,
     )
     return repl.run()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaleido import KaleidoError, Session
 from kaleido.language.source_files import decoded, read, reason, shown
-from kaleido.repl.user_files import folder
+from kaleido.repl.user_files import xdg_folder
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_reasons(tmp_path: Path) -> None:
 def test_folder(named: str, home: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", named)
     monkeypatch.setenv("HOME", home)
-    assert folder("XDG_STATE_HOME", ".local", "state") == Path(found)
+    assert xdg_folder("XDG_STATE_HOME", ".local", "state") == Path(found)
 
 
 def test_a_folder_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.delenv("HOME", raising=False)
     with pytest.raises(OSError, match="neither XDG_STATE_HOME nor HOME is set"):
-        folder("XDG_STATE_HOME", ".local", "state")
+        xdg_folder("XDG_STATE_HOME", ".local", "state")

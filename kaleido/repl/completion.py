@@ -1,4 +1,4 @@
-"""What Tab offers: commands and their arguments, functions with their parameters, keywords, and names of the entry."""
+"""Tab completion: commands and their arguments, functions with their parameters, keywords, names used in the entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EntryCompleter"]
 
 
 class EntryCompleter(Completer):
-    """Completes the word before the cursor by what is known at that moment."""
+    """Completes the word before the cursor, from the commands and the current definitions of the session."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,21 +26,23 @@ class EntryCompleter(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         text = document.text_before_cursor
         if is_command(text):
-            return self._command(text.lstrip(), complete_event)
-        return self._program(text, document.text)
+            return self._complete_command(text.lstrip(), complete_event)
+        return self._complete_program(text, document.text)
 
-    def _command(self, text: str, event: CompleteEvent) -> Iterator[Completion]:
+    def _complete_command(self, text: str, event: CompleteEvent) -> Iterator[Completion]:
         name, *arguments = re.split(r"\s+", text.removeprefix(":"))
         if not arguments:
             for known, command in COMMANDS.items():
                 if known.startswith(name):
                     yield Completion(known, -len(name), display=command.usage, display_meta=command.summary)
         elif name in COMMANDS:
-            yield from self._argument(name, arguments, text, event)
+            yield from self._complete_argument(name, arguments, text, event)
 
-    def _argument(self, name: str, arguments: list[str], text: str, event: CompleteEvent) -> Iterator[Completion]:
+    def _complete_argument(
+        self, name: str, arguments: list[str], text: str, event: CompleteEvent
+    ) -> Iterator[Completion]:
         parameters = COMMANDS[name].parameters
-        # The last parameter may take all that is left of the line.
+        # The last parameter may take the rest of the line.
         takes_all = bool(parameters) and parameters[-1].kind is not Kind.WORD
         index = min(len(arguments), len(parameters)) - 1 if takes_all else len(arguments) - 1
         if not 0 <= index < len(parameters):
@@ -50,16 +52,16 @@ class EntryCompleter(Completer):
             case Kind.PATH:
                 yield from self._paths.get_completions(Document(rest), event)
             case Kind.PROGRAM:
-                yield from self._program(rest, rest)
+                yield from self._complete_program(rest, rest)
             case Kind.WORD:
                 yield from _matching(rest, parameters[index].candidates(self._state, arguments[:index]))
 
-    def _program(self, text: str, entry: str) -> Iterator[Completion]:
-        """What may stand at the end of `text`; `entry` is all there is, before the cursor and behind it."""
+    def _complete_program(self, text: str, entry: str) -> Iterator[Completion]:
+        """Completions of the last word of `text`, which ends at the cursor. `entry` is the text on both sides of it."""
         word = re.findall(r"\w*$", text)[0]
         functions = {each.name: each.signature for each in self._state.session.functions(prelude=True)}
         for name, signature in functions.items():
-            # The function of an operator (``binary|``) cannot be called by its name.
+            # A call cannot name the function of an operator, such as ``binary|``.
             if name.isidentifier() and name.startswith(word):
                 yield Completion(name, -len(word), display=signature)
         others = [*patterns().keywords, *self._state.session.variables, *_names(entry)]
@@ -67,7 +69,7 @@ class EntryCompleter(Completer):
 
 
 def _names(entry: str) -> Iterator[str]:
-    """The names that stand in an entry: parameters and variables among them."""
+    """The names that an entry uses, such as its parameters and variables."""
     return (match[0] for match in patterns().pattern.finditer(entry) if match.lastgroup == "NAME")
 
 

@@ -1,7 +1,7 @@
-"""Where the REPL shows things: the terminal, or whatever stands for it.
+"""The console: where the REPL writes values, messages and long output.
 
-What programs print, and the values of expressions, go through C's standard output; everything else that is shown waits
-until that has gone out. So all of it is in the order in which it happened.
+The output of programs and the values of expressions go through C's standard output. Everything else first flushes that
+stream, so that all output appears in the order in which it was produced.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from kaleido.jit import discard_pending, uninterrupted
 from kaleido.repl.settings import Settings
 from kaleido.terminal import streams
 
-__all__ = ["Console", "Size", "stored"]
+__all__ = ["Console", "Size", "temporary_file"]
 
-# Quit where it fits on one screen, leave colors alone, do not clear the screen.
+# Quit if the text fits on one screen, pass color sequences through, do not clear the screen.
 _LESS = "FRX"
 
-_NARROWEST, _LOWEST = 20, 5
+_MIN_COLUMNS, _MIN_ROWS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,16 @@ class Size:
 
 
 class Console:
-    """Shows text.
+    """Writes text to a terminal or to other streams.
 
-    `interactive`  somebody sits at a terminal
-    `colored`     what is written is in colors
-    `palette`      the colors of messages
-    `size`         of the terminal; it is asked each time
-    `is_lent`      another program has the terminal now
-    `hide`         takes away what is shown only for the moment; `lock` is to be held while that is shown
-    `begin_line`   ends the line that a program has left unfinished, where one can know that
+    `interactive`  whether a user types at a terminal
+    `colored`      whether standard output gets colors
+    `palette`      the colors of error messages
+    `size`         returns the size of the terminal; called each time that the size is needed
+    `is_lent`      whether another program, such as a pager, controls the terminal now
+    `hide`         erases a temporary line, such as the progress line
+    `lock`         held while the temporary line is written or erased
+    `begin_line`   ends a line that a program left unfinished, if the position of the cursor is known
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Console:
 
     @classmethod
     def of_streams(cls, color: str, *, interactive: bool, size: Callable[[], Size] | None = None) -> Console:
-        """The standard streams, in colors where `color` and each of them say so."""
+        """A console on the standard streams; `color` is ``auto``, ``always`` or ``never``."""
         return cls(
             Settings(),
             interactive=interactive,
@@ -78,38 +79,45 @@ class Console:
 
     @property
     def columns(self) -> int:
-        """How wide the terminal is now."""
-        return max(_NARROWEST, self._size().columns)
+        """The current width of the terminal."""
+        return max(_MIN_COLUMNS, self._size().columns)
 
     @property
     def rows(self) -> int:
-        """How many lines the terminal has now."""
-        return max(_LOWEST, self._size().rows)
+        """The current height of the terminal, in lines."""
+        return max(_MIN_ROWS, self._size().rows)
 
     @property
     def dumb(self) -> bool:
-        """Whether the cursor cannot be moved: all that can be done is to write on."""
+        """Whether the cursor cannot be moved, so that text can only be appended."""
         return not self.interactive or os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
     def write(self, text: str) -> None:
-        """Write to standard output, in order with what programs print."""
+        """Write to standard output, in order with the output of programs."""
         streams.write(text)
 
-    def write_error(self, message: str) -> None:
-        """Write a line to standard error, after everything that was printed before."""
+    def write_message(self, message: str) -> None:
+        """Write a line to standard error, after all earlier output: the greeting, a summary, a hint or a warning.
+
+        So standard output has only the output of programs, values, and the results of commands.
+        """
         with self.lock:
-            self._tolerantly(self.begin_line)
+            self._tolerating_errors(self.begin_line)
             self.flush()
             print(message, file=sys.stderr, flush=True)
 
-    def flush(self) -> None:
-        """Have everything that was written go out. Raises OSError where some of it was lost, and not on a terminal."""
-        with self.lock:
-            self._tolerantly(self.hide)
-            self._tolerantly(streams.flush)
+    def write_error(self, error: str) -> None:
+        """Write an error to standard error, as :meth:`write_message` does."""
+        self.write_message(error)
 
-    def _tolerantly(self, write: Callable[[], None]) -> None:
-        """On a terminal one goes on: a program may have been stopped in the middle of a write."""
+    def flush(self) -> None:
+        """Write out all buffered output. Raises OSError if some of it was lost, except on a terminal."""
+        with self.lock:
+            self._tolerating_errors(self.hide)
+            self._tolerating_errors(streams.flush)
+
+    def _tolerating_errors(self, write: Callable[[], None]) -> None:
+        """Call `write`. On a terminal its OSError is ignored: Ctrl-C may have stopped a program during a write."""
         try:
             write()
         except OSError:
@@ -117,12 +125,12 @@ class Console:
                 raise
 
     def ask(self, prompt: str) -> None:
-        """Show a prompt, before a plain line is read."""
+        """Write a prompt, before a plain line is read."""
         self.write(prompt)
         self.flush()
 
     def show(self, text: str, language: str = "") -> None:
-        """Write something to be read: highlighted as one of Pygments' languages, a screen at a time if it is long."""
+        """Write a text, highlighted as one of Pygments' languages; a long one goes through the user's pager."""
         self.begin_line()
         shown = self.highlighted(text, language) if language else text
         if not self._is_long(text) or not self._page(shown):
@@ -130,7 +138,7 @@ class Console:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Another program has the terminal: it alone writes, and Ctrl-C is for it."""
+        """Lend the terminal to another program for this block: only that program writes, and Ctrl-C is for it alone."""
         with uninterrupted():
             with self.lock:
                 self.flush()
@@ -142,7 +150,7 @@ class Console:
                 discard_pending()
 
     def highlighted(self, text: str, language: str) -> str:
-        """`text` in the colors that its language has here."""
+        """`text` with the colors of the current theme for its language, if standard output gets colors."""
         if not self.colored:
             return text
         from pygments.lexers import get_lexer_by_name
@@ -150,14 +158,14 @@ class Console:
         from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
         from kaleido.repl.themes import color, theme
 
-        # Ours by their classes: Pygments knows them only where Kaleido is installed.
+        # By class: Pygments finds the lexers of Kaleido by name only if the package is installed.
         ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer}
         options = {"stripnl": False, "ensurenl": False}
         lexer = ours[language](**options) if language in ours else get_lexer_by_name(language, **options)
         return color(lexer.get_tokens(text), theme(self.settings["theme"]))
 
     def emphasized(self, text: str) -> str:
-        """`text` as a heading."""
+        """`text` in bold, as a heading."""
         return f"\x1b[1m{text}\x1b[0m" if self.colored else text
 
     def _is_long(self, text: str) -> bool:
@@ -165,21 +173,24 @@ class Console:
         return paged and text.count("\n") >= self.rows - 1
 
     def _page(self, text: str) -> bool:
-        """Show `text` in the user's pager; False where there is none."""
+        """Show `text` in the user's pager. Returns False if no pager is installed."""
         try:
             command = shlex.split(os.environ.get("PAGER") or "less")
         except ValueError:
             return False
         if not command or shutil.which(command[0]) is None:
             return False
-        with stored(text) as file, self.lent():
+        with temporary_file(text) as file, self.lent():
             subprocess.run(command, stdin=file, env={"LESS": _LESS, **os.environ}, check=False)
         return True
 
 
 @contextmanager
-def stored(text: str) -> Iterator[IO[bytes]]:
-    """A text for another program to read. A file, because one that does not read a pipe to its end would end us."""
+def temporary_file(text: str) -> Iterator[IO[bytes]]:
+    """An open temporary file with `text`, as the input of another program.
+
+    Not a pipe: if the other program stopped reading early, SIGPIPE would end this process.
+    """
     with tempfile.TemporaryFile() as file:
         file.write(text.encode())
         file.seek(0)
@@ -191,7 +202,7 @@ def _nothing() -> None:
 
 
 def _terminal_size() -> Size:
-    # First the terminal itself: COLUMNS, where it is exported, does not follow when that is resized.
+    # The terminal comes first: an exported COLUMNS does not change when the terminal is resized.
     try:
         size = os.get_terminal_size(1)
     except OSError:

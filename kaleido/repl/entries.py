@@ -1,10 +1,14 @@
-"""Entries: where one ends, what it consists of, and the reader for plain lines.
+"""Entries: where an entry ends, how it splits into programs and commands, and the reader for plain lines.
 
-An entry is a program, or a command of the REPL, or several of both. A line that starts with a colon is a command. But
-`:` may be an operator too: within a program, a line is a command only where the program could end before it, and only
-where the colon is the very first character and a letter follows.
+An entry is a program, or a command of the REPL, or a sequence of both. A line that begins with a colon is a command.
+But a user may also define `:` as an operator. So within a program a line is a command only if the program could end
+before it, and if the colon is its first character and a letter follows.
 
-A line ends as the grammar has it, with CR, LF or both.
+Lines end as in the grammar: with CR, LF or both.
+
+An entry is parsed up to three times: when Enter is pressed, to see whether it is complete; when it is split into
+programs and commands; and when a program runs. The first two only look for the end of a program. They report nothing:
+the third parse, with the operators in force when the program runs, reports all errors.
 """
 
 from __future__ import annotations
@@ -24,13 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTINUATION",
     "PROMPT",
-    "Entry",
+    "EntryScanner",
     "LineReader",
     "Piece",
     "is_command",
     "is_incomplete",
-    "pieces",
-    "transcript",
+    "split_entry",
+    "transcript_entries",
 ]
 
 PROMPT, CONTINUATION = "kal> ", "...> "
@@ -40,60 +44,60 @@ _COMMAND_IN_PROGRAM = re.compile(r":[^\W\d_]")
 
 
 def is_command(text: str) -> bool:
-    """Whether an entry begins with a command of the REPL, whatever operators the program has."""
+    """Whether an entry begins with a command of the REPL. This does not depend on the operators."""
     return text.lstrip().startswith(":")
 
 
 def is_incomplete(text: str, operators: OperatorTable) -> bool:
-    """Whether more text is wanted before an entry can run: the parser decides.
+    """Whether an entry needs more text before it can run. The parser decides.
 
-    `operators` is the table in force at its beginning.
+    `operators` is the table in force at the beginning of the entry.
     """
-    entry = Entry(operators)
-    entry.feed(text)
-    return entry.is_incomplete
+    scanner = EntryScanner(operators)
+    scanner.feed(text)
+    return scanner.is_incomplete
 
 
-class _Program(Continuation):
-    """A program of an entry. Whatever goes wrong with reading it, running it is what reports that."""
+class _ProgramScanner(Continuation):
+    """Finds the end of a program. If the parser raises, the program counts as complete: running it raises again."""
 
-    _lost = False
+    _failed = False
 
     def feed(self, line: str) -> None:
         try:
             super().feed(line)
         except Exception:
-            self._lost = True
+            self._failed = True
 
     @property
     def incomplete(self) -> bool:
-        return not self._lost and super().incomplete
+        return not self._failed and super().incomplete
 
 
-class Entry:
-    """An entry that is still being written. In all, it takes time in proportion to its length."""
+class EntryScanner:
+    """Finds the end of an entry while its lines arrive. The total time is linear in the length of the entry."""
 
     def __init__(self, operators: OperatorTable) -> None:
         self._operators = operators
-        # None at the beginning and behind a command.
-        self._program: _Program | None = None
+        # None at the beginning and after a command.
+        self._program: _ProgramScanner | None = None
 
     def feed(self, text: str) -> None:
-        """Add lines, with their line ends. Only the last one may be without."""
+        """Add lines, with their line ends. Only the last line may lack one."""
         for line in _LINE.findall(text):
             if _is_command_line(line, self._program):
                 self._end_program()
             elif self._program is not None or not line.isspace():
-                self._program = self._program or _Program(self._operators)
+                self._program = self._program or _ProgramScanner(self._operators)
                 self._program.feed(line)
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether it cannot run as it is, only because something is missing at its end."""
+        """Whether the entry has no error, but ends too early."""
         return self._program is not None and self._program.incomplete
 
     def _end_program(self) -> None:
-        # It has not run yet. If nothing is wrong with it, what follows will have its operators.
+        # The program has not run yet. If it has no error, the following program uses its operators.
         if self._program is not None:
             self._operators = self._program.operators
             self._program = None
@@ -103,22 +107,22 @@ class Entry:
 class Piece:
     """A program or a command of an entry.
 
-    `text` begins with as many empty lines as stand before it in the entry, so that its lines and columns are the
-    entry's. (They are empty, not blanked out: five thousand commands have five thousand such texts.)
+    `text` begins with one empty line for each earlier line of the entry, so that lines and columns in it are those of
+    the entry. (Copies of the earlier lines would take quadratic memory: an entry may have thousands of commands.)
     """
 
     text: str
     is_command: bool
 
 
-def pieces(text: str, operators: Callable[[], OperatorTable]) -> Iterator[Piece]:
-    """Cut an entry into programs and commands, one after another.
+def split_entry(text: str, operators: Callable[[], OperatorTable]) -> Iterator[Piece]:
+    """Split an entry into programs and commands, lazily. Blank programs are left out, line ends are kept.
 
-    Run each piece before asking for the next: `operators` is called for the table where a program begins, and a
-    program, or a command, may change it. Blank pieces are left out; the line ends in the texts are as they were.
+    Run each piece before asking for the next: it may change the operators, and `operators` is called for the current
+    table at the beginning of each program.
     """
     before, lines = 0, list[str]()
-    program: _Program | None = None
+    program: _ProgramScanner | None = None
     for line in _LINE.findall(text):
         if _is_command_line(line, program):
             if program is not None:
@@ -129,34 +133,34 @@ def pieces(text: str, operators: Callable[[], OperatorTable]) -> Iterator[Piece]
             continue
         lines.append(line)
         if program is not None or not line.isspace():
-            program = program or _Program(operators())
+            program = program or _ProgramScanner(operators())
             program.feed(line)
     if program is not None:
         yield Piece("\n" * before + "".join(lines), is_command=False)
 
 
-def _is_command_line(line: str, program: _Program | None) -> bool:
-    """Whether a line is a command; `program` is what stands before it, since the last command."""
+def _is_command_line(line: str, program: _ProgramScanner | None) -> bool:
+    """Whether a line is a command. `program` has the lines before it, back to the last command."""
     if program is None:
         return is_command(line)
     return _COMMAND_IN_PROGRAM.match(line) is not None and not program.incomplete
 
 
-def transcript(text: str) -> list[str]:
-    """The entries of a transcript of the REPL, without their prompts and their last line end; blank ones are left out.
+def transcript_entries(text: str) -> list[str]:
+    """The entries of a transcript of the REPL, without prompts and final line ends; empty if `text` is no transcript.
 
-    Nothing if the text is no transcript, which is one if a line of it begins with the prompt. What has no prompt is
-    output, or stands before the first. One blank entry, if there are only such.
+    A text is a transcript if one of its lines begins with the prompt. Lines without a prompt are output, or precede
+    the first entry. Blank entries are left out; if all entries are blank, the result is one empty entry.
     """
-    entries = ["".join(lines) for lines in _entered(text)]
+    entries = ["".join(lines) for lines in _prompted_lines(text)]
     return [re.sub(r"(?:\r\n|\r|\n)\Z", "", entry) for entry in entries if entry.strip()] or [""] * bool(entries)
 
 
-def _entered(text: str) -> list[list[str]]:
-    """The lines of each entry of a transcript."""
+def _prompted_lines(text: str) -> list[list[str]]:
+    """The lines of each entry of a transcript, without their prompts."""
     entries: list[list[str]] = []
     for line in _LINE.findall(text):
-        first, further = _behind(PROMPT, line), _behind(CONTINUATION, line)
+        first, further = _after_prompt(PROMPT, line), _after_prompt(CONTINUATION, line)
         if first is not None:
             entries.append([first])
         elif entries and further is not None:
@@ -164,17 +168,17 @@ def _entered(text: str) -> list[list[str]]:
     return entries
 
 
-def _behind(prompt: str, line: str) -> str | None:
-    """The rest of a line; None where it has no such prompt. The clipboard may have lost the blank of the prompt."""
+def _after_prompt(prompt: str, line: str) -> str | None:
+    """The part of `line` after `prompt`, or None. The clipboard may have dropped the blank at the end of the prompt."""
     if line.startswith(prompt):
         return line.removeprefix(prompt)
     return line.removeprefix(prompt.rstrip()) if line.rstrip() == prompt.rstrip() else None
 
 
 class LineReader:
-    """Reads entries from lines of bytes: from what is no terminal, or with `ask` from one that can do nothing else.
+    """Reads entries from lines of bytes: from a file or pipe, or with `ask` from a terminal without cursor control.
 
-    `ask` is called with the prompt before each line is read. With it, Ctrl-C throws away the entry that is being typed,
+    `ask` is called with the prompt before each line is read. With it, Ctrl-C discards the entry that is being typed,
     and two empty lines end an incomplete one.
     """
 
@@ -184,9 +188,9 @@ class LineReader:
         self._ask = ask
 
     def read(self) -> str:
-        """The next entry: as many lines as it takes to be complete, or all there are.
+        """Return the next entry: the lines up to where it is complete, or up to the end of the input.
 
-        Raises EOFError at the end, and without `ask` KeyboardInterrupt, at Ctrl-C while a line is read.
+        Raises EOFError at the end of the input and, without `ask`, KeyboardInterrupt at Ctrl-C while a line is read.
         """
         while True:
             try:
@@ -194,34 +198,34 @@ class LineReader:
             except KeyboardInterrupt:
                 if self._ask is None:
                     raise
-                # The terminal has left the cursor behind ^C.
+                # The terminal has left the cursor after its echo of Ctrl-C.
                 self._ask("\n")
 
     def discard(self) -> None:
-        """Nothing was read that is not part of an entry."""
+        """Do nothing: no lines are read ahead."""
 
     def close(self) -> None:
-        """Nothing to give back: the lines belong to whoever made them."""
+        """Do nothing: the caller owns the lines."""
 
     def _read_entry(self) -> str:
-        entry, lines, blank = Entry(self._session.operators), list[str](), 0
+        scanner, lines, blank = EntryScanner(self._session.operators), list[str](), 0
         while line := self._read_line(CONTINUATION if lines else PROMPT):
             blank = blank + 1 if line.isspace() else 0
             if not lines and blank:
                 continue
             lines.append(line)
-            entry.feed(line)
-            if not entry.is_incomplete or (self._ask is not None and blank == 2):
+            scanner.feed(line)
+            if not scanner.is_incomplete or (self._ask is not None and blank == 2):
                 return "".join(lines)
         if self._ask is not None:
-            # The terminal has left the cursor behind the prompt.
+            # The terminal has left the cursor after the prompt.
             self._ask("\n")
         if not lines:
             raise EOFError
         return "".join(lines)
 
     def _read_line(self, prompt: str) -> str:
-        """The next line, with its line end; nothing at the end of input."""
+        """The next line, with its line end; empty at the end of the input."""
         if self._ask is not None:
             self._ask(prompt)
         return interruptibly(lambda: next(self._lines, b"")).decode("utf-8", errors="replace")

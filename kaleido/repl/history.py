@@ -1,7 +1,8 @@
-"""Where entries are remembered: ``$XDG_STATE_HOME/kaleido/history``, for the user's eyes only.
+"""The history of entries: ``$XDG_STATE_HOME/kaleido/history``, readable by its owner only.
 
-The folder must be the user's own, and nobody else's to write in: whoever can could put a link there, to have us write
-to, or close, another file. Within such a folder a link is the user's own wish, as long as it leads to a file of theirs.
+The folder must belong to the user, and other users must not be able to write to it. Otherwise they could replace the
+history by a link, and the REPL would write to its target or change the target's mode. In a folder that passes this
+check only the user can have put a link, so it is followed if it leads to a file of the user.
 """
 
 from __future__ import annotations
@@ -14,32 +15,35 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from kaleido.repl.user_files import folder, refuse_others
+from kaleido.repl.user_files import check_trusted, xdg_folder
 
 __all__ = ["history_path", "open_history"]
 
 
 def history_path() -> Path:
-    """Where the XDG Base Directory Specification puts it. Raises OSError where there is no home."""
-    return folder("XDG_STATE_HOME", ".local", "state") / "history"
+    """The path by the XDG Base Directory Specification. Raises OSError if there is no home directory."""
+    return xdg_folder("XDG_STATE_HOME", ".local", "state") / "history"
 
 
 def open_history() -> History:
-    """The history in its file; where that cannot be had, one in memory, and a warning."""
+    """The history in its file; or, after a warning, one in memory if the file cannot be used."""
     try:
         path = history_path()
-        _secure(path)
+        _make_private(path)
     except OSError as error:
         _warn(error)
         return InMemoryHistory()
     return _FileHistory(str(path))
 
 
-def _secure(path: Path) -> None:
-    """See that the file is there, before prompt_toolkit makes one that everybody can read. Raises OSError."""
+def _make_private(path: Path) -> None:
+    """Create the file if it is missing, and make it readable by its owner only. Raises OSError.
+
+    prompt_toolkit would create it with the default mode, which lets other users read it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    refuse_others(path.parent, os.geteuid())
-    # Without waiting for the other end of a pipe.
+    check_trusted(path.parent, os.geteuid())
+    # O_NONBLOCK: opening a named pipe must not wait for its other end.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
     try:
         file = os.fstat(descriptor)
@@ -53,16 +57,16 @@ def _secure(path: Path) -> None:
 
 
 class _FileHistory(FileHistory):
-    """A history whose file may become unwritable: from then on entries are only kept in memory."""
+    """A history in a file. After a failed write, entries are kept in memory only."""
 
     _writable = True
 
     def store_string(self, string: str) -> None:
         if self._writable:
             try:
-                # It may have been removed.
-                _secure(Path(os.fsdecode(self.filename)))
-                # Other REPLs write to it too, and a long entry is not one write.
+                # The file may have been removed since the last entry.
+                _make_private(Path(os.fsdecode(self.filename)))
+                # Other REPLs append to the same file, and a long entry takes several writes.
                 with open(self.filename, "ab") as file:
                     fcntl.flock(file, fcntl.LOCK_EX)
                     super().store_string(string)
@@ -72,4 +76,4 @@ class _FileHistory(FileHistory):
 
 
 def _warn(error: OSError) -> None:
-    print(f"warning: entries will be forgotten at the end: {error}", file=sys.stderr)
+    print(f"warning: the history is not saved: {error}", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""What the JIT did, in a line each: for people at the prompt, who may be in the middle of typing.
+"""Notices: one line for each thing that the JIT did, to show at the prompt while the user may be typing.
 
-Events arrive on any thread, mostly with the engine's lock held: listening only queues them. They become lines where
-they are shown. Much can happen at once (a file of five hundred hot functions): then a few lines stand for all.
+The engine calls listeners on any thread, mostly with its lock held. So listening only queues events; the prompt turns
+them into lines when it shows them. Many events may come at once, as from a file of five hundred hot functions: of each
+kind only the first few get a line, and one more line counts the rest.
 """
 
 from __future__ import annotations
@@ -15,90 +16,90 @@ from kaleido.session import Session
 
 __all__ = ["Notices"]
 
-_HAPPENED = {
+_MORE_OF_A_KIND = {
     EventKind.SWAPPED: "swapped: `:tiers` shows them",
     EventKind.DEOPTIMIZED: "deoptimized: `:tiers` shows them",
     EventKind.FAILED: "not compiled at -O3",
     EventKind.FREED: "freed",
 }
 
-_MOST, _MOST_FREED = 6, 2
-"""How many lines of a kind are shown at once."""
+_MAX_LINES, _MAX_FREED_LINES = 6, 2
+"""The number of lines of one kind that are shown at once."""
 
 
 class Notices:
-    """Follows a session until :meth:`close`. `changed` is called, on any thread, when there is something to tell."""
+    """Collects the events of a session until :meth:`close`.
+
+    `changed` is called on any thread when there is a new notice.
+    """
 
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._news: deque[Event] = deque()
+        self._events: deque[Event] = deque()
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
         self._unsubscribe()
 
     def take(self) -> list[str]:
-        """The lines for what has happened since the last time."""
+        """The lines for all events since the last call."""
         events = []
-        while self._news:
-            events.append(self._news.popleft())
+        while self._events:
+            events.append(self._events.popleft())
         return list(_lines(events))
 
     def _listen(self, event: Event) -> None:
-        if event.counter is not RunCounter.NONE and _is_news(event):
-            self._news.append(event)
+        if event.counter is not RunCounter.NONE and _has_notice(event):
+            self._events.append(event)
             self._changed()
 
 
-def _is_news(event: Event) -> bool:
+def _has_notice(event: Event) -> bool:
     if event.kind is EventKind.FREED:
-        # A loop at top level is gone with the expression it stood in, which is no news.
+        # The code of a loop at top level is always freed when its expression ends.
         return not event.unit.startswith("top@")
     return event.kind in (EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FAILED)
 
 
 def _lines(events: Iterable[Event]) -> Iterator[str]:
-    """Events in words, in order; of a kind that there are many of, the first ones and a number."""
+    """A line for each event, in order, up to the maximum for its kind; then the number of the others."""
     shown: Counter[EventKind] = Counter()
-    for event in _merged(events):
+    for event in _merge_freed(events):
         shown[event.kind] += 1
-        if shown[event.kind] <= _most(event.kind):
+        if shown[event.kind] <= _max_lines(event.kind):
             yield _line(event)
     for kind, number in shown.items():
-        if number > _most(kind):
-            yield f"… and {number - _most(kind):,} more {_HAPPENED[kind]}"
+        if number > _max_lines(kind):
+            yield f"… and {number - _max_lines(kind):,} more {_MORE_OF_A_KIND[kind]}"
 
 
-def _most(kind: EventKind) -> int:
-    return _MOST_FREED if kind is EventKind.FREED else _MOST
+def _max_lines(kind: EventKind) -> int:
+    return _MAX_FREED_LINES if kind is EventKind.FREED else _MAX_LINES
 
 
-def _merged(events: Iterable[Event]) -> list[Event]:
-    """A version's code is freed tier by tier; that is one thing to tell."""
+def _merge_freed(events: Iterable[Event]) -> list[Event]:
+    """Merge the events for the tiers of one version: its code is freed tier by tier."""
     merged: dict[object, Event] = {}
     for event in events:
         key: object = event
         if event.kind is EventKind.FREED:
             key = (event.symbol, event.version, event.kind)
         before = merged.get(key)
-        merged[key] = event if before is None else _together(before, event)
+        merged[key] = event if before is None else replace(event, size=before.size + event.size)
     return list(merged.values())
-
-
-def _together(one: Event, other: Event) -> Event:
-    return replace(other, size=one.size + other.size)
 
 
 def _line(event: Event) -> str:
     match event.kind:
         case EventKind.SWAPPED:
             after = f"after {event.counter.of(event.runs)}" if event.runs else "on request"
-            took = f"{event.seconds * 1000:.1f} ms"
-            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMIZED} {after}, {took}"
+            milliseconds = f"{event.seconds * 1000:.1f} ms"
+            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMIZED} {after}, {milliseconds}"
         case EventKind.DEOPTIMIZED if not event.size:
-            return f"{event.unit} is compiled again: {event.message} has changed meanwhile"
+            # The optimized code was not yet published.
+            return f"{event.unit} is compiled again: {event.message} changed during the compilation"
         case EventKind.DEOPTIMIZED:
-            return f"{event.unit} -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
+            return f"{event.unit} deoptimized, -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
         case EventKind.FAILED:
             return f"{event.unit} stays at -{Tier.BASELINE}: {event.message}"
         case _:

@@ -1,11 +1,26 @@
-"""Looks after an entry that takes long: has its output appear, and says after a second that it runs and what stops it.
+"""Progress display for long entries: write their output out regularly, and after one second show how to stop them.
 
-The problem: the message must not get into what the program writes, which may stand in the middle of a line at any time,
-and is written by another thread, in C. The solution: while an entry runs, standard output is held back in a buffer of
-ours, and goes out a few times a second. So it is known what was written last. Where that was the end of a line, the
-message stands on the next one; before more goes out, it is erased.
+The problem: an entry that runs for a while should say so ("running for 3 s: Ctrl-C stops it"). But the line must not
+get into the output of the program. That output may be in the middle of a line at any time, and another thread writes
+it, in C.
 
-What is written around C's standard output (by a program's own ``write``) is not seen.
+The solution: while an entry runs, C's standard output is held back in a buffer of ours, which a thread drains several
+times a second. So the last byte that reached the terminal is known. If it ended a line, the cursor is at the beginning
+of a line, and the progress line is written there. It is erased before anything else is written.
+
+Limits: output that bypasses C's standard output, such as a program's own ``write`` to the file descriptor, is not
+seen, and may share a line with the progress line. Where the C library cannot tell how much a stream has buffered, or
+where standard output is not a terminal, there is no progress line, and output is only flushed regularly.
+
+What does not work, and why:
+
+- To ask the terminal for the position of the cursor. Its answer arrives as input, which the running program may be
+  reading, and the program may write more before the answer is there.
+- To save and restore the cursor, with the progress line on a row of its own. Output that scrolls moves the saved
+  position, and a scrolling region that excludes the row outlives a program that is killed.
+- To replace standard output by a pipe, and to copy from that to the terminal. Then standard output of the program is
+  not a terminal, for it and for the processes it starts, and what is in the pipe is lost if the process dies.
+- To write the progress line to standard error. That is usually the same terminal, with the same cursor.
 """
 
 from __future__ import annotations
@@ -20,32 +35,32 @@ from kaleido.repl.console import Console
 from kaleido.terminal import streams
 from kaleido.terminal.text import cut
 
-__all__ = ["Attendant"]
+__all__ = ["ProgressDisplay"]
 
-_LONG = 1.0
-"""Seconds after which an entry takes long."""
+# Seconds that an entry runs before the progress line appears.
+_DELAY = 1.0
 
-# Seconds between two looks.
-_LOOK = 0.05
+# Seconds between two updates.
+_INTERVAL = 0.05
 
 _ERASE = b"\r\x1b[K"
 
 
-class Attendant:
-    """For the entries of one REPL, one at a time. Close it to give standard output back as it was."""
+class ProgressDisplay:
+    """The progress display of one REPL, for one entry at a time. Close it to restore the mode of standard output."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        # Whether there is a terminal to show a message on.
+        # Whether a progress line can be shown.
         self._on_terminal = console.interactive and os.isatty(1) and streams.hold_back(True)
-        self._message = _Message(console)
-        console.hide = self._message.erase
+        self._line = _ProgressLine(console)
+        console.hide = self._line.erase
         if self._on_terminal:
-            console.begin_line = self._message.begin_line
+            console.begin_line = self._line.begin_line
         self._running = threading.Event()
         self._closed = False
         self._begin = 0.0
-        self._thread = threading.Thread(target=self._attend, name="kaleido-attendant", daemon=True)
+        self._thread = threading.Thread(target=self._update_regularly, name="kaleido-progress", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -57,9 +72,9 @@ class Attendant:
                 streams.hold_back(False)
 
     @contextmanager
-    def attending(self) -> Iterator[None]:
-        """An entry runs in this block. It begins at the beginning of a line."""
-        self._message.begin()
+    def tracking(self) -> Iterator[None]:
+        """A block in which an entry runs. The cursor is at the beginning of a line when it starts."""
+        self._line.reset()
         self._begin = time.monotonic()
         self._running.set()
         try:
@@ -67,54 +82,54 @@ class Attendant:
         finally:
             with self._console.lock, suppress(OSError):
                 self._running.clear()
-                self._message.erase()
+                self._line.erase()
 
-    def _attend(self) -> None:
+    def _update_regularly(self) -> None:
         while self._running.wait() and not self._closed:
-            # Most entries have ended before this has, and nobody had to wake it up for them.
-            time.sleep(_LOOK)
-            # What cannot be written, whoever waits for the entry will be told.
+            # Sleep first: most entries end within one interval, and then this thread has nothing to do.
+            time.sleep(_INTERVAL)
+            # The main thread reports output that cannot be written.
             with self._console.lock, suppress(OSError):
                 if self._running.is_set():
-                    self._look()
+                    self._update()
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         if not self._on_terminal:
             streams.flush()
         elif self._console.is_lent:
-            # What is done elsewhere is no running of ours.
+            # The time in a pager or an editor is not running time.
             self._begin = time.monotonic()
         else:
-            self._message.look(time.monotonic() - self._begin)
+            self._line.update(time.monotonic() - self._begin)
 
 
-class _Message:
-    """A line that is not there when anything else is written."""
+class _ProgressLine:
+    """The progress line, which is erased before other output is written."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
-        """Nothing has been written yet."""
+    def reset(self) -> None:
+        """Begin a new entry: no progress line is shown, and the cursor is at the beginning of a line."""
         self._shown = ""
         self._at_line_start = True
 
-    def look(self, seconds: float) -> None:
-        """Let output go out, and show the message where there is room for it."""
+    def update(self, seconds: float) -> None:
+        """Write out the output that is held back; show the progress line if the entry takes long."""
         self._drain()
-        if seconds >= _LONG and self._at_line_start:
+        if seconds >= _DELAY and self._at_line_start:
             self._show(f"running for {int(seconds)} s: Ctrl-C stops it")
 
     def _drain(self) -> None:
         last = streams.drain(_ERASE if self._shown and not self._console.dumb else b"")
         if last:
             self._at_line_start = last == b"\n"
-            # Where nothing is erased, once is enough.
+            # On a dumb terminal the line cannot be erased, and is written only once.
             self._shown = self._shown if self._console.dumb else ""
 
     def begin_line(self) -> None:
-        """See that what is written next is at the beginning of a line."""
+        """Write a line end, unless the cursor is at the beginning of a line."""
         with self._console.lock:
             self._drain()
             if not self._at_line_start:
@@ -128,7 +143,7 @@ class _Message:
             self._shown = text
 
     def erase(self) -> None:
-        """Take the message away, if it is there."""
+        """Erase the progress line if it is shown."""
         if self._shown and not self._console.dumb:
             os.write(1, _ERASE)
             self._shown = ""

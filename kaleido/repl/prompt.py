@@ -1,4 +1,4 @@
-"""The reader for terminals, on prompt_toolkit."""
+"""The reader for terminals, on prompt_toolkit: the prompt, the notices above it and the toolbar below it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kaleido.repl.history import open_history
 from kaleido.repl.key_bindings import key_bindings
 from kaleido.repl.notices import Notices
 from kaleido.repl.prompt_styles import EntryLexer, styles
-from kaleido.repl.signatures import calling
+from kaleido.repl.signatures import open_call
 from kaleido.repl.state import State
 from kaleido.repl.status import Status
 from kaleido.terminal.text import width
@@ -36,36 +36,37 @@ if TYPE_CHECKING:
 
 __all__ = ["Prompt"]
 
-# Seconds for which news is gathered, so that the prompt is not drawn again for each of many.
-_GATHER = 0.05
+# Seconds from the first new notice until all are shown: they come in bursts, and the prompt is redrawn once.
+_NOTICE_DELAY = 0.05
 
 
 class Prompt:
-    """Reads entries at a prompt. Close it to stop following the session."""
+    """Reads entries at a prompt. Close it to unsubscribe from the events of the session."""
 
     def __init__(
         self,
         state: State,
         *,
-        remember: bool = True,
+        save_history: bool = True,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
         self._state, session = state, state.session
         self._status = Status(session, changed=self._invalidate)
         self._notices = Notices(session, changed=self._notify)
-        self._announcing_in: AbstractEventLoop | None = None
-        # The entries of a pasted transcript that have not been read yet.
-        self._queue: deque[str] = deque()
-        # Ours to say: prompt_toolkit would ask NO_COLOR, whatever --color says. The themes have sixteen colors.
+        # The event loop in which showing notices is scheduled.
+        self._scheduled_in: AbstractEventLoop | None = None
+        # The unread entries of a pasted transcript.
+        self._pasted: deque[str] = deque()
+        # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color. The themes use sixteen colors.
         self._depth = ColorDepth.DEPTH_4_BIT if state.console.colored else ColorDepth.DEPTH_1_BIT
         self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
             multiline=True,
             prompt_continuation=_continuation,
-            key_bindings=key_bindings(lambda: session.operators, self._queue.extend),
-            history=open_history() if remember else InMemoryHistory(),
+            key_bindings=key_bindings(lambda: session.operators, self._pasted.extend),
+            history=open_history() if save_history else InMemoryHistory(),
             enable_history_search=True,
             auto_suggest=ConditionalAutoSuggest(
                 AutoSuggestFromHistory(), Condition(lambda: state.settings.on("suggestions"))
@@ -83,33 +84,33 @@ class Prompt:
         )
 
     def read(self) -> str:
-        """The next entry that is not blank. Raises EOFError at Ctrl-D on an empty line."""
+        """Return the next entry that is not blank. Raises EOFError at Ctrl-D on an empty line."""
         interrupts = 0
         while True:
-            self._begin_line()
-            self._announce()
-            if self._queue:
-                return self._next_of_transcript()
+            self._go_to_line_start()
+            self._show_notices()
+            if self._pasted:
+                return self._next_pasted()
             self._apply_settings()
             try:
-                # What has come since then is not lost: it is looked for once when the prompt is there.
-                text = self._prompt.prompt(pre_run=self._gather)
+                # `pre_run` is called when the prompt is there, for notices that have come since the call above.
+                text = self._prompt.prompt(pre_run=self._schedule_notices)
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
-                    self._state.console.write_error("Ctrl-D leaves")
+                    self._state.console.write_message("Ctrl-D leaves")
                     interrupts = 0
                 continue
             finally:
-                # While it reads, the prompt takes Ctrl-C for a key. Before and after, there is nothing to interrupt.
+                # The prompt reads Ctrl-C as a key. As a signal, just before or after that, it has nothing to interrupt.
                 discard_pending()
             interrupts = 0
             if text.strip():
                 return text
 
     def discard(self) -> None:
-        """Forget what else was pasted: what came before it has been stopped."""
-        self._queue.clear()
+        """Drop the rest of a pasted transcript, after the user stopped one of its entries."""
+        self._pasted.clear()
 
     def close(self) -> None:
         self._status.close()
@@ -120,9 +121,9 @@ class Prompt:
         self._prompt.editing_mode = EditingMode.VI if settings.on("vi") else EditingMode.EMACS
         self._prompt.bottom_toolbar = self._toolbar if settings.on("toolbar") else None
 
-    def _next_of_transcript(self) -> str:
-        """The next entry of a transcript, shown as if it had been typed."""
-        text = self._queue.popleft()
+    def _next_pasted(self) -> str:
+        """Take the next entry of a pasted transcript, and show it as if it had been typed."""
+        text = self._pasted.popleft()
         self._prompt.history.append_string(text)
         lines = EntryLexer().lex_document(Document(text))
         for number in range(text.count("\n") + 1):
@@ -130,12 +131,12 @@ class Prompt:
             self._print([lead, *lines(number)])
         return text
 
-    def _begin_line(self) -> None:
-        """Go to the beginning of a line: a program may have left the cursor in the middle of one.
+    def _go_to_line_start(self) -> None:
+        """Move the cursor to the beginning of a line: a program may have left it in the middle of one.
 
-        Nobody knows where the cursor is. So a mark is written, and spaces up to the width of the terminal.
-        From the middle of a line they end on the next one; from its beginning, on the same one, where the
-        mark is then erased.
+        The position of the cursor is unknown. So a mark is written, and blanks up to the width of the terminal. From
+        the middle of a line they wrap to the next line. From the beginning of a line they end on the same line, and
+        the mark is erased.
         """
         output = self._prompt.output
         output.write_raw("\x1b[7m%\x1b[0m" + " " * (output.get_size().columns - 1) + "\r\x1b[K")
@@ -146,7 +147,8 @@ class Prompt:
             FormattedText(fragments), style=self._style, output=self._prompt.output, color_depth=self._depth
         )
 
-    # News, which comes from any thread: the prompt may not be there yet, or end at any point of this with its loop.
+    # Callbacks for events, which arrive on any thread. Before the prompt is there, and after it has ended, its event
+    # loop is missing or closed: then these raise RuntimeError or AttributeError, and there is nothing to redraw.
 
     def _invalidate(self) -> None:
         with suppress(RuntimeError, AttributeError):
@@ -156,34 +158,30 @@ class Prompt:
         with suppress(RuntimeError, AttributeError):
             loop = self._prompt.app.loop
             if loop is not None:
-                loop.call_soon_threadsafe(self._gather)
+                loop.call_soon_threadsafe(self._schedule_notices)
 
-    def _gather(self) -> None:
+    def _schedule_notices(self) -> None:
         loop = self._prompt.app.loop
-        # Each prompt has a loop of its own, and what was to be done in an earlier one was not.
-        if loop is not None and self._announcing_in is not loop:
-            self._announcing_in = loop
-            loop.call_later(_GATHER, self._announce_above)
+        # Each prompt has its own event loop, and a call scheduled in an earlier loop was never made.
+        if loop is not None and self._scheduled_in is not loop:
+            self._scheduled_in = loop
+            loop.call_later(_NOTICE_DELAY, self._show_scheduled_notices)
 
-    def _announce_above(self) -> None:
-        """Show notices above the prompt, and the prompt with what is typed again below them."""
-        self._announcing_in = None
-        self._announce()
+    def _show_scheduled_notices(self) -> None:
+        self._scheduled_in = None
+        self._show_notices()
 
-    def _announce(self) -> None:
-        # All in one: while a prompt is there, it is taken away for them and drawn again.
-        lines = self._news()
-        if lines:
-            self._print([("class:notice", "\n".join(lines))])
-
-    def _news(self) -> list[str]:
+    def _show_notices(self) -> None:
+        """Print new notices. prompt_toolkit prints them above a prompt that is there, and redraws that."""
         lines = self._notices.take()
-        return lines if self._state.settings.on("notices") else []
+        # All in one call, so that the prompt is redrawn once.
+        if lines and self._state.settings.on("notices"):
+            self._print([("class:notice", "\n".join(lines))])
 
     # The toolbar
 
     def _toolbar(self) -> StyleAndTextTuples:
-        """What is being called where the cursor is, and the tiers, as far as there is room."""
+        """The signature of the call that the cursor is in, and the status where there is room for both."""
         signature = self._signature()
         used = sum(width(each[1]) for each in signature)
         status = f" {self._status.text()} "
@@ -192,7 +190,7 @@ class Prompt:
         return [*signature, ("class:bottom-toolbar.text", status)]
 
     def _signature(self) -> StyleAndTextTuples:
-        call = calling(self._prompt.default_buffer.document.text_before_cursor)
+        call = open_call(self._prompt.default_buffer.document.text_before_cursor)
         if call is None:
             return []
         try:
@@ -207,5 +205,5 @@ class Prompt:
 
 
 def _continuation(columns: int, line: int, wraps: int) -> StyleAndTextTuples:
-    """What stands before a line of an entry that is not its first; nothing before the rest of a long line."""
+    """The prompt of a further line of an entry; blanks for the rest of a line that is wrapped."""
     return [("class:prompt.continuation", " " * columns if wraps else CONTINUATION)]

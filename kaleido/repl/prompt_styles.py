@@ -1,4 +1,4 @@
-"""How what is typed looks while it is typed: prompt_toolkit's side of the highlighting and the themes."""
+"""Highlighting of the input while it is typed, and the themes as styles of prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _COMMAND = re.compile(r"\s*:\S*")
 
 
 class EntryLexer(Lexer):
-    """Colors programs, commands whose argument may be one, and transcripts."""
+    """Highlights programs, commands (with an argument that is a program), and transcripts."""
 
     def __init__(self) -> None:
-        # From the beginning of any line: no token goes on over its end.
+        # Lexing may start at any line: only white space spans a line end.
         self._program = PygmentsLexer(KaleidoLexer, sync_from_start=False)
         self._transcript = PygmentsLexer(KaleidoConsoleLexer)
 
@@ -50,5 +50,5 @@ class EntryLexer(Lexer):
 
 
 def styles(name: str) -> BaseStyle:
-    """The styles of a theme, for prompt_toolkit."""
+    """The styles of a theme and of the parts of the prompt, for prompt_toolkit."""
     return merge_styles([style_from_pygments_dict(dict(theme(name))), Style.from_dict(dict(UI))])

@@ -1,4 +1,4 @@
-"""A picture that is drawn again and again in its place, while something else runs."""
+"""A picture that is redrawn in place while a program runs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
 from kaleido.terminal import streams
 
-__all__ = ["live"]
+__all__ = ["redrawing"]
 
-_SECONDS = 0.2
-"""Between two drawings."""
+# Seconds between two drawings.
+_INTERVAL = 0.2
 
 
 @contextmanager
-def live(console: Console, picture: Callable[[], str]) -> Iterator[None]:
-    """Show what `picture` gives, now and again until the end of the block. Programs' output is discarded in it.
+def redrawing(console: Console, picture: Callable[[], str]) -> Iterator[None]:
+    """Draw the text that `picture` returns, repeatedly until the end of the block, and once more there.
 
-    `picture` is called on a thread of its own. Where the cursor cannot be moved, only the last one is shown. Ctrl-C
-    waits for the end of the block, unless a window is opened for it there.
+    Another thread calls `picture`. On a dumb terminal only the last picture is drawn. The output of programs is
+    discarded in the block. Ctrl-C waits for the end of the block, except in calls of ``interruptibly``.
     """
     screen = os.dup(1)
     ended = threading.Event()
     drawing = _Drawing(console, screen)
 
     def draw() -> None:
-        while not ended.wait(_SECONDS):
+        while not ended.wait(_INTERVAL):
             drawing.draw(picture())
 
-    thread = threading.Thread(target=draw, name="kaleido-live", daemon=True)
-    # The screen must be given back whatever happens.
+    thread = threading.Thread(target=draw, name="kaleido-redraw", daemon=True)
+    # Standard output must be restored whatever happens.
     with uninterrupted():
         try:
             with streams.discarded():
@@ -51,7 +51,7 @@ def live(console: Console, picture: Callable[[], str]) -> Iterator[None]:
 
 
 class _Drawing:
-    """What was drawn last is drawn over."""
+    """Draws pictures in one place: each overwrites the one before."""
 
     def __init__(self, console: Console, screen: int) -> None:
         self._console, self._screen = console, screen
@@ -60,7 +60,7 @@ class _Drawing:
     def draw(self, picture: str) -> None:
         lines = picture.splitlines()
         if not self._console.dumb:
-            # What has left the screen cannot be drawn over.
+            # Rows that have scrolled off the screen cannot be overwritten.
             lines = lines[: self._console.rows - 2]
         erase = f"\x1b[{self._rows}A\r\x1b[J" if self._rows else ""
         os.write(self._screen, (erase + "".join(f"{line}\n" for line in lines)).encode())

@@ -1,4 +1,4 @@
-"""What users may choose with ``:set``: one table."""
+"""The options of ``:set``: one table."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _ON_OFF = ("on", "off")
 
 @dataclass(frozen=True)
 class Option:
-    """An option: the values it can have, the first of them at the beginning, and what it is for."""
+    """An option: its possible values, of which the first is the default, and its description."""
 
     name: str
     values: tuple[str, ...]
-    meaning: str
+    description: str
 
 
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in [
-        Option("notices", _ON_OFF, "a line when code changes its tier, or is freed"),
-        Option("toolbar", _ON_OFF, "the line at the bottom"),
-        Option("suggestions", _ON_OFF, "what you may be about to type"),
-        Option("pager", _ON_OFF, "long output a screen at a time"),
+        Option("notices", _ON_OFF, "lines that report what the JIT did"),
+        Option("toolbar", _ON_OFF, "the status line below the prompt"),
+        Option("suggestions", _ON_OFF, "suggestions from the history"),
+        Option("pager", _ON_OFF, "long output one screen at a time"),
         Option("values", _ON_OFF, "the values of expressions"),
-        Option("vi", ("off", "on"), "the keys of vi, not of Emacs"),
+        Option("vi", ("off", "on"), "vi keys instead of Emacs keys"),
         Option("theme", ("auto", "dark", "light", "either"), "colors for your background"),
     ]
 }
@@ -35,7 +35,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 class Settings:
-    """The value of each option."""
+    """The current value of each option."""
 
     def __init__(self) -> None:
         self._values = {option.name: option.values[0] for option in OPTIONS.values()}
@@ -44,11 +44,11 @@ class Settings:
         return self._values[name]
 
     def __setitem__(self, name: str, value: str) -> None:
-        """Raises ValueError where that is no value of the option."""
+        """Raises ValueError if the option cannot have this value."""
         if value not in OPTIONS[name].values:
             raise ValueError(value)
         self._values[name] = value
 
     def on(self, name: str) -> bool:
-        """Whether an option is switched on."""
+        """Whether the value of an option is ``on``."""
         return self._values[name] == "on"

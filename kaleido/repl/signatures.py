@@ -1,4 +1,4 @@
-"""What is being called where the cursor is."""
+"""The call that the cursor is in, for the toolbar."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from kaleido.language.highlighting import patterns
 
-__all__ = ["Calling", "calling"]
+__all__ = ["OpenCall", "open_call"]
 
 
 @dataclass
-class Calling:
-    """A call that is being written: of what, and at which argument (from 0) the cursor is."""
+class OpenCall:
+    """A call that is being typed: the name of the function, and the argument (from 0) that the cursor is in."""
 
     name: str
     argument: int = 0
 
 
-def calling(text: str) -> Calling | None:
-    """The innermost call whose parentheses are open at the end of `text`; None where there is none."""
+def open_call(text: str) -> OpenCall | None:
+    """The innermost call whose parenthesis is still open at the end of `text`, or None."""
     known = patterns()
-    # A name, or what had it: its terminal and its text, and the terminal before it.
+    # The last token (its terminal and its text), and the terminal of the one before it.
     last, before_last = ("", ""), ""
-    opened: list[Calling | None] = []
+    opened: list[OpenCall | None] = []
     for match in known.pattern.finditer(text):
         terminal = match.lastgroup or ""
         if terminal in known.ignored:
@@ -31,7 +31,7 @@ def calling(text: str) -> Calling | None:
         terminal = known.keywords.get(word, terminal) if terminal == "NAME" else terminal
         if word == "(":
             is_call = last[0] == "NAME" and before_last not in ("DEF", "EXTERN")
-            opened.append(Calling(last[1]) if is_call else None)
+            opened.append(OpenCall(last[1]) if is_call else None)
         elif word == ")" and opened:
             opened.pop()
         elif word == "," and opened and (inner := opened[-1]) is not None:

@@ -1,4 +1,4 @@
-"""What a REPL knows, and how it runs a program."""
+"""The state of one REPL, and how it runs a program."""
 
 from __future__ import annotations
 
@@ -9,56 +9,59 @@ from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import raise_pending, uninterrupted
 from kaleido.repl.console import Console
 from kaleido.repl.settings import Settings
-from kaleido.repl.undo_log import Journal
+from kaleido.repl.undo_log import UndoLog
 from kaleido.session import Result, Session
 
 __all__ = ["LAST_VALUE", "State"]
 
 LAST_VALUE = "_"
-"""The variable that has the value shown last."""
+"""The variable with the last value that was shown."""
 
 
 @dataclass
 class State:
-    """
-    `loaded`        the file that was loaded last
-    `known`         the files whose whole content is in the session, or was: they may be written over
-    `drafts`        edited texts that did not work, by the function that was edited
-    `last_program`  the last entry that was no command
+    """The session, the console and the settings of one REPL, and what its commands remember.
+
+    `last_loaded`   the file that was loaded last
+    `overwritable`  the files that `:save` may overwrite: their whole content was loaded into this session, or saved
+                    from it
+    `drafts`        edited texts that had errors, by the name of the edited function
+    `last_program`  the last program that was entered
     """
 
     session: Session
     console: Console
     settings: Settings
-    journal: Journal = field(default_factory=Journal)
-    loaded: Path | None = None
-    known: set[Path] = field(default_factory=set)
+    undo_log: UndoLog = field(default_factory=UndoLog)
+    last_loaded: Path | None = None
+    overwritable: set[Path] = field(default_factory=set)
     drafts: dict[str, str] = field(default_factory=dict)
     last_program: str = ""
-    entries: int = 0
-    errors: int = 0
+    entry_count: int = 0
+    error_count: int = 0
 
-    def entry(self, text: str) -> Source:
-        """The next entry, under a name of its own."""
-        self.entries += 1
-        return Source(f"<entry {self.entries}>", text)
+    def entry_source(self, text: str) -> Source:
+        """The text of a new entry as a source, named ``<entry N>``."""
+        self.entry_count += 1
+        return Source(f"<entry {self.entry_count}>", text)
 
     def report(self, error: KaleidoError) -> None:
-        """Show what is wrong."""
-        self.errors += 1
+        """Write the diagnostics of an error to the console."""
+        self.error_count += 1
         self.console.write_error(render(error.diagnostics, self.console.palette))
 
-    def run(self, source: Source, done: list[Result] | None = None) -> list[Result]:
-        """Run a program and show its values; what each item came to, which `done` has also where there is an error.
+    def run(self, source: Source, results: list[Result] | None = None) -> list[Result]:
+        """Run a program and show its values; returns the result of each item.
 
-        Raises as ``Session.evaluate``.
+        The results are also appended to `results`, so that the caller has those of the items before an error. Raises
+        as ``Session.evaluate``.
         """
-        results = [] if done is None else done
+        results = [] if results is None else results
         items = self.session.evaluate(source)
-        # What has been done must be in the journal, too, before Ctrl-C may strike. Where a program runs, it does.
+        # Ctrl-C waits until a change of the session is in the undo log, too. A program that runs is stopped at once.
         with uninterrupted():
             for result in items:
-                self.journal.add(result, source, self.session.variables)
+                self.undo_log.add(result, source, self.session.variables)
                 self._show(result)
                 results.append(result)
                 raise_pending()

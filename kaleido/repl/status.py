@@ -1,7 +1,7 @@
-"""The toolbar's text: how many units run at each tier, and what the recompiler is doing.
+"""The text of the toolbar: how many units run at each tier, and what the recompiler is doing.
 
-Events arrive on any thread, mostly with the engine's lock held, so listening only queues them. They are
-looked at where the toolbar is drawn, each of them once: drawing costs what has changed, not what there is.
+The engine calls listeners on any thread, mostly with its lock held. So listening only queues events, and drawing the
+toolbar processes each of them once. The cost of drawing depends on the number of new events, not of functions.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ __all__ = ["Status"]
 
 
 class Status:
-    """Follows a session until :meth:`close`. `changed` is called, on any thread, when there is news."""
+    """Follows the events of a session until :meth:`close`.
+
+    `changed` is called on any thread when the text may have changed.
+    """
 
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._engine, self._changed = session.engine, changed
-        self._news: deque[Event] = deque()
+        self._events: deque[Event] = deque()
         self._hot: dict[str, str] = {}
         self._unsubscribe = session.subscribe(self._listen)
         known = (unit for unit in session.stats() if unit.counter is not RunCounter.NONE)
@@ -30,9 +33,9 @@ class Status:
         self._unsubscribe()
 
     def text(self) -> str:
-        """Such as ``3 at -O0 · 1 at -O3 · recompiling fib``. To be called on one thread only."""
-        while self._news:
-            self._take(self._news.popleft())
+        """The text, such as ``3 at -O0 · 1 at -O3 · recompiling fib``. Call it on one thread only."""
+        while self._events:
+            self._update(self._events.popleft())
         numbers = Counter(self._tiers.values())
         parts = [f"{numbers[tier]} at -{tier}" for tier in Tier]
         if self._engine.policy.tiered:
@@ -41,11 +44,11 @@ class Status:
 
     def _listen(self, event: Event) -> None:
         if event.counter is not RunCounter.NONE:
-            self._news.append(event)
+            self._events.append(event)
             self._changed()
 
-    def _take(self, event: Event) -> None:
-        # The event says whose tier may have changed; the engine says what it is by now.
+    def _update(self, event: Event) -> None:
+        # An event may be outdated: it only names the unit. The engine knows the current tier.
         tier = self._tier(event.symbol)
         if tier is None:
             self._tiers.pop(event.symbol, None)
@@ -58,7 +61,7 @@ class Status:
                 self._hot.pop(event.symbol, None)
 
     def _activity(self) -> str:
-        # The recompiler says nothing about a hot unit that is removed before its turn has come.
+        # There is no event for a hot unit that is removed before it is recompiled.
         waiting = [name for symbol, name in self._hot.items() if self._tier(symbol) is Tier.BASELINE]
         if not waiting:
             self._hot.clear()

@@ -1,8 +1,8 @@
-"""What colors things have: one table, for what is typed and for what is printed.
+"""Color themes: one table of styles, for the input and for listings.
 
-Styles are written as prompt_toolkit writes them, in the sixteen colors that every terminal lets its user choose. A
-theme has to be read on the background there is. Where nobody says what that is, only colors are used that are read on
-black and on white.
+Styles have the notation of prompt_toolkit. They use the sixteen colors of the terminal, which its user can choose.
+The themes ``dark`` and ``light`` are for backgrounds of that kind. The theme ``either`` has only colors that are
+legible on black and on white; it is for terminals that do not report their background.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ THEMES: Mapping[str, Theme] = {
         Token.Operator: "bold",
     },
 }
-"""What kinds of text look like. Where a kind is not there, a kind that it is a special case of decides."""
+"""The styles of kinds of tokens, by theme. A kind that is missing has the style of its nearest ancestor."""
 
 UI: Mapping[str, str] = {
     "prompt": "bold",
@@ -63,7 +63,7 @@ UI: Mapping[str, str] = {
     "signature.parameter": "reverse bold underline",
     "notice": "ansibrightblack",
 }
-"""What the parts of the prompt look like, in every theme."""
+"""The styles of the parts of the prompt, the same in every theme."""
 
 _PARAMETERS = {
     "bold": "1", "italic": "3", "underline": "4", "reverse": "7",
@@ -78,12 +78,12 @@ _PARAMETERS = {
 
 
 def theme(name: str) -> Theme:
-    """One of THEMES; for ``auto``, the one for the background that the terminal says it has."""
-    return THEMES[_guessed() if name == "auto" else name]
+    """One of THEMES; for ``auto``, the one for the background that the terminal reports."""
+    return THEMES[_name_by_background() if name == "auto" else name]
 
 
-def _guessed() -> str:
-    # Few terminals say so, and where they do it is in COLORFGBG.
+def _name_by_background() -> str:
+    # Few terminals report their background. Those that do set COLORFGBG, as in ``15;0``.
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     if not background.isdecimal():
         return "either"
@@ -91,7 +91,7 @@ def _guessed() -> str:
 
 
 def style_of(kind: _TokenType, theme: Theme) -> str:
-    """The style of a kind of text, or of the nearest that it is a special case of."""
+    """The style of a kind of tokens, or of its nearest ancestor that has one."""
     for each in reversed(kind.split()):
         if each in theme:
             return theme[each]
@@ -99,11 +99,11 @@ def style_of(kind: _TokenType, theme: Theme) -> str:
 
 
 def color(tokens: Iterable[tuple[_TokenType, str]], theme: Theme) -> str:
-    """Text in its colors, as a terminal takes it."""
+    """The text of `tokens` with escape sequences for its colors."""
     return "".join(_colored(text, style_of(kind, theme)) for kind, text in tokens)
 
 
 def _colored(text: str, style: str) -> str:
     parameters = ";".join(_PARAMETERS[word] for word in style.split())
-    # Line by line: pagers, and whoever cuts lines, begin each line without colors.
+    # Each line by itself: pagers, and code that cuts lines, start every line without colors.
     return "\n".join(painted(line, parameters) if line else line for line in text.split("\n"))

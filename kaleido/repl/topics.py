@@ -1,6 +1,6 @@
-"""What ``:help TOPIC`` shows: the language, the REPL and the JIT, a screen of 24 lines for each.
+"""The texts of ``:help TOPIC``: the language, the REPL and the JIT, on a screen of 24 lines each.
 
-The examples are transcripts that a reader may paste into a new session. The tests run every one.
+The examples are transcripts that can be pasted into a new session. The tests run all of them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class Topic:
     """A page of help.
 
     `name`     the word after ``:help``
-    `title`    what it is about, in a few words
-    `text`     blocks with a blank line between them: paragraphs, to be wrapped by whoever shows them, and blocks whose
-               lines are all indented, to be shown as they are. Those are at most 60 columns wide
-    `example`  a transcript with prompts, at most 60 columns wide; empty where there is nothing to show
+    `title`    its subject, in a few words
+    `text`     blocks with a blank line between them: paragraphs, which `:help` wraps, and blocks of indented lines,
+               which it shows unchanged. Indented lines have at most 60 columns
+    `example`  a transcript with prompts, at most 60 columns wide; may be empty
     """
 
     name: str
@@ -38,12 +38,11 @@ _LANGUAGE = (
         "numbers",
         "values, comparisons, truth",
         """
-        Every value is a double: a floating-point number of 64 bits, good for about 16 digits. It is shown in the
-        fewest digits that give it back. Numbers are written like `3`, `.5` or `6.02e23`; `2x` is an error, not a
-        product.
+        Every value is a double: a 64-bit floating-point number, of about 16 digits. It is printed with the fewest
+        digits that identify it. Numbers are written like `3`, `.5` or `6.02e23`; `2x` is an error, not a product.
 
-        A comparison gives 1 or 0. A value is true if it is neither 0 nor NaN. NaN is "not a number", what 0/0 comes
-        to: every comparison with it is false, but for `!=`. Dividing by zero is no error.
+        A comparison returns 1 or 0. A value is true if it is neither 0 nor NaN. NaN, "not a number", is the result of
+        0/0: every comparison with it is false, except `!=`. Division by zero is not an error.
         """,
         """
         kal> 0.1 + 0.2; 0.1 + 0.2 == 0.3
@@ -64,14 +63,14 @@ _LANGUAGE = (
         "def",
         "functions",
         """
-        `def name(parameters) body`. Parameters are separated by blanks, arguments by commas. The body is one
-        expression, and its value is that of the call. Functions are not values. Newlines mean nothing, and `;` only
+        `def name(parameters) body`. Blanks separate parameters, commas separate arguments. The body is one expression,
+        and its value is the value of the call. Functions are not values. Line ends have no meaning, and `;` only
         separates. `#` begins a comment.
 
-        A call that is the last thing a body does takes no stack: `even` and `odd` call each other ten million times.
-        They are one entry, because `even` alone would be an error: `odd` is not defined. Alt-Enter makes the new line.
+        A tail call, the last action of a body, takes no stack: `even` and `odd` call each other ten million times. They
+        are one entry, because `even` alone would be an error: `odd` is not defined. Alt-Enter inserts the new line.
 
-        A new `def` replaces the old one, for every caller too: see `:help stubs`.
+        A new `def` replaces the old definition, for all callers too: see `:help stubs`.
         """,
         """
         kal> def even(n) if n == 0 then 1 else odd(n - 1)
@@ -86,12 +85,12 @@ _LANGUAGE = (
         "if",
         "one value or another",
         """
-        `if condition then value else value` has a value, so it needs both branches. Only one of them is evaluated.
-        NaN and 0 are false, all else is true.
+        `if condition then value else value` has a value, so both branches are required. Only one of them is evaluated.
+        NaN and 0 are false, all other values are true.
 
-        `else` takes everything to its right. Put parentheses around the `if` where it should not.
+        `else` extends as far to the right as possible; parentheses around the `if` limit it.
 
-        Beware of `=`, which assigns: `x = 0` in `zero` below is 0, and so never holds. `==` compares.
+        Beware: `=` assigns, `==` compares. The condition `x = 0` of `zero` below assigns 0, and 0 is false.
         """,
         """
         kal> 1 + if 1 then 2 else 3 + 4
@@ -111,12 +110,12 @@ _LANGUAGE = (
         "for",
         "loops",
         """
-        `for i = start, condition, step in body`. The body runs, then the step is computed (1 if left out), then the
-        condition, with the value that `i` had; only then does `i` move on. So the body runs at least once, and
-        `i < 3` visits 3 as well. The condition need not be about `i`, as `steps` shows.
+        `for i = start, condition, step in body`. The body runs, then the step (1 by default) is evaluated, then the
+        condition, with the old value of `i`; only then is the step added to `i`. So the body runs at least once, and
+        with `i < 3` it also runs for 3. The condition may be about another variable, as in `steps`.
 
-        The body takes everything to its right. The value of a loop is 0, which the prompt does not show: what a loop
-        finds goes into a variable around it. `for i = 0, 1 in ...` runs until Ctrl-C.
+        The body extends as far to the right as possible. The value of a loop is 0, which the prompt does not print: a
+        loop stores its results in variables around it. `for i = 0, 1 in ...` runs until Ctrl-C.
         """,
         """
         kal> for i = 1, i < 3 in printd(i)
@@ -136,12 +135,12 @@ _LANGUAGE = (
         "var",
         "variables and assignment",
         """
-        `var a = 1, b in body` makes variables for the body, which is everything to its right. One without a value
-        begins as 0. Each may use those before it.
+        `var a = 1, b in body` defines variables for the body, which extends as far to the right as possible. The
+        initial value is 0 by default, and may use the variables before it.
 
-        `a = value` assigns, and gives the value. Parameters and loop variables can be assigned too. `:` does one
-        thing and then another, and binds looser than `=`: `a = 1 : b = 2` assigns twice. There are no variables
-        outside of functions; at the prompt, `_` is the value shown last.
+        `a = value` assigns the value and returns it. Parameters and loop variables can be assigned, too. `a : b`
+        evaluates `a`, then `b`, and returns `b`. It binds looser than `=`: `a = 1 : b = 2` assigns twice. There are no
+        global variables; at the prompt, `_` is the last value that was printed.
         """,
         """
         kal> def fib(n)
@@ -160,14 +159,14 @@ _LANGUAGE = (
         "operators",
         "precedence, and operators of your own",
         """
-        `def binary ** 50 (a b)` defines an operator with its precedence, 1 to 100 (30 if left out); the higher binds
-        tighter. All group to the left, but for `=`. `def unary ~ (x)` defines a prefix, which takes just what follows.
+        `def binary ** 50 (a b)` defines an operator with its precedence, 1 to 100 (30 by default); higher ones bind
+        tighter. All are left-associative, except `=`. `def unary ~ (x)` defines a prefix operator: these bind tightest.
 
             : 1    = 2    | 5    & 6    < > <= >= == != 10
             + - 20    * / % 40    and the prefixes - and !
 
-        All but `=` may be redefined. `a<-b` is `a < -b` until somebody defines `<-`. Both sides are always evaluated,
-        the left one first. So an operator can be a control structure, like `>>` below: do this, then that.
+        All except `=` may be redefined. `a<-b` means `a < -b` as long as `<-` is not defined. Both operands are always
+        evaluated, the left one first. So an operator can be a control structure: `>>` below is a sequence.
         """,
         """
         kal> def binary ** 50 (a b) pow(a, b)
@@ -183,13 +182,13 @@ _LANGUAGE = (
     ),
     _topic(
         "output",
-        "what is shown, and what a program prints",
+        "values at the prompt, and the output of programs",
         """
-        An entry shows the value of each of its expressions, but not of a loop that stands alone. `_` is the value
-        shown last: after `6 * 7`, `_ + 1` is 43. A `def` cannot use it.
+        The prompt prints the value of each expression of an entry, except of a loop at top level. `_` is the last value
+        that was printed: after `6 * 7`, `_ + 1` is 43. A `def` cannot use `_`.
 
-        `printd(x)` prints a number with six decimals, and `putchard(c)` one byte, without a new line. Both give 0,
-        and the prompt shows that as well.
+        `printd(x)` prints a number with six decimals on a line, `putchard(c)` prints one byte, without a line end. Both
+        return 0, and the prompt prints that, too.
         """,
         """
         kal> 1 / 3
@@ -209,9 +208,9 @@ _LANGUAGE = (
     ),
     _topic(
         "prelude",
-        "what is there from the beginning",
+        "the predefined functions",
         """
-        Every session begins with these, and all may be redefined. The names are C's.
+        Every session begins with these functions, and all may be redefined. The names are those of C.
 
             sin cos tan asin acos atan atan2(y, x) sinh cosh tanh
             exp log log10 log2 pow(x, y) sqrt cbrt hypot(x, y)
@@ -219,7 +218,7 @@ _LANGUAGE = (
             fmod(x, y) fmin(x, y) fmax(x, y) printd(x) putchard(c)
             a | b: or    a & b: and    a : b: first a, then b
 
-        `|` and `&` always evaluate both sides. `:list` shows only what you add.
+        `|` and `&` evaluate both operands. `:list` shows only your own functions.
         """,
         """
         kal> hypot(3, 4)
@@ -237,14 +236,14 @@ _LANGUAGE = (
         "extern",
         "C functions",
         """
-        `extern name(parameters)` makes a C function callable: one that takes doubles and returns one. The mathematics
-        of C are there; `kaleido --load LIB` brings a library of yours. Nobody can check what a C function really
-        takes. A wrong one may end the process, and your session with it.
+        `extern name(parameters)` declares a C function that takes doubles and returns a double. The mathematical
+        functions of C are available; `kaleido --load LIB` loads another library. Kaleido cannot check the real
+        parameters of a C function. A wrong declaration may end the process, and your session with it.
 
         An `extern` for a name that has a `def`, or gets one further down in the same entry, only declares it.
 
-        Below, 0.1 * 10 is rounded to 1. `fma` multiplies and adds with a single rounding at the end, and so shows that
-        the double 0.1 is a little more than a tenth.
+        Below, 0.1 * 10 is rounded to 1. `fma` multiplies and adds, and rounds only once, at the end. Its result shows
+        that the double 0.1 is slightly greater than a tenth.
         """,
         """
         kal> 0.1 * 10 - 1
@@ -261,11 +260,11 @@ _LANGUAGE = (
         "errors",
         "how to read one",
         """
-        The first line says what is wrong. Then come the place (entry, line, column), the line with carets under what
-        is meant, and often a hint. Dashes mark a second place that has to do with it.
+        The first line is the message. Below it are the position (entry, line, column), the source line with carets
+        under the error, and often a hint. Dashes mark a second, related place.
 
-        A syntax error means that nothing of the entry has run. After another one, what stands before it has run and
-        stays defined, and what comes after has not run. A definition with an error in it leaves the old one as it was.
+        After a syntax error, nothing of the entry has run. After any other error, the items before it have run and stay
+        defined, and the items after it have not run. A new definition with an error leaves the old one in place.
         """,
         """
         kal> def area(width height) width * height
@@ -286,17 +285,17 @@ _SESSION = (
         "keys",
         "typing and editing",
         """
-            Enter        run; a new line where more is needed
-            Alt-Enter    a new line in any case
+            Enter        run a complete entry, or begin a new line
+            Alt-Enter    begin a new line
             Tab          complete a name, a keyword, a command
-            right arrow  take the suggestion
-            Up           the entry before that begins like this
-            Ctrl-R       search the entries before
-            Ctrl-C       forget the line; stop what is running
+            right arrow  accept the suggestion
+            Up           the previous entry that begins like this
+            Ctrl-R       search the history
+            Ctrl-C       discard the entry; stop a running program
             Ctrl-D       leave, on an empty line
 
-        An entry of several lines comes back whole. A transcript can be pasted: prompts and output are dropped. Enter
-        on a second empty line runs what is incomplete, to see the error. `:set vi on` gives you vi's keys.
+        The history keeps entries of several lines together. A transcript can be pasted: prompts and output are removed.
+        Enter on a second empty line runs an incomplete entry, to show its error. `:set vi on` selects the keys of vi.
         """,
         """
         kal> def cube(x)
@@ -309,30 +308,30 @@ _SESSION = (
         "files",
         "saving and loading programs",
         """
-            :save demo.kal    what worked so far, as a program
+            :save demo.kal    save what has run, as a program
             :load demo.kal    run a file in this session
-            :reload           the same file again
+            :reload           run the same file again
             :edit f           change a function in your editor
 
-        A file is read whole before it runs: with a syntax error anywhere in it, nothing has run. In a file, a function
-        may be called above its definition, as long as the definition has been reached when the call runs.
-        `kaleido demo.kal` runs it without the REPL.
+        The whole file is parsed before it runs: if it has a syntax error, nothing runs. A file may call a function
+        above its definition, if the definition is reached before the call runs. `kaleido demo.kal` runs a file without
+        the REPL.
 
-        The REPL begins by running `$XDG_CONFIG_HOME/kaleido/init.kal`, if there is one (`~/.config` if the variable is
-        not set). Operators that you always want belong there, and commands such as `:set theme light`. `--no-init`
-        leaves it out.
+        When the REPL starts, it runs `$XDG_CONFIG_HOME/kaleido/init.kal` if that exists (in `~/.config` if the variable
+        is not set). Put operators there that you always want, and commands such as `:set theme light`. The option
+        `--no-init` skips it.
         """,
     ),
     _topic(
         "undo",
-        "taking back definitions",
+        "undoing definitions",
         """
-        `:undo` takes back the last entry that defined something, be it a line or a file. What it replaced is there
-        again, for every caller, and at -O3 where it was. `:reset` forgets all but the prelude; `:undo` takes that back,
-        too. `:list` shows what you have defined.
+        `:undo` undoes the last entry that changed definitions, be it a line or a file. The definitions that it replaced
+        are restored for all callers, and optimized again if they were at -O3. `:reset` removes all definitions except
+        the prelude; `:undo` undoes that, too. `:list` shows your definitions.
 
-        To change a function, just `def` it again. Only for another number of parameters it must not be called by
-        others any more: the callers have to change first.
+        To change a function, just `def` it again. To change its number of parameters, redefine its callers first: it is
+        an error as long as other functions call it with the old number.
         """,
         """
         kal> def f(x) x + 1
@@ -340,21 +339,21 @@ _SESSION = (
         kal> f(1)
         3.0
         kal> :undo
-        f is again: def f(x) x + 1
+        restored f: def f(x) x + 1
         kal> f(1)
         2.0
         """,
     ),
     _topic(
         "interrupt",
-        "Ctrl-C, and recursion too deep",
+        "Ctrl-C, and deep recursion",
         """
-        Ctrl-C stops whatever runs. You keep the session, all definitions, and the output so far. Recursion too deep is
-        an error like any other: try `deep(1e9)`. The stack has 256 MiB, enough for millions of calls; `kaleido
-        --stack-size 1G` has more. A call that is the last thing a function does, as in `far`, needs none.
+        Ctrl-C stops a running program. The session, all definitions, and the output so far are kept. Recursion that is
+        too deep is an ordinary error: try `deep(1e9)`. The stack has 256 MiB, enough for millions of calls;
+        `kaleido --stack-size 1G` sets another size. A tail call, as in `far`, takes no stack.
 
-        Compiled code pays nothing for that: it checks no flag in a loop and no stack in a function. Signals stop it.
-        Only a C function is never torn out of its work.
+        Compiled code pays nothing for this: loops check no flag, and functions check no stack limit. Signals stop it.
+        Only a C function is never stopped in the middle.
         """,
         """
         kal> def deep(n) if n < 1 then 0 else 1 + deep(n - 1)
@@ -372,15 +371,16 @@ _JIT = (
         "tiers",
         "-O0 at first, -O3 when hot",
         """
-        A function is compiled when it is first called, at -O0, the baseline: that is done quickly, and the code is
-        slow and counts its calls. After 1,000 of them the function is hot. The recompiler, a thread in the background,
-        compiles it again at -O3: that takes longer, and the code is fast. Its stub is then pointed at the new code
-        while the program runs. Both tiers give the same results to the last bit.
+        A function is compiled when it is first called, at -O0. This is the baseline tier: it compiles fast, and its
+        code is slow and counts calls. After 1,000 calls the function is hot. The recompiler, a background thread,
+        compiles it again at -O3, the optimized tier: this takes longer, and the code is fast. Its address is published
+        in the slot of the function's stub, while the program runs. Both tiers return the same results to the last bit.
 
-        `:tiers` shows the tier of each function and loop, `:ir f` and `:asm f` what became of one, `:diff f` its two
-        tiers side by side, `:bench` what they take. `:optimize f` does not wait until it is hot.
+        `:tiers` shows the tier of each function and loop, `:ir f` and `:asm f` show the code of one, `:diff f` compares
+        its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3 now.
 
-        Below, most of the 30 million calls run at -O3, though `fib` is entered at -O0. `:watch fib(25)` shows it live.
+        Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows the
+        swap.
         """,
         """
         kal> def fib(n) if n < 2 then n else fib(n-1) + fib(n-2)
@@ -390,16 +390,16 @@ _JIT = (
     ),
     _topic(
         "stubs",
-        "how a call finds its function",
+        "how a call reaches its function",
         """
-        At -O0 no call goes to the code of a function. It goes to the function's stub, whose address never changes. A
-        stub is one jump, to wherever the address in its slot leads.
+        At -O0 a call does not go to the code of a function. It goes to the function's stub, an address that never
+        changes. A stub is one jump, to the address that is stored in its slot.
 
             call of f  ->  stub of f: jmp *slot  ->  code of f
 
-        To replace the code, one address is stored in the slot, while the program runs. So a function becomes -O3, and
-        so a new definition reaches every caller. No caller is compiled again for it. At -O3 there are calls that do
-        without the stub: see `:help inlining`.
+        To publish new code, one address is stored in the slot, while the program runs. This is how a function changes
+        its tier, and how a new definition reaches all callers. No caller is compiled again for it. At -O3 some calls
+        bypass the stub: see `:help inlining`.
         """,
         """
         kal> def price(x) x * 2
@@ -415,12 +415,12 @@ _JIT = (
         "loops",
         "a loop is a function; on-stack replacement",
         """
-        A `for` is compiled to a function of its own. It runs one iteration and then calls itself through its stub; as
-        that is the last thing it does, it takes no stack. So a loop gets hot like a function, after 10,000 iterations,
-        and when its slot changes, the next iteration is -O3 code.
+        A `for` is compiled to a function of its own. It runs one iteration, and then calls itself through its stub; as
+        that is a tail call, it takes no stack. So a loop becomes hot like a function, after 10,000 iterations, and when
+        its slot changes, the next iteration runs at -O3.
 
-        That is on-stack replacement: in the one call of `sum` below, the loop begins at -O0 and ends at -O3. `:tiers`
-        then shows it as `sum.for@1:22`, with the line and the column where it stands.
+        This is on-stack replacement: in the single call of `sum` below, the loop begins at -O0 and ends at -O3.
+        `:tiers` shows the loop as `sum.for@1:22`, with its line and column.
 
         In a function at -O3 its loops are inlined, and are ordinary loops again.
         """,
@@ -432,14 +432,15 @@ _JIT = (
     ),
     _topic(
         "inlining",
-        "what -O3 binds, and how it is undone",
+        "what -O3 inlines, and deoptimization",
         """
-        At -O3 a function is compiled together with those it calls. It has bound them statically, without their stubs,
-        and LLVM sees through the calls: small functions are inlined, and a tail call to itself becomes a loop.
-        `:tiers` says whom a function is bound by, and `:diff f` shows what became of the calls.
+        At -O3 a function is compiled in one module with the functions it calls: its inline group. Calls in the group
+        bypass the stubs, and LLVM optimizes across them: small functions are inlined, and a tail call of a function to
+        itself becomes a loop. `:tiers` shows the dependents of a function: the functions and loops that inlined it.
+        `:diff f` shows which calls were inlined.
 
-        Redefine `step` below, and the code that has the old one inside is deoptimized: the loop of `walk` goes back
-        to the baseline, which calls through stubs. There it is counted again, and optimized again.
+        When `step` below is redefined, code that has the old `step` inlined is deoptimized: the loop of `walk` runs its
+        baseline code again, which calls through stubs. There its iterations are counted, and it is optimized again.
         """,
         """
         kal> def step(x) x + 1
@@ -455,7 +456,7 @@ _JIT = (
 )
 
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in (*_LANGUAGE, *_SESSION, *_JIT)}
-"""The topics by name, in the order in which they are best read."""
+"""The topics by name, in the order in which to read them."""
 
 _OTHER_NAMES = {
     "numbers": "number values value double comparison comparisons truth true false NaN nan inf",
@@ -475,8 +476,8 @@ _OTHER_NAMES = {
     "tiers": "tier jit --jit baseline hot recompiler O0 O3 o0 o3 -O0 -O3",
     "stubs": "stub slot slots redefine redefinition",
     "loops": "loop osr on-stack",
-    "inlining": "inline inlined bound deoptimized invalidation",
+    "inlining": "inline inlined dependents deoptimize deoptimized deoptimization invalidation",
 }
 
 ALIASES: Mapping[str, str] = {alias: name for name, aliases in _OTHER_NAMES.items() for alias in aliases.split()}
-"""Other words for a topic: keywords, operators, what somebody may try. None of them is a command or a topic."""
+"""Other words that lead to a topic, such as keywords and operators. None of them is a command or a topic."""

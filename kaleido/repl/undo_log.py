@@ -1,7 +1,7 @@
-"""What has worked, for `:save`, and what it has changed, for `:undo`.
+"""The undo log: the items that have run, for `:save`, and what they changed, for `:undo`.
 
-An entry's changes are taken back together: what one has typed is one thing, be it a line or a whole file. What ran
-after it may depend on it, so it is no longer among what has worked either.
+The changes of an entry are undone together, be it a line or a whole file. Items that ran after them may depend on
+them. So undoing an entry removes those from the items that have run, too.
 """
 
 from __future__ import annotations
@@ -16,78 +16,83 @@ from kaleido.language.printer import constant
 from kaleido.session import Change, Result
 from kaleido.session.definitions import mentioned
 
-__all__ = ["Journal"]
+__all__ = ["UndoLog"]
 
-_MOST = 1_000
-"""How many entries can be taken back: earlier versions of definitions are kept that long."""
+# How many entries can be undone. The log keeps earlier versions of their definitions alive.
+_MAX_ENTRIES = 1_000
 
 
 @dataclass
-class _Step:
-    """An entry that has changed something. `worked` is what had worked before it."""
+class _EntryRecord:
+    """The changes of one entry.
 
-    worked: int
+    `items_before`  the number of items that had run before the entry
+    `removed`       for `:reset`, the items that had run before it
+    """
+
+    items_before: int
     changes: list[Change] = field(default_factory=list)
-    forgotten: list[str] | None = None
+    removed: list[str] | None = None
 
 
-class Journal:
-    """Begins empty. :meth:`begin` is to be called before each entry."""
+class UndoLog:
+    """The log of one REPL, empty at first. Call :meth:`begin_entry` before each entry."""
 
     def __init__(self) -> None:
-        self._worked: list[str] = []
-        self._steps: deque[_Step] = deque(maxlen=_MOST)
-        self._step = _Step(0)
+        self._items: list[str] = []
+        self._records: deque[_EntryRecord] = deque(maxlen=_MAX_ENTRIES)
+        self._current = _EntryRecord(0)
 
-    def begin(self) -> None:
-        """What is added from now on belongs to another entry."""
-        self._step = _Step(len(self._worked))
+    def begin_entry(self) -> None:
+        """Begin a new entry, to which all following changes belong."""
+        self._current = _EntryRecord(len(self._items))
 
     def add(self, result: Result, source: Source, variables: dict[str, float]) -> None:
-        """An item of `source` has worked; `variables` were in scope, if it is an expression."""
+        """Add an item of `source` that has run; `variables` were in scope, if it is an expression."""
         text = source.text[result.item.span.start : result.item.span.end]
         if not isinstance(result.item, Definition | External):
-            text = _by_itself(text, variables)
-        self._worked.append(text)
+            text = _with_variables(text, variables)
+        self._items.append(text)
         if result.change is not None:
-            self._change(result.change)
+            self._add_change(result.change)
 
     def reset(self, change: Change) -> None:
-        """Everything was forgotten, which was `change`: an entry like others."""
-        self._change(change)
-        self._step.forgotten, self._worked = self._worked, []
+        """Add `change`, which removed all definitions. It can be undone like other changes."""
+        self._add_change(change)
+        self._current.removed, self._items = self._items, []
 
-    def _change(self, change: Change) -> None:
-        if not self._step.changes:
-            self._steps.append(self._step)
-        self._step.changes.append(change)
+    def _add_change(self, change: Change) -> None:
+        if not self._current.changes:
+            self._records.append(self._current)
+        self._current.changes.append(change)
 
     def undo(self, undo: Callable[..., Change]) -> Change | None:
-        """Call `undo` with the changes of the last entry that changed something, and forget it; None without one.
+        """Call `undo` with the changes of the last entry that changed something, and remove that entry from the log.
 
-        What `undo` raises comes through, and the entry stays.
+        Returns what `undo` returns; None if there is no such entry. If `undo` raises, the entry stays in the log.
         """
-        if not self._steps:
+        if not self._records:
             return None
-        step = self._steps[-1]
-        undone = undo(*step.changes)
-        self._steps.pop()
-        if step.forgotten is not None:
-            self._worked = step.forgotten
-        del self._worked[step.worked :]
-        self.begin()
+        record = self._records[-1]
+        undone = undo(*record.changes)
+        self._records.pop()
+        if record.removed is not None:
+            self._items = record.removed
+        del self._items[record.items_before :]
+        self.begin_entry()
         return undone
 
     @property
     def program(self) -> str:
-        """What has worked, as a program that does the same again."""
-        return "".join(f"{text};\n" for text in self._worked)
+        """The items that have run, as a program that repeats them."""
+        return "".join(f"{text};\n" for text in self._items)
 
     def __len__(self) -> int:
-        return len(self._worked)
+        """The number of items that have run."""
+        return len(self._items)
 
 
-def _by_itself(text: str, variables: dict[str, float]) -> str:
-    """An expression in whose place nobody knows the variables of the REPL."""
+def _with_variables(text: str, variables: dict[str, float]) -> str:
+    """An expression that binds the variables of the REPL that it uses, so that it can run elsewhere."""
     bindings = ", ".join(f"{name} = {constant(variables[name])}" for name in mentioned(variables, text))
     return f"var {bindings} in {text}" if bindings else text

@@ -1,4 +1,4 @@
-"""The user's own files: where they are, and whether another user could have written them."""
+"""Files in the user's own folders: where they are, and whether another user could have written them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,34 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["folder", "refuse_others"]
+from kaleido.diagnostics import Source
+from kaleido.language.source_files import read
+
+__all__ = ["check_trusted", "init_file", "xdg_folder"]
 
 
-def folder(variable: str, *default: str) -> Path:
-    """Kaleido's own folder, where the XDG Base Directory Specification puts it.
+def init_file() -> Source | None:
+    """The program in ``$XDG_CONFIG_HOME/kaleido/init.kal``, or None if there is no such file. Raises OSError.
 
-    `variable` is ``XDG_STATE_HOME`` or another of its kind; `default` is where that is below the home directory without
-    it. Raises OSError where there is no home.
+    The REPL runs it unasked. So the file and its folder must belong to the user or to root, and other users must not
+    be able to write to them.
+    """
+    path = xdg_folder("XDG_CONFIG_HOME", ".config") / "init.kal"
+    if not path.exists():
+        return None
+    for each in (path, path.parent):
+        check_trusted(each, os.geteuid(), 0)
+    return read(path)
+
+
+def xdg_folder(variable: str, *default: str) -> Path:
+    """The folder of Kaleido by the XDG Base Directory Specification.
+
+    `variable` is an environment variable such as ``XDG_STATE_HOME``. If it is not set, `default` has the parts of the
+    path below the home directory. Raises OSError if there is no home directory.
     """
     named, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
-    # The specification has relative paths ignored.
+    # The specification says that relative paths are to be ignored.
     if os.path.isabs(named):
         return Path(named, "kaleido")
     if not home:
@@ -24,8 +41,8 @@ def folder(variable: str, *default: str) -> Path:
     return Path(home, *default, "kaleido")
 
 
-def refuse_others(path: Path, *owners: int) -> None:
-    """Raise OSError where a path belongs to another user than `owners`, or where others can write to it."""
+def check_trusted(path: Path, *owners: int) -> None:
+    """Raise OSError if `path` does not belong to one of the users `owners`, or if other users can write to it."""
     found = path.stat()
     if found.st_uid not in owners:
         raise OSError(f"{path} belongs to another user")

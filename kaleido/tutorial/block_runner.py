@@ -85,7 +85,7 @@ class Workshop:
         self._say(f"Defined so far: {', '.join(names) or 'nothing yet'}. Ctrl-D comes back to the chapter.")
         repl = Repl(
             session,
-            begin=False,
+            run_init=False,
             lines=self._lines,
             input=self._input,
             output=self._output,
@@ -109,7 +109,7 @@ class Workshop:
             palette=self._console.palette,
         )
         source = Source(block.title or "block", block.text)
-        self._tolerantly(lambda: Repl(session, sources=[source], begin=False, lines=[], console=console).run())
+        self._tolerantly(lambda: Repl(session, sources=[source], run_init=False, lines=[], console=console).run())
         self._say_what_is_defined(source, session)
 
     def _say_what_is_defined(self, source: Source, session: Session) -> None:

@@ -50,7 +50,7 @@ class Timed:
                 self.seconds[kind].append(time.perf_counter() - begin)
 
     def _repl(self, lines: Iterable[bytes]) -> None:
-        Repl(self.session, lines=lines, begin=False, console=Console(Settings(), interactive=False)).run()
+        Repl(self.session, lines=lines, run_init=False, console=Console(Settings(), interactive=False)).run()
 
 
 def measure(sizes: tuple[int, ...], entries: int) -> dict[str, list[float]]:

@@ -36,11 +36,11 @@ def columns(table: str) -> list[list[str]]:
         (":", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
         (":help :lits", "error: unknown command `:lits`", "1:7", "did you mean `:list`?"),
         (":help lops", "error: no help for `lops`", "1:7", "did you mean `loops`?"),
-        (":list f", "error: too many arguments", "1:7", "it is `:list`"),
-        (":ir", "error: `:ir` needs an argument", "1:1", "it is `:ir f [O0|O3]`"),
-        (":ir f O0 O3", "error: too many arguments", "1:10", "it is `:ir f [O0|O3]`"),
+        (":list f", "error: too many arguments", "1:7", "the usage is `:list`"),
+        (":ir", "error: `:ir` needs an argument", "1:1", "the usage is `:ir f [O0|O3]`"),
+        (":ir f O0 O3", "error: too many arguments", "1:10", "the usage is `:ir f [O0|O3]`"),
         (":ir +", "error: `+` is built in", "1:5", ""),
-        (":load", "error: `:load` needs an argument", "1:1", "it is `:load file`"),
+        (":load", "error: `:load` needs an argument", "1:1", "the usage is `:load file`"),
         ("help", "error: unknown variable `help`", "1:1", "commands begin with a colon: `:help`"),
         ("quit()", "error: unknown function `quit`", "1:1", "commands begin with a colon: `:quit`"),
         (": list", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
@@ -140,7 +140,7 @@ def test_info_of_a_function(hot: Run) -> None:
     assert lines["tier"] == "-O3"
     assert lines["runs"] == "10 calls at -O0"
     assert lines["called by"] == "g"
-    assert lines["bound by"] == "g, loop.for@1:60"
+    assert lines["dependents"] == "g, loop.for@1:60"
     assert text.endswith("\ndef f(x) x + 1\n")
     assert "for i = 1, i < n in g(i)  (-O3, 10 iterations at -O0)" in hot.last(HOT, ":info loop")
 
@@ -164,7 +164,7 @@ def test_info_of_the_session(jit: str, tiers: str, capfd: pytest.CaptureFixture[
     with Session(jit=jit) as session:
         text = Run(session, capfd).last("def f(x) x", ":info")
     assert tiers in text
-    assert "1 of yours" in text
+    assert "1 defined" in text
 
 
 def test_ast(run: Run) -> None:
@@ -231,7 +231,7 @@ def test_diff(run: Run, width: int) -> None:
 
 def test_diff_of_what_is_not_inlined(run: Run) -> None:
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib")
-    assert shown.endswith("inlined at -O3: nothing\ncalled directly: fib\n")
+    assert shown.endswith("inlined at -O3: none\ncalled directly: fib\n")
     assert "callq" in run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib asm")
     assert "expected ir or asm" in run.last(":diff sin nothing")
 
@@ -246,13 +246,13 @@ def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dot.write_text("#!/bin/sh\n[ $1 = -Tsvg ] && /bin/cat\n")
     dot.chmod(0o700)
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib O3")
-    assert shown.count("as a picture") == 1
-    svg = Path(shown.splitlines()[-1].removeprefix("as a picture: "))
+    assert shown.count("SVG: ") == 1
+    svg = Path(shown.splitlines()[-1].removeprefix("SVG: "))
     assert svg.read_text().startswith("digraph")
     assert stat.S_IMODE(svg.stat().st_mode) == 0o600
     svg.unlink()
     dot.write_text("#!/bin/sh\nexit 1\n")
-    assert "as a picture" not in run.last("def f(x) x", ":cfg f")
+    assert "SVG" not in run.last("def f(x) x", ":cfg f")
 
 
 # Measuring
@@ -302,8 +302,8 @@ def test_time_of_what_does_not_run(run: Run) -> None:
 
 
 def test_bench_of_what_is_no_expression(run: Run) -> None:
-    assert "this is not one expression" in run.last(":bench def f(x) x")
-    assert "this is not one expression" in run.last(":bench 1; 2")
+    assert "expected a single expression" in run.last(":bench def f(x) x")
+    assert "expected a single expression" in run.last(":bench 1; 2")
     assert run.last("def f(x) 1 + f(x)", ":bench f(1)").startswith("error: recursion too deep in f")
 
 
@@ -326,7 +326,7 @@ def test_watch(hot: Run, state_home: Path) -> None:
 
 
 def test_watch_of_what_is_no_expression(run: Run) -> None:
-    assert "this is not one expression" in run.last(":watch def w(x) x")
+    assert "expected a single expression" in run.last(":watch def w(x) x")
 
 
 def test_watch_ends_with_an_error(run: Run) -> None:
@@ -336,7 +336,7 @@ def test_watch_ends_with_an_error(run: Run) -> None:
 def test_optimize(run: Run, session: Session) -> None:
     printed = run("def f(x) x + 1", ":optimize f", ":optimize f")
     assert re.fullmatch(r"f -O3: \d+ bytes, [\d.]+ ms\n", printed[1])
-    assert printed[2] == "f runs at -O3 already\n"
+    assert printed[2] == "f already runs at -O3\n"
     assert session["f"].tier is Tier.OPTIMIZED
 
 
@@ -374,7 +374,7 @@ def test_load_and_reload(run: Run, keep: Keep) -> None:
 
 def test_load_a_file_with_a_blank_in_its_name_and_nothing_in_it(run: Run, keep: Keep) -> None:
     path = keep("# nothing\n", "my demo.kal")
-    assert run.last(f":load   {path}  ") == f"{path}: nothing in it\n"
+    assert run.last(f":load   {path}  ") == f"{path}: no definitions or expressions\n"
 
 
 def test_load_a_file_with_an_error_half_way(run: Run, keep: Keep) -> None:
@@ -391,7 +391,7 @@ def test_load_a_file_with_an_error_half_way(run: Run, keep: Keep) -> None:
 def test_load_a_file_that_is_no_program(run: Run, keep: Keep) -> None:
     path = keep("def f(x) x + 1\ndef g(x\n")
     printed = run(f":load {path}", "f(1)")
-    assert printed[0].endswith(f"\n{path}: nothing of it has run\n")
+    assert printed[0].endswith(f"\n{path}: nothing has run\n")
     assert printed[1].startswith("error: unknown function `f`\n")
 
 
@@ -439,7 +439,7 @@ def test_save_writes_over_nothing_it_does_not_know(run: Run, keep: Keep) -> None
     path = keep("def f(x) x")
     other = path.with_name("other.kal")
     printed = run("1", f":save {path}", f":save {other}", "2", f":save {other}", f":load {path}", f":save {path}")
-    assert re.match(r"error: `/.*` is there already\n", printed[1])
+    assert re.match(r"error: `/.*` already exists\n", printed[1])
     assert printed[4] == f"saved 2 items to `{other}`\n"
     assert printed[6] == f"saved 3 items to `{path}`\n"
     assert path.read_text() == "1;\n2;\ndef f(x) x;\n"
@@ -460,12 +460,12 @@ def test_save_where_one_cannot_write(run: Run, tmp_path: Path) -> None:
 
 def test_save_writes_over_no_file_that_could_not_be_loaded(run: Run, keep: Keep) -> None:
     path = keep("def k(x\n")
-    assert "is there already" in run(f":load {path}", "1", f":save {path}")[2]
+    assert "already exists" in run(f":load {path}", "1", f":save {path}")[2]
     path.write_text("1; nothing; 2")
-    assert "is there already" in run(f":load {path}", f":save {path}")[1]
+    assert "already exists" in run(f":load {path}", f":save {path}")[1]
     path.write_text("1;")
     printed = run(f":load {path}", lambda: path.write_text("1; nothing"), ":reload", f":save {path}")
-    assert "is there already" in printed[2]
+    assert "already exists" in printed[2]
 
 
 def test_files_are_the_same_under_other_names(run: Run, keep: Keep) -> None:
@@ -530,7 +530,7 @@ def test_an_edit_that_does_not_work_is_not_lost(run: Run, editor: Callable[[str]
     again = "sed -i 's/nothing/x * 5/' $1"
     printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", lambda: editor(again), ":edit f", "f(1)")
     assert printed[1].startswith("error: unknown variable `nothing`\n  ┌ <entry 3>:1:10\n")
-    assert printed[1].endswith("`:edit f` opens it again\n")
+    assert printed[1].endswith("`:edit f` opens the edited text again\n")
     assert (printed[2], printed[-1]) == ("2.0\n", "5.0\n")
 
 
@@ -543,11 +543,11 @@ def test_edit_the_last_entry(run: Run, editor: Callable[[str], None]) -> None:
 @pytest.mark.usefixtures("dumb")
 def test_editors_that_fail(run: Run, editor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     editor("exit 3")
-    assert "ended with 3" in edits(run, "1", ":edit")[-1]
+    assert "exited with status 3" in edits(run, "1", ":edit")[-1]
     monkeypatch.setenv("EDITOR", "/no/such/editor -x")
     assert "No such file or directory" in edits(run, "1", ":edit")[-1]
     monkeypatch.setenv("EDITOR", "'")
-    assert "$EDITOR is no command" in edits(run, "1", ":edit")[-1]
+    assert "$EDITOR is not a command" in edits(run, "1", ":edit")[-1]
     monkeypatch.setenv("EDITOR", " ")
     monkeypatch.setenv("PATH", "/nowhere")
     assert "set EDITOR" in edits(run, "1", ":edit")[-1]
@@ -571,16 +571,16 @@ def test_undo(run: Run) -> None:
         ":undo",
         ":undo",
     )
-    assert printed[3] == "f is again: def f(x) x + 1\ng is not defined any more\n"
+    assert printed[3] == "restored f: def f(x) x + 1\nremoved g\n"
     assert printed[4] == "2.0\n"
     assert printed[5].startswith("error: unknown function `g`\n")
-    assert printed[6] == "f is not defined any more\n"
-    assert printed[7].startswith("error: there is nothing to take back\n")
+    assert printed[6] == "removed f\n"
+    assert printed[7].startswith("error: nothing to undo\n")
 
 
 def test_undo_within_an_entry(run: Run) -> None:
     printed = run("def z(x) 5", "def a(x) x\n:undo\ndef b(x) x + 1", ":list", ":undo", ":list", ":undo", ":list")
-    assert printed[1] == "a is not defined any more\n"
+    assert printed[1] == "removed a\n"
     assert [row[0] for row in columns(printed[2])] == ["z(x)", "b(x)"]
     assert [row[0] for row in columns(printed[4])] == ["z(x)"]
     assert printed[6] == "no functions yet\n"
@@ -615,7 +615,7 @@ def test_what_is_interrupted_while_it_is_taken_back_is_taken_back(run: Run, sess
 def test_undo_a_file(run: Run, keep: Keep) -> None:
     path = keep("def f(x) x + 1\ndef g(x) f(x)\nnothing")
     printed = run(f":load {path}", ":undo", ":list")
-    assert printed[1:] == ["f is not defined any more\ng is not defined any more\n", "no functions yet\n"]
+    assert printed[1:] == ["removed f\nremoved g\n", "no functions yet\n"]
 
 
 def test_undo_is_told_by_save(run: Run, tmp_path: Path) -> None:
@@ -627,18 +627,18 @@ def test_undo_is_told_by_save(run: Run, tmp_path: Path) -> None:
 def test_reset(run: Run, tmp_path: Path) -> None:
     path, other = tmp_path / "saved.kal", tmp_path / "other.kal"
     printed = run("def f(x) x + 1", "5", ":reset", "f(1)", "_", "6", f":save {path}", ":undo", "f(1)", f":save {other}")
-    assert printed[2] == "forgot 1 function: `:undo` brings it back\n"
+    assert printed[2] == "removed 1 function: `:undo` restores it\n"
     assert printed[3].startswith("error: unknown function `f`\n")
     assert printed[4].startswith("error: unknown variable `_`\n")
-    assert printed[7] == "f is again: def f(x) x + 1\n"
+    assert printed[7] == "restored f: def f(x) x + 1\n"
     assert printed[8] == "2.0\n"
     assert path.read_text() == "6;\n"
     assert other.read_text() == "def f(x) x + 1;\n5;\nf(1);\n"
 
 
 def test_reset_of_nothing(run: Run) -> None:
-    assert run(":reset", ":undo")[0] == "there is nothing to forget\n"
-    assert run("5", ":reset", ":undo")[2] == "what was forgotten is known again\n"
+    assert run(":reset", ":undo")[0] == "nothing to reset\n"
+    assert run("5", ":reset", ":undo")[2] == "undid `:reset`\n"
 
 
 def test_set(run: Run) -> None:

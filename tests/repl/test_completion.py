@@ -13,7 +13,7 @@ from kaleido.repl.commands import COMMANDS
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.console import Console
 from kaleido.repl.settings import OPTIONS, Settings
-from kaleido.repl.signatures import Calling, calling
+from kaleido.repl.signatures import OpenCall, open_call
 from kaleido.repl.state import State
 from kaleido.repl.topics import TOPICS
 
@@ -107,20 +107,20 @@ def test_a_command_is_shown_with_what_it_does(session: Session) -> None:
     ("text", "expected"),
     [
         ("", None),
-        ("f(", Calling("f", 0)),
-        ("f(1, ", Calling("f", 1)),
-        ("f(g(1, 2), ", Calling("f", 1)),
-        ("f(g(1, 2", Calling("g", 1)),
-        ("f((1 + 2", Calling("f", 0)),
+        ("f(", OpenCall("f", 0)),
+        ("f(1, ", OpenCall("f", 1)),
+        ("f(g(1, 2), ", OpenCall("f", 1)),
+        ("f(g(1, 2", OpenCall("g", 1)),
+        ("f((1 + 2", OpenCall("f", 0)),
         ("f(1)", None),
         ("def f(x", None),
         ("extern f(x y", None),
         ("if (1", None),
-        ("f(if (1", Calling("f", 0)),
-        ("f # comment (\n (1, # 2, (\n", Calling("f", 1)),
-        ("1 , 2) f(", Calling("f", 0)),
-        ("f(var x = 1, y = g(1,", Calling("g", 1)),
+        ("f(if (1", OpenCall("f", 0)),
+        ("f # comment (\n (1, # 2, (\n", OpenCall("f", 1)),
+        ("1 , 2) f(", OpenCall("f", 0)),
+        ("f(var x = 1, y = g(1,", OpenCall("g", 1)),
     ],
 )
-def test_what_is_being_called(text: str, expected: Calling | None) -> None:
-    assert calling(text) == expected
+def test_what_is_being_called(text: str, expected: OpenCall | None) -> None:
+    assert open_call(text) == expected

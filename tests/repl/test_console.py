@@ -58,10 +58,10 @@ def test_dumb(terminal: str, dumb: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert console(interactive=False).dumb
 
 
-# LockOrder
+# Order
 
 
-def test_complaints_come_after_what_was_written(capfd: Captured) -> None:
+def test_errors_come_after_what_was_written(capfd: Captured) -> None:
     shown = console()
     # Errors go where output goes, to see the order.
     kept = os.dup(2)

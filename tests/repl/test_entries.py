@@ -17,7 +17,7 @@ from kaleido.diagnostics import Source, Span
 from kaleido.language import parser
 from kaleido.language.nodes import Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
-from kaleido.repl.entries import LineReader, Piece, is_command, is_incomplete, pieces, transcript
+from kaleido.repl.entries import LineReader, Piece, is_command, is_incomplete, split_entry, transcript_entries
 
 INCOMPLETE = [
     "def f(x)", "1 +", "(1", "if 1 then", "var x = 1 in", "extern f(", "def f(x) # no body",
@@ -65,7 +65,7 @@ def test_commands_start_with_a_colon() -> None:
 def test_a_defect_of_the_parser_is_not_met_before_running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kaleido.language.parser._Reading._read", lambda *_: 1 / 0)
     assert not is_incomplete("1 +", BUILTINS)
-    assert list(pieces("1 +\n:list", lambda: BUILTINS)) == [Piece("1 +\n", False), Piece("\n:list", True)]
+    assert list(split_entry("1 +\n:list", lambda: BUILTINS)) == [Piece("1 +\n", False), Piece("\n:list", True)]
 
 
 # Transcripts
@@ -75,7 +75,7 @@ def test_a_defect_of_the_parser_is_not_met_before_running(monkeypatch: pytest.Mo
     "text", ["", "\n", "1\nkal>2\n", "...> 1\n1", "kal>1", " kal> 1", "kal >\n1", "x\r\n\r\n", "kal\n"]
 )
 def test_any_other_text_is_no_transcript(text: str) -> None:
-    assert transcript(text) == []
+    assert transcript_entries(text) == []
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_any_other_text_is_no_transcript(text: str) -> None:
     ],
 )
 def test_the_entries_of_a_transcript(text: str, entries: list[str]) -> None:
-    assert transcript(text) == entries
+    assert transcript_entries(text) == entries
 
 
 # Pieces
 
 
 def cut(text: str, operators: OperatorTable = COLON) -> list[tuple[str, bool]]:
-    return [(piece.text.strip(), piece.is_command) for piece in pieces(text, lambda: operators)]
+    return [(piece.text.strip(), piece.is_command) for piece in split_entry(text, lambda: operators)]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_programs_and_commands(text: str, expected: list[tuple[str, bool]]) -> N
 def test_everything_stays_in_its_line_and_column(parts: list[str]) -> None:
     text, found = "".join(parts), set()
     whole = Source("whole", text)
-    for piece in pieces(text, lambda: COLON):
+    for piece in split_entry(text, lambda: COLON):
         source = Source("piece", piece.text)
         for match in re.finditer(r"\S", piece.text):
             found.add((*source.position(match.start()), match[0]))
@@ -146,7 +146,7 @@ def test_everything_stays_in_its_line_and_column(parts: list[str]) -> None:
 
 def test_the_operators_are_those_of_the_moment() -> None:
     tables = [BUILTINS, BUILTINS.with_operator(Operator("~", 20, Span(0, 1)))]
-    asked = pieces("1 ~\n:list\n1 ~\n:list\n", lambda: tables[0])
+    asked = split_entry("1 ~\n:list\n1 ~\n:list\n", lambda: tables[0])
     assert next(asked) == Piece("1 ~\n", False)
     assert next(asked) == Piece("\n:list\n", True)
     del tables[0]

@@ -121,7 +121,7 @@ def test_entries_come_back_in_the_next_session(type_keys: TypeKeys) -> None:
 
 
 def test_nothing_is_remembered_where_that_is_not_wanted(state_home: Path, type_keys: TypeKeys) -> None:
-    assert type_keys("1", UP, remember=False).output == "1.0\n1.0\n"
+    assert type_keys("1", UP, save_history=False).output == "1.0\n1.0\n"
     assert list(state_home.iterdir()) == []
 
 

@@ -62,8 +62,8 @@ SWAPPED, DEOPTIMIZED, FREED = EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKin
             event(SWAPPED, "f.for@1:2", runs=10_000, counter=RunCounter.ITERATIONS),
             "f.for@1:2 -O0 → -O3 after 10,000 iterations, 2.4 ms",
         ),
-        (event(DEOPTIMIZED, size=30, message="g"), "f -O3 → -O0: g has changed"),
-        (event(DEOPTIMIZED, message="g"), "f is compiled again: g has changed meanwhile"),
+        (event(DEOPTIMIZED, size=30, message="g"), "f deoptimized, -O3 → -O0: g has changed"),
+        (event(DEOPTIMIZED, message="g"), "f is compiled again: g changed during the compilation"),
         (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
         (event(FREED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
     ],
@@ -152,5 +152,5 @@ def test_of_a_session() -> None:
             "f -O0 → -O3 after 10 calls",
         ]
         session.run("def f(x) x + 1")
-        assert notices.take()[0] == "g -O3 → -O0: f has changed"
+        assert notices.take()[0] == "g deoptimized, -O3 → -O0: f has changed"
         assert session["g"].tier is Tier.BASELINE

@@ -108,7 +108,7 @@ def test_a_pasted_program_is_one_entry(type_keys: TypeKeys) -> None:
 
 def test_programs_and_commands_may_be_pasted_together(type_keys: TypeKeys) -> None:
     outcome = type_keys(pasted("def f(x) x + 1\n:ast 5\nf(1)\n:set values off\nf(2)\n:undo\n"), "f(1)")
-    assert outcome.output == "Number 5.0\n2.0\nf is not defined any more\n"
+    assert outcome.output == "Number 5.0\n2.0\nremoved f\n"
     assert outcome.errors.startswith("error: unknown function `f`\n  ┌ <entry 2>:1:1\n")
 
 
@@ -173,7 +173,7 @@ def test_the_last_value(type_keys: TypeKeys) -> None:
 
 def test_before_any_value_and_after_reset_there_is_no_last_value(type_keys: TypeKeys) -> None:
     outcome = type_keys("_", "5 _", ":reset", "_")
-    assert outcome.output.startswith("5.0\n5.0\nforgot 0 functions")
+    assert outcome.output.startswith("5.0\n5.0\nremoved 0 functions")
     places = [line for line in outcome.errors.splitlines() if "┌" in line]
     assert places == ["  ┌ <entry 1>:1:1", "  ┌ <entry 4>:1:1"]
 
@@ -182,10 +182,10 @@ def test_the_last_value_is_kept_where_none_are_shown(type_keys: TypeKeys) -> Non
     assert type_keys("5", "_ : printd(_)", quiet=True).output == "5.000000\n"
 
 
-# The user's own beginning
+# The init file
 
 
-def beginning(state_home: Path, text: str) -> Path:
+def init_file(state_home: Path, text: str) -> Path:
     path = state_home / "config" / "kaleido" / "init.kal"
     path.parent.mkdir(parents=True)
     path.parent.chmod(0o700)
@@ -194,25 +194,25 @@ def beginning(state_home: Path, text: str) -> Path:
     return path
 
 
-def test_the_beginning_has_definitions_and_options(type_keys: TypeKeys, state_home: Path) -> None:
-    beginning(state_home, "def f(x) x + 1\n:set values off\nnothing\n:set vi on\n")
+def test_the_init_file_has_definitions_and_options(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "def f(x) x + 1\n:set values off\nnothing\n:set vi on\n")
     outcome = type_keys("printd(f(1))", "2")
     assert outcome.output == "2.000000\n"
     assert outcome.errors.startswith("error: unknown variable `nothing`\n  ┌ ")
     assert "init.kal:3:1\n" in outcome.errors
 
 
-def test_the_beginning_can_be_left_out(type_keys: TypeKeys, state_home: Path) -> None:
-    beginning(state_home, "printd(1)")
-    assert type_keys("2", begin=False).output == "2.0\n"
+def test_the_init_file_can_be_left_out(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "printd(1)")
+    assert type_keys("2", run_init=False).output == "2.0\n"
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_beginning_that_others_can_write_to_is_not_run(
+def test_an_init_file_that_others_can_write_to_is_not_run(
     type_keys: TypeKeys, state_home: Path, mode: int, what: str
 ) -> None:
-    path = beginning(state_home, "printd(1)")
+    path = init_file(state_home, "printd(1)")
     unsafe = path if what == "file" else path.parent
     unsafe.chmod(mode | (0o100 if unsafe is path.parent else 0))
     outcome = type_keys("2")

@@ -188,11 +188,11 @@ def test_a_terminal_that_can_only_write_on(start: Start) -> None:
     assert "\x1b" not in terminal.logfile_read.getvalue()
 
 
-def test_without_history_and_without_the_users_beginning(start: Start, tmp_path: Path) -> None:
-    beginning = tmp_path / "config" / "kaleido" / "init.kal"
-    beginning.parent.mkdir(mode=0o700, parents=True)
-    beginning.write_text("def f(x) x + 1")
-    beginning.chmod(0o600)
+def test_without_history_and_without_the_init_file(start: Start, tmp_path: Path) -> None:
+    init_file = tmp_path / "config" / "kaleido" / "init.kal"
+    init_file.parent.mkdir(mode=0o700, parents=True)
+    init_file.write_text("def f(x) x + 1")
+    init_file.chmod(0o600)
     terminal = start("--no-history", "--no-init")
     enter(terminal, "f(1)", "error: unknown function `f`")
     assert leave(terminal, "\x04") == 0

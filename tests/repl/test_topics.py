@@ -13,7 +13,7 @@ from kaleido.jit.policy import Policy
 from kaleido.language.operators import BUILTIN_PREFIX
 from kaleido.language.parser import grammar_text
 from kaleido.repl.commands import COMMANDS
-from kaleido.repl.entries import CONTINUATION, PROMPT, transcript
+from kaleido.repl.entries import CONTINUATION, PROMPT, transcript_entries
 from kaleido.repl.topics import ALIASES, TOPICS, Topic
 from tests.repl.conftest import Run
 
@@ -26,7 +26,7 @@ each_topic = pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
 @each_topic
 def test_examples(topic: Topic, jit: str, state_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     # As whoever pastes one would have it: entry by entry, in a new session.
-    entries = transcript(topic.example)
+    entries = transcript_entries(topic.example)
     with Session(jit=jit) as session:
         printed = Run(session, capfd)(*entries)
     prompted = [PROMPT + entry.replace("\n", "\n" + CONTINUATION) for entry in entries]

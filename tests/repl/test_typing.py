@@ -193,7 +193,7 @@ def test_what_another_thread_makes_invalid_is_told(
     screen = sit_at(
         (NEW_PROMPT, "g(20)"),
         ("g(20)", redefining.start),
-        ("g -O3 → -O0: f has changed", ""),
+        ("g deoptimized, -O3 → -O0: f has changed", ""),
         (" bytes of version 1 freed", ""),
         ("kal> " + "g(20)", ENTER),
         (NEW_PROMPT, CTRL_D),
@@ -260,7 +260,7 @@ def toolbar_of(session: Session, columns: int) -> Iterator[Prompt]:
     console = Console(settings, interactive=True, size=lambda: Size(columns, 24))
     with create_pipe_input() as keyboard:
         state = State(session, console, settings)
-        with closing(Prompt(state, remember=False, input=keyboard, output=DummyOutput())) as prompt:
+        with closing(Prompt(state, save_history=False, input=keyboard, output=DummyOutput())) as prompt:
             yield prompt
 
 

@@ -1,4 +1,17 @@
-"""The commands: one table, from which running them, `:help` and completion derive."""
+"""The commands of the REPL: one table, from which execution, `:help` and completion derive.
+
+====================  ==========================================================
+``table``             classes Command, Parameter and Request: what a row has
+``help``              `:help`
+``inspect``           `:list`, `:info`, `:tiers`
+``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
+``measure``           `:time`, `:bench`, `:watch`, `:optimize`
+``files``             `:load`, `:reload`, `:edit`, `:save`
+``session_commands``  `:undo`, `:reset`, `:set`, `:quit`
+====================  ==========================================================
+
+A new command is a row in the list COMMANDS of one of these modules.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +19,33 @@ import re
 from collections.abc import Mapping
 
 from kaleido.diagnostics import Source, Span
-from kaleido.repl.commands import compiled, control, files, help, inspect, measure
-from kaleido.repl.commands.table import Command, Kind, Leave, Parameter, Request, Word
+from kaleido.repl.commands import files, help, inspect, measure, representations, session_commands
+from kaleido.repl.commands.table import Command, Kind, Parameter, Quit, Request, Word
 from kaleido.repl.state import State
 
-__all__ = ["COMMANDS", "Command", "Kind", "Leave", "Parameter", "execute"]
+__all__ = ["COMMANDS", "Command", "Kind", "Parameter", "Quit", "execute"]
 
-COMMANDS: Mapping[str, Command] = {
-    command.name: command
-    for module in (help, inspect, compiled, measure, files, control)
-    for command in module.COMMANDS
-}
+_OTHERS = [
+    *inspect.COMMANDS,
+    *representations.COMMANDS,
+    *measure.COMMANDS,
+    *files.COMMANDS,
+    *session_commands.COMMANDS,
+]
+
+COMMANDS: Mapping[str, Command] = {command.name: command for command in [help.help_command(_OTHERS), *_OTHERS]}
 """The commands by name, in the order in which `:help` shows them."""
 
 
 def execute(state: State, source: Source) -> None:
-    """Run the command that an entry is. Raises KaleidoError, and Leave."""
+    """Run the command in `source`. Raises KaleidoError if it cannot be run, and Quit for `:quit`."""
     found = re.search(r"\S+", source.text)
     assert found is not None
     name = Word(found[0], Span(*found.span()))
     request = Request(state, source, name, COMMANDS)
     command = request.command(name)
     arguments = command.arguments(source.text, found.end())
-    usage = f"it is `{command.usage}`"
+    usage = f"the usage is `{command.usage}`"
     if len(arguments) > len(command.parameters):
         request.fail("too many arguments", arguments[len(command.parameters)], "not expected", usage)
     if len(arguments) < command.required:

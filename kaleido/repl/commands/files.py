@@ -1,4 +1,4 @@
-"""Commands that read and write files, or have another program do it."""
+"""Commands that read, edit and write files: `:load`, `:reload`, `:edit`, `:save`."""
 
 from __future__ import annotations
 
@@ -10,40 +10,73 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from kaleido.diagnostics import KaleidoError, Source, counted
-from kaleido.language.source_files import decoded, reason, shown
-from kaleido.repl.commands.table import ANY_FUNCTION, Command, Group, Kind, Parameter, Request, Word
-from kaleido.repl.init_file import brought, load
+from kaleido.diagnostics import KaleidoError, ParseError, Source, counted
+from kaleido.language.nodes import Definition, External
+from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind, Parameter, Request, Word
+from kaleido.repl.state import State
+from kaleido.session import Result
 
 __all__ = ["COMMANDS"]
 
 _EDITORS = ("nano", "vi", "vim", "emacs")
-"""What may be there where nobody says which editor they like."""
+"""The editors to look for if neither VISUAL nor EDITOR is set."""
 
 
 def _load(request: Request, word: Word) -> None:
     path = _path(word)
     _run_file(request, path, word)
-    request.state.loaded = path
+    request.state.last_loaded = path
 
 
 def _reload(request: Request) -> None:
-    if request.state.loaded is None:
+    if request.state.last_loaded is None:
         request.fail("nothing has been loaded yet", request.name, "", "`:load file` loads a file")
-    _run_file(request, request.state.loaded, request.name)
+    _run_file(request, request.state.last_loaded, request.name)
 
 
 def _run_file(request: Request, path: Path, word: Word) -> None:
-    known = request.state.known
+    overwritable = request.state.overwritable
     try:
-        # What did not run is nowhere but in the file: it must not be written over.
-        (known.add if load(request.state, path) else known.discard)(path.resolve())
+        if _run_program(request.state, path):
+            overwritable.add(path.resolve())
+        else:
+            # The items that did not run are only in the file: `:save` must not overwrite it.
+            overwritable.discard(path.resolve())
     except (OSError, ValueError) as error:
         request.fail(f"cannot read `{shown(path)}`", word, reason(error))
 
 
+def _run_program(state: State, path: Path) -> bool:
+    """Run a file, and show its errors and a summary; returns whether all of it has run.
+
+    The items before an error stay. Raises OSError, and ValueError for an impossible path, if the file cannot be read.
+    """
+    source = read(path)
+    results: list[Result] = []
+    try:
+        state.run(source, results)
+    except KaleidoError as error:
+        state.report(error)
+        kept = "nothing has run" if isinstance(error, ParseError) or not results else f"kept {_summary(results)}"
+        state.console.write_message(f"{source.name}: {kept}")
+        return False
+    state.console.write_message(f"{source.name}: {_summary(results)}")
+    return True
+
+
+def _summary(results: list[Result]) -> str:
+    """The number of definitions and of expressions that have run."""
+    if not results:
+        return "no definitions or expressions"
+    definitions = sum(isinstance(result.item, Definition | External) for result in results)
+    expressions = len(results) - definitions
+    parts = [counted(definitions, "definition")] if definitions else []
+    return ", ".join([*parts, *([counted(expressions, "expression")] if expressions else [])])
+
+
 def _path(word: Word) -> Path:
-    """The file that an argument names, in quotes or without."""
+    """The path that an argument names, with or without quotes."""
     quoted = len(word.text) > 1 and word.text[0] == word.text[-1] and word.text[0] in "\"'"
     return Path(word.text[1:-1] if quoted else word.text).expanduser()
 
@@ -53,22 +86,22 @@ def _save(request: Request, word: Word) -> None:
     try:
         if path.is_dir():
             request.fail(f"`{word.text}` is a folder", word)
-        if path.exists() and path.resolve() not in state.known:
-            hint = "this session does not have all that is in it: choose another name, or remove it first"
-            request.fail(f"`{word.text}` is there already", word, "", hint)
-        _write(path, state.journal.program)
+        if path.exists() and path.resolve() not in state.overwritable:
+            hint = "this session has not loaded all of it: choose another name, or remove the file first"
+            request.fail(f"`{word.text}` already exists", word, "", hint)
+        _write(path, state.undo_log.program)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
-    state.known.add(path.resolve())
+    state.overwritable.add(path.resolve())
     try:
-        request.session.check(Source(word.text, state.journal.program))
+        request.session.check(Source(word.text, state.undo_log.program))
     except KaleidoError as error:
-        request.console.write_error(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
-    request.console.write(f"saved {counted(len(state.journal), 'item')} to `{word.text}`\n")
+        request.console.write_message(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
+    request.console.write(f"saved {counted(len(state.undo_log), 'item')} to `{word.text}`\n")
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole: whatever fails, what was there before is not lost. Through links."""
+    """Replace the content of a file atomically: after any failure it has its old content. Follows links."""
     path = path.resolve()
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     descriptor, name = tempfile.mkstemp(prefix=".kaleido-", dir=path.parent)
@@ -102,17 +135,17 @@ def _edit(request: Request, word: Word | None = None) -> None:
         return
     state.drafts[name] = text
     try:
-        results = state.run(state.entry(text))
+        results = state.run(state.entry_source(text))
     except KaleidoError as error:
         state.report(error)
-        request.console.write_error(f"`:edit{f' {name}' if name else ''}` opens it again")
+        request.console.write_message(f"`:edit{f' {name}' if name else ''}` opens the edited text again")
     else:
         del state.drafts[name]
-        request.console.write_error(f"edited: {brought(results)}")
+        request.console.write_message(f"edited: {_summary(results)}")
 
 
 def _edited(request: Request, target: Word, text: str) -> str:
-    """What the user makes of a text in their editor."""
+    """Let the user edit a text in their editor; returns the edited text."""
     command = _editor(request, target)
     descriptor, name = tempfile.mkstemp(prefix="kaleido-", suffix=".kal")
     try:
@@ -121,10 +154,10 @@ def _edited(request: Request, target: Word, text: str) -> str:
         with request.console.lent():
             ended = subprocess.run([*command, name], check=False)
         if ended.returncode != 0:
-            request.fail(f"`{command[0]}` ended with {ended.returncode}", target, "nothing has changed")
+            request.fail(f"`{command[0]}` exited with status {ended.returncode}", target, "nothing has changed")
         return decoded(Path(name).read_bytes()).rstrip("\n")
     except OSError as error:
-        request.fail(f"`{command[0]}` cannot be used", target, reason(error), "set EDITOR to the one you like")
+        request.fail(f"`{command[0]}` cannot be used", target, reason(error), "set EDITOR to your editor")
     finally:
         with suppress(OSError):
             os.unlink(name)
@@ -135,12 +168,12 @@ def _editor(request: Request, target: Word) -> list[str]:
     try:
         command = shlex.split(wanted)
     except ValueError as error:
-        request.fail("$EDITOR is no command", target, str(error).lower())
+        request.fail("$EDITOR is not a command", target, str(error).lower())
     if command:
         return command
     found = next((editor for editor in _EDITORS if shutil.which(editor) is not None), None)
     if found is None:
-        request.fail("no editor", target, "", "set EDITOR to the one you like")
+        request.fail("no editor found", target, "", "set EDITOR to your editor")
     return [found]
 
 
@@ -152,26 +185,27 @@ COMMANDS = [
         Group.FILES,
         (_FILE,),
         "run a file in this session",
-        "It is read whole first: with a syntax error anywhere, nothing of it runs. At another error what stands before "
-        "it is kept, and of the item that has it nothing. `:undo` takes all of the file back.",
+        "The whole file is parsed first: if it has a syntax error, nothing runs. At any other error, the items before "
+        "it are kept; the item with the error and the rest do not run. `:undo` undoes the whole file.",
         _load,
     ),
-    Command("reload", Group.FILES, (), "run the file that was loaded last again", "", _reload),
+    Command("reload", Group.FILES, (), "run the last loaded file again", "", _reload),
     Command(
         "edit",
         Group.FILES,
-        (ANY_FUNCTION,),
-        "edit a function in your editor, and run what comes of it",
-        "In $VISUAL or $EDITOR. Without a function, the last entry. What did not work is there again the next time.",
+        (OPTIONAL_FUNCTION,),
+        "edit a function in your editor, and run the edited text",
+        "The editor is $VISUAL or $EDITOR. Without a function, the last entry is edited. A text that had an error is "
+        "kept for the next `:edit`.",
         _edit,
     ),
     Command(
         "save",
         Group.FILES,
         (_FILE,),
-        "write what has worked to a file, as a program",
-        "Definitions and expressions in their order, and not what was an error or was taken back: `:load`, or `kaleido "
-        "FILE`, does the same again. A file that this session has not loaded or saved is never written over.",
+        "save the definitions and expressions that have run",
+        "In the order in which they ran, without those that had errors or were undone. `:load`, or `kaleido FILE`, "
+        "runs them again. A file that this session has neither loaded nor saved is not overwritten.",
         _save,
     ),
 ]

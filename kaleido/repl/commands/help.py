@@ -1,22 +1,21 @@
-"""The command that tells about the others, and about the language."""
+"""The command `:help`: an overview, the topics, and the descriptions of commands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from kaleido.diagnostics import suggestion
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word
 from kaleido.repl.console import Console
-from kaleido.repl.state import State
 from kaleido.repl.topics import ALIASES, TOPICS, Topic
 from kaleido.terminal.text import padded
 
-__all__ = ["COMMANDS"]
+__all__ = ["help_command"]
 
-_BEGINNING = """\
-Type a definition or an expression. Enter runs it when it is complete, and goes on below when it is not.
+_INTRODUCTION = """\
+Type a definition or an expression. Enter runs it if it is complete; otherwise it begins a new line.
 """
 
 _EXAMPLE = """\
@@ -25,8 +24,8 @@ kal> square(7)
 49.0
 """
 
-# Lines of running text are not longer than this, however wide the terminal is.
-_WIDEST = 80
+# The maximum width of paragraphs, on terminals of any width.
+_MAX_WIDTH = 80
 
 
 def _help(request: Request, word: Word | None = None) -> None:
@@ -38,7 +37,7 @@ def _help(request: Request, word: Word | None = None) -> None:
     topic = TOPICS.get(ALIASES.get(word.text, word.text))
     if topic is None and name not in request.commands and not word.text.startswith(":"):
         hint = suggestion(word.text, [*TOPICS, *ALIASES, *request.commands])
-        request.fail(f"no help for `{word.text}`", word, "", hint or "`:help` shows what there is")
+        request.fail(f"no help for `{word.text}`", word, "", hint or "`:help` shows the topics and the commands")
     parts = [_about_topic(topic, console)] if topic is not None else []
     if topic is None or name in request.commands:
         parts.append(_about_command(request.command(word), console))
@@ -46,8 +45,8 @@ def _help(request: Request, word: Word | None = None) -> None:
 
 
 def _overview(commands: Mapping[str, Command], console: Console) -> str:
-    """All commands on one screen, by what they are for."""
-    lines = wrap(_BEGINNING, _width(console))
+    """All commands by group, and the names of the topics, on one screen."""
+    lines = wrap(_INTRODUCTION, _width(console))
     lines += ["", *console.highlighted(_EXAMPLE, "kaleido-console").splitlines(), ""]
     longest = max(len(group.value) for group in Group)
     for group in Group:
@@ -55,7 +54,8 @@ def _overview(commands: Mapping[str, Command], console: Console) -> str:
         heading = console.emphasized(padded(group.value, longest))
         indented = wrap(usages, _width(console) - longest - 2)
         lines += [f"{heading if not index else ' ' * longest}  {line}" for index, line in enumerate(indented)]
-    topics = wrap(f"`:help :COMMAND` explains one. There is more to learn: {', '.join(TOPICS)}.", _width(console))
+    text = f"`:help :COMMAND` describes a command. `:help TOPIC` explains one of these topics: {', '.join(TOPICS)}."
+    topics = _wrapped(text, _width(console))
     return "\n".join([*lines, "", *topics]).replace("\xa0", " ") + "\n"
 
 
@@ -64,9 +64,9 @@ def _unbroken(text: str) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Running text in lines, which do not end within what stands in backquotes."""
-    whole = re.sub(r"`[^`]+`", lambda match: _unbroken(" ".join(match[0].split())), text)
-    return [line.replace("\xa0", " ") for line in wrap(whole, width, break_on_hyphens=False)]
+    """Wrap a paragraph, without line breaks inside backquotes."""
+    unbroken = re.sub(r"`[^`]+`", lambda match: _unbroken(" ".join(match[0].split())), text)
+    return [line.replace("\xa0", " ") for line in wrap(unbroken, width, break_on_hyphens=False)]
 
 
 def _about_command(command: Command, console: Console) -> str:
@@ -83,7 +83,7 @@ def _about_topic(topic: Topic, console: Console) -> str:
 
 
 def _blocks(topic: Topic, width: int) -> Iterator[str]:
-    """The text of a topic: paragraphs wrapped, and what is indented as it is."""
+    """The lines of a topic's text: paragraphs are wrapped, indented blocks are kept."""
     for index, block in enumerate(topic.text.split("\n\n")):
         if index:
             yield ""
@@ -91,23 +91,19 @@ def _blocks(topic: Topic, width: int) -> Iterator[str]:
 
 
 def _width(console: Console) -> int:
-    return min(_WIDEST, console.columns)
+    return min(_MAX_WIDTH, console.columns)
 
 
-def _subjects(state: State, before: Sequence[str]) -> Iterable[str]:
-    from kaleido.repl.commands import COMMANDS
-
-    return dict.fromkeys([*TOPICS, *ALIASES, *COMMANDS, *(f":{name}" for name in COMMANDS)])
-
-
-COMMANDS = [
-    Command(
+def help_command(others: Sequence[Command]) -> Command:
+    """The command `:help`; `others` are all other commands, which completion offers with the topics."""
+    names = ["help", *(command.name for command in others)]
+    candidates = list(dict.fromkeys([*TOPICS, *ALIASES, *names, *(f":{name}" for name in names)]))
+    return Command(
         "help",
         Group.LEARN,
-        (Parameter("topic", "a subject", _subjects, optional=True),),
-        "this, a subject, or a command",
-        "A subject is a part of the language, of this prompt, or of the compiler, each with an example that can be "
-        "pasted as it is. With a colon it is the command of that name.",
+        (Parameter("topic", "a topic", lambda state, before: candidates, optional=True),),
+        "show an overview, a topic, or the description of a command",
+        "A topic explains a part of the language, of the prompt or of the compiler, with an example that can be "
+        "pasted. A word with a colon, as in `:help :tiers`, is the command of that name.",
         _help,
-    ),
-]
+    )

@@ -1,4 +1,4 @@
-"""Commands that run something and tell what it took."""
+"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
-from kaleido.repl.commands.inspect import loop_source
 from kaleido.repl.commands.table import FUNCTION, PROGRAM, Command, Group, Request, Word
-from kaleido.repl.redraw import live
+from kaleido.repl.redraw import redrawing
 from kaleido.report.bars import chart
 from kaleido.report.tier_table import tier_table
 from kaleido.session import Session
@@ -32,13 +31,13 @@ def _time(request: Request, word: Word) -> None:
         return
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
-    request.console.write(f"compile  {_milliseconds(compile_seconds):>12}{_made(compiled, Tier.BASELINE)}\n")
-    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_made(compiled, Tier.OPTIMIZED)}\n")
+    request.console.write(f"compile  {_milliseconds(compile_seconds):>12}{_compiled_at(compiled, Tier.BASELINE)}\n")
+    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_compiled_at(compiled, Tier.OPTIMIZED)}\n")
 
 
 @contextmanager
 def _compilations(session: Session) -> Iterator[list[Event]]:
-    """What is compiled in the block."""
+    """The events for all code that is compiled in the block."""
     compiled: list[Event] = []
 
     def listen(event: Event) -> None:
@@ -52,14 +51,14 @@ def _compilations(session: Session) -> Iterator[list[Event]]:
         unsubscribe()
 
 
-def _made(compiled: list[Event], tier: Tier) -> str:
+def _compiled_at(compiled: list[Event], tier: Tier) -> str:
     events = [event for event in compiled if event.tier is tier]
     if not events:
         return ""
-    what = f"{counted(len(events), 'unit')} at -{tier}"
+    units = f"{counted(len(events), 'unit')} at -{tier}"
     if tier is Tier.BASELINE:
-        return f"   {what}"
-    return f"   meanwhile {what}, in {_milliseconds(sum(event.seconds for event in events))}"
+        return f"   {units}"
+    return f"   meanwhile {units}, in {_milliseconds(sum(event.seconds for event in events))}"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -68,7 +67,7 @@ def _milliseconds(seconds: float) -> str:
 
 def _bench(request: Request, word: Word) -> None:
     source, expression = _expression(request, word)
-    # Standard output must be given back whatever happens. Where native code runs, Ctrl-C strikes all the same.
+    # Standard output must be restored whatever happens. Ctrl-C does stop native code in the block.
     with (
         uninterrupted(),
         closing(request.session.units(source)) as units,
@@ -82,52 +81,52 @@ def _bench(request: Request, word: Word) -> None:
 
 
 def _expression(request: Request, word: Word) -> tuple[Source, Expression]:
-    """An argument that is to be run many times: what defines something is not."""
+    """The single expression in an argument, and its source. Definitions are errors: they cannot be run repeatedly."""
     source = request.program(word)
     items = parse(source, request.session.operators)
     if len(items) != 1 or isinstance(items[0], Definition | External):
-        request.fail("this is not one expression", word)
+        request.fail("expected a single expression", word)
     return source, items[0]
 
 
 def _watch(request: Request, word: Word) -> None:
-    watched = _Watched(request, _expression(request, word)[0])
+    program = _WatchedProgram(request, _expression(request, word)[0])
     try:
-        with live(request.console, watched.picture):
+        with redrawing(request.console, program.picture):
             while True:
-                interruptibly(watched.run)
+                interruptibly(program.run)
     except KeyboardInterrupt:
-        request.console.write(f"stopped after {watched.told_runs}\n")
+        request.console.write(f"stopped after {program.run_count}\n")
 
 
-class _Watched:
-    """A program that runs again and again."""
+class _WatchedProgram:
+    """A program that runs repeatedly, and a picture of its progress."""
 
     def __init__(self, request: Request, source: Source) -> None:
-        self._session, self._console, self._source = request.session, request.console, source
-        self._shown = ""
-        self.runs = 0
+        self._request, self._source = request, source
+        self._value = ""
+        self._runs = 0
 
     def run(self) -> None:
-        for result in self._session.evaluate(self._source):
-            self._shown = result.shown or self._shown
-        self.runs += 1
+        for result in self._request.session.evaluate(self._source):
+            self._value = result.shown or self._value
+        self._runs += 1
 
     @property
-    def told_runs(self) -> str:
-        return f"{self.runs:,} run{'' if self.runs == 1 else 's'}"
+    def run_count(self) -> str:
+        return f"{self._runs:,} run{'' if self._runs == 1 else 's'}"
 
     def picture(self) -> str:
-        """How often it has run, its value, and the table of tiers."""
-        columns = self._console.columns
-        what = " ".join(self._source.text.split())
-        told = f"{what}   {self.told_runs}{f', {self._shown}' if self._shown else ''}"
-        tiers = tier_table(self._session.stats(), self._session.engine.policy, self._loop_source, columns)
-        return f"{self._console.emphasized(cut(told, columns))}\n{tiers}(Ctrl-C stops)\n"
+        """The program, its number of runs and its last value, above the table of `:tiers`."""
+        session, console = self._request.session, self._request.console
+        program = " ".join(self._source.text.split())
+        heading = f"{program}   {self.run_count}{f', {self._value}' if self._value else ''}"
+        tiers = tier_table(session.stats(), session.engine.policy, self._loop_source, console.columns)
+        return f"{console.emphasized(cut(heading, console.columns))}\n{tiers}(Ctrl-C stops)\n"
 
     def _loop_source(self, name: str) -> str:
         if not name.startswith("top@"):
-            return loop_source(self._session, name)
+            return self._request.loop_source(name)
         line, column = map(int, name.rpartition(".for@")[2].split(":"))
         return self._source.line(line)[column - 1 :]
 
@@ -136,7 +135,7 @@ def _optimize(request: Request, word: Word) -> None:
     function = request.function(word)
     engine, unit = request.session.engine, function.unit
     if function.tier is Tier.OPTIMIZED:
-        request.console.write(f"{function.name} runs at -{Tier.OPTIMIZED} already\n")
+        request.console.write(f"{function.name} already runs at -{Tier.OPTIMIZED}\n")
         return
     try:
         engine.optimize(unit.symbol)
@@ -152,27 +151,28 @@ COMMANDS = [
         "time",
         Group.MEASURE,
         (PROGRAM,),
-        "run an expression, and tell what compiling and running took",
-        "Compiling is what happens before it runs: itself, and all it can reach that has no code yet. What is compiled "
-        "at -O3 while it runs is told beside the run. A second `:time` of the same shows what is left when "
-        "everything is compiled.",
+        "run an expression, and show its compile time and run time",
+        "The compile time is for code compiled before the run: the expression, and all functions it can reach that "
+        "have no code yet. Code compiled at -O3 during the run is shown beside the run time. A second `:time` shows "
+        "the times when the functions are compiled.",
         _time,
     ),
     Command(
         "bench",
         Group.MEASURE,
         (PROGRAM,),
-        "what an expression takes at each tier, as bars",
-        "It is evaluated again and again for about a second at -O0 and at -O3, in engines of its own: the session's "
-        "functions stay in their tiers. What it prints is lost.",
+        "measure an expression at each tier, and show the times as bars",
+        "It is evaluated repeatedly for about a second at -O0 and at -O3, in separate engines: the functions of the "
+        "session stay at their tiers. Its output is discarded.",
         _bench,
     ),
     Command(
         "watch",
         Group.MEASURE,
         (PROGRAM,),
-        "run an expression again and again, with `:tiers` live",
-        "Until Ctrl-C. Functions and loops become hot, and are swapped, before your eyes. What it prints is lost.",
+        "run an expression repeatedly, and show `:tiers` meanwhile",
+        "Until Ctrl-C. The table shows how functions and loops become hot and are swapped. The output of the "
+        "expression is discarded.",
         _watch,
     ),
     Command(
@@ -180,7 +180,7 @@ COMMANDS = [
         Group.MEASURE,
         (FUNCTION,),
         "compile a function at -O3 now",
-        "Whether it is hot or not. Its loops, and callees that are worth it, are compiled with it.",
+        "Whether it is hot or not. It is compiled together with its inline group: its loops and its nearest callees.",
         _optimize,
     ),
 ]

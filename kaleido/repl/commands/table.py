@@ -1,4 +1,4 @@
-"""What a command is: a row of one table, from which running it, `:help` and completion derive."""
+"""The definition of a command: one row of a table, from which execution, `:help` and completion derive."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from kaleido.repl.state import State
 from kaleido.session import Function, Session
 
 __all__ = [
-    "ANY_FUNCTION",
     "FUNCTION",
+    "OPTIONAL_FUNCTION",
     "PROGRAM",
     "Command",
     "Group",
     "Kind",
-    "Leave",
     "Parameter",
+    "Quit",
     "Request",
     "Word",
     "tier_names",
 ]
 
 
-class Leave(Exception):
-    """The user wants to leave the REPL."""
+class Quit(Exception):
+    """Raised to leave the REPL."""
 
 
 class Group(Enum):
-    """What commands are for, in the order in which `:help` shows them."""
+    """The groups of commands, in the order in which `:help` shows them."""
 
     LEARN = "Learn"
     LOOK = "Look"
@@ -46,7 +46,7 @@ class Group(Enum):
 
 
 class Kind(Enum):
-    """What an argument is: a word, or all that is left of the line, which is a file's name or a program."""
+    """The kinds of arguments: one word, or the rest of the line as a path or as a program."""
 
     WORD = auto()
     PATH = auto()
@@ -57,8 +57,9 @@ class Kind(Enum):
 class Parameter:
     """A parameter of a command.
 
-    `name` stands for it where the command is described, `noun` is what it is. `candidates` are the words that
-    completion offers for it, behind the other arguments.
+    `name`        its name in the usage of the command
+    `noun`        its description in error messages, with an article
+    `candidates`  returns the words that completion offers for it, given the arguments before it
     """
 
     name: str
@@ -73,7 +74,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """A row of the table. `details` say more than `summary`; `run` gets the request and a Word for each argument."""
+    """A row of the table.
+
+    `summary`  its description in one line
+    `details`  a paragraph that `:help` adds; may be empty
+    `run`      is called with a Request, and a Word for each argument
+    """
 
     name: str
     group: Group
@@ -88,11 +94,11 @@ class Command:
 
     @property
     def required(self) -> int:
-        """How many arguments it needs at least."""
+        """The minimum number of arguments."""
         return sum(not parameter.optional for parameter in self.parameters)
 
     def arguments(self, line: str, start: int) -> list[Word]:
-        """The arguments in `line` from `start` on, by the kinds of its parameters; one more if there are too many."""
+        """The arguments in `line` from `start` on, split by the kinds of the parameters; at most one too many."""
         words: list[Word] = []
         while (match := re.compile(r"\s*(\S+)").match(line, start)) and len(words) <= len(self.parameters):
             expected = self.parameters[len(words)].kind if len(words) < len(self.parameters) else Kind.WORD
@@ -104,7 +110,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Word:
-    """An argument of a command, and where it stands in the entry."""
+    """The name or an argument of a command, and its span in the entry."""
 
     text: str
     span: Span
@@ -112,9 +118,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Request:
-    """A command as it was entered: what it may look at, and where to point when it cannot be done.
+    """A command that was entered: the state it works on, and the source that its errors point to.
 
-    `name` is its name as it stands there, colon and all.
+    `name` is its name as it was entered, with the colon.
     """
 
     state: State
@@ -131,36 +137,42 @@ class Request:
         return self.state.console
 
     def fail(self, title: str, word: Word, label: str = "", hint: str = "") -> NoReturn:
+        """Raise KaleidoError with a diagnostic that points to `word`."""
         raise KaleidoError(Diagnostic(title, self.source, word.span, label, hint))
 
     def program(self, word: Word) -> Source:
-        """An argument as a program, whose errors are where they stand in the entry."""
+        """An argument as a program, with the positions that it has in the entry."""
         before = re.sub(r"[^\r\n]", " ", self.source.text[: word.span.start])
         return Source(self.source.name, before + word.text, self.source.text)
 
     def function(self, word: Word) -> Function:
-        """The function that an argument names: by itself, or as an operator."""
+        """The function that an argument names by its name, or by the sign of its operator."""
         names = (word.text, f"binary{word.text}", f"unary{word.text}")
         found = next((name for name in names if name in self.session), None)
         if found is None and BUILTIN_OPERATORS.intersection(names):
-            self.fail(f"`{word.text}` is built in", word, "there is no function to look at")
+            self.fail(f"`{word.text}` is built in", word, "not a function")
         if found is None:
             hint = suggestion(word.text, function_names(self.state))
             self.fail(f"unknown function `{word.text}`", word, "not defined", hint)
         return self.session[found]
 
+    def loop_source(self, name: str) -> str:
+        """The source of a loop on one line, by its unit's name; empty for other units and for loops at top level."""
+        owner, is_loop, _ = name.rpartition(".for@")
+        return self.session[owner].loops.get(name, "") if is_loop and owner in self.session else ""
+
     def tier(self, word: Word) -> Tier:
-        """The tier that an argument names, with or without a dash."""
+        """The tier that an argument names, such as ``O3`` or ``-o3``."""
         try:
             return Tier(word.text.removeprefix("-").upper())
         except ValueError:
             self.fail(f"unknown tier `{word.text}`", word, f"expected {' or '.join(Tier)}")
 
     def command(self, word: Word) -> Command:
-        """The command that an argument names, with its colon or without."""
+        """The command that an argument names, with or without its colon."""
         name = word.text.removeprefix(":")
         if name not in self.commands:
-            # What it may be short for, or a slip of.
+            # An abbreviation, or a misspelling.
             full = next((known for known in self.commands if name and known.startswith(name)), name)
             hint = suggestion(f":{full}", [f":{known}" for known in self.commands])
             hint = hint or ("`:help` shows the commands" if name else "the name follows the colon, as in `:help`")
@@ -169,12 +181,12 @@ class Request:
 
 
 def function_names(state: State, before: Sequence[str] = ()) -> list[str]:
-    """The functions there are, operators among them."""
+    """The names of all functions, with those of operators and of the prelude."""
     return [function.name for function in state.session.functions(prelude=True)]
 
 
 FUNCTION = Parameter("f", "a function", function_names)
-ANY_FUNCTION = replace(FUNCTION, optional=True)
+OPTIONAL_FUNCTION = replace(FUNCTION, optional=True)
 PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
 
 

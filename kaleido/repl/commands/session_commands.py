@@ -1,4 +1,4 @@
-"""Commands about the session itself: taking back, beginning anew, options, the end."""
+"""Commands for the session as such: `:undo`, `:reset`, `:set`, `:quit`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from kaleido.diagnostics import counted, suggestion
 from kaleido.jit import uninterrupted
-from kaleido.repl.commands.table import Command, Group, Leave, Parameter, Request, Word
+from kaleido.repl.commands.table import Command, Group, Parameter, Quit, Request, Word
 from kaleido.repl.settings import OPTIONS
 from kaleido.repl.state import State
 from kaleido.report.tables import table
@@ -17,33 +17,33 @@ __all__ = ["COMMANDS"]
 
 
 def _undo(request: Request) -> None:
-    # What is done and what is known of it change together.
+    # Ctrl-C must not come between the change of the session and that of the undo log.
     with uninterrupted():
-        change = request.state.journal.undo(request.session.undo)
+        change = request.state.undo_log.undo(request.session.undo)
     if change is None:
-        request.fail("there is nothing to take back", request.name)
-    lines = list(_restored(request.session, change)) or ["what was forgotten is known again"]
+        request.fail("nothing to undo", request.name)
+    lines = list(_undone(request.session, change)) or ["undid `:reset`"]
     request.console.write("".join(f"{line}\n" for line in lines))
 
 
-def _restored(session: Session, change: Change) -> Iterator[str]:
+def _undone(session: Session, change: Change) -> Iterator[str]:
     for name in change.past.functions:
         if name in session:
-            yield f"{name} is again: {' '.join(session[name].source.split())}"
+            yield f"restored {name}: {' '.join(session[name].source.split())}"
         else:
-            yield f"{name} is not defined any more"
+            yield f"removed {name}"
 
 
 def _reset(request: Request) -> None:
     state, functions = request.state, len(request.session.functions())
-    if not functions and not len(state.journal) and not request.session.variables:
-        request.console.write("there is nothing to forget\n")
+    if not functions and not len(state.undo_log) and not request.session.variables:
+        request.console.write("nothing to reset\n")
         return
     with uninterrupted():
-        state.journal.reset(request.session.reset())
+        state.undo_log.reset(request.session.reset())
         request.session.variables.clear()
-    again = "it" if functions == 1 else "them"
-    request.console.write(f"forgot {counted(functions, 'function')}: `:undo` brings {again} back\n")
+    them = "it" if functions == 1 else "them"
+    request.console.write(f"removed {counted(functions, 'function')}: `:undo` restores {them}\n")
 
 
 def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
@@ -53,9 +53,9 @@ def _set(request: Request, word: Word | None = None, value: Word | None = None) 
         request.fail(f"unknown option `{word.text}`", word, "", hint)
     if word is None or value is None:
         chosen = [option for name, option in OPTIONS.items() if word is None or name == word.text]
-        rows = [[option.name, settings[option.name], "|".join(option.values), option.meaning] for option in chosen]
-        headings = ("option", "is", "can be", "for")
-        expendable = ("can be",) if word is None else ("for",)
+        rows = [[option.name, settings[option.name], "|".join(option.values), option.description] for option in chosen]
+        headings = ("option", "value", "choices", "description")
+        expendable = ("choices",) if word is None else ("description",)
         columns = request.console.columns
         request.console.show(table(headings, rows, left=headings, columns=columns, expendable=expendable))
         return
@@ -67,7 +67,7 @@ def _set(request: Request, word: Word | None = None, value: Word | None = None) 
 
 
 def _quit(request: Request) -> NoReturn:
-    raise Leave
+    raise Quit
 
 
 def _option_names(state: State, before: Sequence[str]) -> Iterable[str]:
@@ -83,12 +83,12 @@ COMMANDS = [
         "undo",
         Group.SESSION,
         (),
-        "take back the last entry that defined something",
-        "What it defined is as it was before, or gone; what was at -O3 will be again. Used again, it goes further "
-        "back. What ran since then is no longer among what `:save` saves.",
+        "undo the last entry that changed definitions",
+        "Earlier definitions are restored, new ones are removed. Functions that were at -O3 are optimized again. "
+        "Another `:undo` undoes the entry before. `:save` leaves out what ran since the entry that was undone.",
         _undo,
     ),
-    Command("reset", Group.SESSION, (), "forget all your definitions; `:undo` brings them back", "", _reset),
+    Command("reset", Group.SESSION, (), "remove all your definitions; `:undo` restores them", "", _reset),
     Command(
         "set",
         Group.SESSION,
@@ -96,9 +96,9 @@ COMMANDS = [
             Parameter("option", "an option", _option_names, optional=True),
             Parameter("value", "a value", _values, optional=True),
         ),
-        "the options, or a new value for one",
-        "To set one each time the REPL begins, write the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
+        "show the options, or set one",
+        "To set an option whenever the REPL starts, put the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
         _set,
     ),
-    Command("quit", Group.SESSION, (), "leave; so does Ctrl-D", "", _quit),
+    Command("quit", Group.SESSION, (), "leave the REPL; so does Ctrl-D", "", _quit),
 ]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.language.printer import constant
-from kaleido.repl.undo_log import Journal
+from kaleido.repl.undo_log import UndoLog
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +42,16 @@ def test_constants(value: float, text: str) -> None:
     assert constant(value) == text
 
 
-# A session and its journal, and what they should be
+# A session and its undo log, and what they should be
 
 
-def entered(session: Session, journal: Journal, *pieces: str) -> None:
+def entered(session: Session, undo_log: UndoLog, *pieces: str) -> None:
     """Have an entry run, as the REPL does: a program, or several with commands between them."""
-    journal.begin()
+    undo_log.begin_entry()
     for text in pieces:
         source = Source("<test>", text)
         for result in session.evaluate(source):
-            journal.add(result, source, session.variables)
+            undo_log.add(result, source, session.variables)
 
 
 # Which function another calls, and what it adds to that. Callees come before callers in the alphabet.
@@ -109,28 +109,28 @@ ITEMS = (
 ACTS = st.lists(st.lists(ITEMS, min_size=1, max_size=4) | st.sampled_from(["undo", "undo", "reset"]), max_size=15)
 
 
-def act(session: Session, journal: Journal, model: Model, what: list[str] | str) -> None:
+def act(session: Session, undo_log: UndoLog, model: Model, what: list[str] | str) -> None:
     if what == "undo":
-        journal.begin()
-        assert (journal.undo(session.undo) is not None) == model.undo()
+        undo_log.begin_entry()
+        assert (undo_log.undo(session.undo) is not None) == model.undo()
     elif what == "reset":
-        journal.begin()
-        journal.reset(session.reset())
+        undo_log.begin_entry()
+        undo_log.reset(session.reset())
         model.reset()
     else:
         worked = len(model.worked)
         model.enter(list(what))
         try:
-            entered(session, journal, *what)
+            entered(session, undo_log, *what)
             failed = False
         except KaleidoError:
             failed = True
         assert failed == (len(model.worked) - worked < len(what))
 
 
-def check(session: Session, journal: Journal, model: Model) -> None:
-    assert journal.program == "".join(f"{text};\n" for text in model.worked)
-    assert len(journal) == len(model.worked)
+def check(session: Session, undo_log: UndoLog, model: Model) -> None:
+    assert undo_log.program == "".join(f"{text};\n" for text in model.worked)
+    assert len(undo_log) == len(model.worked)
     assert {each.name for each in session.functions()} == {*model.definitions}
     for name in model.definitions:
         assert session[name](1) == model.value(name)
@@ -140,12 +140,12 @@ def check(session: Session, journal: Journal, model: Model) -> None:
 @given(ACTS)
 def test_in_any_order(acts: list[list[str] | str]) -> None:
     with Session(jit="O0") as session:
-        journal, model = Journal(), Model()
+        undo_log, model = UndoLog(), Model()
         for what in acts:
-            act(session, journal, model, what)
-            check(session, journal, model)
+            act(session, undo_log, model, what)
+            check(session, undo_log, model)
         with Session(jit="O0") as other:
-            other.run(journal.program)
+            other.run(undo_log.program)
             assert {each.name: each(1) for each in other.functions()} == {
                 name: model.value(name) for name in model.definitions
             }
@@ -158,50 +158,50 @@ def session() -> Iterator[Session]:
 
 
 def test_an_entry_is_taken_back_as_far_as_it_worked(session: Session) -> None:
-    journal = Journal()
-    entered(session, journal, "def f(x) x")
+    undo_log = UndoLog()
+    entered(session, undo_log, "def f(x) x")
     with pytest.raises(KaleidoError):
-        entered(session, journal, "def f(x) x + 1; f(1); nothing; def g(x) x")
-    assert journal.program == "def f(x) x;\ndef f(x) x + 1;\nf(1);\n"
-    assert journal.undo(session.undo) is not None
-    assert journal.program == "def f(x) x;\n"
+        entered(session, undo_log, "def f(x) x + 1; f(1); nothing; def g(x) x")
+    assert undo_log.program == "def f(x) x;\ndef f(x) x + 1;\nf(1);\n"
+    assert undo_log.undo(session.undo) is not None
+    assert undo_log.program == "def f(x) x;\n"
     assert session.run("f(1)") == 1
 
 
 def test_an_entry_may_have_several_programs(session: Session) -> None:
-    journal = Journal()
-    entered(session, journal, "def f(x) x", "def g(x) f(x)")
-    journal.undo(session.undo)
-    assert (session.functions(), len(journal)) == ([], 0)
+    undo_log = UndoLog()
+    entered(session, undo_log, "def f(x) x", "def g(x) f(x)")
+    undo_log.undo(session.undo)
+    assert (session.functions(), len(undo_log)) == ([], 0)
 
 
 def test_what_cannot_be_taken_back_stays(session: Session) -> None:
     def refuse(*changes: object) -> None:
         raise KeyError
 
-    journal = Journal()
-    entered(session, journal, "def f(x) x")
+    undo_log = UndoLog()
+    entered(session, undo_log, "def f(x) x")
     with pytest.raises(KeyError):
-        journal.undo(refuse)  # type: ignore[arg-type]
-    assert journal.program == "def f(x) x;\n"
-    assert journal.undo(session.undo) is not None
+        undo_log.undo(refuse)  # type: ignore[arg-type]
+    assert undo_log.program == "def f(x) x;\n"
+    assert undo_log.undo(session.undo) is not None
 
 
 def test_only_so_many_entries_can_be_taken_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaleido.repl.undo_log._MOST", 3)
-    journal = Journal()
+    monkeypatch.setattr("kaleido.repl.undo_log._MAX_ENTRIES", 3)
+    undo_log = UndoLog()
     for number in range(5):
-        entered(session, journal, f"def f(x) {number}")
-    assert [journal.undo(session.undo) is not None for _ in range(4)] == [True, True, True, False]
+        entered(session, undo_log, f"def f(x) {number}")
+    assert [undo_log.undo(session.undo) is not None for _ in range(4)] == [True, True, True, False]
     assert session.run("f(0)") == 1
-    assert journal.program == "def f(x) 0;\ndef f(x) 1;\n"
+    assert undo_log.program == "def f(x) 0;\ndef f(x) 1;\n"
 
 
 def test_variables_that_an_expression_used_come_with_it(session: Session) -> None:
-    journal = Journal()
+    undo_log = UndoLog()
     session.variables.update(_=-2.5, a=math.nan, unused=1.0)
-    entered(session, journal, "_ * 2; a + _; 1 + 1; def f(_) _")
-    assert journal.program.splitlines() == [
+    entered(session, undo_log, "_ * 2; a + _; 1 + 1; def f(_) _")
+    assert undo_log.program.splitlines() == [
         "var _ = -2.5 in _ * 2;",
         "var _ = -2.5, a = 0 / 0 in a + _;",
         "1 + 1;",

@@ -1,0 +1,189 @@
+"""The read-eval-print loop."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from kaleido import __version__
+from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
+from kaleido.jit import interruptibly, uninterrupted
+from kaleido.repl.commands import COMMANDS, Quit, execute
+from kaleido.repl.console import Console, Size
+from kaleido.repl.entries import LineReader, Piece, split_entry
+from kaleido.repl.progress import ProgressDisplay
+from kaleido.repl.state import State
+from kaleido.repl.user_files import init_file
+
+if TYPE_CHECKING:
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
+
+    from kaleido.session import Session
+
+__all__ = ["Repl"]
+
+
+class _Reader(Protocol):
+    """A source of entries."""
+
+    def read(self) -> str:
+        """Return the text of the next entry. Raises EOFError at the end of the input."""
+
+    def discard(self) -> None:
+        """Drop the unread entries that were pasted together with the last one."""
+
+    def close(self) -> None: ...
+
+
+class Repl:
+    """A read-eval-print loop over a session. The caller closes the session.
+
+    `quiet`         start with the values of expressions hidden
+    `save_history`  keep the history in a file, not only in memory
+    `sources`       programs to run before the first entry is read
+    `run_init`      run the user's init.kal before those
+    `color`         when to use colors: ``auto``, ``always`` or ``never``
+    `lines`         input as lines of bytes, instead of standard input
+    `input`         input for prompt_toolkit, instead of standard input; the REPL then treats its input as a terminal
+    `output`        output for prompt_toolkit, instead of standard output; what programs print does not go there
+    `console`       where results are written, instead of standard output and standard error
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        quiet: bool = False,
+        save_history: bool = True,
+        sources: Iterable[Source] = (),
+        run_init: bool = True,
+        color: str = "auto",
+        lines: Iterable[bytes] | None = None,
+        input: Input | None = None,
+        output: Output | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self._save_history, self._sources, self._run_init = save_history, list(sources), run_init
+        self._lines, self._input, self._output = lines, input, output
+        console = console or _console(color, self._is_interactive(), output)
+        self._state = State(session, console, console.settings)
+        if quiet:
+            console.settings["values"] = "off"
+
+    def _is_interactive(self) -> bool:
+        on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        return self._input is not None or (self._lines is None and on_terminal)
+
+    def run(self) -> int:
+        """Read and run entries until the user leaves; returns the exit code.
+
+        Ctrl-C stops the running entry, and the loop reads the next one. Raises OSError if standard output cannot be
+        written, and KeyboardInterrupt at Ctrl-C while the loop reads input that is not a terminal.
+        """
+        # KeyboardInterrupt is raised only while an entry is read or run.
+        with uninterrupted():
+            self._greet()
+            progress = ProgressDisplay(self._state.console)
+            reader = self._reader()
+            try:
+                if self._run_init:
+                    self._run_init_file(progress)
+                for source in self._sources:
+                    self._run(source, [Piece(source.text, is_command=False)], progress)
+                while True:
+                    text = reader.read()
+                    if not self._run_entry(self._state.entry_source(text), progress):
+                        reader.discard()
+            except (EOFError, Quit):
+                return OK
+            finally:
+                reader.close()
+                progress.close()
+
+    def _greet(self) -> None:
+        console = self._state.console
+        if console.interactive:
+            console.write_message(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
+            if self._state.session.engine.unprotected:
+                console.write_message(f"warning: {self._state.session.engine.unprotected}")
+
+    def _reader(self) -> _Reader:
+        console, session = self._state.console, self._state.session
+        lines = sys.stdin.buffer if self._lines is None else self._lines
+        if not console.interactive:
+            return LineReader(session, lines)
+        if self._input is None and console.dumb:
+            return LineReader(session, lines, ask=console.ask)
+        from kaleido.repl.prompt import Prompt
+
+        return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)
+
+    def _run_init_file(self, progress: ProgressDisplay) -> None:
+        try:
+            source = init_file()
+        except OSError as error:
+            self._state.console.write_message(f"warning: init.kal is not run: {error}")
+            return
+        if source is not None:
+            errors_before = self._state.error_count
+            self._run_entry(source, progress)
+            if self._state.error_count > errors_before:
+                self._state.console.write_message(f"{source.name}: the rest of a program after an error is not run")
+
+    def _run_entry(self, source: Source, progress: ProgressDisplay) -> bool:
+        """Run the programs and commands of an entry; returns False if the user stopped it."""
+        return self._run(source, split_entry(source.text, lambda: self._state.session.operators), progress)
+
+    def _run(self, source: Source, pieces: Iterable[Piece], progress: ProgressDisplay) -> bool:
+        self._state.undo_log.begin_entry()
+        with progress.tracking():
+            for piece in pieces:
+                if not self._run_piece(Source(source.name, piece.text), is_command=piece.is_command):
+                    return False
+        self._state.console.flush()
+        return True
+
+    def _run_piece(self, source: Source, *, is_command: bool) -> bool:
+        state = self._state
+        try:
+            if is_command:
+                interruptibly(lambda: execute(state, source))
+            else:
+                state.last_program = source.text.strip("\r\n")
+                interruptibly(lambda: state.run(source))
+        except KaleidoError as error:
+            state.report(_with_command_hint(error, source.text.strip()))
+        except KeyboardInterrupt as stop:
+            state.console.write_message(str(stop) or "interrupted")
+            return False
+        except OSError as error:
+            state.console.write_error(f"error: {error}")
+        except Quit:
+            raise
+        except Exception:
+            state.console.write_error(traceback.format_exc() + DEFECT_NOTICE)
+        return True
+
+
+def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:
+    """`error`, with a hint if `program` is the name of a command without its colon."""
+    word = program.removesuffix("()")
+    command = "quit" if word == "exit" else word
+    if command not in COMMANDS:
+        return error
+    return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{command}`"))
+
+
+def _console(color: str, interactive: bool, output: Output | None) -> Console:
+    """A console on the standard streams, as wide as prompt_toolkit's output where that is given."""
+
+    def size() -> Size:
+        assert output is not None
+        found = output.get_size()
+        return Size(found.columns, found.rows)
+
+    return Console.of_streams(color, interactive=interactive, size=size if output is not None else None)
