@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaleido.jit import interruptibly
-from kaleido.language.parser import Continuation
+from kaleido.language.parser import IncrementalParser
 
 if TYPE_CHECKING:
     from kaleido.language.operators import OperatorTable
@@ -54,7 +54,7 @@ def is_incomplete(text: str, operators: OperatorTable) -> bool:
     return entry.is_incomplete
 
 
-class _Program(Continuation):
+class _Program(IncrementalParser):
     """A program of an entry. Whatever goes wrong with reading it, running it is what reports that."""
 
     _lost = False
