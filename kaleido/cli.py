@@ -330,11 +330,11 @@ def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
         session.subscribe(trace)
         ending.callback(_save, trace, file, options.trace)
     if options.stats:
-        from kaleido.report.statistics import Statistics
+        from kaleido.report.stats_table import StatsTable
 
-        statistics = Statistics()
-        session.subscribe(statistics)
-        ending.callback(lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
+        table = StatsTable()
+        session.subscribe(table)
+        ending.callback(lambda: print(table.render(session.stats()), end="", file=sys.stderr))
 
 
 def _save(trace: Trace, file: TextIO, path: str) -> None:
