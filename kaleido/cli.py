@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
+# Exit codes, beside OK and INTERRUPTED: an error in the program or in its output, a wrong command line, a defect of
+# Kaleido.
 FAILED, USAGE, DEFECT = 1, 2, 70
 
 # The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the

@@ -61,6 +61,7 @@ class Problems:
     found: list[Diagnostic] = field(default_factory=list)
 
     def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
+        """Add a diagnostic for a span of this source; the arguments are those of :class:`Diagnostic`."""
         self.found.append(Diagnostic(title, self.source, span, label, hint, others))
 
     @property

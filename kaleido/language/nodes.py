@@ -22,12 +22,16 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Number(Operand):
+    """A literal. It is not negative and not NaN, but may be infinite."""
+
     value: float
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Variable(Operand):
+    """A use of a variable, or its name where it is bound: in a prototype, `for`, `var` or an assignment."""
+
     name: str
     span: Span
 
@@ -70,6 +74,8 @@ class Binary(Operand):
 
 @dataclass(frozen=True, slots=True)
 class Call(Operand):
+    """``callee(arguments)``."""
+
     callee: str
     arguments: tuple[Expression, ...]
     span: Span
@@ -78,6 +84,8 @@ class Call(Operand):
 
 @dataclass(frozen=True, slots=True)
 class If(Operand):
+    """``if condition then value else value``. A condition is true if it is neither zero nor NaN."""
+
     condition: Expression
     then: Expression
     otherwise: Expression
@@ -86,8 +94,10 @@ class If(Operand):
 
 @dataclass(frozen=True, slots=True)
 class For(Operand):
-    """A loop. Each iteration evaluates the body, the step, and the condition with the variable's old value, and then
-    adds the step to the variable. It repeats while the condition was true. Its value is 0.0; the default step is 1.0.
+    """``for variable = start, condition, step in body``. Its value is 0.0; the default step is 1.0.
+
+    Each iteration evaluates the body, the step, and the condition with the variable's old value, and then adds the step
+    to the variable. The loop continues while the condition was true; so the body runs at least once.
     """
 
     variable: Variable
@@ -148,6 +158,8 @@ class Prototype:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
+    """``def prototype body``."""
+
     prototype: Prototype
     body: Expression
     span: Span
@@ -155,6 +167,8 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class External:
+    """``extern prototype``: declares a C function on doubles."""
+
     prototype: Prototype
     span: Span
 

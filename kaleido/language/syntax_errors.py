@@ -125,7 +125,10 @@ class _Failure:
 
     @property
     def is_unknown_operator(self) -> bool:
-        """Whether an operator is expected, and this one is undefined (and not infix without a left operand)."""
+        """Whether an operator is expected, and this one is not defined.
+
+        An infix operator without a left operand is defined: it is reported as an unexpected token.
+        """
         return bool(self.expected & {"INFIX", "PREFIX"}) and self.token not in self.operators.infix
 
     def report_operator(self) -> None:

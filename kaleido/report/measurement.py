@@ -51,7 +51,7 @@ class Measurement:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast as -O0 -O3 is."""
+        """The speed of -O3 relative to -O0: the ratio of the medians."""
         return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMIZED].median
 
 

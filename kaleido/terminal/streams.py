@@ -34,10 +34,10 @@ def _libc() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Hold the stream's lock. Raises OSError if it cannot be had in time.
+    """Hold the stream's lock. Raises OSError if it cannot be acquired in time.
 
-    It cannot be had after a program was interrupted in a write that does not end (the reader of the pipe does not
-    read): the thread was detached, and keeps the lock.
+    That happens after a program was interrupted in a write that does not return, because the pipe is full and not read:
+    the engine has detached the program's thread, and that thread keeps the lock.
     """
     library, output = _libc()
     deadline = time.monotonic() + _LOCK_TIMEOUT
@@ -108,8 +108,8 @@ def hold_back(held: bool) -> bool:
 def drain(before: bytes = b"") -> bytes:
     """Write out the output that is held back, with `before` in front of it; return its last byte.
 
-    If no output is held back, write nothing and return ``b""``. Raises OSError if the stream's lock cannot be had; a
-    failed write is reported by :func:`flush`.
+    If no output is held back, write nothing and return ``b""``. Raises OSError if the stream's lock cannot be acquired;
+    a failed write is reported by :func:`flush`.
     """
     library, output = _libc()
     with _locked():

@@ -141,7 +141,7 @@ class BlockRunner:
     # The reader's program
 
     def _run_in_folder(self, block: Block, earlier: Iterable[Block]) -> None:
-        reader = Reader(self._folder, list(self._before), patience=None)
+        reader = Reader(self._folder, list(self._before), timeout=None)
         for each in earlier:
             reader.take(each)
         self._reporting_errors(lambda: self._run_as_reader(reader, block))

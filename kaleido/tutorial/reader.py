@@ -37,12 +37,12 @@ _PROGRAMS: dict[str, list[str]] = {
 class Reader:
     """Executes blocks in `folder`. `program` has the blocks of the program so far.
 
-    `patience` is the time limit of a command in seconds; None means no limit.
+    `timeout` is the time limit of a command in seconds; None means no limit.
     """
 
     folder: Path
     program: list[Block] = field(default_factory=list)
-    patience: float | None = 120
+    timeout: float | None = 120
 
     def follow(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
         """Execute `blocks` in order. Yields each block that is run, and the same block with its actual output."""
@@ -95,7 +95,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-        ) as process, _limit(process, self.patience):  # fmt: skip
+        ) as process, _limit(process, self.timeout):  # fmt: skip
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.decode("utf-8", errors="replace"))
