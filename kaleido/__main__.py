@@ -1,4 +1,4 @@
-"""``python -m kaleido``."""
+"""``python -m kaleido``, which is the command ``kaleido``."""
 
 import sys
 

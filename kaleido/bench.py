@@ -1,23 +1,23 @@
-"""What an expression costs in either tier: it is run in two engines of its own, and shown as bars.
+"""Benchmarks: the time that an expression takes at -O0 and at -O3.
 
-The IR of a unit is the same for every tier. So the expression's unit, and all that it can reach, is given to a fresh
-engine that only has -O0 and to one that only has -O3. The session's own engine is not touched: it may recompile
-meanwhile, or run in any mode.
+*Two engines.* The IR of a unit is the same for every tier. So the expression's unit, and all units reachable from it,
+are defined in a new engine that has only -O0 and in a new one that has only -O3. The session's engine is not used: it
+may be in any mode, and may recompile meanwhile.
 
-The loop around the expression is native: a call from Python takes some 90 µs, many an expression 3 ns. It is a
-unit that counts NOTHING: so it is the same baseline code in both engines, and calls through the stub. No optimizer
-sees it, and what the stub leads to nobody knows when it is compiled: no call can be dropped, merged or moved out.
+*A native loop.* A call from Python takes about 90 µs, many an expression 3 ns. So a unit evaluates the expression in a
+loop. That unit has no run counter, so it is the same baseline code in both engines, and calls through a stub. The
+optimizer does not see the callee, so it cannot remove a call, merge two, or hoist one out of the loop.
 
-A sample is as many evaluations as take about 20 ms, one after the other. The tiers take turns, so that a machine that
-gets warmer or busier does so for both. What is reported is the median, which a few disturbed samples do not move.
+*Samples.* A sample is a number of consecutive evaluations that takes about 20 ms. The tiers take turns, so that a
+change of the machine's speed affects both. The result is the median, which a few disturbed samples do not change.
 
-The times are gross. What the loop and the call cost is measured as well, with a unit that does nothing, and told where
-it matters. It is not subtracted: processors do the next call beside the end of the last one, so that of a short
-expression less than nothing could be left.
+*The cost of the call.* The times include the loop and the call. Their cost is measured, too, with an empty unit, and
+shown where it matters. Subtracting it does not work: a processor overlaps the next call with the end of the last one,
+so the difference for a short expression could be negative.
 
-Limits: handing a sample to the engine's thread and back takes those 90 µs, at most a percent of it, and is in it.
-What the program prints goes where it always goes, many thousand times: whoever measures should discard it.
-``Session.interrupt`` does not know these engines; Ctrl-C stops them.
+*Limits.* Each sample includes one hand-over to the evaluation thread and back, 90 µs or half a percent. The output of
+the expression is written for each evaluation: the caller should discard it. ``Session.interrupt`` does not reach these
+engines; Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -27,98 +27,48 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from kaleido.jit import Engine, RunCounter, Signature, Tier, Unit, quoted
+from kaleido.report.measurement import Measurement, Samples
 
-__all__ = ["Disagreement", "Measurement", "Samples", "Series", "driver", "measure", "reachable", "sampled"]
+__all__ = ["Disagreement", "Run", "Series", "driver", "measure", "reachable", "sampled"]
 
 Clock = Callable[[], float]
-"""Gives seconds, from whenever."""
+"""Returns seconds since any point in time."""
 
 Run = Callable[[int], float]
-"""Evaluates so many times, at least once, and gives the last value."""
+"""Evaluates the expression that many times, at least once, and returns the last value."""
 
-# Seconds that a sample should take; how many samples there are of what can be run more than once in the time given.
+# The duration of a sample in seconds; the least number of samples, unless one of each tier takes too long.
 _SAMPLE, _LEAST = 0.02, 3
 
-# By how much a sample may grow at once while its size is sought; the part of the time that the empty call gets.
+# The largest factor by which calibration lengthens a sample at once; the part of the time for the empty call.
 _GROWTH, _CALL_SHARE = 1000, 1 / 20
 
 
 class Disagreement(RuntimeError):
-    """An expression whose value depends on the tier: a defect of Kaleido's. `values` has one value of each."""
+    """The value of an expression depends on the tier, which is a defect of Kaleido. `values` has one of each tier."""
 
     def __init__(self, values: Mapping[Tier, float]) -> None:
-        told = ", ".join(f"{value!r} at {tier}" for tier, value in values.items())
-        super().__init__(f"the tiers give different values: {told}")
+        listed = ", ".join(f"{value!r} at {tier}" for tier, value in values.items())
+        super().__init__(f"the tiers return different values: {listed}")
         self.values = values
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Nanoseconds per evaluation, of each sample; `evaluations` is how many there were in all of them together."""
-
-    nanoseconds: tuple[float, ...]
-    evaluations: int
-
-    @property
-    def median(self) -> float:
-        return _median(self.nanoseconds)
-
-    @property
-    def lowest(self) -> float:
-        return min(self.nanoseconds)
-
-    @property
-    def highest(self) -> float:
-        return max(self.nanoseconds)
-
-    @property
-    def spread(self) -> float:
-        """How near half of the samples are to the median, as a part of it: the median absolute deviation."""
-        middle = self.median
-        return _median([abs(each - middle) for each in self.nanoseconds]) / middle
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What :func:`measure` found.
-
-    `samples`  of each tier, as many of the one as of the other, gross
-    `call`     nanoseconds of a call of a unit that does nothing, which each evaluation includes
-    `value`    the expression's; None where it is another every time, which only C functions can bring about
-    """
-
-    samples: Mapping[Tier, Samples]
-    call: float
-    value: float | None
-
-    @property
-    def speedup(self) -> float:
-        """How many times as fast -O3 is."""
-        return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMIZED].median
-
-
-def _median(numbers: Sequence[float]) -> float:
-    # Python's own module for that takes longer to import than the rest of this.
-    ordered, half = sorted(numbers), len(numbers) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 # Running
 
 
 def measure(engine: Engine, root: Unit, *, seconds: float = 1.0, clock: Clock = time.perf_counter) -> Measurement:
-    """Time `root`, a unit without parameters and with a double as its result, whose callees `engine` knows.
+    """Time `root`, a unit without parameters that returns a double. Its callees are units of `engine`.
 
-    Takes about `seconds`, a twentieth more for the empty call, and what compiling takes. At least three samples are
-    taken of each tier, however long they are; but only one, where even that takes both together longer than `seconds`.
+    It takes about `seconds`, a twentieth more for the empty call, and the time to compile. At least three samples of
+    each tier are taken, whatever they take; but only one of each if those two together take longer than `seconds`.
 
-    Raises Disagreement where the value depends on the tier; StackOverflow and Interrupted as ``Engine.call`` does;
-    UndefinedUnit where an evaluation could come to a symbol that is not defined; and ValueError where another thread
-    changes what calls what meanwhile. The two engines are closed in any case.
+    Raises Disagreement if the value depends on the tier; StackOverflow and Interrupted as ``Engine.call`` does;
+    UndefinedUnit if an undefined symbol is reachable; and ValueError if another thread changes the call graph
+    meanwhile. The two engines are closed in any case.
     """
     units = reachable(engine, root)
     policies = {
@@ -135,16 +85,16 @@ def measure(engine: Engine, root: Unit, *, seconds: float = 1.0, clock: Clock = 
 
 
 def reachable(engine: Engine, root: Unit) -> list[Unit]:
-    """`root` first, and the units of `engine` that it can reach by calls; parts are inside of those they belong to.
+    """`root` first, then the units of `engine` reachable from it by calls. They include their nested units.
 
-    What is not defined is left out.
+    Undefined symbols are left out.
     """
     found = {root.symbol: root}
     waiting = [root]
     while waiting:
-        whole = {each.symbol: each for each in waiting.pop().with_nested()}
-        for name in dict.fromkeys(name for each in whole.values() for name in each.calls):
-            if name not in whole and name not in found:
+        group = {each.symbol: each for each in waiting.pop().with_nested()}
+        for name in dict.fromkeys(name for each in group.values() for name in each.calls):
+            if name not in group and name not in found:
                 with suppress(KeyError):
                     found[name] = engine.describe(name).unit
                     waiting.append(found[name])
@@ -152,7 +102,7 @@ def reachable(engine: Engine, root: Unit) -> list[Unit]:
 
 
 def driver(root: Unit) -> Unit:
-    """A unit that takes a number (an i64), calls `root` so many times, at least once, and returns its last value."""
+    """A unit with one parameter n (an i64): it calls `root` n times, at least once, and returns the last value."""
     symbol, kind = f"{root.symbol}.bench", Signature("double", ("i64",))
     ir = f"""
 define {kind.prototype(symbol + ".impl")} nounwind {{
@@ -181,10 +131,10 @@ _EMPTY = Unit(
 
 
 def _loop(engine: Engine, units: Sequence[Unit]) -> Run:
-    """Define units, and compile what calls the first of them over and over."""
+    """Define units, and compile a loop that calls the first of them."""
     root, *others = units
     loop = driver(root)
-    # An expression at top level counts NOTHING, as it runs once; and what does is never optimized.
+    # The unit of an expression has no run counter, because it runs once; such a unit is never optimized.
     engine.define(replace(root, counter=RunCounter.CALLS), *others, loop)
     engine.prepare(loop.symbol)
     return partial(engine.call, loop.symbol)
@@ -194,7 +144,7 @@ def _loop(engine: Engine, units: Sequence[Unit]) -> Run:
 
 
 class Series:
-    """Samples while they are taken. `values` are what they came to, as bits."""
+    """Takes samples. `values` are the distinct values of the evaluations, by their bits."""
 
     def __init__(self, run: Run, clock: Clock) -> None:
         self._run, self._clock = run, clock
@@ -207,7 +157,7 @@ class Series:
         return Samples(tuple(self._nanoseconds), self._evaluations)
 
     def calibrate(self) -> float:
-        """Find out how many evaluations make a sample. The last attempt is the first sample; returns its seconds."""
+        """Find the number of evaluations of a sample. The last attempt is the first sample; return its seconds."""
         while (taken := self._attempt()) < _SAMPLE / 2:
             self._length *= max(2, min(_GROWTH, round(_SAMPLE / taken) if taken > 0 else _GROWTH))
         self._keep(taken)
@@ -222,7 +172,7 @@ class Series:
         begin = self._clock()
         value = self._run(self._length)
         taken = self._clock() - begin
-        # Which NaN a computation gives is left open by LLVM: here there is one.
+        # LLVM does not specify the bits of a NaN that a computation returns: treat all NaNs as one value.
         value = math.nan if value != value else value
         self.values[struct.pack("d", value)] = value
         return taken
@@ -233,7 +183,7 @@ class Series:
 
 
 def sampled(runs: Sequence[Run], seconds: float, clock: Clock) -> list[Series]:
-    """Samples of each of `runs`, taken in turns until `seconds` are over; how many at least, :func:`measure` says."""
+    """Samples of each of `runs`, taken in turns for about `seconds`. :func:`measure` says how many at least."""
     end = clock() + seconds
     series = [Series(run, clock) for run in runs]
     least = _LEAST if sum([each.calibrate() for each in series]) <= seconds else 1
@@ -246,13 +196,13 @@ def sampled(runs: Sequence[Run], seconds: float, clock: Clock) -> list[Series]:
 
 
 def _agreed(series: Mapping[Tier, Series]) -> float | None:
-    """The one value of all samples. None where a tier does not agree with itself. Raises Disagreement."""
+    """The value of all samples; None if a tier's value varies. Raises Disagreement if the tiers differ."""
     if not _steady(series):
         return None
     values = {tier: next(iter(each.values.values())) for tier, each in series.items()}
     if len({bits for each in series.values() for bits in each.values}) == 1:
         return values[Tier.BASELINE]
-    # They may have been run once each, and be a clock's time.
+    # With one sample each, the values may differ because they vary, such as the time of a clock: take another.
     for each in series.values():
         each.take()
     if not _steady(series):

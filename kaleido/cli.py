@@ -1,4 +1,4 @@
-"""The command line: arguments, streams, exit codes."""
+"""The command line: arguments, standard streams, exit codes."""
 
 from __future__ import annotations
 
@@ -24,46 +24,48 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
+# Exit codes, beside OK and INTERRUPTED: an error in the program or in its output, a wrong command line, a defect of
+# Kaleido.
 FAILED, USAGE, DEFECT = 1, 2, 70
 
-# The commands beside running programs, and the modules whose `run` does them. Each is one as the first argument only,
-# so a script of such a name is run as ./tutorial.
+# The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the
+# first argument, so a script of that name is run as ./tutorial.
 _COMMANDS = {"tutorial": "kaleido.tutorial.command"}
 
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
 
 class _UsageError(Exception):
-    """The command line asks for something that cannot be."""
+    """The command line is wrong: an unreadable script, a library that cannot be loaded, and the like."""
 
 
 def main() -> NoReturn:
-    """The ``kaleido`` command. Leaves without waiting for anybody: the recompiler may be in the middle of LLVM."""
+    """The ``kaleido`` command. It exits without waiting for other threads: the recompiler may be inside LLVM."""
     _open_standard_streams()
     if hasattr(signal, "SIGPIPE"):
-        # A closed pipe ends us as it ends any other filter: quietly.
+        # A closed pipe ends the process without a message, as it ends other filters.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     code = run(sys.argv[1:], close=False)
     for stream in (sys.stdout, sys.stderr):
-        # What matters went out before, and was looked at: results through C, messages in `_complain`.
+        # Failures that matter were reported before: results are written through C, messages in `_write_error`.
         with suppress(OSError):
             stream.flush()
     os._exit(code)
 
 
 def _open_standard_streams() -> None:
-    """Have something where the caller closed a stream, or the next file we open would become it."""
+    """Open the null device for each standard stream that is closed: the next opened file would take its descriptor."""
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
-            # The lowest descriptor that is free is this one.
+            # os.open returns the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def run(arguments: Sequence[str], *, close: bool = True) -> int:
-    """Do what the command line says, and return the exit code instead of leaving.
+    """Run the command line, and return the exit code.
 
-    `close`: give back what the session holds, for who goes on afterwards.
+    `close` says whether to close the session at the end, for a caller whose process continues.
     """
     try:
         if arguments and arguments[0] in _COMMANDS:
@@ -72,57 +74,58 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     except _UsageError as error:
-        return _complain(f"kaleido: {error}", USAGE)
+        return _write_error(f"kaleido: {error}", USAGE)
     except KeyboardInterrupt as stop:
-        return _complain(str(stop) or "interrupted", INTERRUPTED)
+        return _write_error(str(stop) or "interrupted", INTERRUPTED)
     except OSError as error:
-        return _complain(f"error: {reason(error)}", FAILED)
+        return _write_error(f"error: {reason(error)}", FAILED)
     except MemoryError:
-        return _complain("error: out of memory", FAILED)
+        return _write_error("error: out of memory", FAILED)
     except Exception:
         from traceback import format_exc
 
-        return _complain(f"{format_exc()}kaleido: {DEFECT_NOTICE}", DEFECT)
+        return _write_error(f"{format_exc()}kaleido: {DEFECT_NOTICE}", DEFECT)
 
 
 def _command(name: str, *arguments: str) -> int:
-    """Do one of _COMMANDS, which adds its own arguments to those that all have."""
-    parser = _beginning(f"kaleido {name}")
+    """Run one of _COMMANDS, which adds its own arguments to those that all commands share."""
+    parser = _base_parser(f"kaleido {name}")
     _add_color(parser)
     code: int = import_module(_COMMANDS[name]).run(arguments, parser)
     return code
 
 
-def _beginning(name: str) -> ArgumentParser:
+def _base_parser(name: str) -> ArgumentParser:
     """A parser with no options but `--help`."""
     parser = ArgumentParser(
         prog=name, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False, add_help=False
     )  # fmt: skip
-    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this and leave")
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help and exit")
     return parser
 
 
 def _add_color(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto",
-        help="colors: as NO_COLOR or FORCE_COLOR says, else on a terminal (auto); or always, or never",
+        help="colors: auto obeys NO_COLOR and FORCE_COLOR, and otherwise colors output to a terminal (default: auto)",
     )  # fmt: skip
 
 
 def _parser() -> ArgumentParser:
-    parser = _beginning("kaleido")
+    parser = _base_parser("kaleido")
     parser.description = (
         "A Kaleidoscope-style language with a tiered JIT.\n\n"
-        "Without a script: the REPL on a terminal, else standard input is run.\n"
+        "Without a script: start the REPL on a terminal, otherwise run standard input.\n"
         "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`."
     )
-    parser.add_argument("script", nargs="?", help="a file to run; - is standard input")
-    parser.add_argument("arguments", nargs="*", help="ignored: a script has no way to ask for them yet")
+    parser.add_argument("script", nargs="?", help="the file to run; - is standard input")
+    parser.add_argument("arguments", nargs="*", help="ignored: scripts cannot read arguments yet")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
-    parser.add_argument("-i", dest="interactive", action="store_true", help="stay in the REPL afterwards")
+    parser.add_argument("-i", dest="interactive", action="store_true", help="start the REPL afterwards")
     parser.add_argument(
         "--jit", choices=("tiered", "sync", "O0", "O3"), default="tiered",
-        help="tiered: recompile hot code in the background (default); sync: while the program waits; or one tier only",
+        help="tiered: recompile hot code in the background (default); sync: while the program waits; O0, O3: one "
+        "tier only",
     )  # fmt: skip
     parser.add_argument(
         "--threshold", type=_positive, metavar="N",
@@ -132,30 +135,36 @@ def _parser() -> ArgumentParser:
         "--stack-size", type=_size, metavar="SIZE", help="stack for recursion, as in 64M or 1G (default: 256M)"
     )
     externs = parser.add_mutually_exclusive_group()
-    externs.add_argument("--load", action="append", default=[], metavar="LIB", help="a shared library for externs")
     externs.add_argument(
-        "--no-extern", dest="externs", action="store_false", help="no C functions but those of the prelude"
+        "--load", action="append", default=[], metavar="LIB", help="a shared library to search for externs"
+    )
+    externs.add_argument(
+        "--no-extern", dest="externs", action="store_false", help="allow no C functions except the prelude's"
     )
     parser.add_argument(
-        "--stats", action="store_true", help="a table of what was compiled, on standard error at the end"
+        "--stats",
+        action="store_true",
+        help="at the end, write a table of compiled functions and loops to standard error",
     )
-    parser.add_argument("--trace", metavar="FILE", help="write what the JIT did as Chrome trace events (JSON)")
+    parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
     parser.add_argument(
-        "--emit", choices=("ast", "llvm", "asm"), help="show what the program becomes instead of running it"
+        "--emit",
+        choices=("ast", "llvm", "asm"),
+        help="show the program's syntax tree, LLVM IR or assembly instead of running it",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
     _add_color(parser)
-    parser.add_argument("--no-prelude", dest="prelude", action="store_false", help="begin with no definitions")
-    parser.add_argument("--no-init", dest="init", action="store_false", help="the REPL does not run your init.kal")
     parser.add_argument(
-        "--no-history", dest="history", action="store_false", help="the REPL remembers entries only until it ends"
+        "--no-prelude", dest="prelude", action="store_false", help="start without the prelude's definitions"
     )
-    parser.add_argument("--version", action="store_true", help="show the version, and llvmlite's and LLVM's")
+    parser.add_argument("--no-init", dest="init", action="store_false", help="do not run your init.kal in the REPL")
+    parser.add_argument("--no-history", dest="history", action="store_false", help="do not save the REPL's history")
+    parser.add_argument("--version", action="store_true", help="show the versions of Kaleido, llvmlite and LLVM")
     return parser
 
 
 class _Help(Action):
-    """argparse's own would not tell where standard output cannot be written."""
+    """``--help``. Unlike argparse's own action, it reports an error if standard output cannot be written."""
 
     def __call__(self, parser: ArgumentParser, *_: Any) -> NoReturn:
         _show(parser.format_help())
@@ -163,7 +172,7 @@ class _Help(Action):
 
 
 def _show(text: str) -> None:
-    """Write to standard output, at once. Raises OSError."""
+    """Write to standard output and flush it. Raises OSError."""
     from kaleido.terminal import streams
 
     streams.write(text)
@@ -185,7 +194,7 @@ def _positive(text: str) -> int:
 
 
 def _size(text: str) -> int:
-    """Bytes, or a number with K, M or G."""
+    """A number of bytes, from digits with an optional suffix K, M or G."""
     factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper(), 1)
     number = text[:-1] if factor > 1 else text
     if not number.isdecimal() or len(number) > 18:
@@ -200,20 +209,20 @@ def _run(options: Namespace, *, close: bool) -> int:
         _show(_version() + "\n")
         return OK
     sources = _sources(options)
-    # What happens at the end, in the opposite order, whatever of it fails.
-    with ExitStack() as ending:
+    # Everything that is pushed here happens at the end, in reverse order, even if some of it fails.
+    with ExitStack() as cleanup:
         session = _session(options)
         if close:
-            ending.callback(session.close)
-        _observe(session, options, ending)
-        ending.push(_flush_at_end)
+            cleanup.callback(session.close)
+        _observe(session, options, cleanup)
+        cleanup.push(_flush_at_end)
         if sources and not options.interactive:
             return _evaluate(session, sources, options)
         return _interact(session, sources, options)
 
 
 def _interact(session: Session, sources: Sequence[Source], options: Namespace) -> int:
-    """The REPL, after what is to run before it. Where that is something, it is not the user's own beginning."""
+    """Run `sources`, then the REPL. With sources, the user's init.kal is not run."""
     from kaleido.repl import Repl
 
     if options.emit:
@@ -238,7 +247,7 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
         from kaleido.diagnostics import render
 
         _flush()
-        return _complain(render(error.diagnostics, _palette(options.color)), FAILED)
+        return _write_error(render(error.diagnostics, _palette(options.color)), FAILED)
     return OK
 
 
@@ -276,7 +285,7 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
 
 
 def _sources(options: Namespace) -> list[Source]:
-    """What to run before the REPL, or instead of it. Empty where there is only the REPL."""
+    """The programs to run before the REPL, or instead of it. An empty list means: only the REPL."""
     if options.code is not None:
         return [Source("<command line>", decoded(os.fsencode(options.code)))]
     if options.script is None:
@@ -316,25 +325,25 @@ def _session(options: Namespace) -> Session:
         raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
-def _observe(session: Session, options: Namespace, ending: ExitStack) -> None:
-    """Begin to record what `--stats` and `--trace` want, and have it reported at the end."""
+def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
+    """Subscribe to the engine's events for `--stats` and `--trace`; `cleanup` then writes the reports."""
     if options.trace is not None:
         from kaleido.report.trace import Trace
 
-        # Opened now: a place that cannot be written is better known before the run than after it.
+        # Opened before the run, so that a path that cannot be written is reported before it.
         try:
             file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
             raise _UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
         trace = Trace()
         session.subscribe(trace)
-        ending.callback(_save, trace, file, options.trace)
+        cleanup.callback(_save, trace, file, options.trace)
     if options.stats:
-        from kaleido.report.statistics import Statistics
+        from kaleido.report.stats_table import StatsTable
 
-        statistics = Statistics()
-        session.subscribe(statistics)
-        ending.callback(lambda: print(statistics.render(session.stats()), end="", file=sys.stderr))
+        table = StatsTable()
+        session.subscribe(table)
+        cleanup.callback(lambda: print(table.render(session.stats()), end="", file=sys.stderr))
 
 
 def _save(trace: Trace, file: TextIO, path: str) -> None:
@@ -351,13 +360,13 @@ def _flush() -> None:
 
 
 def _flush_at_end(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-    """Whoever interrupts a run that waits for a reader of its output gets no error about that output."""
+    """Flush standard output. After Ctrl-C, a failure is not reported: the run may have waited for a reader of it."""
     with suppress(OSError) if isinstance(error, KeyboardInterrupt) else nullcontext():
         _flush()
 
 
-def _complain(message: str, code: int) -> int:
-    # Where standard error cannot be written there is nobody to tell; the exit code still does.
+def _write_error(message: str, code: int) -> int:
+    # If standard error cannot be written, only the exit code reports the error.
     with suppress(OSError):
         print(message, file=sys.stderr, flush=True)
     return code

@@ -19,11 +19,12 @@ import pytest
 from wcwidth import wcswidth
 
 from kaleido import Session, bench
-from kaleido.bench import Disagreement, Measurement, Run, Samples, driver, measure, reachable, sampled
+from kaleido.bench import Disagreement, Run, driver, measure, reachable, sampled
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine, Interrupted, Policy, RunCounter, Signature, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.report.bars import chart
+from kaleido.report.measurement import Measurement, Samples
 from kaleido.session import MODES
 from tests.jit.helpers import Hold, settle
 

@@ -30,7 +30,7 @@ from kaleido.language.nodes import (
     walk,
 )
 from kaleido.language.operators import BUILTIN_INFIX, BUILTINS, OperatorTable
-from kaleido.language.parser import Continuation, _Reading, parse, terminals
+from kaleido.language.parser import IncrementalParser, _RecoveringParser, parse, terminals
 
 TABLE = OperatorTable({**BUILTIN_INFIX, ":": 1, "|": 5, "@": 30, "<-": 10, "**": 60}, frozenset({"-", "!", "~", "!!!"}))
 
@@ -466,25 +466,25 @@ def verdict(text: str) -> str:
 @example("def binary^ 5 (a b) a\n1 ^\n2\n(3 ^ 4")
 @example("(1.2.3\n)")
 @example("def f(x x)\nx")
-def test_a_continuation_agrees_with_the_whole_text(text: str) -> None:
-    continuation, before = Continuation(TABLE), ""
+def test_an_incremental_parser_agrees_with_the_whole_text(text: str) -> None:
+    incremental, before = IncrementalParser(TABLE), ""
     for line in LINES.findall(text):
         before += line
-        continuation.feed(line)
+        incremental.feed(line)
         said = verdict(before)
         # What is wrong with something is not always seen before that is whole.
-        assert said == "wrong" or continuation.incomplete == (said == "incomplete"), before
+        assert said == "wrong" or incremental.incomplete == (said == "incomplete"), before
         # Asking changes nothing.
-        assert continuation.incomplete == continuation.incomplete
+        assert incremental.incomplete == incremental.incomplete
 
 
 @pytest.mark.parametrize("text", ["1 + )", "(1 2", "def 5", "def f(x) )", "if 1 else", "(1 ~~ 2"])
 def test_what_is_wrong_already_is_not_incomplete(text: str) -> None:
-    continuation = Continuation(BUILTINS)
-    continuation.feed(text + "\n")
-    assert not continuation.incomplete
-    continuation.feed("(1 +\n")
-    assert not continuation.incomplete
+    incremental = IncrementalParser(BUILTINS)
+    incremental.feed(text + "\n")
+    assert not incremental.incomplete
+    incremental.feed("(1 +\n")
+    assert not incremental.incomplete
 
 
 @settings(max_examples=200, deadline=None)
@@ -500,32 +500,32 @@ def test_no_token_goes_on_over_a_line_end(text: str) -> None:
     assert [token for line in LINES.findall(text) for token in tokens(line)] == tokens(text)
 
 
-def test_a_continuation_has_the_operators_declared_so_far() -> None:
-    continuation = Continuation(BUILTINS)
-    assert continuation.operators == BUILTINS
-    continuation.feed("def binary@ 5 (a b)\n")
-    assert continuation.operators.infix == {**BUILTIN_INFIX, "@": 5}
-    assert continuation.incomplete
+def test_an_incremental_parser_has_the_operators_declared_so_far() -> None:
+    incremental = IncrementalParser(BUILTINS)
+    assert incremental.operators == BUILTINS
+    incremental.feed("def binary@ 5 (a b)\n")
+    assert incremental.operators.infix == {**BUILTIN_INFIX, "@": 5}
+    assert incremental.incomplete
 
 
 @pytest.mark.parametrize("line", ["+ (1", "+ 1", "+ (if 1 then 2 else 3)", "# nothing", "+ - - x = 5 : y"])
 def test_a_line_is_read_once(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = 0
-    feed = _Reading._feed
+    feed = _RecoveringParser._feed_token
 
     def count(self: Any, token: Any) -> None:
         nonlocal read
         read += 1
         feed(self, token)
 
-    monkeypatch.setattr(_Reading, "_feed", count)
-    continuation = Continuation(TABLE)
-    continuation.feed("(1")
+    monkeypatch.setattr(_RecoveringParser, "_feed_token", count)
+    incremental = IncrementalParser(TABLE)
+    incremental.feed("(1")
     costs = []
     for _ in range(100):
         before = read
-        continuation.feed(line + "\n")
-        assert continuation.incomplete
+        incremental.feed(line + "\n")
+        assert incremental.incomplete
         costs.append(read - before)
     assert len(set(costs)) == 1
 

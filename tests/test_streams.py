@@ -134,7 +134,9 @@ def test_one_in_another() -> None:
 # Holding back
 
 
-needs_pending = pytest.mark.skipif(not hasattr(streams._c()[0], "__fpending"), reason="an extension of the C library's")
+needs_pending = pytest.mark.skipif(
+    not hasattr(streams._libc()[0], "__fpending"), reason="an extension of the C library's"
+)
 
 
 def test_a_terminal_has_each_line_at_once() -> None:

@@ -103,9 +103,9 @@ def test_numbers_are_never_cut() -> None:
     assert shown.splitlines()[2] == "x" * 7 + "…  123,456,789"
 
 
-NAMES = ("unit", "runs", "bytes", "source", "bound by")
-LEFT = ("unit", "source", "bound by")
-EXPENDABLE = ("source", "bytes", "bound by")
+NAMES = ("unit", "runs", "bytes", "source", "dependents")
+LEFT = ("unit", "source", "dependents")
+EXPENDABLE = ("source", "bytes", "dependents")
 ROWS = st.lists(st.tuples(TEXT, *[st.from_regex(r"[1-9]{1,9}", fullmatch=True)] * 2, TEXT, TEXT), max_size=5)
 
 

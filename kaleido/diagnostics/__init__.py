@@ -1,10 +1,12 @@
-"""Positions in source texts, messages about them, and the errors that carry these.
+"""Errors in a user's program: where they are, what they say, and how they are shown.
+
+In the order in which an error passes through them:
 
 =============  =====================================================================
-``source``     texts, spans, labels, and a message about one place: a Diagnostic
-``rendering``  diagnostics as text with carets
-``errors``     the exceptions that carry diagnostics, and exit codes
-``wording``    phrases that messages share
+``source``     source texts, spans, labels, and a message about one span: a Diagnostic
+``wording``    phrases that several messages share
+``errors``     the exceptions that carry diagnostics, a collector for them, exit codes
+``rendering``  diagnostics as text: the line of source with carets under it
 =============  =====================================================================
 """
 

@@ -1,11 +1,11 @@
-"""Where things are in a source text, and how a mistake there is told to the user.
+"""The exceptions for errors in a user's program, and the collector that the parser and the checks report to.
 
-The exceptions::
+::
 
     KaleidoError              errors in the user's program, with a Diagnostic for each
-     ├─ ParseError           the text is not a program: nothing of it has run
-     │   └─ IncompleteInput   ... yet: it ends too early, and more text could complete it
-     └─ SemanticError          a name, a number of arguments ... is wrong: what stands before it has run
+     ├─ ParseError            a syntax error: no part of the text has run
+     │   └─ IncompleteInput   the text ends too early: more text could complete it
+     └─ SemanticError         an unknown name, a wrong number of arguments ...: the items before it have run
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Sp
 __all__ = ["INTERRUPTED", "OK", "IncompleteInput", "KaleidoError", "ParseError", "Problems", "SemanticError"]
 
 OK, INTERRUPTED = 0, 130
-"""Exit codes that the command line and the REPL share."""
+"""Exit codes of both the command line and the REPL."""
 
 
 class KaleidoError(Exception):
-    """Errors in the user's program: one, or all those that were found together.
+    """One or more errors in the user's program that were found together.
 
-    `diagnostics` has them in the order in which they are shown, `diagnostic` is the first. As a string, it is what a
-    user sees; :func:`kaleido.diagnostics.rendering.render` does that with colors.
+    `diagnostics` holds them in the order in which they are shown; `diagnostic` is the first one. ``str(error)`` is the
+    text that a user sees, without colors; :func:`kaleido.diagnostics.rendering.render` adds colors.
     """
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
@@ -41,37 +41,38 @@ class KaleidoError(Exception):
 
 
 class ParseError(KaleidoError):
-    """The text is not a program."""
+    """The text has a syntax error."""
 
 
 class IncompleteInput(ParseError):
-    """The text ends too early: with more text after it, it could be a program."""
+    """The text ends too early, and its only error is that: more text could complete it."""
 
 
 class SemanticError(KaleidoError):
-    """The text is a program that cannot be: it calls what is not there, and the like."""
+    """The text parses, but has no meaning: an unknown name, a wrong number of arguments, and the like."""
 
 
 @dataclass
 class Problems:
-    """What has been found wrong with a source so far. `shown` is how many of it somebody will see."""
+    """Collects the diagnostics of one source. At most `max_shown` of them will be shown to a user."""
 
     source: Source
-    shown: int = MOST_SHOWN
+    max_shown: int = MOST_SHOWN
     found: list[Diagnostic] = field(default_factory=list)
 
     def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
+        """Add a diagnostic for a span of this source; the arguments are those of :class:`Diagnostic`."""
         self.found.append(Diagnostic(title, self.source, span, label, hint, others))
 
     @property
     def next_is_shown(self) -> bool:
-        """Whether the next problem is worth a hint that takes time to find."""
-        return len(self.found) < self.shown
+        """Whether the next problem will be shown: only then is a hint computed that takes time to find."""
+        return len(self.found) < self.max_shown
 
     def in_order(self) -> list[Diagnostic]:
-        """The problems in the order of their places."""
+        """The problems, ordered by their position in the source."""
         return sorted(self.found, key=lambda problem: problem.span.start if problem.span is not None else 0)
 
     def label(self, span: Span, text: str) -> Label:
-        """A further place in this source."""
+        """A label for a further span of this source."""
         return Label(self.source, span, text)

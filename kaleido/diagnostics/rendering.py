@@ -1,8 +1,8 @@
-"""How diagnostics are shown: pure, text out.
+"""Diagnostics as text. Pure functions: diagnostics in, text out.
 
-A place is shown as the line of source it is on, with carets under it. Where a caret stands is a matter of how wide
-the characters before it are on a terminal: one column, two (CJK, emoji) or none (combining marks). Tabs are kept,
-in the line and under it, so that the carets line up whatever a tab is worth.
+A span is shown as its line of source with carets under it. The column of a caret depends on how wide the characters
+before it are on a terminal: one column, two (CJK, emoji) or none (combining marks). Tabs are kept both in the line and
+in the line of carets, so that the carets line up at any tab width.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from kaleido.terminal.text import blank, fitting, painted, width
 __all__ = ["COLORED", "PLAIN", "Palette", "render"]
 
 WIDEST = 120
-"""How many columns of a source line are shown; of a longer one, the part around the carets."""
+"""How many columns of a source line are shown. A longer line is cut to the part around the carets."""
 
-# Of which so many are before the caret.
+# How many of these columns are before the caret.
 _BEFORE = 40
 
-# How many characters of a name, or of whatever else a message quotes, are shown.
-_LONGEST_NAME = 60
+# How many characters of a quotation in a message, such as a name, are shown.
+_LONGEST_QUOTATION = 60
 
-# Characters that would act on the terminal, or hide, are shown as something that does not. A tab stays one.
+# Visible replacements for control characters, which would act on the terminal, and for invisible ones. A tab stays.
 _PICTURES = {
     **{code: chr(0x2400 + code) for code in range(32) if code != ord("\t")},
     0x7F: "\u2421",
@@ -36,7 +36,7 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class Palette:
-    """The colors of the parts of a message, as parameters of the terminal's SGR sequence; empty is no color."""
+    """The colors of the parts of a message, as parameters of the terminal's SGR sequence; empty means no color."""
 
     error: str = ""
     other: str = ""
@@ -49,7 +49,7 @@ COLORED = Palette(error="1;31", other="1;34", gutter="34", strong="1")
 
 
 def render(diagnostics: Sequence[Diagnostic], palette: Palette = PLAIN) -> str:
-    """Messages as lines of text, a blank line between them; of very many, the first."""
+    """Messages as lines of text, with a blank line between them: the first MOST_SHOWN, and the number of the others."""
     messages = ["\n".join(_message(each, palette)) for each in diagnostics[:MOST_SHOWN]]
     if len(diagnostics) > MOST_SHOWN:
         more = len(diagnostics) - MOST_SHOWN
@@ -71,7 +71,7 @@ def _message(diagnostic: Diagnostic, palette: Palette) -> Iterator[str]:
 
 
 def _place(label: Label, before: Label | None, gutter: int, palette: Palette) -> Iterator[str]:
-    """Where it is, the line, and the carets; only these under a line that has just been shown."""
+    """The position, the line, and the carets. Where the label before has shown the same line: only the carets."""
     number, column = label.source.position(label.span.start)
     line = label.source.line(number).translate(_PICTURES)
     start, length = column - 1, label.span.end - label.span.start
@@ -86,8 +86,8 @@ def _place(label: Label, before: Label | None, gutter: int, palette: Palette) ->
 
 
 def _readable(text: str) -> str:
-    """A message in which nothing acts on the terminal, and what it quotes has a bearable length."""
-    quoted = re.compile(rf"(`[^`]{{{_LONGEST_NAME}}})[^`]+`|`[^`]*`")
+    """A message without control characters, and with long quotations cut."""
+    quoted = re.compile(rf"(`[^`]{{{_LONGEST_QUOTATION}}})[^`]+`|`[^`]*`")
     return quoted.sub(lambda match: f"{match[1]}…`" if match[1] else match[0], text.translate(_PICTURES))
 
 
@@ -96,7 +96,7 @@ def _line(label: Label) -> int:
 
 
 def _excerpt(line: str, start: int, end: int) -> tuple[str, str, str]:
-    """What to show of a line, and of that, what is before the marked part and the marked part itself."""
+    """The part of a line to show, the part of that before the marked text, and the marked text."""
     first, last = 0, len(line)
     if len(line) > 4 * WIDEST or width(line) > WIDEST:
         first = start - fitting(reversed(line[max(0, start - WIDEST) : start]), _BEFORE)
@@ -106,5 +106,5 @@ def _excerpt(line: str, start: int, end: int) -> tuple[str, str, str]:
 
 
 def _filled(text: str, mark: str) -> str:
-    """As many marks as `text` is wide, with its tabs."""
+    """As many marks as `text` has columns, with the tabs of `text` kept."""
     return "\t".join(mark * width(run) for run in text.split("\t"))

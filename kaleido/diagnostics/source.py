@@ -1,4 +1,4 @@
-"""Source texts, positions in them, and a message about such a position."""
+"""Source texts, spans of them, and a message about a span."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cached_property
 __all__ = ["MOST_SHOWN", "Diagnostic", "Label", "Source", "Span"]
 
 MOST_SHOWN = 20
-"""How many errors are shown together."""
+"""How many errors are shown at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name it is known by (a file name, or something in angle brackets).
+    """A text and its name: a file name, or a description in angle brackets.
 
-    `shown` is what people are shown of it where that is more than is read: what stands at the same places.
+    `shown` is a longer text that has `text` at the same offsets: messages quote their lines from it. None: from `text`.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Label:
-    """A place in a source, and what to write beside it."""
+    """A span of a source, and the text that is written beside it."""
 
     source: Source
     span: Span
@@ -67,10 +67,12 @@ class Label:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One message about one place.
+    """One message about one span, or about no span at all.
 
-    `title` stands alone; `label` is what to write beside the caret; `hint` says what to do about it; `others` are
-    further places that have to do with it, which may be in other sources.
+    `title`   a sentence that is complete without the rest
+    `label`   the text beside the carets
+    `hint`    what the user could write instead
+    `others`  further spans that are related, which may be in other sources
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Phrases that messages share."""
+"""Phrases that several messages share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def suggestion(name: str, candidates: Iterable[str], *, alike: float = 0.6) -> str:
-    """A hint with the candidate that `name` may be a slip of, or nothing; 1.0 is alike in every letter."""
+def suggestion(name: str, candidates: Iterable[str], *, similarity: float = 0.6) -> str:
+    """A hint with the candidate that is most similar to `name`, ignoring case, or an empty string.
+
+    `similarity` is the least ratio that difflib must find, from 0.0 to 1.0 (equal).
+    """
     from difflib import get_close_matches
 
     folded = {candidate.casefold(): candidate for candidate in candidates}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=alike)
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=similarity)
     return f"did you mean `{folded[close[0]]}`?" if close else ""

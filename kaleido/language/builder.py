@@ -1,4 +1,4 @@
-"""What each rule of the grammar builds. Lark calls these, bottom-up, as it recognizes the rules."""
+"""The semantic actions of the grammar: each rule's method builds a node. Lark calls them bottom-up."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from kaleido.language.nodes import (
 )
 from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX, binds_before
 
-# Possessive, because a number may have a million digits: what does not match is not tried in other ways.
+# Possessive quantifiers, because a number may have a million digits: a mismatch must not backtrack.
 NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _PRECEDENCE = re.compile(r"[0-9]{1,3}")
 DEFAULT_PRECEDENCE = 30
 
-
 PROBLEMS: ContextVar[Problems] = ContextVar("PROBLEMS")
-"""What is wrong with the text that is being read here: Lark wants its builder before there is a text."""
+"""The collector of the text that is being parsed. A context variable, because Lark takes its builder with the grammar,
+before there is a text."""
 
 
 class OperatorToken(Token):
-    """An operator in an expression. Precedences change while a file is read: it keeps the one it was read with."""
+    """An operator in an expression. Precedences change while a file is parsed: the token keeps the one in force."""
 
     __slots__ = ("precedence",)
     precedence: int | None
 
 
 class Builder(Transformer[Token, Any]):
-    """One method a grammar rule, named after it. Stateless: everything comes from the children.
+    """One method per grammar rule, with the rule's name. Stateless: a node is built from the rule's children only.
 
-    What the grammar accepts and the language does not is reported to PROBLEMS, and built all the same: something
-    that does for reading on.
+    Errors that the grammar accepts are reported to PROBLEMS, and a node is built all the same, so that parsing can
+    continue.
     """
 
     def program(self, items: list[Item]) -> list[Item]:
@@ -95,7 +95,7 @@ class Builder(Transformer[Token, Any]):
         return Operator(str(name), _precedence(precedence[0]), span)
 
     def expression(self, children: list[Any]) -> Expression:
-        """Operands and INFIX tokens in turn, made a tree by Dijkstra's shunting-yard algorithm."""
+        """A tree from operands and INFIX tokens in turn, by Dijkstra's shunting-yard algorithm (1961)."""
         operands: list[Expression] = [children[0]]
         pending: list[OperatorToken] = []
         for operator, operand in zip(children[1::2], children[2::2], strict=True):
@@ -121,8 +121,8 @@ class Builder(Transformer[Token, Any]):
 
     def call(self, children: list[Any]) -> Call:
         name, _, *arguments, closing = children
-        given = tuple(argument for argument in arguments if argument is not None)
-        return Call(str(name), given, span_of(name).to(span_of(closing)), span_of(name))
+        present = tuple(argument for argument in arguments if argument is not None)
+        return Call(str(name), present, span_of(name).to(span_of(closing)), span_of(name))
 
     def number(self, children: list[Token]) -> Number:
         (token,) = children
@@ -155,12 +155,12 @@ def _report(title: str, span: Span, label: str = "", hint: str = "", *others: La
 
 
 def _extent(node: Expression) -> Span:
-    """Where an expression stands, with the parentheses around it."""
+    """The span of an expression, including the parentheses around it."""
     return node.parentheses or node.span
 
 
 def span_of(token: Token) -> Span:
-    """Where a token stands."""
+    """The span of a token."""
     assert token.start_pos is not None and token.end_pos is not None
     return Span(token.start_pos, token.end_pos)
 

@@ -1,14 +1,14 @@
-"""Text to colored tokens: lexers for Pygments, for the REPL while one types, and for whoever shows programs.
+"""Syntax highlighting: Pygments lexers for Kaleido programs and for sessions of the REPL.
 
-What a token looks like is the grammar's business. So the terminals of `grammar/kaleido.lark` are put together to one
-regular expression, and what is added here is only what a reader sees at a glance and the parser learns later: which
-name is being defined, which is called, which number is malformed. No token but white space goes on over a line end,
-so a text can be lexed from the beginning of any line; only a definition torn apart there is not seen.
+The grammar defines the tokens: the terminals of `grammar/kaleido.lark` are combined to one regular expression. This
+module only adds what the grammar's rules, not its terminals, tell apart: names that are defined, names that are called,
+malformed numbers. Only white space spans a line end, so a text can be lexed from the beginning of any line; a
+definition whose `def` is on the line before is then not recognized as one.
 
-Every character belongs to one token, STRAY ones included, and nothing is looked at more than a few times: a text of
-any kind takes time in proportion to its length.
+Every character belongs to a token (some to STRAY), and is examined a constant number of times: lexing takes time in
+proportion to the length of the text.
 
-Pygments asks every lexer for its name whenever it looks for one, so importing this module imports no parser.
+Pygments imports every lexer's module when it looks one up by name, so importing this module does not import the parser.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["KaleidoConsoleLexer", "KaleidoLexer", "Patterns", "patterns"]
 
-# A place in the text, what stands there, and the text of it.
+# For each token its offset in the text, its type, and its characters.
 _Tokens: TypeAlias = "Iterator[tuple[int, TokenType, str]]"
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """The grammar's terminals, ready for use.
+    """The grammar's terminals as regular expressions.
 
-    `keywords`  each word that is no name -> its terminal, such as ``"def"`` -> ``"DEF"``
-    `marks`     the other terminals that are always the same text, such as ``"LPAR"`` -> ``"("``
-    `ignored`   the terminals the parser never sees: white space and comments
-    `pattern`   matches at every place in every text; `lastgroup` is the terminal, keywords being NAMEs
-    `called`    matches behind a name where it is called: up to and including the parenthesis
+    `keywords`  each keyword -> its terminal, such as ``"def"`` -> ``"DEF"``
+    `marks`     the other terminals that always have the same text, such as ``"LPAR"`` -> ``"("``
+    `ignored`   the terminals that the parser does not see: white space and comments
+    `pattern`   matches at every offset of every text; `lastgroup` is the terminal, which is NAME for keywords
+    `called`    matches after a name that is called: up to and including the parenthesis
     """
 
     keywords: Mapping[str, str]
@@ -52,7 +52,7 @@ class Patterns:
 
 @cache
 def patterns() -> Patterns:
-    """The terminals of the grammar that the parser reads with."""
+    """The patterns made from the grammar's terminals."""
     from kaleido.language import parser
 
     found = parser.terminals()
@@ -72,7 +72,7 @@ def patterns() -> Patterns:
 
 @cache
 def _prelude_functions() -> frozenset[str]:
-    """What a program can call without having defined it."""
+    """The names of the functions that the prelude defines or declares."""
     from kaleido.language.nodes import Definition, External
     from kaleido.language.parser import parse
     from kaleido.language.prelude import prelude
@@ -81,30 +81,30 @@ def _prelude_functions() -> frozenset[str]:
 
 
 class KaleidoLexer(Lexer):
-    """Kaleido programs. Takes the options that every lexer of Pygments takes.
+    """Kaleido programs. Takes the options of every Pygments lexer.
 
-    `get_tokens` does with line ends what those options say. `get_tokens_unprocessed` gives back every text as it is,
-    in pieces; it takes the first line it is given for the first line there is.
+    `get_tokens` treats line ends as those options say. The tokens of `get_tokens_unprocessed` joined are the text. The
+    first line of the text may be a shebang line.
     """
 
     name = "Kaleido"
     aliases = ("kaleido", "kaleidoscope")
     filenames = ("*.kal",)
     mimetypes = ("text/x-kaleido",)
-    # Pygments has a lexer for another language, Kal, whose files have the same ending.
+    # Pygments has a lexer for another language, Kal, with the same file name extension.
     priority = 0.1
 
     @staticmethod
     def analyse_text(text: str) -> float:
         """How likely it is that `text` is Kaleido, from 0 to 1.
 
-        Without a first line that says so: more than Kal gives for any text, less than plain text does, so that
-        only the ending of a file's name leads here.
+        Without a shebang line, it is more than Kal's lexer returns for any text and less than the plain-text lexer
+        returns, so that this lexer is chosen only by the file name extension.
         """
         return 1.0 if shebang_matches(text, "kaleido") else 0.005
 
     def get_tokens_unprocessed(self, text: str) -> _Tokens:
-        """The tokens of `text`: where each begins, its kind, and its characters."""
+        """The tokens of `text`: for each its offset, its type, and its characters."""
         known, before = patterns(), ""
         for match in known.pattern.finditer(text):
             terminal, value = match.lastgroup or "", match[0]
@@ -124,7 +124,7 @@ def _kind_of_ignored(match: re.Match[str]) -> TokenType:
 
 
 def _kind(terminal: str, before: str, match: re.Match[str]) -> TokenType:
-    """What a terminal is to a reader. `before` is the terminal before it, or ``""``."""
+    """The token type of a terminal. `before` is the terminal before it, or ``""``."""
     match terminal:
         case "NAME":
             return Name.Function if before in ("DEF", "EXTERN") else _kind_of_name(match)
@@ -146,13 +146,13 @@ def _kind_of_name(match: re.Match[str]) -> TokenType:
 
 
 def _is_number(text: str) -> bool:
-    """Whether the parser takes for a number what the grammar takes for one."""
+    """Whether a NUMBER of the grammar has the form that the builder accepts."""
     from kaleido.language.builder import NUMBER
 
     return NUMBER.fullmatch(text) is not None
 
 
-# Transcripts. An editor may have removed the blank after a prompt that nothing follows.
+# Transcripts. An editor may have removed the blank after a prompt at the end of a line.
 _PROMPT = r"(?:kal|\.\.\.)>(?: |(?=[\r\n]|\Z))"
 _CONTINUATION = r"\.\.\.>(?: |(?=[\r\n]|\Z))"
 _LINE = r"(?:[^\r\n]*+(?:\r\n?|\n)|[^\r\n]++|\Z)"
@@ -162,10 +162,10 @@ _COMMAND = re.compile(r"(\s*)(:\S*)([\s\S]*)")
 
 
 class KaleidoConsoleLexer(Lexer):
-    """What a session of the REPL looks like on the terminal: prompts with entries behind them, and what came of them.
+    """A session of the REPL as the terminal shows it: prompts with entries, and the output of each entry.
 
-    The lines of an entry are lexed together, without their prompts. It is a command where the REPL takes it for one:
-    when its first line, at ``kal>``, begins with a colon.
+    The lines of an entry are lexed together, without their prompts. As in the REPL, an entry is a command if its first
+    line, after ``kal>``, begins with a colon.
     """
 
     name = "Kaleido console session"
@@ -173,7 +173,7 @@ class KaleidoConsoleLexer(Lexer):
     mimetypes = ("text/x-kaleido-console",)
 
     def get_tokens_unprocessed(self, text: str) -> _Tokens:
-        """The tokens of `text`: where each begins, its kind, and its characters."""
+        """The tokens of `text`: for each its offset, its type, and its characters."""
         for part in _PARTS.finditer(text):
             if part.lastgroup == "entry":
                 yield from ((part.start() + index, kind, value) for index, kind, value in _entry(part[0]))
@@ -183,7 +183,7 @@ class KaleidoConsoleLexer(Lexer):
 
 
 def _entry(text: str) -> _Tokens:
-    # Pygments' own console lexers import it too, but types-Pygments does not know it.
+    # Pygments' own console lexers import this function, too, but types-Pygments does not declare it.
     from pygments.lexer import do_insertions  # type: ignore[attr-defined]
 
     prompts, lines, length = [], [], 0

@@ -1,4 +1,4 @@
-"""What to write instead: hints for who comes from another language, or has slipped on a key."""
+"""Hints for error messages: what to write instead of another language's syntax, or of a misspelled word."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ __all__ = [
 KEYWORDS = ("def", "extern", "if", "then", "else", "for", "var", "in", "binary", "unary")
 
 FORMS = {
-    "IF": "it is `if condition then value else value`",
-    "FOR": "it is `for i = start, condition, step in body`, where `, step` may be left out",
-    "VAR": "it is `var x = value, y = value in body`",
-    "DEF": "it is `def name(x y) body`",
-    "EXTERN": "it is `extern name(x y)`: every value is a double",
+    "IF": "write `if condition then value else value`",
+    "FOR": "write `for i = start, condition, step in body`, where `, step` is optional",
+    "VAR": "write `var x = value, y = value in body`",
+    "DEF": "write `def name(x y) body`",
+    "EXTERN": "write `extern name(x y)`: every value is a double",
     "INFIX": "`def binary@ 30 (x y) body` defines it, with its precedence",
     "PREFIX": "`def unary@ (x) body` defines it",
 }
-"""How what a keyword begins is written."""
+"""The syntax of each construct, by the terminal it begins with."""
 
-# Beyond that many characters nobody wants to be told what was meant.
+# A longer malformed number gets no hint.
 _LONGEST_NUMBER = 40
 
 _CHARACTERS = {
     **dict.fromkeys("\"'", "there are no strings, only numbers: `putchard(65)` writes an A"),
-    **dict.fromkeys("{}", "there are no blocks: `a : b` does a, then b, and gives b"),
+    **dict.fromkeys("{}", "there are no blocks: `a : b` evaluates a, then b, and its value is b"),
     **dict.fromkeys("[]", "there are no arrays: every value is a number"),
-    "\ufffd": "text is read as UTF-8, and what stood here is not",
+    "\ufffd": "programs are read as UTF-8, and these bytes are not valid UTF-8",
 }
 
 _OPERATORS = {
     "&&": "`&` is and", "||": "`|` is or", "===": "`==` compares", "!==": "`!=` compares", "<>": "`!=` compares",
-    "~=": "`!=` compares", "=<": "it is `<=`", "=>": "it is `>=`", ":=": "`=` assigns",
+    "~=": "`!=` compares", "=<": "write `<=`", "=>": "write `>=`", ":=": "`=` assigns",
     **dict.fromkeys(["**", "^"], "`pow(x, y)` is x to the power of y"),
     **dict.fromkeys(["+=", "-=", "*=", "/=", "%="], "`x = x + 1` adds to a variable"),
     **dict.fromkeys(["++", "--"], "`x = x + 1` adds to a variable"),
     **dict.fromkeys(["//", "/*", "*/", "--"], "`#` begins a comment"),
     **dict.fromkeys(["?", "?:"], FORMS["IF"]),
     "->": FORMS["DEF"],
-    ".": "a value is a number: it has no parts",
+    ".": "every value is a number and has no members",
 }  # fmt: skip
 
 _WORDS = {
-    "return": "a function's value is its body: there is no `return`",
+    "return": "there is no `return`: a function returns the value of its body",
     **dict.fromkeys(["while", "loop", "repeat", "until", "do", "to"], FORMS["FOR"]),
     **dict.fromkeys(["print", "println", "printf", "puts", "echo", "write"], "`printd(x)` prints a number"),
     **dict.fromkeys(["let", "const", "local"], FORMS["VAR"]),
-    **dict.fromkeys(["int", "float", "double", "auto", "number"], "every value is a double, and no type is written"),
+    **dict.fromkeys(["int", "float", "double", "auto", "number"], "no types are written: every value is a double"),
     **dict.fromkeys(["fn", "fun", "func", "function", "lambda", "proc", "define"], FORMS["DEF"]),
     **dict.fromkeys(["import", "include", "from", "require"], "`extern` declares a function of C"),
-    **dict.fromkeys(["elif", "elseif", "elsif"], "it is `else if`"),
+    **dict.fromkeys(["elif", "elseif", "elsif"], "write `else if`"),
     **dict.fromkeys(["true", "True", "TRUE"], "1 is true"),
     **dict.fromkeys(["false", "False", "FALSE", "null", "None", "nil"], "0 is false"),
-    "and": "`&` is and", "or": "`|` is or", "not": "`!` is not", "mod": "`%` gives the remainder",
-    "abs": "it is `fabs`", "min": "it is `fmin`", "max": "it is `fmax`", "ln": "it is `log`",
-    **dict.fromkeys(["begin", "end"], "nothing begins or ends a body: it is one expression"),
+    "and": "`&` is and", "or": "`|` is or", "not": "`!` is not", "mod": "`%` is the remainder",
+    "abs": "write `fabs`", "min": "write `fmin`", "max": "write `fmax`", "ln": "write `log`",
+    **dict.fromkeys(["begin", "end"], "a body is one expression, without `begin` and `end`"),
     "pi": "`def pi() 4 * atan(1)` defines it", "PI": "`def pi() 4 * atan(1)` defines it",
 }  # fmt: skip
 
@@ -79,20 +79,20 @@ def operator_hint(name: str, defined: Collection[str]) -> str:
     """What to write instead of an operator that is not defined."""
     if name in _OPERATORS:
         return _OPERATORS[name]
-    return suggestion(name, defined, alike=0.5)
+    return suggestion(name, defined, similarity=0.5)
 
 
 def word_hint(name: str) -> str:
-    """What another language's word is here."""
+    """What to write instead of a word from another language."""
     return _WORDS.get(name, "")
 
 
 def keyword_hint(name: str, keywords: Iterable[str] = KEYWORDS) -> str:
-    """That `name` may be a slip of one of `keywords`: one letter too many, too few, or in another place."""
-    return next((f"did you mean `{keyword}`?" for keyword in keywords if _is_slip(name, keyword)), "")
+    """The keyword that `name` may be a misspelling of: one letter too many, one too few, or letters transposed."""
+    return next((f"did you mean `{keyword}`?" for keyword in keywords if _is_misspelling(name, keyword)), "")
 
 
-def _is_slip(name: str, word: str) -> bool:
+def _is_misspelling(name: str, word: str) -> bool:
     if name == word or len(name) < 2:
         return False
     if len(name) == len(word):
@@ -103,7 +103,7 @@ def _is_slip(name: str, word: str) -> bool:
 
 
 def number_hint(text: str) -> str:
-    """What may have been meant by something that begins as a number does and is none."""
+    """What to write instead of a malformed number."""
     if len(text) > _LONGEST_NUMBER:
         return ""
     if re.fullmatch(r"0[xXbBoO]\w+", text):
@@ -115,4 +115,4 @@ def number_hint(text: str) -> str:
     product = re.fullmatch(r"([0-9]+\.?[0-9]*)([^\W\d]\w*)", text)
     if product is not None:
         return f"`{product[1]} * {product[2]}` multiplies"
-    return "a number has one point at most" if text.count(".") > 1 else ""
+    return "a number has at most one decimal point" if text.count(".") > 1 else ""

@@ -1,7 +1,7 @@
-"""The abstract syntax tree: frozen, every node with the span of the text it was read from.
+"""The abstract syntax tree. Nodes are immutable, and each has the span of the text that it was parsed from.
 
-Trees can be very deep (ten thousand nested ``if``s are a program), so whoever walks one must not recurse
-on Python's stack: see :func:`walk`.
+A tree can be very deep (ten thousand nested ``if``s are a valid program), so code that walks one must not recurse on
+Python's stack: see :func:`walk`.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from kaleido.diagnostics import Span
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """What may stand in parentheses: `parentheses` is from the outermost ``(`` to its ``)``."""
+    """The base of all expressions. `parentheses` spans the outermost ``(`` around it to its ``)``, if there is one."""
 
     parentheses: Span | None = field(default=None, kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Number(Operand):
+    """A literal. It is not negative and not NaN, but may be infinite."""
+
     value: float
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Variable(Operand):
+    """A use of a variable, or its name where it is bound: in a prototype, `for`, `var` or an assignment."""
+
     name: str
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Assign(Operand):
-    """``variable = value``; its value is the value stored."""
+    """``variable = value``. Its value is the stored value."""
 
     variable: Variable
     value: Expression
@@ -50,7 +54,7 @@ class Unary(Operand):
 
     @property
     def callee(self) -> str:
-        """The name of the function that a user's definition of this operator has."""
+        """The name of the function that implements this operator where a program defines it: ``unary!``."""
         return "unary" + self.operator
 
 
@@ -64,12 +68,14 @@ class Binary(Operand):
 
     @property
     def callee(self) -> str:
-        """The name of the function that a user's definition of this operator has."""
+        """The name of the function that implements this operator where a program defines it: ``binary|``."""
         return "binary" + self.operator
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Operand):
+    """``callee(arguments)``."""
+
     callee: str
     arguments: tuple[Expression, ...]
     span: Span
@@ -78,6 +84,8 @@ class Call(Operand):
 
 @dataclass(frozen=True, slots=True)
 class If(Operand):
+    """``if condition then value else value``. A condition is true if it is neither zero nor NaN."""
+
     condition: Expression
     then: Expression
     otherwise: Expression
@@ -86,7 +94,11 @@ class If(Operand):
 
 @dataclass(frozen=True, slots=True)
 class For(Operand):
-    """Body, step, condition on the old value, increment; again while the condition was true. Worth 0.0."""
+    """``for variable = start, condition, step in body``. Its value is 0.0; the default step is 1.0.
+
+    Each iteration evaluates the body, the step, and the condition with the variable's old value, and then adds the step
+    to the variable. The loop continues while the condition was true; so the body runs at least once.
+    """
 
     variable: Variable
     start: Expression
@@ -98,12 +110,16 @@ class For(Operand):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
+    """One ``variable = value`` of a `var`; without a value, the variable begins with 0.0."""
+
     variable: Variable
     value: Expression | None
 
 
 @dataclass(frozen=True, slots=True)
 class Var(Operand):
+    """``var bindings in body``. Its value is the value of the body."""
+
     bindings: tuple[Binding, ...]
     body: Expression
     span: Span
@@ -114,7 +130,7 @@ Expression = Number | Variable | Assign | Unary | Binary | Call | If | For | Var
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator as declared. `precedence` is None for a prefix operator."""
+    """An operator as a prototype declares it. `precedence` is None for a prefix operator."""
 
     name: str
     precedence: int | None
@@ -122,13 +138,13 @@ class Operator:
 
     @property
     def callee(self) -> str:
-        """The name of the function that defines it: ``binary|``, ``unary!``."""
+        """The name of the function that implements it: ``binary|``, ``unary!``."""
         return ("unary" if self.precedence is None else "binary") + self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """A function's name and parameters. `name` is ``binary|`` or ``unary!`` for an operator's function."""
+    """A function's name and parameters. The `name` of an operator's function is such as ``binary|`` or ``unary!``."""
 
     name: str
     parameters: tuple[Variable, ...]
@@ -142,6 +158,8 @@ class Prototype:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
+    """``def prototype body``."""
+
     prototype: Prototype
     body: Expression
     span: Span
@@ -149,6 +167,8 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class External:
+    """``extern prototype``: declares a C function on doubles."""
+
     prototype: Prototype
     span: Span
 
@@ -159,10 +179,10 @@ Walk = Generator[Any, Any, Any]
 
 
 def walk(visit: Callable[..., Walk], *arguments: Any) -> Any:
-    """Run a tree walk written as generators, on a stack of its own instead of Python's.
+    """Run a tree walk that is written as generators, with an explicit stack (a trampoline) instead of Python's.
 
-    `visit(*arguments)` is a generator; wherever a plain recursive function would call itself it yields
-    another such generator and receives that one's return value. Returns what the first generator returns.
+    `visit(*arguments)` is a generator. Where a recursive function would call itself, it yields another such generator
+    and receives that generator's return value. Returns the return value of the first generator.
     """
     stack = [visit(*arguments)]
     result: Any = None

@@ -1,7 +1,7 @@
-"""The operator table: which runs of punctuation are operators now, and how tightly they bind.
+"""The operator table: which runs of punctuation are operators, and how tightly they bind.
 
-A table never changes; defining an operator makes a new table. So whoever holds one (a parse that may fail,
-an entry that may be undone) can go back to it by keeping it.
+A table is immutable; defining an operator makes a new table. So a parse that may fail, or an entry that may be undone,
+can go back to an earlier table by keeping it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ BUILTIN_PREFIX: frozenset[str] = frozenset({"-", "!"})
 
 @dataclass(frozen=True)
 class OperatorTable:
-    """`infix`: name -> precedence, 1 (loosest) to 100. `prefix`: names. All infix ones but ``=`` associate left."""
+    """`infix` maps a name to its precedence, 1 (loosest) to 100; `prefix` has names.
+
+    All infix operators but ``=`` are left-associative.
+    """
 
     infix: Mapping[str, int]
     prefix: frozenset[str]
@@ -46,7 +49,7 @@ class OperatorTable:
 
     @cached_property
     def longest(self) -> int:
-        """How many characters the longest operator has."""
+        """The length of the longest operator, in characters."""
         return max(map(len, [*self.infix, *self.prefix]))
 
 
@@ -55,7 +58,7 @@ def _longest(run: str, names: Mapping[str, int] | frozenset[str], limit: int) ->
 
 
 def binds_before(left: int, right: int, operator: str) -> bool:
-    """Whether an operator of precedence `left` takes the operand between it and `operator`, of precedence `right`."""
+    """Whether an operator of precedence `left` binds the operand between it and `operator`, of precedence `right`."""
     return left > right or (left == right and operator != ASSIGNMENT)
 
 

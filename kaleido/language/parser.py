@@ -1,15 +1,25 @@
-"""Text to items: lark reads the one grammar; this module feeds it, splitting operators by the live table.
+"""Parses a text to items, with Lark's LALR parser and the operator table in force.
 
-Lark's LALR parser is driven a token at a time. That is what lets the operator table change in the middle of
-a file: when the parser has just read the head of an operator's prototype, the table grows, and the next run of
-punctuation is split by the new one.
+Lark's parser is driven one token at a time, for two reasons. The operator table can change in the middle of a file:
+as soon as the parser has read the head of an operator's prototype, the operator is added to the table, and the next
+run of punctuation is split by the new table. And parsing can recover after an error (panic mode): `def` and `extern`
+can only begin an item, so the parser skips to the next one and restarts there. An operator whose definition has an
+error stays declared, so that its uses are not reported as further errors.
 
-It is also what lets reading go on after an error: the next `def` or `extern` can only be the beginning of a
-definition, so a new parser takes over there. An operator that was declared stays declared, whatever was wrong with
-its definition, so that its uses are not errors too.
+A REPL entry is parsed three times:
 
-A text that is being written, line by line, is followed by a Continuation: one reading, that is asked after each line
-whether the text might end there.
+1. *Is it complete?* Enter either runs the entry or begins another line. An :class:`IncrementalParser` is fed its lines,
+   and decides from the parser's state (`kaleido/repl/entries.py`, ``is_incomplete``).
+2. *Where do its programs end?* An entry may mix programs and commands (lines such as ``:undo``). A line that begins
+   with a colon is a command only where the program before it is complete; otherwise it continues an expression with
+   the operator ``:``. This needs the operator table in force at that line, which the pieces before it may have changed
+   by running. So an entry is split while it runs, by a second IncrementalParser (``pieces``, in the same file).
+3. *What does it mean?* :func:`parse` parses each program with the table in force, reports all its errors, and returns
+   its items. Only this parse counts: an error that the first two meet only makes the text complete.
+
+The items of the first two are discarded. An IncrementalParser lexes each line by itself, so the spans of its nodes are
+not positions in the entry; and it stops at the first error, where `parse` recovers. Each of the three takes time in
+proportion to the length of the text.
 """
 
 from __future__ import annotations
@@ -33,70 +43,71 @@ from kaleido.diagnostics import IncompleteInput, ParseError, Problems, Source
 from kaleido.language.builder import PROBLEMS, Builder, OperatorToken
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
-from kaleido.language.syntax_errors import explain, is_superfluous, opening
+from kaleido.language.syntax_errors import innermost_opener, is_superfluous, report_unexpected
 
-__all__ = ["Continuation", "Terminal", "grammar_text", "parse", "terminals"]
+__all__ = ["IncrementalParser", "Terminal", "grammar_text", "parse", "terminals"]
 
-# How many tokens are remembered for a message.
-_REMEMBERED = 50
+# How many of the last tokens are kept for error messages.
+_RECENT_TOKENS = 50
 
-_BEGINNINGS = ("DEF", "EXTERN")
+# The synchronizing tokens of error recovery: they can only begin an item.
+_SYNCHRONIZING = ("DEF", "EXTERN")
 
 
 def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
-    """Read a whole text.
+    """Parse a text to its items.
 
-    `operators` is the table in force at its beginning; operators the text declares are in force from their own
-    body on. Raises ParseError with everything that is wrong with it, or IncompleteInput where that is only that it
-    ends too early.
+    `operators` is the table in force at its beginning; an operator that the text declares is in force from its own
+    body on. Raises ParseError with all errors of the text, or IncompleteInput if its only error is that it ends too
+    early.
     """
     problems = Problems(source)
-    reading = _Reading(problems, operators)
+    parser = _RecoveringParser(problems, operators)
     with _reporting_to(problems):
-        reading.read(source.text)
-        items = reading.end()
+        parser.feed(source.text)
+        items = parser.finish()
     if problems.found:
-        incomplete = reading.ends_early and len(problems.found) == 1
+        incomplete = parser.ends_early and len(problems.found) == 1
         raise (IncompleteInput if incomplete else ParseError)(*problems.in_order())
     return items
 
 
-class Continuation:
-    """A program that is still being written: whether it is incomplete as far as it goes.
+class IncrementalParser:
+    """Parses a program that is still being written, line by line, to decide whether it is incomplete.
 
-    Each line is read once. What is wrong with something that can only be seen as a whole, such as a prototype with two
-    parameters of one name, is found when what comes after it has begun.
+    Each line is parsed once. Errors that the builder finds, such as two parameters with one name, are found only when
+    the rule is reduced: when the token after it has been read.
     """
 
     def __init__(self, operators: OperatorTable = BUILTINS) -> None:
-        self._problems = Problems(Source("<continuation>", ""), shown=0)
-        self._reading = _Reading(self._problems, operators)
+        self._problems = Problems(Source("<incremental>", ""), max_shown=0)
+        self._parser = _RecoveringParser(self._problems, operators)
 
     def feed(self, line: str) -> None:
-        """Add a line, or several, with the line end: no token goes on over one. Only the last line may be without."""
-        # What is wrong stays wrong, whatever comes after it.
+        """Add one or more lines with their line ends, which only the last line may lack. No token spans a line end."""
+        # Further text cannot repair an error.
         if not self._problems.found:
             with _reporting_to(self._problems):
-                self._reading.read(line)
+                self._parser.feed(line)
 
     @property
     def incomplete(self) -> bool:
-        """Whether nothing is wrong but that it ends too early."""
-        return not self._problems.found and not self._reading.could_end
+        """Whether its only error is that it ends too early."""
+        return not self._problems.found and not self._parser.can_end
 
     @property
     def operators(self) -> OperatorTable:
-        """The table in force at the end, if nothing is wrong."""
-        return self._reading.operators
+        """The table in force at its end, if it has no error."""
+        return self._parser.operators
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """A terminal of the grammar: what a text is cut into.
+    """A terminal of the grammar.
 
-    `pattern`  the regular expression of it, for `re`
-    `text`     what it always is, such as ``def`` or ``(``; None where it varies
-    `ignored`  whether the parser never sees it: white space and comments
+    `pattern`  its regular expression, for `re`
+    `text`     its text if that is always the same, such as ``def`` or ``(``; otherwise None
+    `ignored`  whether the lexer drops it: white space and comments
     """
 
     pattern: str
@@ -106,7 +117,7 @@ class Terminal:
 
 @cache
 def terminals() -> Mapping[str, Terminal]:
-    """The terminals by their names. The first one that matches is it, except that keywords match as NAMEs do."""
+    """The terminals by name, by descending priority: the first that matches wins, except that a keyword beats NAME."""
     return {
         terminal.name: Terminal(
             terminal.pattern.to_regexp(),
@@ -118,7 +129,7 @@ def terminals() -> Mapping[str, Terminal]:
 
 
 def grammar_text() -> str:
-    """The grammar: inside the package when installed, beside it in a checkout."""
+    """The text of the grammar, which is inside the package when installed and beside it in a checkout."""
     shipped = files("kaleido") / "grammar" / "kaleido.lark"
     if shipped.is_file():
         return shipped.read_text("utf-8")
@@ -126,7 +137,7 @@ def grammar_text() -> str:
 
 
 class _KeepStray(PostLex):
-    """Lark leaves out terminals that are in no rule, but for these."""
+    """Keeps STRAY in the lexer. Lark drops every terminal that is in no rule, except those in `always_accept`."""
 
     always_accept = ("STRAY",)
 
@@ -150,35 +161,37 @@ def _reporting_to(problems: Problems) -> Iterator[None]:
         PROBLEMS.reset(before)
 
 
-class _Reading:
-    """One reading of a text. After an error it is `lost` until the next definition begins."""
+class _RecoveringParser:
+    """Parses one text. After an error it is `recovering`: it skips tokens until the next `def` or `extern`."""
 
     def __init__(self, problems: Problems, operators: OperatorTable) -> None:
         self._problems, self.operators = problems, operators
         self._parser = _lark().parse_interactive()
-        self._tokens: deque[Token] = deque(maxlen=_REMEMBERED)
-        self._lost = False
-        self._forgiven: Token | None = None
-        self._problems_before = 0
+        self._tokens: deque[Token] = deque(maxlen=_RECENT_TOKENS)
+        self._recovering = False
+        # The innermost construct in which a superfluous token has already been reported.
+        self._reported_in: Token | None = None
+        # How many problems had been found when the parser was last restarted.
+        self._problems_at_restart = 0
         self.ends_early = False
 
-    def read(self, text: str) -> None:
-        """Read on: a text, or the next lines of it."""
-        # Unlike Lark.lex, this does not make a lexer each time.
+    def feed(self, text: str) -> None:
+        """Parse a text, or its next lines."""
+        # Unlike Lark.lex, this does not make a new lexer each time.
         lexing = _lark().parse_interactive(text)
         for token in lexing.lexer_thread.lex(lexing.parser_state):  # type: ignore[no-untyped-call]
-            if self._lost and token.type in _BEGINNINGS:
-                self._begin_again()
-            if not self._lost:
-                self._read(token)
+            if self._recovering and token.type in _SYNCHRONIZING:
+                self._restart()
+            if not self._recovering:
+                self._accept(token)
 
-    def end(self) -> list[Item]:
-        """The items of all that was read, if nothing is wrong with it."""
-        return self._end() if not self._lost else []
+    def finish(self) -> list[Item]:
+        """The items of the text; an empty or partial list if it has errors."""
+        return self._finish() if not self._recovering else []
 
     @property
-    def could_end(self) -> bool:
-        """Whether all that was read could be a whole program, as far as the grammar goes. Nothing is built."""
+    def can_end(self) -> bool:
+        """Whether the grammar allows the text to end here. The trial runs no semantic actions."""
         trial = self._parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
         state = trial.parser_state
         state.parse_conf = copy(state.parse_conf)
@@ -189,35 +202,35 @@ class _Reading:
             return False
         return True
 
-    def _begin_again(self) -> None:
-        self._problems_before = len(self._problems.found)
+    def _restart(self) -> None:
+        self._problems_at_restart = len(self._problems.found)
         self._parser = _lark().parse_interactive()
         self._tokens.clear()
-        self._lost = False
+        self._recovering = False
 
-    def _read(self, token: Token) -> None:
+    def _accept(self, token: Token) -> None:
         self._tokens.append(token)
         try:
-            self._feed(token)
+            self._feed_token(token)
         except UnexpectedToken as error:
             if is_superfluous(error, self._stack):
-                self._pass_over(error)
+                self._skip(error)
                 return
-            self._explain(error)
-            self._lost = True
-            if token.type in _BEGINNINGS and self._tokens[-2].type not in _BEGINNINGS:
-                self._begin_again()
-                self._read(token)
+            self._report(error)
+            self._recovering = True
+            if token.type in _SYNCHRONIZING and self._tokens[-2].type not in _SYNCHRONIZING:
+                self._restart()
+                self._accept(token)
 
-    def _pass_over(self, error: UnexpectedToken) -> None:
-        """Read on as if the token were not there. Several between the same brackets are one mistake."""
-        opener = opening(self._stack)
-        if opener is not self._forgiven:
-            self._explain(error)
-        self._forgiven = opener
+    def _skip(self, error: UnexpectedToken) -> None:
+        """Continue as if the token were absent. Several such tokens in one construct are reported as one error."""
+        opener = innermost_opener(self._stack)
+        if opener is not self._reported_in:
+            self._report(error)
+        self._reported_in = opener
         self._tokens.pop()
 
-    def _feed(self, token: Token) -> None:
+    def _feed_token(self, token: Token) -> None:
         if token.type == "OPERATOR" and "OPERATOR" not in _choices(self._parser):
             for piece in _split(self._parser, token, self.operators):
                 self._parser.feed_token(piece)
@@ -227,37 +240,37 @@ class _Reading:
         if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
             self.operators = self.operators.with_operator(declared[0])
 
-    def _end(self) -> list[Item]:
+    def _finish(self) -> list[Item]:
         try:
             items: list[Item] = self._parser.feed_eof()  # type: ignore[no-untyped-call]
         except UnexpectedToken as error:
-            # An item that has another error is not worth a second one for its end.
-            self.ends_early = len(self._problems.found) == self._problems_before
+            # In an item that has another error, the end is not reported as a second one.
+            self.ends_early = len(self._problems.found) == self._problems_at_restart
             if self.ends_early:
-                self._explain(error)
+                self._report(error)
             return []
         return items
 
-    def _explain(self, error: UnexpectedToken) -> None:
-        explain(self._problems, error, self._stack, self._tokens, self.operators)
+    def _report(self, error: UnexpectedToken) -> None:
+        report_unexpected(self._problems, error, self._stack, self._tokens, self.operators)
 
     @property
     def _stack(self) -> list[Any]:
-        """What the parser has read and not yet put together: tokens, and parts that are built."""
+        """The parser's value stack: tokens and nodes that no rule has been reduced to yet."""
         return self._parser.parser_state.value_stack
 
 
 def _choices(parser: InteractiveParser) -> dict[str, object]:
-    """The parse table's row for the state the parser is in: the terminals, and rules, that can come next."""
+    """The row of the parse table for the parser's state: the terminals and rules that can come next."""
     choices: dict[str, object] = parser.choices()  # type: ignore[no-untyped-call]
     return choices
 
 
 def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> Iterator[Token]:
-    """Cut a run of operator characters into the longest defined operators that fit where they stand.
+    """Split a run of operator characters into operators: at each place the longest defined one that the parser accepts.
 
-    A generator, because what fits depends on the state the parser is in after the piece before. Raises
-    UnexpectedToken for the run where it cannot be cut.
+    A generator, because what the parser accepts depends on its state after the operator before. Raises UnexpectedToken
+    for the run if it cannot be split.
     """
     text, offset = str(run), 0
     while offset < len(text):

@@ -10,5 +10,5 @@ __all__ = ["prelude"]
 
 
 def prelude() -> Source:
-    """What every session begins with."""
+    """The text of `prelude.kal`."""
     return Source("<prelude>", (files("kaleido.language") / "prelude.kal").read_text("utf-8"))

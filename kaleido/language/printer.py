@@ -1,4 +1,4 @@
-"""The abstract syntax tree as text: as an outline, one node a line, and as a program again."""
+"""The abstract syntax tree as text: as an outline with one node per line, and as a program again."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from kaleido.language.operators import ASSIGNMENT, BUILTINS, OperatorTable, bind
 
 __all__ = ["constant", "outline", "program", "source"]
 
-# From this depth on a line begins with its depth as a number: indentation would be most of a deep tree's outline.
+# From this depth on, a line begins with its depth as a number: otherwise the outline of a deep tree is mostly blanks.
 _DEEPEST = 50
 
 
 def outline(item: Item) -> str:
     """An item's tree as indented lines."""
     lines = []
-    # A stack of our own, children last to first: trees may be deeper than Python's.
-    waiting: list[tuple[int, str, Expression | None]] = [(0, "", None)]
+    # An explicit stack, children last to first: a tree may be deeper than Python's stack.
+    stack: list[tuple[int, str, Expression | None]] = [(0, "", None)]
     match item:
         case Definition(prototype, body):
-            waiting = [(0, f"Definition {_prototype(prototype)}", None), (1, "", body)]
+            stack = [(0, f"Definition {_prototype(prototype)}", None), (1, "", body)]
         case External(prototype):
-            waiting = [(0, f"External {_prototype(prototype)}", None)]
+            stack = [(0, f"External {_prototype(prototype)}", None)]
         case _:
-            waiting = [(0, "", item)]
-    waiting.reverse()
-    while waiting:
-        depth, text, node = waiting.pop()
+            stack = [(0, "", item)]
+    stack.reverse()
+    while stack:
+        depth, text, node = stack.pop()
         if node is None:
             lines.append(_indentation(depth) + text)
             continue
         lines.append(_indentation(depth) + text + _describe(node))
-        waiting += reversed([(depth + 1, label, child) for label, child in _children(node)])
+        stack += reversed([(depth + 1, label, child) for label, child in _children(node)])
     return "\n".join(lines) + "\n"
 
 
@@ -109,10 +109,10 @@ def _children(node: Expression) -> Iterator[tuple[str, Expression]]:
 
 
 def program(items: Iterable[Item], operators: OperatorTable = BUILTINS) -> str:
-    """Items as a text that :func:`parse` reads as those items, one on a line.
+    """Items as a text, one per line, from which :func:`parse` returns the same items.
 
-    `operators` is the table in force at its beginning; as in reading, it grows by the operators that are declared.
-    Raises KeyError where an operator is used that is in no table.
+    `operators` is the table in force at its beginning; as in parsing, the operators that the items declare are added.
+    Raises KeyError if an operator is used that is not in the table.
     """
     lines = []
     for item in items:
@@ -122,10 +122,10 @@ def program(items: Iterable[Item], operators: OperatorTable = BUILTINS) -> str:
 
 
 def source(item: Item, operators: OperatorTable = BUILTINS) -> str:
-    """One item as program text, on one line, with parentheses only where `operators` asks for them.
+    """One item as program text on one line, with parentheses only where the precedences in `operators` require them.
 
-    Numbers are exact. The item is one that the parser could have read: its numbers are not negative, and not NaN.
-    Raises KeyError where an operator is used that is not in `operators`.
+    Numbers are exact. The item must be one that the parser can return: no number is negative or NaN. Raises KeyError if
+    an operator is used that is not in `operators`.
     """
     writer = _Writer(_table_for(item, operators))
     match item:
@@ -140,7 +140,7 @@ def source(item: Item, operators: OperatorTable = BUILTINS) -> str:
 
 
 def _table_for(item: Item, operators: OperatorTable) -> OperatorTable:
-    """The table that an item is read with: what it declares is in force from its own body on."""
+    """The table for the body of an item: it includes the operator that the item declares."""
     if isinstance(item, Definition | External) and item.prototype.operator is not None:
         return operators.with_operator(item.prototype.operator)
     return operators
@@ -157,7 +157,7 @@ def _declaration(prototype: Prototype) -> str:
 
 
 class _Writer:
-    """Writes expressions. `last` says that nothing follows which an `if`, `for` or `var` would take for its own."""
+    """Writes expressions. With `last`, no operator follows that would become part of a final `if`, `for` or `var`."""
 
     def __init__(self, operators: OperatorTable) -> None:
         self._operators = operators
@@ -173,7 +173,7 @@ class _Writer:
             case Variable(name):
                 self.put(name)
             case Unary(operator, operand):
-                # A blank, because operators side by side would be read as one run.
+                # With a blank: adjacent operators would be lexed as one run, and `.` with a digit as a number.
                 self.put(operator, " " if isinstance(operand, Unary) or operator.endswith(".") else "")
                 yield self._operand(operand, last, isinstance(operand, Binary | Assign))
             case Binary(operator, left, right):
@@ -210,7 +210,7 @@ class _Writer:
             yield self.expression(node, last)
 
     def _binds_before(self, left: str, right: str) -> bool:
-        """Whether `left`, standing before `right`, takes the operand between them."""
+        """Whether `left`, which is before `right`, binds the operand between them."""
         return binds_before(self._operators.infix[left], self._operators.infix[right], right)
 
     def _phrases(self, *phrases: tuple[str, Expression]) -> Walk:
@@ -241,7 +241,7 @@ def _infix_operator(node: Expression) -> str | None:
 
 
 def constant(value: float) -> str:
-    """A program text whose value is `value`, which may be any double, where `-` and `/` are the built-in ones."""
+    """A program text whose value is `value`, which may be any double. It assumes the built-in `-` and `/`."""
     if value != value:
         return "0 / 0"
     sign = "-" if math.copysign(1.0, value) < 0 else ""
@@ -249,5 +249,5 @@ def constant(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    """The fewest digits that give a number back; what is too large for a double is read as infinity."""
+    """The shortest digits that parse to `value`. Infinity is a number that is too large for a double."""
     return "1e999" if value == float("inf") else repr(value).removesuffix(".0")

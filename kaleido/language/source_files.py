@@ -1,4 +1,4 @@
-"""Program texts from files: any name, any bytes."""
+"""Program texts from files, which may have any name and contain any bytes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ __all__ = ["decoded", "read", "reason", "shown"]
 
 
 def read(path: str | Path) -> Source:
-    """The program in a file. Raises OSError, and ValueError for what can be no file's name."""
+    """Read the program in a file. Raises OSError, and ValueError for a path that cannot be a file name."""
     with open(path, "rb") as file:
         return Source(shown(path), decoded(file.read()))
 
 
 def decoded(data: bytes) -> str:
-    """Any bytes are text: what is not UTF-8 becomes the replacement character, and an error where it stands."""
+    """Decode bytes as UTF-8, without a byte order mark. Invalid bytes become U+FFFD, which is a syntax error there."""
     return data.decode("utf-8-sig", errors="replace")
 
 
 def shown(path: str | Path) -> str:
-    """A file name may be any bytes; what is shown of it is text that does nothing to a terminal."""
+    """A path as text without control characters. File names may be any bytes."""
     return printable(os.fsencode(path).decode("utf-8", errors="replace") or "''")
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the number that the system has for it."""
+    """The message of an error, without the system's error number."""
     return getattr(error, "strerror", None) or str(error)

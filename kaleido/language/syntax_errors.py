@@ -1,4 +1,8 @@
-"""What to say where the parser cannot go on: from its own table of what could come, and what it has read."""
+"""Messages for a token that the parser cannot accept.
+
+A message is derived from the terminals that the parse table allows at that point, from the parser's value stack, and
+from the last tokens.
+"""
 
 from __future__ import annotations
 
@@ -13,34 +17,34 @@ from kaleido.language.builder import span_of
 from kaleido.language.hints import FORMS, KEYWORDS, character_hint, keyword_hint, operator_hint, word_hint
 from kaleido.language.operators import OperatorTable
 
-__all__ = ["explain", "is_superfluous", "opening"]
+__all__ = ["innermost_opener", "is_superfluous", "report_unexpected"]
 
 
-def explain(
+def report_unexpected(
     problems: Problems,
     error: UnexpectedToken,
     stack: Sequence[Any],
     tokens: Collection[Token],
     operators: OperatorTable,
 ) -> None:
-    """Report what is wrong with a token, or with the end of the text.
+    """Report an unexpected token, or the unexpected end of the text.
 
-    `stack` is what the parser has read and not yet put together; `tokens` what it has read last, that token included.
+    `stack` is the parser's value stack; `tokens` are the last tokens, including the unexpected one.
     """
     token: Any = error.token
-    stuck = _Stuck(problems, token, frozenset(error.expected), stack, list(tokens), operators)
+    failure = _Failure(problems, token, frozenset(error.expected), stack, list(tokens), operators)
     if token.type == "$END":
-        stuck.report_end()
+        failure.report_end()
     elif token.type == "STRAY":
-        stuck.report_character()
-    elif token.type == "OPERATOR" and stuck.is_unknown_operator:
-        stuck.report_operator()
+        failure.report_character()
+    elif token.type == "OPERATOR" and failure.is_unknown_operator:
+        failure.report_operator()
     else:
-        stuck.report_token()
+        failure.report_token()
 
 
 def is_superfluous(error: UnexpectedToken, stack: Sequence[Any]) -> bool:
-    """Whether reading can go on behind the token, as if it were not there."""
+    """Whether parsing can continue as if the unexpected token were absent."""
     token: Any = error.token
     return _is_between_parameters(token, error.expected) or (_is_after_prototype(stack) and token in ("=", ":"))
 
@@ -50,19 +54,19 @@ def _is_between_parameters(token: Token, expected: Collection[str]) -> bool:
 
 
 def _is_after_prototype(stack: Sequence[Any]) -> bool:
-    """Whether a `def` has all its parameters. The prototype is put together only when what follows it is known."""
-    opener = opening(stack)
+    """Whether the parameters of a `def` end here. The rule `prototype` is reduced only at the token after them."""
+    opener = innermost_opener(stack)
     place = next((index for index, value in enumerate(stack) if value is opener), 0)
     return stack != [] and getattr(stack[-1], "type", "") == "RPAR" and getattr(stack[place - 2], "type", "") == "DEF"
 
 
-def opening(stack: Sequence[Any]) -> Token | None:
-    """What began the innermost construct that is not complete."""
-    waiting = (each for each in reversed(stack) if isinstance(each, Token) and each.type in _OPENERS)
-    return next(waiting, None)
+def innermost_opener(stack: Sequence[Any]) -> Token | None:
+    """The first token of the innermost construct that is incomplete."""
+    openers = (each for each in reversed(stack) if isinstance(each, Token) and each.type in _OPENERS)
+    return next(openers, None)
 
 
-# What a terminal is called in a message. Beginnings of expressions are summed up as one.
+# The terminals' names in messages. The terminals that can begin an expression are summed up as "an expression".
 _EXPRESSION_START = {"NUMBER", "PREFIX", "IF", "FOR", "VAR"}
 _TERMINALS = {
     "NAME": "a name", "NUMBER": "a number", "OPERATOR": "an operator", "INFIX": "an operator", "_EQUALS": "`=`",
@@ -71,19 +75,19 @@ _TERMINALS = {
 }  # fmt: skip
 
 _PARAMETER_HINTS = {
-    ",": "parameters are separated by blanks, as in `def f(x y)`",
+    ",": "parameters are separated by spaces, as in `def f(x y)`",
     ":": "parameters have no types: every value is a number",
     "=": "parameters have no default values",
 }
 
-_SEQUENCE = "`;` separates what stands at top level; `a : b` does a, then b, and gives b"
+_SEQUENCE = "`;` separates items at top level; `a : b` evaluates a, then b, and its value is b"
 
-# What a keyword goes on with.
-_BELONGS = {"THEN": "`if`", "ELSE": "`if`", "IN": "`for` or `var`"}
+# The constructs that a keyword can belong to.
+_OWNERS = {"THEN": "`if`", "ELSE": "`if`", "IN": "`for` or `var`"}
 
 _KINDS = {"INFIX": "an infix", "PREFIX": "a prefix"}
 
-# What a construct begins with, and what it goes on with.
+# The first terminal of each construct, and the terminals that continue it.
 _OPENERS = {
     "LPAR": {"RPAR"},
     "IF": {"THEN", "ELSE"},
@@ -95,8 +99,8 @@ _OPENERS = {
 
 
 @dataclass(frozen=True)
-class _Stuck:
-    """A parser that cannot take `token`."""
+class _Failure:
+    """The state of a parser that cannot accept `token`; `expected` are the terminals that it could accept."""
 
     problems: Problems
     token: Token
@@ -105,7 +109,7 @@ class _Stuck:
     tokens: Sequence[Token]
     operators: OperatorTable
 
-    # What there is to report
+    # The kinds of reports
 
     def report_end(self) -> None:
         end = self.tokens[-1].end_pos if self.tokens else 0
@@ -121,7 +125,10 @@ class _Stuck:
 
     @property
     def is_unknown_operator(self) -> bool:
-        """Whether an operator could stand here, but not this one. One that needs a left operand is not unknown."""
+        """Whether an operator is expected, and this one is not defined.
+
+        An infix operator without a left operand is defined: it is reported as an unexpected token.
+        """
         return bool(self.expected & {"INFIX", "PREFIX"}) and self.token not in self.operators.infix
 
     def report_operator(self) -> None:
@@ -134,20 +141,20 @@ class _Stuck:
 
     def report_token(self) -> None:
         if self.token.type == "RPAR" and all(getattr(each, "type", "") != "LPAR" for each in self.stack):
-            self.problems.report("unexpected `)`", self._span, "there is no `(` that it could close")
+            self.problems.report("unexpected `)`", self._span, "no matching `(`")
             return
         self._report(f"unexpected `{self.token}`", self._span, f"expected {self._expectation()}")
 
     def _report(self, title: str, span: Span, label: str) -> None:
-        wrong = self._wrong_word()
-        if wrong is None:
+        misspelled = self._misspelled_keyword()
+        if misspelled is None:
             self.problems.report(title, span, label, self._hint(), *self._opener_labels())
             return
-        word, hint = wrong
+        word, hint = misspelled
         others = [] if word is self.token else [self.problems.label(span_of(word), "not a keyword")]
         self.problems.report(title, span, label, hint, *others)
 
-    # What to say
+    # The parts of a message
 
     @property
     def _span(self) -> Span:
@@ -155,47 +162,47 @@ class _Stuck:
 
     @property
     def _opener(self) -> Token | None:
-        return opening(self.stack)
+        return innermost_opener(self.stack)
 
     @property
-    def _wants_expression(self) -> bool:
+    def _expects_expression(self) -> bool:
         return self.expected >= _EXPRESSION_START
 
     def _opener_labels(self) -> list[Label]:
         opener = self._opener
-        if opener is None or opener.type in ("DEF", "EXTERN") or not self._goes_on:
+        if opener is None or opener.type in ("DEF", "EXTERN") or not self._expects_continuation:
             return []
-        if self._is_parameter and self.token in _PARAMETER_HINTS:
+        if self._expects_parameter and self.token in _PARAMETER_HINTS:
             return []
-        what = "is not closed" if opener.type == "LPAR" else "is not complete"
+        what = "is not closed" if opener.type == "LPAR" else "is incomplete"
         return [self.problems.label(span_of(opener), f"this `{opener}` {what}")]
 
     @property
-    def _goes_on(self) -> bool:
-        """Whether what is missing is the next part of the innermost construct."""
+    def _expects_continuation(self) -> bool:
+        """Whether the parser expects the next part of the innermost construct."""
         opener = self._opener
-        return opener is not None and not self._wants_expression and bool(_OPENERS[opener.type] & self.expected)
+        return opener is not None and not self._expects_expression and bool(_OPENERS[opener.type] & self.expected)
 
     @property
-    def _is_parameter(self) -> bool:
+    def _expects_parameter(self) -> bool:
         return self.expected == {"NAME", "RPAR"}
 
     def _hint(self) -> str:
         token = self.token
         if token in ("=", ":") and _is_after_prototype(self.stack):
-            return f"a body follows its parameters without `{token}`, as in `def f(x) x + 1`"
-        if self._is_parameter:
+            return f"the body follows the parameters without `{token}`, as in `def f(x) x + 1`"
+        if self._expects_parameter:
             return _PARAMETER_HINTS.get(token, "")
         if "OPERATOR" in self.expected:
-            return "an operator is made of punctuation, as in `def binary@ 30 (x y) body`"
+            return "an operator consists of punctuation, as in `def binary@ 30 (x y) body`"
         if self.expected == {"NAME", "BINARY", "UNARY"} and token.type == "OPERATOR":
             return f"`def binary{token} 30 (x y) body` defines an operator"
-        if token in KEYWORDS and "NAME" in self.expected and not self._wants_expression:
+        if token in KEYWORDS and "NAME" in self.expected and not self._expects_expression:
             return f"`{token}` is a keyword"
-        return self._form_hint() if self._goes_on else self._misplaced_hint()
+        return self._form_hint() if self._expects_continuation else self._misplaced_hint()
 
     def _form_hint(self) -> str:
-        """How the construct is written that does not go on."""
+        """The syntax of the construct that is incomplete."""
         assert self._opener is not None
         if self._opener.type != "LPAR":
             return FORMS["INFIX" if "NUMBER" in self.expected else self._opener.type]
@@ -205,27 +212,27 @@ class _Stuck:
         return "arguments are separated by `,`" if is_argument and len(self._line) > 1 else ""
 
     def _misplaced_hint(self) -> str:
-        """What the token is there for, if not for this."""
+        """What the token is used for elsewhere."""
         match self.token.type:
             case "DEF" | "EXTERN":
-                return "what stands before it is not complete"
+                return "the item before it is incomplete"
             case "SEMICOLON":
                 return _SEQUENCE
             case "OPERATOR" | "INFIX":
-                return f"`{self.token}` has an operand before it"
+                return f"`{self.token}` needs an operand before it"
             case "THEN" | "ELSE" | "IN" if "$END" in self.expected:
-                return f"there is no {_BELONGS[self.token.type]} that this `{self.token}` could belong to"
+                return f"this `{self.token}` has no matching {_OWNERS[self.token.type]}"
             case "COMMA" if "$END" in self.expected:
-                return "`,` separates arguments; it is no part of a number"
+                return "`,` separates arguments; it cannot be part of a number"
         return ""
 
     @property
     def _line(self) -> list[Token]:
-        """The tokens of this line, up to this one."""
+        """The tokens of the unexpected token's line, up to and including that token."""
         return [token for token in self.tokens if token.line == self.tokens[-1].line]
 
-    def _wrong_word(self) -> tuple[Token, str] | None:
-        """A name that may be meant for a keyword, and a hint: this one, or one on this line before an operand."""
+    def _misspelled_keyword(self) -> tuple[Token, str] | None:
+        """A misspelled or foreign keyword, and a hint: the token itself, or a name before it on its line."""
         if self.token.type == "NAME":
             wanted = [keyword for keyword in KEYWORDS if keyword.upper() in self.expected]
             hint = keyword_hint(self.token, wanted) or word_hint(self.token)
@@ -233,7 +240,7 @@ class _Stuck:
                 return self.token, hint
         line = self._line
         for before, word, after in zip([None, *line], line, line[1:], strict=False):
-            # Between parentheses a name beside a name may be a parameter.
+            # Inside parentheses, a name next to a name may be a parameter.
             if word.type == "NAME" and (before is None or before.type not in ("NAME", "LPAR")):
                 hint = self._word_hint(word, after)
                 if hint:
@@ -242,16 +249,16 @@ class _Stuck:
 
     def _word_hint(self, word: Token, after: Token) -> str:
         if after.type in ("NAME", "NUMBER"):
-            return keyword_hint(word) or ("" if self._goes_on else word_hint(word))
+            return keyword_hint(word) or ("" if self._expects_continuation else word_hint(word))
         return keyword_hint(word, ("binary", "unary")) if after.type == "OPERATOR" else ""
 
     def _expectation(self) -> str:
         names, expected = [], set(self.expected)
         if "$END" in expected:
             return "an expression or a definition"
-        if self._is_parameter:
+        if self._expects_parameter:
             return "a parameter or `)`"
-        if self._wants_expression:
+        if self._expects_expression:
             names.append("an expression")
             expected -= _EXPRESSION_START | {"NAME", "LPAR"}
         names += sorted({_TERMINALS[name] for name in expected if name in _TERMINALS})

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaleido.jit import interruptibly
-from kaleido.language.parser import Continuation
+from kaleido.language.parser import IncrementalParser
 
 if TYPE_CHECKING:
     from kaleido.language.operators import OperatorTable
@@ -58,7 +58,7 @@ def is_incomplete(text: str, operators: OperatorTable) -> bool:
     return scanner.is_incomplete
 
 
-class _ProgramScanner(Continuation):
+class _ProgramScanner(IncrementalParser):
     """Finds the end of a program. If the parser raises, the program counts as complete: running it raises again."""
 
     _failed = False

@@ -1,23 +1,23 @@
-"""A measurement as bars on the terminal."""
+"""A measurement as bars, one per tier."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
 
-from kaleido.bench import Measurement, Samples
+from kaleido.report.measurement import Measurement, Samples
 
 __all__ = ["chart"]
 
-# The fewest columns of a bar that has something behind it which can go below.
+# The least length of a bar that has the factor beside it; with less room, the factor is in the legend.
 _LEAST_BAR = 20
 
-# From what part of an evaluation on the call is told.
+# The legend mentions the cost of the empty call if it is a larger part of an evaluation than this.
 _NOTEWORTHY = 0.01
 
 
 def chart(measurement: Measurement, columns: int) -> str:
-    """Bars as long as an evaluation takes, a line for each tier, and a legend: no wider than `columns`, at least 40."""
+    """A bar per tier, as long as an evaluation takes, and a legend; at most `columns` (40 or more) wide."""
     samples, factor = measurement.samples, _factor(measurement.speedup)
     times = _right([_duration(each.median) for each in samples.values()])
     spreads = _right([_spread(each) for each in samples.values()])
@@ -44,7 +44,7 @@ def _legend(measurement: Measurement) -> str:
 
 
 def _bar(part: float, columns: int) -> str:
-    """A bar of a part of so many columns, to the nearest eighth of one, but not empty; padded to all of them."""
+    """A bar of `part` of `columns`, rounded to an eighth of a column and never empty, padded to `columns`."""
     eighths = max(1, round(part * columns * 8))
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).ljust(columns)
 
@@ -55,7 +55,7 @@ _UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
 
 
 def _duration(nanoseconds: float) -> str:
-    """Three digits and a unit: ``1.93 ns``, ``812 ns``, ``12.3 µs``, ``4.50 s``."""
+    """Three significant digits and a unit: ``1.93 ns``, ``812 ns``, ``12.3 µs``, ``4.50 s``."""
     rounded = float(f"{nanoseconds:.3g}")
     unit = next((unit for unit, size in _UNITS.items() if rounded >= size), "ns")
     number = rounded / _UNITS[unit]
@@ -71,7 +71,7 @@ def _spread(samples: Samples) -> str:
 
 
 def _factor(speedup: float) -> str:
-    """How fast -O3 is, beside -O0: in words, to two digits."""
+    """The speed of -O3 relative to -O0 in words, with two significant digits."""
     number = float(f"{max(speedup, 1 / speedup):.2g}")
     if number == 1:
         return "about as fast"

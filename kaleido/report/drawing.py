@@ -13,9 +13,9 @@ A drawing keeps the blocks in the order of the IR, one box below the other, so t
     ┌─ done ───────────────┐
     └──────────────────────┘
 
-An edge to the very next block is the ▼ between the two. Any other is a rail on the left. Edges that come to a block
-from the same side share one, so ``├`` is where another edge joins, and ``┼`` is where two rails only cross. Heavy rails
-and ↺ are for edges that close a loop, wherever they lead: not every edge that leads up closes one.
+The edge to the next block (the fallthrough) is the ▼ between the two boxes. Every other edge is a rail on the left.
+Edges that enter a block from the same side share a rail: at ``├`` another edge joins, at ``┼`` two rails only cross.
+Back edges, which close a loop, are heavy and marked with ↺; an edge that leads up need not be one.
 """
 
 from __future__ import annotations
@@ -38,46 +38,46 @@ __all__ = ["dot", "drawing"]
 
 @dataclass(frozen=True)
 class _Edge:
-    """All edges from one block to another, in one."""
+    """All edges from one block to another; `text` has their conditions."""
 
     target: str
     text: str
-    closes: bool
+    is_back_edge: bool
 
 
 def _edges(flow: Flow) -> dict[str, list[_Edge]]:
     """The edges that leave each block, by its label."""
-    closing = _closing({block.label: [label for label, _ in block.successors] for block in flow.blocks})
+    back_edges = _back_edges({block.label: [label for label, _ in block.successors] for block in flow.blocks})
     return {
         block.label: [
             _Edge(target, ", ".join(text for label, text in block.successors if label == target and text),
-                  (block.label, target) in closing)
+                  (block.label, target) in back_edges)
             for target in dict.fromkeys(label for label, _ in block.successors)
         ]
         for block in flow.blocks
     }  # fmt: skip
 
 
-def _closing(following: dict[str, list[str]]) -> set[tuple[str, str]]:
-    """The edges that lead back to a block on the way to where they leave, going depth first from the entry.
+def _back_edges(successors: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """The back edges of a depth-first search from the entry: those to a block that is on the current path.
 
-    Where every loop has one entrance, those are the same whichever way is gone first.
+    In a reducible graph (every loop has one entry block), they do not depend on the order of the search.
     """
     seen: set[str] = set()
-    way: set[str] = set()
-    closing: set[tuple[str, str]] = set()
-    stack = [(label, False) for label in reversed(following)]
+    path: set[str] = set()
+    found: set[tuple[str, str]] = set()
+    stack = [(label, False) for label in reversed(successors)]
     while stack:
         label, leaving = stack.pop()
         if leaving:
-            way.remove(label)
+            path.remove(label)
         elif label not in seen:
             seen.add(label)
-            way.add(label)
-            closing.update((label, target) for target in following[label] if target in way)
+            path.add(label)
+            found.update((label, target) for target in successors[label] if target in path)
             stack.append((label, True))
-            stack.extend((target, False) for target in reversed(following[label]))
-    return closing
+            stack.extend((target, False) for target in reversed(successors[label]))
+    return found
 
 
 # Drawing: the boxes
@@ -85,9 +85,10 @@ def _closing(following: dict[str, list[str]]) -> set[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class _Row:
-    """A line of a box, or between two: what is at its ends, and text in between, which is filled up.
+    """A line of a box, or between two boxes: `left`, `text` filled up with `fill`, `right`.
 
-    It may be where the rail to a block ends, or where an edge leaves for one.
+    `enters`  the label of the block whose rail ends in this row
+    `leaves`  the edge whose rail begins in this row
     """
 
     left: str
@@ -99,28 +100,28 @@ class _Row:
 
     @property
     def width(self) -> int:
-        """How many columns it needs."""
+        """Its least width in columns."""
         return len(self.left) + width(self.text) + len(self.right)
 
     def within(self, columns: int) -> str:
-        """The line, exactly so wide."""
+        """The line, exactly `columns` wide."""
         inner = columns - len(self.left) - len(self.right)
         text = cut(self.text, inner)
         return f"{self.left}{text}{self.fill * (inner - width(text))}{self.right}"
 
 
 def drawing(flow: Flow, columns: int) -> str:
-    """The graph as lines of text, none wider than `columns`: 40 or more of them, on a terminal.
+    """The graph as lines of text, at most `columns` wide, which must be at least 40.
 
-    Instructions that are too long are cut: the boxes are for the shape of a function. Where rails would take more than
-    half of the columns there are none, and the edges are only named at the end of each box. Raises KeyError where an
-    edge leads to no block.
+    Instructions that are too long are cut: the drawing shows the shape of a function. If rails would take more than
+    half of the columns, they are left out, and the edges are only listed at the end of each box. Raises KeyError if an
+    edge leads to a label without a block.
     """
     rows = list(_rows(flow, railed=True))
     rails = _rails(rows)
-    if 2 * _crowd(rails) + 1 > columns // 2:
+    if 2 * _lanes_needed(rails) + 1 > columns // 2:
         rows, rails = list(_rows(flow, railed=False)), []
-    margin = _drawn(_lanes(rails), rows)
+    margin = _margin(_lanes(rails), rows)
     width = min(max(row.width for row in rows), columns - len(margin[0]))
     return "".join(f"{left}{row.within(width)}".rstrip() + "\n" for left, row in zip(margin, rows, strict=True))
 
@@ -129,27 +130,27 @@ def _rows(flow: Flow, *, railed: bool) -> Iterator[_Row]:
     edges = _edges(flow)
     for block, below in zip_longest(flow.blocks, flow.blocks[1:]):
         leaving = {edge.target: edge for edge in edges[block.label]}
-        falling = leaving.pop(below.label, None) if below else None
+        fallthrough = leaving.pop(below.label, None) if below else None
         yield _Row("┌─ ", f"{printable(block.label)} ", "─", "┐", enters=block.label)
         yield from (_Row("│ ", printable(line), " ", " │") for line in block.instructions)
         yield from (_exit(edge, railed) for edge in leaving.values())
-        yield _Row("└─", "┬" if falling else "─", "─", "┘")
+        yield _Row("└─", "┬" if fallthrough else "─", "─", "┘")
         if below:
-            yield _Row("  ", _falling(falling) if falling else "", " ", "")
+            yield _Row("  ", _arrow(fallthrough) if fallthrough else "", " ", "")
 
 
 def _exit(edge: _Edge, railed: bool) -> _Row:
-    left = ("┥ " if edge.closes else "┤ ") if railed else "│ "
-    text = " ".join(filter(None, (_meant(edge), "↺" if edge.closes else "→", printable(edge.target))))
+    left = ("┥ " if edge.is_back_edge else "┤ ") if railed else "│ "
+    text = " ".join(filter(None, (_condition(edge), "↺" if edge.is_back_edge else "→", printable(edge.target))))
     return _Row(left, text, " ", " │", leaves=edge)
 
 
-def _falling(edge: _Edge) -> str:
-    return " ".join(filter(None, ("▼", _meant(edge), "↺" if edge.closes else "")))
+def _arrow(edge: _Edge) -> str:
+    return " ".join(filter(None, ("▼", _condition(edge), "↺" if edge.is_back_edge else "")))
 
 
-def _meant(edge: _Edge) -> str:
-    """What an edge is for, with room left for where it leads."""
+def _condition(edge: _Edge) -> str:
+    """The condition of an edge, cut so that room is left for its target."""
     return cut(printable(edge.text), 16)
 
 
@@ -158,7 +159,7 @@ def _meant(edge: _Edge) -> str:
 
 @dataclass(frozen=True)
 class _Rail:
-    """The row where it enters a block, and those of the edges that leave for it, all above that or all below."""
+    """The row where a block is entered, and the rows of edges to it: either all above that row or all below it."""
 
     enters: int
     leaves: dict[int, _Edge]
@@ -186,26 +187,27 @@ def _rails(rows: Sequence[_Row]) -> list[_Rail]:
     return [_Rail(enters, leaves) for (enters, _), leaves in leaving.items()]
 
 
-def _crowd(rails: Iterable[_Rail]) -> int:
-    """How many lanes rails need: as many as are in one place. Two that meet at their block are not."""
+def _lanes_needed(rails: Iterable[_Rail]) -> int:
+    """The number of lanes that rails need: the most in any row. Rails that only meet at an end share a lane."""
     changes = sorted(chain.from_iterable(((rail.first, 1), (rail.last, -1)) for rail in rails))
     return max(accumulate(change for _, change in changes), default=0)
 
 
 def _lanes(rails: list[_Rail]) -> list[list[_Rail]]:
-    """The rails in as few lanes as can be, the innermost first.
+    """The rails in the fewest possible lanes, the innermost first.
 
-    They are if rails are taken by where they begin, and for each the first lane that is free. With the shortest first
-    there are fewer crossings, but there may be more lanes.
+    First fit in the order of the rails' first rows needs the fewest lanes (the coloring of an interval graph). First
+    fit in the order of their lengths has fewer crossings, and is used unless it needs more lanes.
     """
-    few = _fitted(sorted(rails, key=lambda rail: rail.first))
-    neat = _fitted(sorted(rails, key=lambda rail: rail.length))
-    if len(neat) > len(few):
-        return sorted(few, key=lambda lane: max(rail.length for rail in lane))
-    return neat
+    fewest = _first_fit(sorted(rails, key=lambda rail: rail.first))
+    by_length = _first_fit(sorted(rails, key=lambda rail: rail.length))
+    if len(by_length) > len(fewest):
+        return sorted(fewest, key=lambda lane: max(rail.length for rail in lane))
+    return by_length
 
 
-def _fitted(rails: Iterable[_Rail]) -> list[list[_Rail]]:
+def _first_fit(rails: Iterable[_Rail]) -> list[list[_Rail]]:
+    """Put each rail into the first lane that is free where the rail is."""
     lanes: list[list[_Rail]] = []
     for rail in rails:
         for lane in chain(lanes, [[]]):
@@ -220,21 +222,21 @@ def _fitted(rails: Iterable[_Rail]) -> list[list[_Rail]]:
     return lanes
 
 
-# The arms of a cell, as places in base three of an index: none is 0, light 1, heavy 2. (Unicode has them all.)
+# The arms of a cell are the digits of an index in base three: 0 none, 1 light, 2 heavy. Unicode has all 81 cells.
 _LEFT, _DOWN, _RIGHT, _UP = range(4)
 _LINES = " ╴╸╷┐┑╻┒┓╶─╾┌┬┭┎┰┱╺╼━┍┮┯┏┲┳╵┘┙│┤┥╽┧┪└┴┵├┼┽┟╁╅┕┶┷┝┾┿┢╆╈╹┚┛╿┦┩┃┨┫┖┸┹┞╀╃┠╂╉┗┺┻┡╄╇┣╊╋"
 
-# How heavy the arms of the cells are that have any, by row, column and arm.
+# The weight (1 or 2) of the arms, by row, column and arm.
 _Arms = dict[tuple[int, int, int], int]
 
 
-def _drawn(lanes: Sequence[Sequence[_Rail]], rows: Sequence[_Row]) -> list[str]:
-    """What is left of the boxes, for each row: two columns for a lane, and one more for arrow heads."""
+def _margin(lanes: Sequence[Sequence[_Rail]], rows: Sequence[_Row]) -> list[str]:
+    """The rails to the left of the boxes, for each row: two columns per lane, and one for arrow heads."""
     arms: _Arms = {}
     width = 2 * len(lanes) + 1 if lanes else 0
     for column, lane in zip(range(width - 3, -1, -2), lanes, strict=True):
         for rail in lane:
-            _lay(arms, rail, column, width)
+            _draw(arms, rail, column, width)
     entered = {rail.enters for lane in lanes for rail in lane}
     cells = ["".join(_cell(arms, number, column) for column in range(width)) for number in range(len(rows))]
     return [f"{text[:-1]}▶" if number in entered else text for number, text in enumerate(cells)]
@@ -244,10 +246,10 @@ def _cell(arms: _Arms, row: int, column: int) -> str:
     return _LINES[sum(arms.get((row, column, arm), 0) * 3**arm for arm in range(4))]
 
 
-def _lay(arms: _Arms, rail: _Rail, column: int, width: int) -> None:
-    """Draw a rail, over what is there already: where a heavy and a light line are in one place it is heavy."""
+def _draw(arms: _Arms, rail: _Rail, column: int, width: int) -> None:
+    """Add a rail to `arms`. Where a heavy and a light line overlap, the arm is heavy."""
     for leaves, edge in rail.leaves.items():
-        weight = 2 if edge.closes else 1
+        weight = 2 if edge.is_back_edge else 1
         first, last = sorted((leaves, rail.enters))
         down = [((row, column, _DOWN), (row + 1, column, _UP)) for row in range(first, last)]
         right = [((row, at, _RIGHT), (row, at + 1, _LEFT)) for row in (first, last) for at in range(column, width)]
@@ -259,9 +261,9 @@ def _lay(arms: _Arms, rail: _Rail, column: int, width: int) -> None:
 
 
 def dot(flow: Flow) -> str:
-    """The graph as source text for Graphviz, in UTF-8; edges that close a loop are heavy.
+    """The graph as source text for Graphviz, in UTF-8; back edges are heavy.
 
-    Raises KeyError where an edge leads to no block.
+    Raises KeyError if an edge leads to a label without a block.
     """
     numbers = {block.label: number for number, block in enumerate(flow.blocks)}
     lines = [
@@ -271,7 +273,7 @@ def dot(flow: Flow) -> str:
         '  edge [fontname="monospace"];',
         *(f'  b{number} [label="{_box(block)}"];' for number, block in enumerate(flow.blocks)),
         *(
-            f'  b{numbers[label]} -> b{numbers[edge.target]} [label="{_escaped(edge.text)}"{_BOLD * edge.closes}];'
+            f'  b{numbers[label]} -> b{numbers[edge.target]} [label="{_escaped(edge.text)}"{_style(edge)}];'
             for label, leaving in _edges(flow).items()
             for edge in leaving
         ),
@@ -280,7 +282,8 @@ def dot(flow: Flow) -> str:
     return "\n".join(lines) + "\n"
 
 
-_BOLD = ", style=bold"
+def _style(edge: _Edge) -> str:
+    return ", style=bold" if edge.is_back_edge else ""
 
 
 def _box(block: Block) -> str:
@@ -291,5 +294,5 @@ def _box(block: Block) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for a label, in which Graphviz reads quotes, escapes and HTML's entities."""
+    """Text for a label: Graphviz interprets quotes, escapes and HTML entities in it."""
     return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")

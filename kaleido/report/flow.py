@@ -12,9 +12,11 @@ __all__ = ["Block", "Flow", "flows"]
 
 @dataclass(frozen=True)
 class Block:
-    """A basic block: `instructions` are lines of IR, `successors` are labels with what the edges are for.
+    """A basic block.
 
-    That is ``true`` or ``false``, the value of a case or ``default``, ``unwind``, or nothing.
+    `instructions`  lines of IR
+    `successors`    the label of each successor, with the condition of the edge: ``true`` or ``false``, the value of a
+                    case or ``default``, ``unwind``, or an empty string
     """
 
     label: str
@@ -24,7 +26,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Flow:
-    """A function and its blocks, the entry first; no two have the same label."""
+    """A function's control-flow graph: its blocks, the entry first. Labels are unique."""
 
     name: str
     blocks: tuple[Block, ...]
@@ -34,19 +36,19 @@ class Flow:
 
 _NAME = r'("[^"]*"|[-\w$.]+)'
 _DEFINE = re.compile(rf'define\b(?:[^"@]|"[^"]*")*@{_NAME}')
-_COMMENT = re.compile(r'("[^"]*")|;.*')  # or a string, in which a semicolon begins none
+_COMMENT = re.compile(r'("[^"]*")|;.*')  # or a string, in which a semicolon begins no comment
 _LABEL = re.compile(rf"\s*{_NAME}:")
 _TERMINATOR = re.compile(
     rf"\s*(?:%{_NAME} = )?"
     r"(br|switch|indirectbr|invoke|callbr|catchswitch|catchret|cleanupret|resume|ret|unreachable)\b"
 )
 
-# A target and the word before it, which says what the edge is for; or a quoted name, to be skipped.
+# A target and the word before it, which is the condition of the edge; or a quoted name, to be skipped.
 _TARGET = re.compile(rf'(?:(-?\w+),? )?label %{_NAME}|"[^"]*"')
 
 
 def flows(ir: str) -> list[Flow]:
-    """The functions that a module defines, in its order. The module is as LLVM prints it: it is not checked."""
+    """The functions that a module defines, in its order. `ir` must be LLVM's own output: it is not checked."""
     lines = iter(ir.split("\n"))
     headers = filter(None, map(_DEFINE.match, lines))
     return [Flow(_name(header[1]), _blocks(takewhile(lambda line: line.rstrip() != "}", lines))) for header in headers]
@@ -66,7 +68,7 @@ def _blocks(lines: Iterable[str]) -> tuple[Block, ...]:
 
 
 def _unnamed(taken: set[str]) -> str:
-    """What to call an entry block without a name: nothing refers to it, but another block may have the name."""
+    """A label for an entry block without a name. Nothing refers to it, but another block may be named ``entry``."""
     label = "entry"
     while label in taken:
         label = f"({label})"
@@ -74,18 +76,18 @@ def _unnamed(taken: set[str]) -> str:
 
 
 def _successors(code: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The targets of a block's terminator, which may take several lines."""
+    """The targets of a block's terminator, which may span several lines."""
     for number, line in enumerate(code):
         if terminator := _TERMINATOR.match(line):
             text = " ".join(code[number:])
             targets = [(match[1] or "", _name(match[2])) for match in _TARGET.finditer(text) if match[2]]
-            words = _meanings(terminator[2], [word for word, _ in targets])
+            words = _conditions(terminator[2], [word for word, _ in targets])
             return tuple((label, word) for word, (_, label) in zip(words, targets, strict=True))
     return ()
 
 
-def _meanings(operation: str, words: list[str]) -> list[str]:
-    """What the edges are for, by the words before their labels."""
+def _conditions(operation: str, words: list[str]) -> list[str]:
+    """The conditions of the edges, from the words before their labels."""
     if operation == "switch":
         return ["default", *words[1:]]
     if operation == "br" and len(words) == 2:
@@ -94,7 +96,7 @@ def _meanings(operation: str, words: list[str]) -> list[str]:
 
 
 def _name(token: str) -> str:
-    """A name without its quotes. Escapes in it are bytes of UTF-8, those that are none stay escaped."""
+    """A name without its quotes. Its escapes are bytes of UTF-8; invalid ones stay escaped."""
     if not token.startswith('"'):
         return token
     escape = re.compile(rb"\\(?:(\\)|([0-9A-Fa-f]{2}))")

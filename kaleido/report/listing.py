@@ -1,4 +1,4 @@
-"""LLVM IR and assembly as people want to read them: the functions, and nothing that is only for tools."""
+"""LLVM IR and assembly as listings for people: without attributes, metadata and directives, which only tools read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEPARATOR = " │ "
 
 
 def ir_listing(ir: str) -> str:
-    """The functions that a module defines and declares; without its target, attributes and metadata."""
+    """A module's definitions, declarations and globals, without its target, attributes and metadata."""
     kept, inside = [], False
     for line in ir.splitlines():
         inside = inside or line.startswith("define ")
@@ -29,7 +29,7 @@ def ir_listing(ir: str) -> str:
 
 
 def _readable(line: str) -> str:
-    """A line of IR without attributes, names as they are, and who comes from where not far to the right."""
+    """A line of IR without attributes, with escapes in names decoded, and with the comment `; preds` moved near."""
     line = re.sub(r"\s+; preds", "  ; preds", re.sub(r" #\d+( \{)?$", r"\1", line))
     line = re.sub(r"(?:\\[0-9A-F]{2})+", _decoded, line)
     if line.startswith(("define ", "declare ")):
@@ -43,14 +43,14 @@ def _decoded(match: re.Match[str]) -> str:
     return text if text.isprintable() else match[0]
 
 
-# Of assembly: what assemblers are told and processors are not. Constants stay, with their values.
+# Assembler directives, which are left out, except for those that define constants.
 _DIRECTIVE = re.compile(r"\s+\.(?!quad\b|long\b)")
 _LOCAL = re.compile(r"\.Lfunc_end\d+:|\.L__unnamed")
 _CONSTANT = re.compile(r"\s+\.quad\s+0x([0-9a-fA-F]{1,16})\s*$")
 
 
 def assembly_listing(assembly: str) -> str:
-    """The instructions and labels of an assembly text, and its constants with the numbers that they are."""
+    """The instructions and labels of an assembly text, and its constants with their values as doubles."""
     kept = [
         _with_value(line) for line in assembly.splitlines() if not _DIRECTIVE.match(line) and not _LOCAL.match(line)
     ]
@@ -71,17 +71,17 @@ def _indented(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _tidy(text: str) -> str:
-    """Without blank lines at the ends, and without two of them together."""
+    """Without blank lines at both ends, and with single blank lines in between."""
     return re.sub(r"\n{3,}", "\n\n", text.strip("\n")) + "\n"
 
 
 @dataclass(frozen=True)
 class Inlining:
-    """What became of the units that a module was linked from, by their names.
+    """How the units of an inline group are called in its optimized module, by their names.
 
-    `inlined` have no function of their own any more: they are where they were called, or nothing calls them. `direct`
-    have one, and are called without a stub; the unit itself is among them if it still calls itself. `stubs` are
-    called through their stubs, as at the baseline.
+    `inlined`  have no function of their own any more: all calls of them are inlined, or there was none
+    `direct`   have a function that is called without a stub; this includes the root if it still calls itself
+    `stubs`    are called through their stubs, as at the baseline
     """
 
     inlined: tuple[str, ...]
@@ -90,7 +90,7 @@ class Inlining:
 
 
 def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
-    """What became of `members` in the optimized module that they were linked to, the first of them as its root."""
+    """How `members` of an inline group, the first of which is its root, are called in its optimized module `ir`."""
     defined = [line for line in ir.splitlines() if line.startswith("define ")]
     calls = [line for line in ir.splitlines() if re.search(r"\bcall\b", line)]
 
@@ -105,7 +105,7 @@ def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
 
 
 def _name(symbol: str) -> str:
-    """A symbol as LLVM writes it: with quotes only where it needs them."""
+    """A symbol as LLVM prints it: with quotes only if it needs them."""
     return f"@{symbol}" if re.fullmatch(r"[-a-zA-Z$._][-a-zA-Z$._0-9]*", symbol) else quoted(symbol)
 
 
@@ -114,7 +114,7 @@ def _labels(units: Sequence[Unit]) -> tuple[str, ...]:
 
 
 def beside(left: Sequence[str], right: Sequence[str], columns: int) -> list[tuple[str, str]]:
-    """Rows of two columns that take `columns` together with SEPARATOR: lines that are too long go on below."""
+    """Rows of two columns, `columns` wide together with SEPARATOR. Longer lines are wrapped."""
     half = (columns - width(SEPARATOR)) // 2
     first, second = ([piece for line in side for piece in _wrapped(line, half)] for side in (left, right))
     length = max(len(first), len(second))
@@ -123,12 +123,12 @@ def beside(left: Sequence[str], right: Sequence[str], columns: int) -> list[tupl
 
 
 def _wrapped(line: str, columns: int) -> list[str]:
-    """A line in pieces of at most so many columns, later ones further in than the first."""
+    """A line in pieces of at most `columns`; all but the first are indented further."""
     indent = len(line) - len(line.lstrip())
     further = " " * min(indent + 4, columns // 2)
     pieces = []
     while width(line) > columns:
-        # Behind a comma if there is one in the second half, or at a blank.
+        # Break after a comma in the second half if there is one, otherwise at a blank.
         second = [at for at in range(columns, columns // 2, -1) if line[at : at + 1] == " "]
         end = next((at for at in second if line[at - 1] == ","), second[0] if second else columns)
         while width(line[:end]) > columns:

@@ -1,4 +1,4 @@
-"""Tables as aligned text, as wide as they need to be or as there is room for."""
+"""Tables as aligned text, at their natural width or squeezed into a number of columns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["table"]
 
 _GAP = 2
 
-# A column of text is not cut to less, as long as there is a column to leave out.
-_NARROWEST, _NARROWEST_OF_ALL = 12, 8
+# The least width of a column of text while a column can still be left out, and the least width at all.
+_NARROW, _NARROWEST = 12, 8
 
 
 def table(
@@ -22,17 +22,17 @@ def table(
     columns: int | None = None,
     expendable: Sequence[str] = (),
 ) -> str:
-    """Rows of cells, each a cell for each heading, under a line of headings.
+    """Rows of cells under a line of headings; each row has one cell per heading.
 
-    Columns under the headings in `left` are text, and begin at the left; others are numbers, and end at the right.
-    Where that is wider than `columns`, text is cut, the widest first; and where that would leave too little of it, the
-    `expendable` columns are left out, one after the other.
+    Columns under the headings in `left` are text and left-aligned; the others are numbers and right-aligned. In a table
+    that is wider than `columns`, text is cut, in the widest column first. Before text is cut to less than a dozen
+    columns, the `expendable` columns are left out, one after the other.
     """
     kept = list(range(len(headings)))
     every = [list(headings), *map(list, rows)]
     widths = [max(width(row[column]) for row in every) for column in kept]
     dropped = [headings.index(name) for name in expendable if name in headings]
-    least = [min(size, _NARROWEST) if name in left else size for size, name in zip(widths, headings, strict=True)]
+    least = [min(size, _NARROW) if name in left else size for size, name in zip(widths, headings, strict=True)]
     while columns is not None and _total(least, kept) > columns and dropped:
         kept.remove(dropped.pop(0))
     if columns is not None:
@@ -46,10 +46,10 @@ def _total(widths: Sequence[int], kept: Collection[int]) -> int:
 
 
 def _squeeze(widths: list[int], text: Sequence[int], spare: int) -> None:
-    """Take from the widest column of text until nothing is missing, or nothing is left to take."""
+    """Narrow the widest column of text, until the table fits or every text column is at its least width."""
     while spare < 0 and text:
         widest = max(text, key=lambda column: widths[column])
-        if widths[widest] <= _NARROWEST_OF_ALL:
+        if widths[widest] <= _NARROWEST:
             return
         widths[widest] -= 1
         spare += 1

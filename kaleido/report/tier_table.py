@@ -1,4 +1,4 @@
-"""The table of what is compiled now: each function and loop with its tier, hottest first."""
+"""The table of ``:tiers``: each function and loop that has machine code, with its tier; the hottest first."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from kaleido.report.tables import table
 
 __all__ = ["tier_table"]
 
-_HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "bound by", "source")
-_TEXT = ("unit", "tier", "bound by", "source")
+_HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "dependents", "source")
+_TEXT = ("unit", "tier", "dependents", "source")
 
-# What is left out first where there is too little room.
-_EXPENDABLE = ("source", "-O0 ms", "bytes", "-O3 ms", "bound by")
+# The columns that are left out first on a narrow terminal.
+_EXPENDABLE = ("source", "-O0 ms", "bytes", "-O3 ms", "dependents")
 
 
 def tier_table(
     stats: Iterable[UnitStats], policy: Policy, source: Callable[[str], str], columns: int | None = None
 ) -> str:
-    """Rows for the units that have code and count something; empty where there are none.
+    """A table of the units that have machine code and a run counter, or an empty string if there is none.
 
-    What is optimized is hot; beside that, heat is how often a unit has run at the baseline, in thresholds. `source`
-    gives the line of a loop, by its name.
+    Optimized units come first; the others are ordered by their runs at the baseline divided by their threshold.
+    `source` returns a loop's line of source for its name, and an empty string for a function's.
     """
     units = [unit for unit in stats if unit.tier is not None and unit.counter is not RunCounter.NONE]
     units.sort(

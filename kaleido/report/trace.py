@@ -1,4 +1,4 @@
-"""A run as Chrome trace events, which Perfetto and ``chrome://tracing`` show as a timeline.
+"""The engine's events as Chrome trace events, which Perfetto and ``chrome://tracing`` show as a timeline.
 
 The format is the "Trace Event Format" of the Chromium project: times are in microseconds.
 """
@@ -16,7 +16,7 @@ __all__ = ["Trace"]
 
 
 class Trace:
-    """Subscribe it to an engine's events; :meth:`save` writes what it saw."""
+    """A subscriber of an engine's events; :meth:`save` writes them."""
 
     def __init__(self) -> None:
         self._begin = time.perf_counter()
@@ -53,7 +53,7 @@ class Trace:
         begin = (event.time - self._begin) * 1e6
         entry = {"name": str(event.kind), "cat": "jit", "pid": os.getpid(), "tid": event.thread, "args": arguments}
         if event.kind is EventKind.COMPILED:
-            # Told when it ended; a timeline shows where it began and how long it took.
+            # The event is emitted at the end of a compilation; the timeline needs its begin and duration.
             duration = event.seconds * 1e6
             return entry | {"ph": "X", "ts": begin - duration, "dur": duration}
         return entry | {"ph": "i", "s": "t", "ts": begin}

@@ -1,7 +1,7 @@
-"""What every layer uses to show text.
+"""Text on a terminal. Every layer may use it; it imports nothing else of Kaleido.
 
 ===========  =====================================================================
-``text``     columns, padding, colors, harmless characters
-``streams``  standard output, shared with native code
+``text``     the width of text in columns; padding, colors, replacing control characters
+``streams``  C's standard output, which Kaleido shares with the native code it runs
 ===========  =====================================================================
 """

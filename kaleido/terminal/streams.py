@@ -1,7 +1,7 @@
-"""Standard output, shared with native code.
+"""C's standard output, which Kaleido shares with the native code it runs.
 
-``printd``, ``putchard`` and any C function of the user's write through C's standard output. So the values that
-are echoed go through it too: one buffer, one order.
+``printd``, ``putchard`` and the user's C functions write through C's stdio. So Kaleido's own output goes through it,
+too: one buffer keeps all output in order.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from functools import cache
 
 __all__ = ["colored", "discarded", "drain", "flush", "hold_back", "write"]
 
-# Seconds to wait for a stream that another thread is writing to.
-_PATIENCE = 1.0
+# Seconds to wait for the stream's lock.
+_LOCK_TIMEOUT = 1.0
 
 
 @cache
-def _c() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
-    """The C library, and its standard output."""
+def _libc() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
+    """The C library, and its ``stdout``."""
     library = ctypes.CDLL(None)
     library.fputs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
     if hasattr(library, "__fpending"):
         library.__fpending.argtypes, library.__fpending.restype = [ctypes.c_void_p], ctypes.c_size_t
-    # macOS has the stream under another name.
+    # On macOS the symbol has another name.
     name = "stdout" if hasattr(library, "stdout") else "__stdoutp"
     return library, ctypes.c_void_p.in_dll(library, name)
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
-    """Have the stream for this thread alone. Raises OSError where another does not give it back.
+def _locked() -> Iterator[None]:
+    """Hold the stream's lock. Raises OSError if it cannot be acquired in time.
 
-    That is a program that was interrupted, and left behind in the middle of a write that does not end: nobody reads
-    at the other end.
+    That happens after a program was interrupted in a write that does not return, because the pipe is full and not read:
+    the engine has detached the program's thread, and that thread keeps the lock.
     """
-    library, output = _c()
-    deadline = time.monotonic() + _PATIENCE
+    library, output = _libc()
+    deadline = time.monotonic() + _LOCK_TIMEOUT
     while library.ftrylockfile(output) != 0:
         if time.monotonic() > deadline:
             raise OSError("standard output is blocked")
@@ -52,66 +52,69 @@ def _ours() -> Iterator[None]:
 
 
 def write(text: str) -> None:
-    """Append `text` (without NUL) to C's standard output; whether that went well :func:`flush` tells."""
-    library, output = _c()
-    with _ours():
+    """Append `text` (without NUL) to C's standard output. A failed write is reported by :func:`flush`."""
+    library, output = _libc()
+    with _locked():
         library.fputs(text.encode(), output)
 
 
 def flush() -> None:
-    """Write out what is buffered. Raises OSError where anything written so far was lost, as on a full disk."""
-    library, output = _c()
-    with _ours():
+    """Write out the buffer. Raises OSError if any output so far was lost, as on a full disk."""
+    library, output = _libc()
+    with _locked():
         if library.fflush(output) != 0 or library.ferror(output) != 0:
             library.clearerr(output)
             raise OSError("standard output could not be written")
 
 
-_HELD_BYTES = 1 << 16
+_HOLD_BYTES = 1 << 16
 
-_FULLY_BUFFERED, _BY_LINES = 0, 1
+# Modes of setvbuf: _IOFBF and _IOLBF.
+_FULLY_BUFFERED, _LINE_BUFFERED = 0, 1
 
 
 @cache
-def _held() -> ctypes.c_void_p:
-    """Where standard output is buffered while it is held back. Raises MemoryError.
+def _hold_buffer() -> ctypes.c_void_p:
+    """The buffer of standard output while it is held back. Raises MemoryError.
 
-    C's own memory, and never freed: C writes out what is in it when the process ends, and by then Python's is gone.
+    It is allocated by C and never freed: C writes out its contents when the process ends, after Python's memory has
+    been freed.
     """
-    library, _ = _c()
+    library, _ = _libc()
     library.malloc.argtypes, library.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
-    address = library.malloc(_HELD_BYTES)
+    address = library.malloc(_HOLD_BYTES)
     if not address:
         raise MemoryError
     return ctypes.c_void_p(address)
 
 
 def hold_back(held: bool) -> bool:
-    """Have what is written to a terminal go out when it is drained or flushed, and not line by line; or end that.
+    """Switch standard output on a terminal between full buffering (`held`: until drained or flushed) and by lines.
 
-    Whether that can be had: it takes an extension of the C library's that not all have.
+    Returns whether this C library supports it: :func:`drain` needs the extension ``__fpending``.
     """
-    library, output = _c()
+    library, output = _libc()
     if not hasattr(library, "__fpending"):
         return False
-    with _ours():
+    with _locked():
         library.fflush(output)
         if held:
-            library.setvbuf(output, _held(), _FULLY_BUFFERED, _HELD_BYTES)
+            library.setvbuf(output, _hold_buffer(), _FULLY_BUFFERED, _HOLD_BYTES)
         else:
-            library.setvbuf(output, None, _BY_LINES, _HELD_BYTES)
+            library.setvbuf(output, None, _LINE_BUFFERED, _HOLD_BYTES)
     return True
 
 
 def drain(before: bytes = b"") -> bytes:
-    """Write out what is held back, with `before` in front of it; returns its last byte. Does nothing for nothing.
+    """Write out the output that is held back, with `before` in front of it; return its last byte.
 
-    Raises OSError where standard output cannot be had; what is lost, :func:`flush` tells.
+    If no output is held back, write nothing and return ``b""``. Raises OSError if the stream's lock cannot be acquired;
+    a failed write is reported by :func:`flush`.
     """
-    library, output = _c()
-    with _ours():
+    library, output = _libc()
+    with _locked():
         length = library.__fpending(output)
-        last = ctypes.string_at((_held().value or 0) + length - 1, 1) if length else b""
+        last = ctypes.string_at((_hold_buffer().value or 0) + length - 1, 1) if length else b""
         if length:
             os.write(1, before)
             library.fflush(output)
@@ -119,7 +122,7 @@ def drain(before: bytes = b"") -> bytes:
 
 
 def colored(option: str, descriptor: int) -> bool:
-    """Whether what goes to a file descriptor is to be colored, for a value of ``--color``."""
+    """Whether output to a file descriptor is colored, for a value of ``--color``."""
     if option != "auto":
         return option == "always"
     if os.environ.get("NO_COLOR"):
@@ -129,16 +132,16 @@ def colored(option: str, descriptor: int) -> bool:
 
 @contextmanager
 def discarded() -> Iterator[None]:
-    """What is written to standard output in here, by anybody in this process, is lost. Raises OSError."""
+    """Discard everything that this process writes to standard output inside the block. Raises OSError."""
     flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    saved, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
     try:
         yield
     finally:
-        # To be lost, it must not wait in the buffer.
+        # Output that is still in the buffer must be discarded, too.
         with suppress(OSError):
             flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(saved, 1)
+        os.close(saved)

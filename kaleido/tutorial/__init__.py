@@ -1,18 +1,21 @@
-"""The tutorial: its chapters, the program they come to, and the command that goes through them.
+"""The tutorial in the terminal: the chapters, the program they build, and the command that shows them.
 
-===============  ====================================================================================
-``chapters``     where the chapters are, and the blocks in them
-``tangle``       the reader's program, put together from blocks
-``reader``       what a reader does with blocks, in a folder; ``playing`` plays a Python session there
-``markdown``     a chapter's text as parts: headings, paragraphs, tables, blocks
-``layout``       parts as lines of a terminal, and how many of them are a screenful
-``keys``         what can be pressed, and the line that says so
-``keyboard``     reads keys: from a terminal, or by the line
-``workshop``     where a chapter's blocks run: a live session, and the program's folder
-``walk``         goes through one chapter, a screenful at a time
-``guide``        goes from chapter to chapter
-``command``      ``kaleido tutorial``
-===============  ====================================================================================
+In the order in which a chapter passes through them:
 
-The first three need nothing but Python's standard library.
+==================  ===================================================================================
+``chapters``        finds the chapters, and the fenced blocks in them
+``tangle``          puts the reader's program together from the blocks
+``reader``          executes blocks in a folder, as a reader of the chapter would
+``doctest_player``  the script that plays a Python session for ``reader``
+``markdown``        parses a chapter's text to parts: headings, paragraphs, tables, blocks
+``layout``          renders parts as lines of a terminal, and fits them into screenfuls
+``key_choices``     the keys, and the line that shows those available
+``keyboard``        reads keys: one at a time from a terminal, or by the line
+``block_runner``    runs the blocks of a chapter: in a live session, or with ``reader``
+``pager``           shows one chapter, a screenful at a time
+``navigator``       moves between chapters
+``command``         ``kaleido tutorial``: its arguments, and what it does without a terminal
+==================  ===================================================================================
+
+The first four import only Python's standard library.
 """

@@ -1,4 +1,4 @@
-"""Where the blocks of a chapter run: Kaleidoscope in a live session, the rest in a folder with the reader's program."""
+"""Runs the blocks of a chapter: Kaleidoscope in a live session, the others in a folder with the reader's program."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from kaleido.repl.console import Console
 from kaleido.session import Session
 from kaleido.terminal.text import painted
 from kaleido.tutorial.chapters import Block
-from kaleido.tutorial.keyboard import typing
+from kaleido.tutorial.keyboard import terminal_mode
 from kaleido.tutorial.reader import RUN, Reader, agrees
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
 
-__all__ = ["Workshop"]
+__all__ = ["BlockRunner"]
 
-_NOTE = "90"
+_NOTE_COLOR = "90"
 
 
-class Workshop:
-    """For one chapter. Close it to end its session, and to remove its folder.
+class BlockRunner:
+    """Runs the blocks of one chapter. Closing it ends its session and removes its folder.
 
-    `before`  the program's blocks from earlier chapters
-    `lines`   what the prompt reads where `console` is no terminal, or a dumb one
+    `before`           the program's blocks from earlier chapters
+    `lines`            the input of the prompt if `console` is no terminal, or a dumb one
     `input`, `output`  prompt_toolkit's, for the prompt
     """
 
@@ -50,14 +50,14 @@ class Workshop:
     ) -> None:
         self._console, self._before = console, before
         self._lines, self._input, self._output = lines, input, output
-        self._ending = ExitStack()
+        self._cleanup = ExitStack()
         self._session: Session | None = None
         self._file = ""
-        self._known: set[str] = set()
+        self._evaluated: set[str] = set()
 
     def close(self) -> None:
         self._end_session()
-        self._ending.close()
+        self._cleanup.close()
 
     def _end_session(self) -> None:
         if self._session is not None:
@@ -66,23 +66,23 @@ class Workshop:
 
     @cached_property
     def _folder(self) -> Path:
-        return Path(self._ending.enter_context(TemporaryDirectory(prefix="kaleido-tutorial-")))
+        return Path(self._cleanup.enter_context(TemporaryDirectory(prefix="kaleido-tutorial-")))
 
     def run(self, block: Block, earlier: Iterable[Block]) -> None:
-        """Run a block where the `earlier` ones of the chapter stand before it. Shows what comes of it, errors too."""
+        """Run a block that comes after the `earlier` ones of the chapter. Writes its output, and its errors."""
         if block.language in RUN:
             self._run_in_folder(block, earlier)
         else:
             self._run_in_session(block, earlier)
 
     def prompt(self, earlier: Iterable[Block]) -> None:
-        """A prompt of the REPL, where what the last file of the `earlier` blocks defines is defined.
+        """Run a prompt of the REPL, in a session with the definitions of the last file in `earlier`.
 
-        What is defined at the prompt stays until there is another file.
+        Definitions entered at the prompt are kept until a block begins another file.
         """
-        session = self._live(earlier)
+        session = self._session_after(earlier)
         names = [each.name for each in session.functions()]
-        self._say(f"Defined so far: {', '.join(names) or 'nothing yet'}. Ctrl-D comes back to the chapter.")
+        self._note(f"Defined so far: {', '.join(names) or 'nothing yet'}. Ctrl-D returns to the chapter.")
         repl = Repl(
             session,
             run_init=False,
@@ -91,17 +91,17 @@ class Workshop:
             output=self._output,
             console=self._console,
         )
-        with typing(by_line=True):
+        with terminal_mode(by_line=True):
             repl.run()
 
-    # Kaleidoscope. A block with a title is a file, which knows nothing of other files; one without continues it.
+    # Kaleidoscope. A block with a title begins a file, with a session of its own; a block without one continues it.
 
     def _run_in_session(self, block: Block, earlier: Iterable[Block]) -> None:
         if block.title:
             self._end_session()
             earlier = []
             self._console.write(f"$ kaleido {block.title}\n")
-        session = self._live([*earlier, block], but=block)
+        session = self._session_after([*earlier, block], except_for=block)
         console = Console(
             self._console.settings,
             interactive=False,
@@ -109,31 +109,31 @@ class Workshop:
             palette=self._console.palette,
         )
         source = Source(block.title or "block", block.text)
-        self._tolerantly(lambda: Repl(session, sources=[source], run_init=False, lines=[], console=console).run())
-        self._say_what_is_defined(source, session)
+        self._reporting_errors(lambda: Repl(session, sources=[source], run_init=False, lines=[], console=console).run())
+        self._note_definitions(source, session)
 
-    def _say_what_is_defined(self, source: Source, session: Session) -> None:
-        """Where a block only defines, nothing else would be seen."""
+    def _note_definitions(self, source: Source, session: Session) -> None:
+        """List the names that a block defines if it has definitions only: then it has no output."""
         with suppress(KaleidoError):
             items = parse(source, session.operators)
             names = [item.prototype.name for item in items if isinstance(item, Definition | External)]
             if len(names) == len(items) and {*names} <= {each.name for each in session.functions()}:
-                self._say(f"Defined: {', '.join(names)}.")
+                self._note(f"Defined: {', '.join(names)}.")
 
-    def _live(self, blocks: Iterable[Block], but: Block | None = None) -> Session:
-        """The live session, with what the last file of `blocks` defines, but for one of them that is to be run."""
+    def _session_after(self, blocks: Iterable[Block], except_for: Block | None = None) -> Session:
+        """The live session with the definitions of the last file in `blocks`, except for a block that will be run."""
         file: list[Block] = []
         for block in blocks:
             if block.language == "kal":
                 file = [block] if block.title else [*file, block]
         if self._session is None or (file and file[0].place != self._file):
             self._end_session()
-            self._session, self._file, self._known = Session(), file[0].place if file else "", set()
+            self._session, self._file, self._evaluated = Session(), file[0].place if file else "", set()
         for block in file:
-            if block.place not in self._known:
-                self._known.add(block.place)
-                if block is not but:
-                    # What is meant to be wrong is not defined.
+            if block.place not in self._evaluated:
+                self._evaluated.add(block.place)
+                if block is not except_for:
+                    # A chapter may show a block with errors on purpose.
                     with suppress(KaleidoError):
                         list(self._session.evaluate(_definitions(block, self._session)))
         return self._session
@@ -141,10 +141,10 @@ class Workshop:
     # The reader's program
 
     def _run_in_folder(self, block: Block, earlier: Iterable[Block]) -> None:
-        reader = Reader(self._folder, list(self._before), patience=None)
+        reader = Reader(self._folder, list(self._before), timeout=None)
         for each in earlier:
             reader.take(each)
-        self._tolerantly(lambda: self._run_as_reader(reader, block))
+        self._reporting_errors(lambda: self._run_as_reader(reader, block))
 
     def _run_as_reader(self, reader: Reader, block: Block) -> None:
         def write(text: str) -> None:
@@ -153,10 +153,10 @@ class Workshop:
 
         real = interruptibly(lambda: reader.run(block, write))
         if not agrees(block.text, real):
-            self._say("That is not what the chapter shows. Does it need a block above that has not been run?")
+            self._note("The output is not what the chapter shows. Does the block need one above that has not been run?")
 
-    def _tolerantly(self, run: Callable[[], object]) -> None:
-        """Whatever comes of a block, the chapter goes on."""
+    def _reporting_errors(self, run: Callable[[], object]) -> None:
+        """Call `run`. Errors and Ctrl-C are written, so that the chapter continues."""
         try:
             run()
         except KeyboardInterrupt as stop:
@@ -164,9 +164,9 @@ class Workshop:
         except (OSError, ValueError) as error:
             self._console.write_error(f"error: {error}")
 
-    def _say(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         for line in wrap(text, self._console.columns):
-            self._console.write(painted(line, _NOTE if self._console.colored else "") + "\n")
+            self._console.write(painted(line, _NOTE_COLOR if self._console.colored else "") + "\n")
 
 
 def _definitions(block: Block, session: Session) -> Source:

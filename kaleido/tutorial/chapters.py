@@ -1,4 +1,4 @@
-"""The chapters of the tutorial, and the blocks in them."""
+"""Finds the chapters of the tutorial, and the fenced blocks in them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,42 @@ __all__ = [
     "Block",
     "blocks",
     "blocks_of",
+    "chapter_number",
+    "chapter_range",
     "chapters",
-    "numbered",
     "program_at",
     "sections",
     "solutions",
-    "there_are",
     "title",
 ]
 
 FENCE = re.compile(r"^```(\w*) *(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-"""A fenced block: its language, what else stands on the line of the fence, its text."""
+"""A fenced block. The groups: its language, the rest of the line of the fence, its text."""
 
 _HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 _TITLE = re.compile(r"# (?:\d+\. )?(.*)")
 
 
 def _folder() -> Path:
-    """The chapters: inside the package when installed, beside it in a checkout."""
+    """The folder with the chapters, which is inside the package when installed and beside it in a checkout."""
     package = Path(__file__).parents[1]
     shipped = package / "tutorials"
     return shipped if shipped.is_dir() else package.parent / "tutorials"
 
 
 FOLDER = _folder()
-"""Where the chapters are."""
+"""The folder with the chapters."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, what else stands on the line of the fence, its text, and where it begins."""
+    """A fenced block.
+
+    `language`  the first word on the line of the fence
+    `title`     the rest of that line: the name of a file, or empty
+    `text`      the lines between the fences
+    `place`     where it begins, for messages: ``file:line``
+    """
 
     language: str
     title: str
@@ -50,34 +56,34 @@ class Block:
 
 
 def chapters() -> dict[int, Path]:
-    """The chapters by number."""
+    """The paths of the chapters, by number."""
     return {int(path.name[:2]): path for path in sorted(FOLDER.glob("[0-9][0-9]-*.md"))}
 
 
-def numbered(text: str) -> int | None:
-    """The chapter that a text is the number of; None if there is none."""
+def chapter_number(text: str) -> int | None:
+    """The number of an existing chapter, from text; None if no chapter has that number."""
     return int(text) if text.isdecimal() and int(text) in chapters() else None
 
 
-def there_are() -> str:
-    """Which chapters there are, for whoever has asked for another one."""
-    return f"there are chapters {min(chapters())} to {max(chapters())}"
+def chapter_range() -> str:
+    """The numbers of the chapters, for messages."""
+    return f"the chapters are {min(chapters())} to {max(chapters())}"
 
 
 def solutions(chapter: int) -> Path:
-    """The solutions of a chapter's exercises."""
+    """The path of the solutions to a chapter's exercises, which may not exist."""
     return FOLDER / "solutions" / f"{chapter:02}.md"
 
 
 def title(path: Path) -> str:
-    """What a chapter is called, without its number. Raises OSError."""
+    """The title of a chapter, without its number. Raises OSError."""
     with path.open(encoding="utf-8") as file:
         match = _TITLE.match(file.readline())
     return match[1] if match else path.stem
 
 
 def blocks(text: str, name: str) -> list[Block]:
-    """The fenced blocks of a Markdown text, in order; `name` is for messages."""
+    """The fenced blocks of a Markdown text, in order. `name` is the file name for messages."""
     return [
         Block(match[1], match[2], match[3], f"{name}:{text.count(chr(10), 0, match.start()) + 1}")
         for match in FENCE.finditer(text)
@@ -90,13 +96,13 @@ def blocks_of(path: Path) -> list[Block]:
 
 
 def sections(text: str) -> dict[str, str]:
-    """What stands under each heading of the second level."""
+    """The text under each heading of the second level, by heading."""
     _, *pieces = _HEADING.split(text)
     return dict(zip(pieces[::2], pieces[1::2], strict=True))
 
 
 def program_at(chapter: int) -> list[Block]:
-    """The blocks of the program as of the end of `chapter`."""
+    """The blocks that make up the program at the end of `chapter`."""
     return [
         block
         for number, path in chapters().items()

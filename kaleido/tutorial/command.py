@@ -1,4 +1,4 @@
-"""The command ``kaleido tutorial``: its arguments, and what it does where there is no terminal."""
+"""The command ``kaleido tutorial``: its arguments, and what it does without a terminal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kaleido.diagnostics import OK
 from kaleido.language.source_files import reason, shown
 from kaleido.repl.console import Console
 from kaleido.terminal import streams
-from kaleido.tutorial.block_runner import Workshop
-from kaleido.tutorial.chapters import Block, chapters, numbered, program_at, there_are
-from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, typing
+from kaleido.tutorial.block_runner import BlockRunner
+from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, chapters, program_at
+from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, terminal_mode
 from kaleido.tutorial.layout import Layout
-from kaleido.tutorial.navigator import Guide, contents, whole
+from kaleido.tutorial.navigator import Navigator, chapter_text, contents
 from kaleido.tutorial.tangle import tangle
 
 __all__ = ["run"]
@@ -24,15 +24,15 @@ _USAGE = 2
 
 _DESCRIPTION = """Build a small language with a tiered JIT yourself, chapter by chapter.
 
-On a terminal a chapter is shown a screenful at a time. Its blocks can be run
-where they stand, and there is a Kaleido prompt to try things at. Elsewhere the
-chapter is printed; without a number, the list of chapters."""
+On a terminal, a chapter is shown a screenful at a time: run its blocks with a
+key, or open a Kaleido prompt to try things. Without a terminal, the chapter is
+printed, or without a number, the list of chapters."""
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
-    """Do what the command line says; `parser` has the options that all commands have.
+    """Run the command; `parser` has the options that all commands share. Return the exit code.
 
-    Gives the exit code. Raises SystemExit where the command line is wrong, and OSError where output cannot be written.
+    Raises SystemExit if the command line is wrong, and OSError if output cannot be written.
     """
     options = _options(arguments, parser)
     if options.program is not None:
@@ -40,8 +40,8 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     console = Console.of_streams(options.color, interactive=interactive)
     if interactive:
-        with typing(by_line=console.dumb):
-            _guide(console).run(options.chapter)
+        with terminal_mode(by_line=console.dumb):
+            _navigator(console).run(options.chapter)
     else:
         _print(options.chapter, console)
     return OK
@@ -52,17 +52,17 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     parser.add_argument("chapter", nargs="?", metavar="N", help="the chapter to begin with")
     parser.add_argument(
         "--program", metavar="FILE",
-        help="write the program as of the end of chapter N to a new FILE, instead of showing the chapter; "
+        help="write the program at the end of chapter N to a new FILE instead of showing the chapter; "
         "- is standard output",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.chapter is not None:
-        number = numbered(options.chapter)
+        number = chapter_number(options.chapter)
         if number is None:
-            parser.error(f"there is no chapter {shown(options.chapter)}: {there_are()}")
+            parser.error(f"no chapter {shown(options.chapter)}: {chapter_range()}")
         options.chapter = number
     elif options.program is not None:
-        parser.error(f"--program needs a chapter: {there_are()}")
+        parser.error(f"--program needs a chapter: {chapter_range()}")
     return options
 
 
@@ -75,7 +75,7 @@ def _write_program(options: Namespace, parser: ArgumentParser) -> int:
         streams.flush()
         return OK
     try:
-        # Never over a file that is there: it may be the reader's own work.
+        # Never overwrite a file: it may be the reader's own work.
         with Path(options.program).open("x", encoding="utf-8") as file:
             file.write(program)
     except (OSError, ValueError) as error:
@@ -83,18 +83,18 @@ def _write_program(options: Namespace, parser: ArgumentParser) -> int:
     return OK
 
 
-def _guide(console: Console) -> Guide:
+def _navigator(console: Console) -> Navigator:
     keyboard: Keyboard = LineKeyboard(console, sys.stdin.buffer) if console.dumb else TerminalKeyboard()
 
-    def workshop(before: Sequence[Block]) -> Workshop:
-        return Workshop(console, before)
+    def make_runner(before: Sequence[Block]) -> BlockRunner:
+        return BlockRunner(console, before)
 
-    return Guide(console, keyboard, workshop)
+    return Navigator(console, keyboard, make_runner)
 
 
 def _print(chapter: int | None, console: Console) -> None:
     if chapter is None:
         console.write(contents())
     else:
-        console.write(whole(chapters()[chapter], Layout.on(console)))
+        console.write(chapter_text(chapters()[chapter], Layout.on(console)))
     console.flush()

@@ -1,7 +1,7 @@
-"""Plays a Python session, given as a file: runs what was typed, and shows how it goes now.
+"""Plays a Python session from a file: runs its input, and prints the session with the actual output.
 
-Run as a script, by its path, so that it needs nothing of Kaleido; what the session imports is looked for in the current
-folder first. Exits with 1 where the session goes otherwise than the file shows, as doctest tells.
+It is run as a script, by its path, so that it does not import Kaleido. The session's imports are looked up in the
+current folder first. The exit code is 1 if doctest finds that the output differs from the file's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from doctest import ELLIPSIS, DocTest, DocTestParser, DocTestRunner, Example
 from pathlib import Path
 from typing import Any
 
-# The calls in a traceback. They are different everywhere, and doctest does not look at them.
+# The calls in a traceback. They differ between machines, and doctest ignores them.
 _CALLS = re.compile(r"(Traceback \(most recent call last\):\n)(?:  .*\n)+")
 
 _Out = Callable[[str], object]
 
 
 class _Player(DocTestRunner):
-    """Shows a session as if somebody had typed it."""
+    """Prints the input and the output of each example, as an interactive session shows them."""
 
     def report_start(self, out: _Out, test: DocTest, example: Example) -> None:
         first, *others = example.source.splitlines()
@@ -38,9 +38,10 @@ class _Player(DocTestRunner):
 
 
 def main(path: str) -> int:
-    """Play the session in a file, in which `…` stands for anything. Gives the exit code."""
+    """Play the session in a file, in which `…` matches any text. Return the exit code."""
     sys.path.insert(0, "")
-    # Three dots at the beginning of a line would go on with what was typed. What doctest compares, it has made ASCII.
+    # The default marker, three dots, would continue the input at the beginning of a line. Doctest compares text in
+    # which characters beyond ASCII are escaped, so the marker is the escape of `…`.
     doctest.ELLIPSIS_MARKER = r"\u2026"  # type: ignore[misc]
     text = Path(path).read_text("utf-8")
     session = DocTestParser().get_doctest(text, {"__name__": "__main__"}, path, path, 0)
@@ -49,7 +50,7 @@ def main(path: str) -> int:
 
 
 def _write(text: str) -> None:
-    # While something runs, sys.stdout is doctest's.
+    # Doctest replaces sys.stdout while an example runs.
     assert sys.__stdout__ is not None
     sys.__stdout__.write(text)
     sys.__stdout__.flush()

@@ -1,4 +1,4 @@
-"""What can be pressed while a chapter is read, and the line that says so."""
+"""The keys of the tutorial, and the line that shows those available."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import Enum
 from kaleido.terminal.text import width
 from kaleido.tutorial.markdown import Listing
 
-__all__ = ["Choice", "Key", "explained", "key_line"]
+__all__ = ["Choice", "Key", "key_help", "key_line"]
 
 
 class Key(Enum):
-    """A key, by the character that it gives; in the order in which they are shown."""
+    """A key, by its character. The order is the order in which keys are shown."""
 
     MORE = "\r"
     RUN = "r"
@@ -32,33 +32,33 @@ class Key(Enum):
 
 @dataclass(frozen=True)
 class Choice:
-    """A key that does something where one is, and what that is, in a word or two."""
+    """An available key, and a label of one or two words for what it does."""
 
     key: Key
     label: str
 
 
 _MEANINGS = {
-    Key.MORE: "goes on; so do the space bar and the down arrow",
-    Key.RUN: "runs the block above, and Ctrl-C stops it: Kaleidoscope in Kaleido, which can do all of it; what stands "
-    "behind $ or >>> with your program as the chapters have it so far, in a folder that goes away",
-    Key.TRY: "a Kaleido prompt, where what the last file above defines is defined; Ctrl-D comes back here",
-    Key.SECTION: "goes on with the next section",
-    Key.BACK: "goes back to the beginning of the section, or to the one before",
+    Key.MORE: "continues; so do the space bar and the down arrow",
+    Key.RUN: "runs the block above; Ctrl-C stops it. Kaleidoscope runs in Kaleido, which implements all of it; what "
+    "follows $ or >>> runs with your program at this point of the chapters, in a temporary folder",
+    Key.TRY: "opens a Kaleido prompt with the definitions of the last file above; Ctrl-D returns here",
+    Key.SECTION: "continues with the next section",
+    Key.BACK: "goes back to the beginning of the section, or to the section before",
     Key.SOLUTIONS: "shows the solutions of the exercises",
-    Key.CONTENTS: "shows all chapters, to go to another one",
-    Key.QUIT: "leaves; so does Ctrl-D",
+    Key.CONTENTS: "lists all chapters, to choose another one",
+    Key.QUIT: "quits; so does Ctrl-D",
 }
 
 
-def explained(choices: Iterable[Choice]) -> Listing:
-    """What the keys do."""
+def key_help(choices: Iterable[Choice]) -> Listing:
+    """What each of the available keys does."""
     keys = {choice.key for choice in choices}
     return Listing(tuple((f"{key.shown:5}", _MEANINGS[key]) for key in Key if key in keys and key in _MEANINGS))
 
 
 def key_line(choices: Iterable[Choice], columns: int) -> str:
-    """The keys in a line of at most so many columns. Without room for all, what is last in `choices` is left out."""
+    """The available keys in a line of at most `columns`. The last of `choices` are left out if they do not fit."""
     chosen: list[Choice] = []
     for choice in choices:
         if width(_joined([*chosen, choice])) > columns:

@@ -1,4 +1,4 @@
-"""Reads keys: from a terminal, one at a time, or from lines, where a terminal can do no more."""
+"""Reads keys: one at a time from a terminal, or by the line from a dumb one."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
     from kaleido.repl.console import Console
 
-# Not everywhere.
+# Windows has no termios.
 with suppress(ImportError):
     import termios
 
-__all__ = ["Keyboard", "LineKeyboard", "TerminalKeyboard", "typing"]
+__all__ = ["Keyboard", "LineKeyboard", "TerminalKeyboard", "terminal_mode"]
 
 _ALIASES = {"c-m": Key.MORE, "c-j": Key.MORE, "space": Key.MORE, "down": Key.MORE, "pagedown": Key.MORE}
 _ALIASES |= {"up": Key.BACK, "pageup": Key.BACK, "h": Key.HELP, "c-d": Key.QUIT}
 
-_REMINDER = "q leaves"
+_REMINDER = "q quits"
 
 
 @contextmanager
-def typing(*, by_line: bool) -> Iterator[None]:
-    """In this block the terminal hands on what is typed by the line, and shows it; or each key at once, and does not.
+def terminal_mode(*, by_line: bool) -> Iterator[None]:
+    """In this block, the terminal passes on input by the line with echo, or each key at once without echo.
 
-    So keys that come while nobody waits for them do not get into what is shown then. Does nothing without a terminal.
+    Without echo, keys that are pressed while no key is awaited do not appear in the output. Without a terminal, this
+    does nothing.
     """
     try:
         before = termios.tcgetattr(0)
@@ -50,17 +51,17 @@ def typing(*, by_line: bool) -> Iterator[None]:
 
 
 class Keyboard(Protocol):
-    """Where it is pressed what to do."""
+    """A source of keys and of answers to questions."""
 
     def key(self, choices: Sequence[Choice]) -> Key:
-        """Wait for one of the keys of `choices`, and say meanwhile which there are. The end of input is QUIT."""
+        """Show `choices` and wait for one of their keys. The end of input is QUIT."""
 
     def line(self, question: str) -> str:
-        """The line that answers a question. Raises EOFError at the end of input, and where none is given: Ctrl-C."""
+        """The line that answers a question. Raises EOFError at the end of input and at Ctrl-C."""
 
 
 class TerminalKeyboard:
-    """The keys of a terminal. What can be pressed is shown in a line that goes away when something is."""
+    """The keys of a terminal. The available keys are shown in a line that is erased when one is pressed."""
 
     def __init__(self, *, input: Input | None = None, output: Output | None = None) -> None:
         self._input, self._output = input, output
@@ -71,7 +72,7 @@ class TerminalKeyboard:
         except EOFError:
             return Key.QUIT
         finally:
-            # Ctrl-C was a key.
+            # Ctrl-C has been handled as a key.
             discard_pending()
 
     def _application(self, choices: Sequence[Choice]) -> Application[Key]:
@@ -109,7 +110,7 @@ class TerminalKeyboard:
 
 
 def _bindings(choices: Sequence[Choice], remind: Callable[[], None]) -> KeyBindings:
-    """Each key ends the wait; Ctrl-C, which may have been meant for something that had just ended, does not."""
+    """Each key ends the wait, except Ctrl-C, which may have been meant for a block that had just ended."""
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
     bindings = KeyBindings()
@@ -117,7 +118,7 @@ def _bindings(choices: Sequence[Choice], remind: Callable[[], None]) -> KeyBindi
     def bind(name: str, key: Key) -> None:
         @bindings.add(name)
         def _(event: KeyPressEvent) -> None:
-            # A second key may come before the first has ended the wait.
+            # A second key may arrive before the application has exited.
             if not event.app.is_done:
                 event.app.exit(result=key)
 
@@ -139,7 +140,7 @@ def _bindings(choices: Sequence[Choice], remind: Callable[[], None]) -> KeyBindi
 
 
 class LineKeyboard:
-    """Keys as lines: the first character of each, which Enter ends. An empty line is Enter alone."""
+    """Keys from lines: the first character of each line is the key. An empty line is the key Enter."""
 
     def __init__(self, console: Console, lines: Iterable[bytes]) -> None:
         self._console, self._lines = console, iter(lines)

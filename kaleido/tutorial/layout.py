@@ -1,7 +1,7 @@
-"""Parts of a chapter as lines of a terminal, and how many of them are a screenful.
+"""Renders the parts of a chapter as lines of a terminal, and fits them into screenfuls.
 
-Text is wrapped. Blocks are not, and have no margin, so that they can be copied from the terminal: where one is wider
-than the terminal, that wraps it.
+Text is wrapped. Blocks are not wrapped and have no margin, so that they can be copied from the terminal, which itself
+wraps lines that are too long.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["WIDEST", "Layout", "Place", "height", "is_runnable"]
 
 WIDEST = 100
-"""How many columns text takes at most; longer lines are hard to read."""
+"""The greatest width of text in columns; longer lines are hard to read."""
 
 _RUNNABLE = ("kal", *RUN)
 
-# As parameters of the terminal's SGR sequence: the colors that are read on black and on white.
+# Parameters of the terminal's SGR sequence. These colors are readable on black and on white.
 _COLORS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
 _HEADING, _RULE = "1", "90"
 
-# What is on the rule above a block without a title, and how Pygments calls its language.
+# By a block's language: the title of a block without one, and Pygments' name of the language if it differs.
 _TITLES = {
     "python": "kaleidoscope.py", "kal": "Kaleidoscope", "console": "terminal", "sh": "terminal", "pycon": "Python",
     "llvm": "IR", "lark": "grammar",
@@ -47,13 +47,13 @@ def is_runnable(part: Part) -> TypeGuard[Block]:
 
 
 def height(line: str, columns: int) -> int:
-    """How many lines of the terminal a line takes, whatever colors it has."""
+    """How many rows of the terminal a line takes; its colors take none."""
     return max(1, -(-width(_PAINT.sub("", line)) // columns))
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a chapter: the part, and how many lines of it have been shown."""
+    """A place in a chapter: the index of a part, and how many of its lines have been shown."""
 
     part: int = 0
     line: int = 0
@@ -61,10 +61,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a chapter is shown on a terminal that has so many columns.
+    """Renders a chapter for a terminal with so many columns.
 
-    `colored`     whether text is in colors
-    `highlighted`  gives a text of one of Pygments' languages in its colors
+    `colored`      whether text is colored
+    `highlighted`  returns a text, highlighted as one of Pygments' languages
     """
 
     columns: int
@@ -73,13 +73,14 @@ class Layout:
 
     @classmethod
     def on(cls, console: Console) -> Layout:
-        """The layout for a console as wide as it is now."""
+        """The layout for a console at its current width."""
         return cls(console.columns, console.colored, console.highlighted)
 
     def screenful(self, parts: Sequence[Part], place: Place, rows: int) -> tuple[list[str], Place]:
-        """The lines from `place` on that so many rows can show, and the place behind them.
+        """The lines from `place` on that fit into `rows`, and the place after them.
 
-        It ends behind a block that can be run, and rather between two parts than in one.
+        A screenful ends after a block that can be run. It ends inside a part only if it would be less than half full
+        otherwise.
         """
         lines, used, part, start = list[str](), 0, place.part, place.line
         while part < len(parts):
@@ -99,7 +100,7 @@ class Layout:
         return sum(height(line, self.columns) for line in lines)
 
     def _fitting(self, lines: list[str], rows: int) -> int:
-        """How many of `lines` so many rows can show."""
+        """How many of `lines` fit into `rows`."""
         for number, line in enumerate(lines):
             rows -= height(line, self.columns)
             if rows < 0:
@@ -107,7 +108,7 @@ class Layout:
         return len(lines)
 
     def lines(self, part: Part) -> list[str]:
-        """A part as lines, with an empty one behind it."""
+        """A part as lines, with an empty line at the end."""
         match part:
             case Heading(level=level, text=text):
                 found = self._heading(level, text)
@@ -157,13 +158,13 @@ class Layout:
                 yield self._painted("  ".join("─" * columns for columns in widths), _RULE)
 
     def _natural(self, cell: str) -> int:
-        """How wide a cell is in one line."""
+        """The width of a cell without line breaks."""
         return max((width(_PAINT.sub("", line)) for line in self._wrapped(cell, 1 << 16)), default=0)
 
     def _wrapped(self, text: str, columns: int) -> list[str]:
         found = runs(text)
         if not self.colored:
-            # Without colors, code could be taken for text.
+            # Without colors, backticks tell code from text.
             found = [Run(run.kind, f"`{run.text}`" if run.kind == "code" else run.text) for run in found]
         return [
             "".join(self._painted(run.text, _COLORS.get(run.kind, "")) for run in line)
@@ -175,12 +176,12 @@ class Layout:
 
 
 def _padded(cell: str, columns: int) -> str:
-    """A cell with blanks behind it."""
+    """A cell, padded with blanks; its colors take no columns."""
     return cell + padded("", columns - width(_PAINT.sub("", cell)))
 
 
 def _shrunk(widths: list[int], columns: int) -> list[int]:
-    """Widths that come to at most so many columns, as long as each is at least one: the widest give way."""
+    """Widths whose sum is at most `columns`, as far as each stays at least 1. The widest are reduced first."""
     widths = list(widths)
     while sum(widths) > columns and max(widths) > 1:
         widths[widths.index(max(widths))] -= 1
@@ -188,7 +189,7 @@ def _shrunk(widths: list[int], columns: int) -> list[int]:
 
 
 def _filled(found: Sequence[Run], columns: int) -> list[list[Run]]:
-    """Runs as lines of at most so many columns. They are broken at blanks, and a word that is too long in itself."""
+    """Runs as lines of at most `columns`, broken at blanks, and inside words that are longer than a line."""
     lines, used = list[list[Run]](), 0
     for word in _words(found, columns):
         size = sum(width(run.text) for run in word)
@@ -206,12 +207,12 @@ def _blank_between(before: Run, after: Run) -> Run:
 
 
 def _words(found: Sequence[Run], columns: int) -> Iterator[list[Run]]:
-    """What no blank is in: pieces of one run or of several, at most so wide."""
+    """The words: pieces of one or several runs without a blank, each at most `columns` wide."""
     word: list[Run] = []
     for run in found:
-        # Short code is easier to read in one piece.
-        whole = run.kind == "code" and 2 * width(run.text) <= columns
-        for number, piece in enumerate([run.text] if whole else re.split(r"\s+", run.text)):
+        # Short code is not broken.
+        unbroken = run.kind == "code" and 2 * width(run.text) <= columns
+        for number, piece in enumerate([run.text] if unbroken else re.split(r"\s+", run.text)):
             if number and word:
                 yield word
                 word = []
@@ -225,7 +226,7 @@ def _words(found: Sequence[Run], columns: int) -> Iterator[list[Run]]:
 
 
 def _cut(text: str, columns: int) -> Iterator[str]:
-    """A text in pieces that are at most so wide."""
+    """A text in pieces of at most `columns`."""
     piece = ""
     for character in text:
         if piece and width(piece + character) > columns:

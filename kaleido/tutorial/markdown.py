@@ -1,8 +1,8 @@
-"""A chapter's text as parts, and a part's text as runs: as much of Markdown as the chapters use, and no more.
+"""Parses Markdown: a chapter's text to parts, and a part's text to runs. Only the subset that the chapters use.
 
-Headings begin with `#`, and blocks are fenced; both stand at the beginning of a line. Lists are flat. A text may have
-`code`, *emphasis*, **strong** words, [links](address) and [links][name], not inside each other. The address behind a
-name stands on a line by itself, after `[name]:`, and is shown there.
+Headings begin with `#`, and blocks are fenced; both begin at the start of a line. Lists are flat. A text may have
+`code`, *emphasis*, **strong** words, [links](address) and [links][name], not nested in each other. The address of a
+name is on a line by itself, after `[name]:`, and is shown there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "
 
 @dataclass(frozen=True)
 class Heading:
-    """`level` is 1 for the chapter's own, 2 for those of its sections."""
+    """`level` is 1 for the chapter's title, 2 for the titles of its sections."""
 
     level: int
     text: str
@@ -38,14 +38,14 @@ class Quote:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list: for each item its mark, such as ``-`` or ``2.``, and its text."""
+    """A list: for each item its marker, such as ``-`` or ``2.``, and its text."""
 
     items: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of each row; the first row is the heading's."""
+    """The cells of each row; the first row has the headings."""
 
     rows: tuple[tuple[str, ...], ...]
 
@@ -60,7 +60,7 @@ _ADDRESS = re.compile(r"\[[^]]+\]: +\S+$")
 
 
 def parts(text: str, name: str) -> list[Part]:
-    """What a Markdown text consists of, in order; `name` is for the places of blocks."""
+    """The parts of a Markdown text, in order. `name` is the file name in the places of blocks."""
     fenced = iter(blocks(text, name))
     found: list[Part] = []
     end = 0
@@ -71,13 +71,13 @@ def parts(text: str, name: str) -> list[Part]:
 
 
 def _prose(text: str) -> Iterator[Part]:
-    """The parts of a text without blocks. Where a heading begins or a line is empty, the part before it ends."""
+    """The parts of a text without blocks. A part ends at a heading or an empty line."""
     for kind, group in groupby(_COMMENT.sub("", text).splitlines(), key=_kind):
         lines = list(group)
         if kind == "heading":
             yield from (Heading(line.index(" "), line.lstrip("#").strip()) for line in lines)
         elif kind == "address":
-            # As it is, so that it can be copied.
+            # Unchanged, so that it can be copied.
             yield Block("text", "", "\n".join(lines), "")
         elif kind == "text":
             yield _part(lines)
@@ -121,7 +121,7 @@ def _joined(lines: Iterator[str]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A piece of text, and what it is: ``code``, ``emphasis``, ``strong``, ``link``, or nothing of these."""
+    """A piece of text, and its kind: ``code``, ``emphasis``, ``strong``, ``link``, or empty."""
 
     kind: str
     text: str
@@ -136,7 +136,7 @@ _RUN = re.compile(
 
 
 def runs(text: str) -> list[Run]:
-    """A text as runs. A link is its text; behind it is its name, or its address if that is elsewhere than in a file."""
+    """A text as runs. A link is shown as its text, followed by its name, or by its address if that is a URL."""
     found, end = list[Run](), 0
     for match in _RUN.finditer(text):
         found += [Run("", text[end : match.start()]), *_marked(match)]
@@ -146,7 +146,7 @@ def runs(text: str) -> list[Run]:
 
 def _marked(match: re.Match[str]) -> Iterator[Run]:
     kind = next(kind for kind in ("code", "strong", "emphasis", "link") if match[kind] is not None)
-    # A pair of ticks may have a blank inside, so that a tick can stand next to them.
+    # Code that begins or ends with a backtick has a blank next to its delimiter.
     yield Run(kind, match[kind].strip() if kind == "code" else match[kind])
     if match["name"]:
         yield Run("", f" {match['name']}")

@@ -1,4 +1,4 @@
-"""Guides a reader through the chapters on a terminal: from one to the next, or to the one that is asked for."""
+"""Moves between the chapters on a terminal: to the next one, or to one that the user chooses."""
 
 from __future__ import annotations
 
@@ -8,36 +8,45 @@ from pathlib import Path
 
 from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
-from kaleido.tutorial.block_runner import Workshop
-from kaleido.tutorial.chapters import Block, blocks_of, chapters, numbered, program_at, solutions, there_are, title
-from kaleido.tutorial.key_choices import Choice, Key, explained
+from kaleido.tutorial.block_runner import BlockRunner
+from kaleido.tutorial.chapters import (
+    Block,
+    blocks_of,
+    chapter_number,
+    chapter_range,
+    chapters,
+    program_at,
+    solutions,
+    title,
+)
+from kaleido.tutorial.key_choices import Choice, Key, key_help
 from kaleido.tutorial.keyboard import Keyboard
 from kaleido.tutorial.layout import Layout
 from kaleido.tutorial.markdown import Part, parts
-from kaleido.tutorial.pager import ALWAYS, Walk
+from kaleido.tutorial.pager import ALWAYS, Pager
 
-__all__ = ["Guide", "contents", "whole"]
+__all__ = ["Navigator", "chapter_text", "contents"]
 
 
-class _Leave(Exception):
-    """The reader has read enough."""
+class _Quit(Exception):
+    """The user has quit."""
 
 
 class _GoTo(Exception):
-    """The reader wants another chapter."""
+    """The user has chosen another chapter."""
 
     def __init__(self, chapter: int) -> None:
         self.chapter = chapter
 
 
 def contents(current: int | None = None) -> str:
-    """The list of the chapters, with a mark at the one that is being read."""
+    """The list of the chapters, with a mark at the current one."""
     lines = ((">" if number == current else " ", number, title(path)) for number, path in chapters().items())
     return "".join(f"{mark} {number:2}  {name}\n" for mark, number, name in lines)
 
 
-def whole(path: Path, layout: Layout) -> str:
-    """A whole chapter, as it is shown."""
+def chapter_text(path: Path, layout: Layout) -> str:
+    """The text of a chapter, as the terminal shows it."""
     return "".join(f"{line}\n" for part in _parts(path) for line in layout.lines(part))
 
 
@@ -45,58 +54,60 @@ def _parts(path: Path) -> list[Part]:
     return parts(path.read_text("utf-8"), path.name)
 
 
-class Guide:
-    """Shows chapters on `console`, and asks `keyboard` how to go on.
+class Navigator:
+    """Shows chapters on `console`, with keys from `keyboard`.
 
-    `workshop` makes a workshop for a chapter, given the program's blocks from earlier ones.
+    `make_runner` returns a block runner for a chapter, given the program's blocks from earlier chapters.
     """
 
-    def __init__(self, console: Console, keyboard: Keyboard, workshop: Callable[[Sequence[Block]], Workshop]) -> None:
-        self._console, self._keyboard, self._workshop = console, keyboard, workshop
+    def __init__(
+        self, console: Console, keyboard: Keyboard, make_runner: Callable[[Sequence[Block]], BlockRunner]
+    ) -> None:
+        self._console, self._keyboard, self._make_runner = console, keyboard, make_runner
         self._chapter: int | None = None
 
     def run(self, chapter: int | None) -> None:
-        """Begin with a chapter, or where that is None, ask; go on until the reader leaves. Raises OSError."""
-        # Ctrl-C strikes where something is read or run, and not in between.
+        """Begin with a chapter, or with a question if it is None; return when the user quits. Raises OSError."""
+        # Ctrl-C is delivered only while input is read or a block runs.
         with uninterrupted():
             try:
-                chapter = chapter or self._first()
+                chapter = chapter or self._first_chapter()
                 while True:
-                    chapter = self._read(chapter)
-            except _Leave:
+                    chapter = self._show(chapter)
+            except _Quit:
                 self._console.flush()
 
-    def _first(self) -> int:
+    def _first_chapter(self) -> int:
         self._console.write("Build a language with a tiered JIT yourself:\n\n" + contents() + "\n")
         try:
-            return self._asked("Which chapter? (Enter: the first) ") or min(chapters())
+            return self._ask_chapter("Which chapter? (Enter: the first) ") or min(chapters())
         except EOFError:
-            raise _Leave from None
+            raise _Quit from None
 
-    def _asked(self, question: str) -> int | None:
-        """The chapter that is asked for, if any. Raises EOFError, and _Leave."""
+    def _ask_chapter(self, question: str) -> int | None:
+        """The chapter that the user chooses; None for an empty answer. Raises EOFError, and _Quit."""
         self._console.flush()
         while answer := self._keyboard.line(question).strip():
-            if (chapter := numbered(answer)) is not None:
+            if (chapter := chapter_number(answer)) is not None:
                 return chapter
             if answer == Key.QUIT.value:
-                raise _Leave
-            self._console.write(f"There is no such chapter: {there_are()}.\n")
+                raise _Quit
+            self._console.write(f"No such chapter: {chapter_range()}.\n")
             self._console.flush()
         return None
 
-    def _read(self, chapter: int) -> int:
-        """Go through a chapter; gives the one to go on with. Raises _Leave."""
+    def _show(self, chapter: int) -> int:
+        """Show a chapter. Return the number of the chapter to continue with. Raises _Quit."""
         self._chapter = chapter
         try:
-            with closing(self._workshop(program_at(chapter - 1))) as workshop:
-                walk = Walk(_parts(chapters()[chapter]), self._console, self._ask, workshop)
-                walk.to_the_end()
-                return self._at_the_end(chapter, walk, workshop)
-        except _GoTo as wish:
-            return wish.chapter
+            with closing(self._make_runner(program_at(chapter - 1))) as runner:
+                pager = Pager(_parts(chapters()[chapter]), self._console, self._ask, runner)
+                pager.run()
+                return self._at_the_end(chapter, pager, runner)
+        except _GoTo as choice:
+            return choice.chapter
 
-    def _at_the_end(self, chapter: int, walk: Walk, workshop: Workshop) -> int:
+    def _at_the_end(self, chapter: int, pager: Pager, runner: BlockRunner) -> int:
         following = chapter + 1 if chapter + 1 in chapters() else None
         if following is None:
             self._console.write("This was the last chapter.\n")
@@ -108,40 +119,39 @@ class Guide:
                 case Key.MORE if following:
                     return following
                 case Key.SOLUTIONS:
-                    self._solve(chapter)
+                    self._show_solutions(chapter)
                 case Key.BACK:
-                    walk.go_back()
-                    walk.to_the_end()
+                    pager.go_back()
+                    pager.run()
                 case Key.TRY:
-                    workshop.prompt(blocks_of(chapters()[chapter]))
+                    runner.prompt(blocks_of(chapters()[chapter]))
 
-    def _solve(self, chapter: int) -> None:
-        """Go through the solutions of the exercises. Each continues the chapter's program, and has its files."""
+    def _show_solutions(self, chapter: int) -> None:
+        """Show the solutions of the exercises. Each section continues the chapter's program, and has its files."""
         files = [block for block in blocks_of(chapters()[chapter]) if block.language == "kal"]
-        with closing(self._workshop(program_at(chapter))) as workshop:
-            Walk(
-                _parts(solutions(chapter)), self._console, self._ask, workshop, before=files, apart=True
-            ).to_the_end()  # fmt: skip
+        with closing(self._make_runner(program_at(chapter))) as runner:
+            found = _parts(solutions(chapter))
+            Pager(found, self._console, self._ask, runner, before=files, independent=True).run()
 
     def _ask(self, choices: Sequence[Choice]) -> Key:
-        """What to do now, of `choices`. What is the same everywhere is done here. Raises _Leave and _GoTo."""
+        """The key that is pressed, of `choices`. QUIT, HELP and CONTENTS are performed here. Raises _Quit and _GoTo."""
         while True:
             self._console.flush()
             key = self._keyboard.key(choices)
             if key is Key.QUIT:
-                raise _Leave
+                raise _Quit
             if key is Key.HELP:
-                self._console.write("".join(f"{line}\n" for line in Layout.on(self._console).lines(explained(choices))))
+                self._console.write("".join(f"{line}\n" for line in Layout.on(self._console).lines(key_help(choices))))
             elif key is Key.CONTENTS:
-                self._go_elsewhere()
+                self._choose_chapter()
             else:
                 return key
 
-    def _go_elsewhere(self) -> None:
-        """Show all chapters; raises _GoTo if another is wanted."""
+    def _choose_chapter(self) -> None:
+        """List the chapters and ask for one. Raises _GoTo if the user chooses one."""
         self._console.write(f"\n{contents(self._chapter)}\n")
         try:
-            chapter = self._asked("Which chapter? (Enter: on with this one) ")
+            chapter = self._ask_chapter("Which chapter? (Enter: continue with this one) ")
         except EOFError:
             return
         if chapter is not None:

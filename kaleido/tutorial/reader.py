@@ -1,4 +1,4 @@
-"""What a reader does with the blocks of a chapter: adds to the program, writes files, and runs what is to be run."""
+"""Executes the blocks of a chapter as a reader would: adds them to the program, writes them to files, runs commands."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kaleido.tutorial.tangle import tangle
 __all__ = ["RUN", "Reader", "agrees"]
 
 RUN = ("console", "pycon")
-"""The languages of the blocks that are run in the program's folder."""
+"""The languages of the blocks that run in the program's folder."""
 
-# The Kaleido that is running, installed or not, and whatever the current folder has.
+# Runs this copy of Kaleido, whether it is installed or not, even if the current folder has a module of that name.
 _KALEIDO = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import kaleido; sys.path.pop(0); "
     "from kaleido.cli import main; main()"
@@ -35,17 +35,17 @@ _PROGRAMS: dict[str, list[str]] = {
 
 @dataclass
 class Reader:
-    """Somebody who follows the text in `folder`, with the `program` as it has come out so far.
+    """Executes blocks in `folder`. `program` has the blocks of the program so far.
 
-    `patience` is how many seconds a command may take; None is as long as it likes.
+    `timeout` is the time limit of a command in seconds; None means no limit.
     """
 
     folder: Path
     program: list[Block] = field(default_factory=list)
-    patience: float | None = 120
+    timeout: float | None = 120
 
     def follow(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
-        """Do what `blocks` say. Gives each block that is run as it stands, and as it came out."""
+        """Execute `blocks` in order. Yields each block that is run, and the same block with its actual output."""
         for block in blocks:
             if block.language in RUN:
                 yield block, replace(block, text=self.run(block))
@@ -53,17 +53,17 @@ class Reader:
                 self.take(block)
 
     def take(self, block: Block) -> None:
-        """Add a block to the program, or write it as a file, where it is one for that."""
+        """Add a Python block to the program; write a Kaleidoscope block with a title to a file."""
         if block.language == "python":
             self.program.append(block)
         elif block.language == "kal" and block.title:
             (self.folder / block.title).write_text(block.text, "utf-8")
 
     def run(self, block: Block, write: Callable[[str], object] = len) -> str:
-        """Run a block of one of the languages of RUN; `write` is given what there is to see, as it appears.
+        """Run a block in one of the languages of RUN. `write` is called with each line of output as it appears.
 
-        Gives the block's text as it came out: for a Python session that goes as shown, the text that is shown. Raises
-        TangleError, and ValueError for a command that is neither Python nor Kaleido.
+        Returns the block's text with the actual output; for a Python session that agrees with the block, the block's
+        own text. Raises TangleError, and ValueError for a command that is neither Python nor Kaleido.
         """
         if self.program:
             (self.folder / "kaleidoscope.py").write_text(tangle(self.program), "utf-8")
@@ -86,7 +86,7 @@ class Reader:
         return output if code else block.text
 
     def _execute(self, command: Sequence[str], write: Callable[[str], object]) -> tuple[int, str]:
-        """The exit code, and all that was printed."""
+        """The exit code and the output of a command."""
         lines = list[str]()
         with subprocess.Popen(
             command,
@@ -95,7 +95,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-        ) as process, _limit(process, self.patience):  # fmt: skip
+        ) as process, _limit(process, self.timeout):  # fmt: skip
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.decode("utf-8", errors="replace"))
@@ -104,7 +104,7 @@ class Reader:
 
 
 class _limit:  # noqa: N801 - it is used like a function
-    """A block that a process does not outlive: it ends after so many seconds, or when the block is left early."""
+    """A context manager that kills a process after so many seconds, or when an exception leaves the block."""
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float | None) -> None:
         self._process = process
@@ -122,13 +122,13 @@ class _limit:  # noqa: N801 - it is used like a function
 
 
 def _environment() -> dict[str, str]:
-    """What programs are run with: plain text, as it is written, and no other modules than the reader's."""
+    """The environment of programs: no colors, UTF-8, unbuffered, and without PYTHONPATH."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return {**inherited, "NO_COLOR": "1", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def agrees(shown: str, real: str) -> bool:
-    """Whether `real` is what a block shows: `…` stands for anything within a line, or as a line for any lines."""
+    """Whether output is what a block shows: `…` matches any text in a line, and alone on a line any number of lines."""
     lines = (
         r"(?:.*\n)*?" if line.strip() == "…" else ".*?".join(map(re.escape, line.split("…"))) + r"\n"
         for line in shown.splitlines()

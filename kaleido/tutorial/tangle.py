@@ -1,6 +1,7 @@
-"""The reader's program, put together from the chapters: its code stands in their fenced blocks and nowhere else.
+"""Tangles the reader's program from the fenced blocks of the chapters (literate programming).
 
-What the blocks mean is told in `tutorials/README.md`.
+The blocks are the only source of the program. A later definition of a name replaces an earlier one.
+`tutorials/README.md` describes the kinds of blocks.
 """
 
 from __future__ import annotations
@@ -11,28 +12,28 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kaleido.tutorial.chapters import Block, numbered, program_at, there_are
+from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
 __all__ = ["TangleError", "main", "tangle"]
 
 _LAST = ("main", "__main__")
 
-_USAGE = "python -m tutorials.tangle N [FILE]    the program as of the end of chapter N, to standard output or FILE"
+_USAGE = "python -m tutorials.tangle N [FILE]    write the program at the end of chapter N to standard output or FILE"
 
 
 class TangleError(Exception):
-    """A block that has no place in a program: its message says which, and why."""
+    """A block that cannot be part of a program. The message has the block's place and the reason."""
 
 
 def tangle(program: Iterable[Block]) -> str:
-    """The program that `program`, blocks in the order of the chapters, comes to. Raises TangleError."""
+    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
     imports, pieces = _Imports(), dict[str, str]()
     for block in program:
         for statement, text in _statements(block):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 imports.add(statement)
             elif isinstance(statement, ast.Delete):
-                _forget(statement, pieces, block)
+                _delete(statement, pieces, block)
             else:
                 name = _name(statement, block)
                 pieces[name] = _extended(pieces.get(name), statement, text, block)
@@ -42,7 +43,7 @@ def tangle(program: Iterable[Block]) -> str:
 
 
 def _statements(block: Block) -> Iterator[tuple[ast.stmt, str]]:
-    """Each statement of a block, with its text and the comments right above it."""
+    """Each statement of a block, with its text including the comments above it."""
     try:
         tree = ast.parse(block.text)
     except SyntaxError as error:
@@ -68,25 +69,25 @@ def _name(statement: ast.stmt, block: Block) -> str:
     raise TangleError(f"{block.place}: only definitions can be part of the program, not: {ast.unparse(statement)}")
 
 
-def _forget(statement: ast.Delete, pieces: dict[str, str], block: Block) -> None:
+def _delete(statement: ast.Delete, pieces: dict[str, str], block: Block) -> None:
     for target in statement.targets:
         if pieces.pop(ast.unparse(target), None) is None:
-            raise TangleError(f"{block.place}: there is no {ast.unparse(target)} to delete")
+            raise TangleError(f"{block.place}: {ast.unparse(target)} is not defined and cannot be deleted")
 
 
 def _extended(before: str | None, statement: ast.stmt, text: str, block: Block) -> str:
-    """The definition that takes the place of `before`: `text`, or for ``class C(C)`` both together."""
+    """The definition that replaces `before`: `text`, or for ``class C(C)`` both merged."""
     if not isinstance(statement, ast.ClassDef) or not any(ast.unparse(b) == statement.name for b in statement.bases):
         return text
     if before is None:
-        raise TangleError(f"{block.place}: there is no class {statement.name} to extend")
+        raise TangleError(f"{block.place}: class {statement.name} is not defined and cannot be extended")
     heading, members = _members(before)
     members |= _members(text)[1]
     return heading + "".join(_spaced_members(members, heading.endswith('"""')))
 
 
 def _members(text: str) -> tuple[str, dict[str, str]]:
-    """A class's heading with its docstring, and its members by name."""
+    """A class's first lines up to its docstring, and its members by name."""
     tree = ast.parse(text).body[0]
     assert isinstance(tree, ast.ClassDef)
     lines, body = text.splitlines(), tree.body
@@ -100,7 +101,7 @@ def _members(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _spaced_members(members: dict[str, str], after_text: bool) -> Iterator[str]:
-    """Members with an empty line above methods, and where a docstring is the heading's end."""
+    """Members with an empty line above methods, and after a docstring."""
     for number, text in enumerate(members.values()):
         method = re.match(r"(    #.*\n)*    (@|def )", text) is not None
         apart = (method and number > 0) or (after_text and number == 0)
@@ -120,13 +121,13 @@ def _spaced(pieces: list[str]) -> Iterator[str]:
 
 
 def _group(line: str) -> int:
-    """Where an import belongs: the future, the standard library, other packages."""
+    """The group of an import: ``__future__``, the standard library, other packages."""
     package = line.split()[1].split(".")[0]
     return 0 if package == "__future__" else 1 if package in sys.stdlib_module_names else 2
 
 
 class _Imports:
-    """All imports of the blocks, each name once."""
+    """The imports of all blocks, without duplicates."""
 
     def __init__(self) -> None:
         self._modules: set[tuple[str, str | None]] = set()
@@ -139,7 +140,7 @@ class _Imports:
             self._names |= {(statement.module or "", alias.name) for alias in statement.names}
 
     def used_in(self, program: str) -> list[str]:
-        """The import statements that `program` needs, sorted as ruff does it."""
+        """The import statements that `program` needs, in ruff's order."""
         used = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)}
         lines = [
             f"import {module}" + (f" as {known}" if known else "")
@@ -158,10 +159,10 @@ def _order(name: str) -> tuple[bool, bool, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the program of a chapter. Gives the exit code."""
-    number = numbered(arguments[0]) if len(arguments) in (1, 2) else None
+    """Write the program of a chapter. Return the exit code."""
+    number = chapter_number(arguments[0]) if len(arguments) in (1, 2) else None
     if number is None:
-        print(_USAGE, f"({there_are()})")
+        print(_USAGE, f"({chapter_range()})")
         return 2
     program = tangle(program_at(number))
     if arguments[1:]:

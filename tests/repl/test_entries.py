@@ -63,7 +63,7 @@ def test_commands_start_with_a_colon() -> None:
 
 
 def test_a_defect_of_the_parser_is_not_met_before_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaleido.language.parser._Reading._read", lambda *_: 1 / 0)
+    monkeypatch.setattr("kaleido.language.parser._RecoveringParser._accept", lambda *_: 1 / 0)
     assert not is_incomplete("1 +", BUILTINS)
     assert list(split_entry("1 +\n:list", lambda: BUILTINS)) == [Piece("1 +\n", False), Piece("\n:list", True)]
 
@@ -181,13 +181,13 @@ def test_any_bytes_are_lines(session: Session) -> None:
 
 def test_the_lines_of_an_entry_are_read_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     fed: list[str] = []
-    read = parser._Reading.read
+    read = parser._RecoveringParser.feed
 
-    def note(self: parser._Reading, text: str) -> None:
+    def note(self: parser._RecoveringParser, text: str) -> None:
         fed.append(text)
         read(self, text)
 
-    monkeypatch.setattr(parser._Reading, "read", note)
+    monkeypatch.setattr(parser._RecoveringParser, "feed", note)
     lines = ["(1\n", *["+ 1\n"] * 100, ")\n"]
     assert entries(session, "".join(lines).encode()) == ["".join(lines)]
     assert fed == lines

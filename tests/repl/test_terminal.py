@@ -50,7 +50,7 @@ def test_redefining_a_hot_function_under_its_caller(terminal: Any) -> None:
     enter(terminal, "def g(x) f(x) * 2")
     enter(terminal, "for i = 0, i < 100 in g(i)")
     enter(terminal, "g(20)", "42.0\r\n")
-    enter(terminal, ":tiers", "bound by", "f     -O3", "g     -O3")
+    enter(terminal, ":tiers", "dependents", "f     -O3", "g     -O3")
     enter(terminal, "def f(x) x + 2")
     enter(terminal, "g(20)", "44.0\r\n")
     enter(terminal, ":tiers", "f     -O0")

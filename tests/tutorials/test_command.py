@@ -48,7 +48,7 @@ def test_a_chapter_that_is_not_there(number: str, capfd: pytest.CaptureFixture[s
     code, output, errors = outcome(capfd, "tutorial", number)
     assert (code, output) == (2, "")
     assert "usage: kaleido tutorial" in errors
-    assert number == "-1" or f"there are chapters 1 to {LAST}" in errors
+    assert number == "-1" or f"the chapters are 1 to {LAST}" in errors
 
 
 def test_help(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from kaleido.repl.console import Console
 from kaleido.repl.settings import Settings
 from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, chapters
-from kaleido.tutorial.key_choices import Choice, Key, explained, key_line
+from kaleido.tutorial.key_choices import Choice, Key, key_help, key_line
 from kaleido.tutorial.layout import Layout, Place, height, is_runnable
 from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, Run, Table, parts, runs
 
@@ -211,8 +211,8 @@ def test_the_keys_in_one_line(columns: int, line: str) -> None:
     assert width(line) <= columns
 
 
-def test_the_keys_explained() -> None:
-    assert [mark.strip() for mark, _ in explained(CHOICES).items] == ["Enter", "r", "t", "q"]
-    assert {mark.strip() for mark, _ in explained(Choice(key, "") for key in Key).items} == {
+def test_the_keys_key_help() -> None:
+    assert [mark.strip() for mark, _ in key_help(CHOICES).items] == ["Enter", "r", "t", "q"]
+    assert {mark.strip() for mark, _ in key_help(Choice(key, "") for key in Key).items} == {
         key.shown for key in Key if key is not Key.HELP
     }

@@ -38,7 +38,7 @@ def test_what_comes_out_is_seen_as_it_comes(tmp_path: Path) -> None:
 
 
 def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    reader = Reader(tmp_path, patience=0.1)
+    reader = Reader(tmp_path, timeout=0.1)
     command = """$ python -c "while True: pass"\n"""
     assert reader.run(block("console", command)) == command
 

@@ -70,8 +70,8 @@ def test_deleting() -> None:
     [
         ("print(1)\n", "only definitions"),
         ("def f(:\n", "invalid syntax"),
-        ("del nothing\n", "no nothing to delete"),
-        ("class D(D):\n    a = 1\n", "no class D to extend"),
+        ("del nothing\n", "nothing is not defined and cannot be deleted"),
+        ("class D(D):\n    a = 1\n", "class D is not defined and cannot be extended"),
     ],
 )
 def test_what_has_no_place(text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The table of ``--stats``: each function and loop that was compiled, with its tiers, counts, times and sizes."""
+"""The table of ``--stats``: each function and loop that was compiled, with its tiers, runs, times and sizes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from kaleido.jit import Event, EventKind, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
 
-__all__ = ["Statistics"]
+__all__ = ["StatsTable"]
 
 
 @dataclass
 class _Row:
-    """A symbol through all its versions: `runs` is the most that one of them counted, `size` that of the last code."""
+    """One symbol, over all its versions.
+
+    `runs` is the highest count of a version; `size` is the size in bytes of each tier's last machine code.
+    """
 
     name: str
     counter: RunCounter
@@ -25,8 +28,8 @@ class _Row:
     size: dict[Tier, int] = field(default_factory=lambda: dict.fromkeys(Tier, 0))
 
 
-class Statistics:
-    """Subscribe it to an engine's events. It also remembers what is gone again, such as loops at top level."""
+class StatsTable:
+    """A subscriber of an engine's events. It also keeps the rows of removed units, such as loops at top level."""
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
@@ -48,7 +51,7 @@ class Statistics:
                 row.tiers.append(Tier.BASELINE)
 
     def render(self, now: Iterable[UnitStats]) -> str:
-        """The table; `now` adds the counts of what is still there."""
+        """The table. `now` has the current run counts of the units that still exist."""
         for unit in now:
             if unit.symbol in self._rows:
                 self._rows[unit.symbol].runs = max(self._rows[unit.symbol].runs, unit.runs)
@@ -72,7 +75,7 @@ _HEADINGS = [
 def _cells(row: _Row) -> list[str]:
     return [
         row.name,
-        _journey(row.tiers),
+        _tier_history(row.tiers),
         row.counter.of(row.runs) if row.runs else "-",
         *(f"{row.milliseconds[tier]:.2f}" if row.milliseconds[tier] else "-" for tier in Tier),
         *(f"{row.size[tier]:,}" if row.size[tier] else "-" for tier in Tier),
@@ -81,7 +84,7 @@ def _cells(row: _Row) -> list[str]:
     ]
 
 
-def _journey(tiers: list[Tier]) -> str:
-    """``O0 → O3``; a long history shows only its last steps."""
+def _tier_history(tiers: list[Tier]) -> str:
+    """``O0 → O3``; of a long history only the last tiers."""
     shown = [str(tier) for tier in tiers]
     return " → ".join(shown if len(shown) <= 4 else ["…", *shown[-3:]])

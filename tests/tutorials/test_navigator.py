@@ -12,11 +12,11 @@ from prompt_toolkit.output import DummyOutput
 from kaleido.repl.console import Console, Size
 from kaleido.repl.settings import Settings
 from kaleido.tutorial import chapters as module
-from kaleido.tutorial.block_runner import Workshop
+from kaleido.tutorial.block_runner import BlockRunner
 from kaleido.tutorial.chapters import Block
 from kaleido.tutorial.key_choices import Choice, Key
 from kaleido.tutorial.keyboard import LineKeyboard, TerminalKeyboard
-from kaleido.tutorial.navigator import Guide
+from kaleido.tutorial.navigator import Navigator
 
 FIRST = """# 1. One
 
@@ -146,8 +146,8 @@ def read(console: Console, capfd: pytest.CaptureFixture[str]) -> Session:
             shown.append("".join(capfd.readouterr()))
 
         given = lines()
-        guide = Guide(console, LineKeyboard(console, given), lambda before: Workshop(console, before, lines=given))
-        guide.run(chapter)
+        keyboard = LineKeyboard(console, given)
+        Navigator(console, keyboard, lambda before: BlockRunner(console, before, lines=given)).run(chapter)
         return [*shown, "".join(capfd.readouterr())]
 
     return read
@@ -219,7 +219,7 @@ def test_what_a_block_defines_is_told(read: Session) -> None:
 
 def test_the_prompt_knows_what_stands_above_it(read: Session) -> None:
     shown = read(1, "t", "square(8)", ":quit")
-    assert shown[1].startswith("Defined so far: square. Ctrl-D comes back to the chapter.\n")
+    assert shown[1].startswith("Defined so far: square. Ctrl-D returns to the chapter.\n")
     assert "64.0\n" in shown[2]
     # The page is there again.
     assert "1. One\n" in shown[3]
@@ -250,7 +250,7 @@ def test_a_python_session_is_played(read: Session) -> None:
 
 def test_a_block_that_fails_says_so_and_the_chapter_goes_on(read: Session) -> None:
     shown = read(2, ENTER, "r", ENTER, "r", ENTER)
-    assert shown[2].startswith("$ python kaleidoscope.py\nsecond\nThat is not what the chapter shows.")
+    assert shown[2].startswith("$ python kaleidoscope.py\nsecond\nThe output is not what the chapter shows.")
     assert "error: `rm` cannot be run here\n" in shown[4]
     assert "This was the last chapter.\n" in shown[5]
 
@@ -275,9 +275,9 @@ def test_solutions_each_continue_the_chapter(read: Session) -> None:
 
 def test_contents(read: Session) -> None:
     shown = read(1, "c", ENTER, "c", "7", "2")
-    assert shown[1] == "\n>  1  One\n   2  Two\n\nWhich chapter? (Enter: on with this one) "
+    assert shown[1] == "\n>  1  One\n   2  Two\n\nWhich chapter? (Enter: continue with this one) "
     assert shown[2].startswith("[Enter more")
-    assert shown[4].startswith("There is no such chapter: there are chapters 1 to 2.\n")
+    assert shown[4].startswith("No such chapter: the chapters are 1 to 2.\n")
     assert shown[5].startswith("2. Two\n")
 
 
@@ -342,14 +342,14 @@ def typed(keys: str, console: Console) -> None:
     """Read the first chapter with keys, and the prompt with them, too."""
     with create_pipe_input() as keyboard:
         keyboard.send_text(keys)
-        _guide(console, keyboard).run(None)
+        _navigator(console, keyboard).run(None)
 
 
-def _guide(console: Console, keyboard: PipeInput) -> Guide:
-    def workshop(before: Sequence[Block]) -> Workshop:
-        return Workshop(console, before, input=keyboard, output=DummyOutput())
+def _navigator(console: Console, keyboard: PipeInput) -> Navigator:
+    def make_runner(before: Sequence[Block]) -> BlockRunner:
+        return BlockRunner(console, before, input=keyboard, output=DummyOutput())
 
-    return Guide(console, TerminalKeyboard(input=keyboard, output=DummyOutput()), workshop)
+    return Navigator(console, TerminalKeyboard(input=keyboard, output=DummyOutput()), make_runner)
 
 
 def test_with_keys(console: Console, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
