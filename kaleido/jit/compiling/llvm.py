@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
@@ -13,7 +13,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "closed_on_error", "parse"]
+__all__ = ["ObjectCode", "Target", "baseline_code", "closed_on_error", "parse"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,16 @@ class Target:
         """The same as text."""
         text: str = self._machines[tier].emit_assembly(module)
         return text
+
+
+@lru_cache(maxsize=64)
+def baseline_code(ir: str) -> ObjectCode:
+    """Baseline machine code of IR that does not depend on an engine's program or policy.
+
+    It is emitted once in a process: every engine needs some, and emitting it takes longer than loading it.
+    """
+    with parse(ir, llvm.create_context()) as module:
+        return Target(Policy()).emit(module, Tier.BASELINE)
 
 
 @cache

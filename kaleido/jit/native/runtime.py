@@ -23,13 +23,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
-
-from kaleido.jit.compiling.llvm import Target, parse
+from kaleido.jit.compiling.llvm import baseline_code
 from kaleido.jit.native.faults import missing_protection
 from kaleido.jit.native.handlers import field, handlers
 from kaleido.jit.native.loader import Library, Loader
-from kaleido.jit.unit import Signature, Tier
+from kaleido.jit.unit import Signature
 
 __all__ = ["Runtime", "native"]
 
@@ -88,8 +86,8 @@ def native(address: int, signature: Signature, *, leading: tuple[str, ...] = ())
 class Runtime:
     """Hook, publication and entries of one engine, with the pipes to its recompiler."""
 
-    def __init__(self, target: Target, loader: Loader, *, wait: bool) -> None:
-        self._target, self._loader = target, loader
+    def __init__(self, loader: Loader, *, wait: bool) -> None:
+        self._loader = loader
         self.requests, self._requests_in = os.pipe()
         self._replies, self._replies_in = os.pipe() if wait else (-1, -1)
         waiting = _WAIT.format(replies=self._replies) if wait else _RETURN
@@ -146,9 +144,7 @@ class Runtime:
         return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
 
     def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> Library:
-        with parse(ir, llvm.create_context()) as module:
-            code = self._target.emit(module, Tier.BASELINE)
-        return self._loader.load(code, exports, imports or {})
+        return self._loader.load(baseline_code(ir), exports, imports or {})
 
 
 _SETJMP = "declare i32 @_setjmp(ptr) returns_twice nounwind"
