@@ -1,6 +1,9 @@
 """Everything that is checked, in one command: format, lint, types, tests. CI runs this and nothing else.
 
 python tests/check.py [arguments for pytest]
+
+The tests run in one process for each core: ``-n0`` runs them in this one, as ``python -m pytest`` does, where a
+debugger can be used.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest"],
+    # Each process starts with tests that stand together, which share fixtures, and takes over others' when it has none.
+    ["pytest", "-n", "auto", "--dist", "worksteal"],
 ]
 
 

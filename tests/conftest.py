@@ -1,9 +1,22 @@
-"""Options of the tests."""
+"""Options of the tests, and what holds for all of them."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files as things are now")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("update") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the tests themselves from garbage collection: some tests collect garbage very often."""
+    gc.collect()
+    gc.freeze()

@@ -31,7 +31,7 @@ def spawning() -> Iterator[Spawn]:
                 env={**inherited, **own, **variables},
                 dimensions=size,
                 encoding="utf-8",
-                timeout=30,
+                timeout=60,
             )
             ending.callback(child.close, force=True)
             child.logfile_read = StringIO()

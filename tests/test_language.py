@@ -117,13 +117,17 @@ def test_there_are_programs() -> None:
     assert len(programs()) > 100
 
 
-@pytest.mark.parametrize("program", programs(), ids=name)
+# Module scope puts the tests of a program next to each other: one process runs the reference evaluator, and only once.
+each_program = pytest.mark.parametrize("program", programs(), ids=name, scope="module")
+
+
+@each_program
 def test_expectations(program: Path) -> None:
     expected = expectations(program)
     assert expected.lines or expected.error is not None, "this program expects nothing"
 
 
-@pytest.mark.parametrize("program", [pytest.param(path, id=f"{name(path)}-reference") for path in programs()])
+@each_program
 def test_reference(program: Path) -> None:
     outcome = by_reference(program)
     if outcome is None:
@@ -131,10 +135,8 @@ def test_reference(program: Path) -> None:
     check(outcome, expectations(program))
 
 
-@pytest.mark.parametrize(
-    ("program", "options"),
-    [pytest.param(path, options, id=f"{name(path)}-{mode}") for path in programs() for mode, options in MODES.items()],
-)
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES)
+@each_program
 def test_tiers(program: Path, options: Sequence[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     code = cli.run([*options, str(program)])
     output, errors = capfdbinary.readouterr()

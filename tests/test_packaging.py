@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import kaleido
+
 ROOT = Path(__file__).parents[1]
 TEXTS = [
     path
@@ -34,7 +36,15 @@ def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
     assert {path.relative_to(ROOT).as_posix() for path in TEXTS} == {
         name.removeprefix("kaleido/") for name in names if name.startswith("kaleido/tutorials/")
     }
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"kaleido"}
+    assert {name.split("/")[0] for name in names} == {"kaleido", f"kaleido_lang-{kaleido.__version__}.dist-info"}
+
+
+def test_the_distribution_has_a_name_of_its_own(wheel: Path) -> None:
+    assert wheel.name == f"kaleido_lang-{kaleido.__version__}-py3-none-any.whl"
+    information = f"kaleido_lang-{kaleido.__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        assert "\nName: kaleido-lang\n" in archive.read(f"{information}/METADATA").decode()
+        assert "kaleido = kaleido.cli:main" in archive.read(f"{information}/entry_points.txt").decode()
 
 
 def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:

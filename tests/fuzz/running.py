@@ -14,8 +14,7 @@ from functools import lru_cache
 from unittest import mock
 
 from kaleido.diagnostics import KaleidoError, Source
-from kaleido.jit import Event, EventKind, Signature, Tier
-from kaleido.jit.compiling.llvm import ObjectCode
+from kaleido.jit import Event, EventKind, Tier
 from kaleido.language import parser
 from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
@@ -28,9 +27,6 @@ __all__ = ["MODES", "Difference", "Mode", "TooLong", "compare"]
 
 # Programs that take the reference evaluator longer are not run: some never end.
 STEPS = 60_000
-
-# Machine code of stubs, which every session needs and none changes: a third of the time goes into making it.
-_STUB_POOLS: dict[tuple[Signature, int], ObjectCode] = {}
 
 
 class TooLong(Exception):
@@ -126,7 +122,6 @@ def _by_engine(text: str, mode: Mode, choices: random.Random, counts: Counter[st
 
     threshold = choices.choice(mode.thresholds)
     with Session(jit=mode.jit, threshold=threshold) as session, captured() as output:
-        session.engine._program.publisher._stubs._objects = _STUB_POOLS
         session.subscribe(watch)
         with Schedule(session, choices if mode.scheduled else None) as schedule:
             error = _execute(session, text, schedule.step)

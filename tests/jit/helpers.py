@@ -15,7 +15,7 @@ from kaleido.jit import Engine, Event, EventKind, Policy, Tier, UnitStats
 __all__ = ["TIMEOUT", "Gate", "Hold", "Log", "Running", "apart", "callback", "settle", "statistics", "sync"]
 
 # Long enough for any machine: it only ends a test that fails by waiting for ever.
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 def sync(threshold: int = 3, **knobs: Any) -> Policy:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from kaleido.jit import Engine, Policy, Tier
-from tests.jit.helpers import Gate, Hold, Running, apart, callback, settle, statistics, sync
+from tests.jit.helpers import TIMEOUT, Gate, Hold, Running, apart, callback, settle, statistics, sync
 from tests.jit.tiny import unit, units
 
 FIBONACCI = "(define (fib n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))"
@@ -82,7 +82,7 @@ def close_before_a_call_arrives() -> None:
     engine.prepare("f")
     gate = Gate(7)
     running = Running(lambda: engine.call("f", gate))
-    assert gate.reached.wait(10)
+    assert gate.reached.wait(TIMEOUT)
     # To wait for the call is as good as to leave its code in memory.
     closing = Running(engine.close)
     closing.join(0.2)
@@ -98,7 +98,7 @@ def remove_before_a_call_arrives() -> None:
         engine.prepare("f")
         gate = Gate(7)
         running = Running(lambda: engine.call("f", gate))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(TIMEOUT)
         engine.remove("f")
         gate.open.set()
         assert running.result() == 7
@@ -110,7 +110,7 @@ def change_the_signature_before_a_call_arrives() -> None:
         engine.prepare("f")
         gate = Gate(7)
         running = Running(lambda: engine.call("f", gate))
-        assert gate.reached.wait(10)
+        assert gate.reached.wait(TIMEOUT)
         engine.define(unit("(define (f x y) y)"))
         gate.open.set()
         assert running.result() == 7

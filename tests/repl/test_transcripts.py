@@ -84,7 +84,7 @@ def written(transcript: Transcript, printed: list[str]) -> str:
 
 MASKS = [
     (r"[\d,]+\.\d+ ms", "# ms"),
-    (r"(?m)^(compile|run) +# ms", r"\1  # ms"),
+    (r"\b(compile|run) +# ms", r"\1  # ms"),
     (r"about [\d,]+ calls", "about # calls"),
     (r"(?m)^(kaleido +)\S+, on LLVM \S+$", r"\1#, on LLVM #"),
     (r"(?m)^(processor +)\S+$", r"\1#"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
@@ -22,7 +22,7 @@ from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "closed_on_error", "link_in", "parse", "parse_alone"]
+__all__ = ["ObjectCode", "Target", "baseline_code", "closed_on_error", "link_in", "parse", "parse_alone"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,16 @@ class Target:
         """The machine code that :meth:`emit` produces, as assembly text."""
         text: str = self._machines[tier].emit_assembly(module)
         return text
+
+
+@lru_cache(maxsize=64)
+def baseline_code(ir: str) -> ObjectCode:
+    """Baseline code of IR that is the same in every engine: entry points, pools of stubs. Raises ValueError.
+
+    It is emitted once in a process, because emission takes longer than loading.
+    """
+    with parse_alone(ir) as module:
+        return Target(Policy()).emit(module, Tier.BASELINE)
 
 
 @cache

@@ -11,15 +11,12 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
-
-from kaleido.jit.compiling.llvm import Target, parse
+from kaleido.jit.compiling.llvm import Target, baseline_code
 from kaleido.jit.native.code_ranges import PROCESS_RANGES
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
-from kaleido.jit.unit import Tier
 
 __all__ = ["Handlers", "handlers"]
 
@@ -65,9 +62,7 @@ def _handlers() -> Handlers:
     loader = Loader(target, 2)
     _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
-    with parse(source, llvm.create_context()) as module:
-        code = target.emit(module, Tier.BASELINE)
-    loaded = loader.load(code, _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
+    loaded = loader.load(baseline_code(source), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 

@@ -17,13 +17,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
-
-from kaleido.jit.compiling.llvm import Target, parse
+from kaleido.jit.compiling.llvm import baseline_code
 from kaleido.jit.native.entries import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
-from kaleido.jit.unit import Signature, Tier
+from kaleido.jit.unit import Signature
 
 __all__ = ["MESSAGE_SIZE", "Runtime"]
 
@@ -46,8 +44,8 @@ class Runtime:
     `inside` counts the calls from C that are in native code, on each of two sides; `side` is the current one.
     """
 
-    def __init__(self, target: Target, loader: Loader, *, wait: bool) -> None:
-        self._target, self._loader = target, loader
+    def __init__(self, loader: Loader, *, wait: bool) -> None:
+        self._loader = loader
         self.requests, self._requests_in = os.pipe()
         self._replies, self._replies_in = os.pipe() if wait else (-1, -1)
         ir = _hook_ir(self._requests_in, self._replies if wait else None) + _PUBLISH
@@ -106,9 +104,7 @@ class Runtime:
         return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
 
     def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
-        with parse(ir, llvm.create_context()) as module:
-            code = self._target.emit(module, Tier.BASELINE)
-        return self._loader.load(code, exports, imports or {})
+        return self._loader.load(baseline_code(ir), exports, imports or {})
 
 
 def _hook_ir(requests: int, replies: int | None) -> str:

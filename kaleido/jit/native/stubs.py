@@ -46,14 +46,12 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
-
-from kaleido.jit.compiling.llvm import ObjectCode, Target, parse
+from kaleido.jit.compiling.llvm import baseline_code
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
-from kaleido.jit.unit import Signature, Tier
+from kaleido.jit.unit import Signature
 
 __all__ = ["Stub", "Stubs"]
 
@@ -93,10 +91,9 @@ class Stub:
 class Stubs:
     """Pools of stubs. Not thread-safe by itself."""
 
-    def __init__(self, target: Target, loader: Loader, runtime: Runtime) -> None:
-        self._target, self._loader, self._runtime = target, loader, runtime
+    def __init__(self, loader: Loader, runtime: Runtime) -> None:
+        self._loader, self._runtime = loader, runtime
         self._unused: dict[Signature, list[Stub]] = {}
-        self._objects: dict[tuple[Signature, int], ObjectCode] = {}
 
     def allocate(self, signature: Signature) -> Stub:
         """An unused stub; calls to it do nothing until code is published."""
@@ -119,12 +116,11 @@ class Stubs:
         self._runtime.publish(stub.record + _Record.slot.offset, code)
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
-        if (signature, count) not in self._objects:
-            with parse(_pool_ir(signature, count), llvm.create_context()) as module:
-                self._objects[signature, count] = self._target.emit(module, Tier.BASELINE)
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
-        loaded = self._loader.load(self._objects[signature, count], [*exports, "records", "undefined"], imports)
+        loaded = self._loader.load(
+            baseline_code(_pool_ir(signature, count)), [*exports, "records", "undefined"], imports
+        )
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         # In reverse: allocation takes from the end.
         return [

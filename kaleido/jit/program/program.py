@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.native.stubs import Stubs
@@ -33,13 +32,11 @@ class Program:
     ===============  ===================================================================
     """
 
-    def __init__(
-        self, policy: Policy, access: Access, target: Target, compiler: Compiler, loader: Loader, runtime: Runtime
-    ) -> None:
+    def __init__(self, policy: Policy, access: Access, compiler: Compiler, loader: Loader, runtime: Runtime) -> None:
         self.policy, self.access = policy, access
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
-        stubs = Stubs(target, loader, runtime)
+        stubs = Stubs(loader, runtime)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
             policy, compiler, loader, self.symbols, self.publisher, self.reclaimer, self.events
