@@ -6,7 +6,6 @@ before you keep it.
 
 from __future__ import annotations
 
-import importlib
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, blocks, blocks_of, chapters, program_at, sections, solutions
 from kaleido.tutorial.reader import Reader, agrees
 from kaleido.tutorial.tangle import tangle
+from tests.documents import prose, resolve
 
 ROOT = FOLDER.parent
 CHAPTERS = chapters()
@@ -124,26 +124,13 @@ def test_languages_of_blocks(number: int) -> None:
 
 @each_chapter
 def test_what_is_named_exists(number: int) -> None:
-    text = re.sub(r"^```.*?^```$", "", CHAPTERS[number].read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = prose(CHAPTERS[number].read_text("utf-8"))
     for path in re.findall(r"`((?:kaleido|grammar|tests|tutorials)/[\w./]*)`", text):
         assert (ROOT / path).exists(), path
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (FOLDER / link).exists(), link
     for name in re.findall(r"`(kaleido(?:\.\w+)+)`", text):
         resolve(name)
-
-
-def resolve(name: str) -> object:
-    """What a dotted name stands for. Raises ImportError or AttributeError."""
-    found, parts = importlib.import_module("kaleido"), name.split(".")[1:]
-    while parts and importlib.util.find_spec(f"{found.__name__}.{parts[0]}") is not None:
-        found = importlib.import_module(f"{found.__name__}.{parts.pop(0)}")
-        if not hasattr(found, "__path__"):
-            break
-    value: object = found
-    for part in parts:
-        value = getattr(value, part)
-    return value
 
 
 def test_chapters_are_numbered_without_gaps() -> None:

@@ -1,0 +1,183 @@
+"""README.md, tests/README.md, CHANGELOG.md and kaleido/jit/README.md: the paths, names and numbers in them are true."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from kaleido import KaleidoError, Session, cli
+from kaleido.diagnostics import render
+from kaleido.jit import EventKind
+from kaleido.repl.commands import COMMANDS
+from tests.documents import dead_links, missing_paths, prose, resolve, unresolved_names
+
+ROOT = Path(__file__).parents[1]
+PACKAGE, TESTS = ROOT / "kaleido", ROOT / "tests"
+JIT = PACKAGE / "jit"
+README, TESTS_README, JIT_README = ROOT / "README.md", TESTS / "README.md", JIT / "README.md"
+GUIDES = (README, TESTS_README, JIT_README)
+ENGINE_PACKAGES = [path.parent.name for path in JIT.glob("*/__init__.py")]
+
+# Files of the user, and those that a search writes.
+NOT_IN_THE_TREE = {"build/fuzz/", "init.kal"}
+
+# The part of the engine that only handles stack overflow, Ctrl-C, fork and shutdown.
+SURVIVAL = (
+    "running/*.py",
+    "process/*.py",
+    "native/faults.py",
+    "native/handlers.py",
+    "native/code_ranges.py",
+    "lifetime.py",
+)
+
+each_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+@each_guide
+def test_paths_exist(guide: Path) -> None:
+    missing = missing_paths(guide.read_text("utf-8"), guide.parent, ROOT)
+    assert set(missing) - NOT_IN_THE_TREE == set()
+
+
+@each_guide
+def test_links_lead_somewhere(guide: Path) -> None:
+    assert dead_links(guide.read_text("utf-8"), guide.parent) == []
+
+
+@each_guide
+def test_dotted_names_resolve(guide: Path) -> None:
+    packages = ENGINE_PACKAGES if guide == JIT_README else []
+    assert unresolved_names(guide.read_text("utf-8"), packages, "kaleido.jit.") == []
+
+
+def test_what_names_nothing_is_found(tmp_path: Path) -> None:
+    text = (
+        "`here.py` `gone.py` `gone/` `x.kal` [a](here.py) [b](gone.md) `kaleido.jit.Engine.define` `kaleido.jit.Gone`\n"
+    )
+    (tmp_path / "here.py").touch()
+    text += "```\n`ignored.py`\n```\n`program.versions.Gone`"
+    assert missing_paths(text, tmp_path) == ["gone.py", "gone/", "x.kal"]
+    assert dead_links(text, tmp_path) == ["gone.md"]
+    names = unresolved_names(text, ["program"], "kaleido.jit.")
+    assert names == ["kaleido.jit.Gone", "kaleido.jit.program.versions.Gone"]
+    assert resolve("kaleido.jit.engine.Engine") is resolve("kaleido.jit.Engine")
+
+
+@pytest.mark.parametrize("path", [*GUIDES, ROOT / "CHANGELOG.md"], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_things_have_names(path: Path) -> None:
+    pronouns = r"(?i)\b(?:who|whom|whose|whoever|nobody|somebody|everybody)\b"
+    assert re.findall(pronouns, path.read_text("utf-8")) == []
+
+
+# tests/README.md
+
+
+def test_every_test_has_a_row() -> None:
+    rows = re.findall(r"^\| (`.+?) \| .+ \|$", TESTS_README.read_text("utf-8"), re.MULTILINE)
+    named = {pattern for row in rows for pattern in re.findall(r"`([^`]+)`", row)}
+    files = {path.name for path in TESTS.glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.relative_to(TESTS).as_posix()}/" for path in [*_folders(TESTS), *_folders(TESTS / "jit")]}
+    # A row may be about the files in a folder.
+    covered = named | {pattern.split("/")[0] + "/" for pattern in named}
+    assert (files | folders) - covered == set()
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir() and any(path.rglob("*.py")) and path.name[0] not in "._"]
+
+
+# README.md
+
+
+def test_sizes() -> None:
+    [paragraph] = re.findall(r"^`kaleido` has .*?\n\n", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    said = [int(number.replace(",", "")) for number in re.findall(r"(?<![\w.-])\d[\d,]*(?!\d)", paragraph)]
+    engine = sorted(JIT.rglob("*.py"))
+    survival = [path for pattern in SURVIVAL for path in JIT.glob(pattern)]
+    package = sorted(PACKAGE.rglob("*.py"))
+    found = [
+        *(_lines(package), _code_lines(package)),
+        *(_lines(engine), _code_lines(engine), _lines(JIT.rglob("*.ll"))),
+        _code_lines(survival),
+    ]
+    assert [number for number, true in zip(said, found, strict=True) if abs(number - true) > true / 10] == [], found
+
+
+def _lines(paths: Iterable[Path]) -> int:
+    return sum(len(path.read_text("utf-8").splitlines()) for path in paths)
+
+
+def _code_lines(paths: Iterable[Path]) -> int:
+    """The lines that have more than a docstring or a comment."""
+    return sum(len(_with_tokens(text) - _with_docstrings(text)) for text in (path.read_text("utf-8") for path in paths))
+
+
+_NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def _with_tokens(text: str) -> set[int]:
+    tokens = [each for each in tokenize.generate_tokens(io.StringIO(text).readline) if each.type not in _NO_CODE]
+    return {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+
+
+def _with_docstrings(text: str) -> set[int]:
+    strings = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr) and _is_string(node.value)]
+    return {line for node in strings for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+
+
+def _is_string(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_size_of_the_other_language() -> None:
+    [said] = re.findall(r"tiny\.py\) is a complete other language\s+in (\d+) lines", README.read_text("utf-8"))
+    true = _lines([TESTS / "jit" / "tiny.py"])
+    assert abs(int(said) - true) <= true / 10
+
+
+def test_every_event_is_listed() -> None:
+    [listed] = re.findall(r"engine\.subscribe\(print\)  # (.*)", README.read_text("utf-8"))
+    assert sorted(listed.split(", ")) == sorted(EventKind)
+
+
+def test_every_command_is_listed() -> None:
+    listed = set(re.findall(r"`:(\w+)", prose(README.read_text("utf-8"))))
+    assert COMMANDS.keys() - listed == set()
+
+
+def test_every_option_is_listed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    options = set(re.findall(r"--[a-z][a-z-]+", capfd.readouterr().out))
+    assert len(options) > 10
+    assert options - set(re.findall(r"--[a-z][a-z-]+", README.read_text("utf-8"))) == set()
+
+
+def test_the_layout_is_the_tree_s() -> None:
+    layout = README.read_text("utf-8").partition("## How it is laid out")[2]
+    listed = {line.split()[0] for line in re.findall(r"^(?:  ){1,2}(?=\w).*", layout, re.MULTILINE)}
+    packages = {f"{path.parent.name}/" for path in [*PACKAGE.glob("*/__init__.py"), *JIT.glob("*/__init__.py")]}
+    modules = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {each for each in listed if each.endswith("/")} == packages - {"commands/"}
+    assert modules <= listed
+
+
+def test_an_error_is_shown_as_it_is_rendered() -> None:
+    with Session() as session, pytest.raises(KaleidoError) as raised:
+        session.run("# Prices.\n\ndef f(total) totl * 2;\n\nf(1, 2)", "demo.kal")
+    for diagnostic in raised.value.diagnostics:
+        assert f"{render(diagnostic)}\n" in README.read_text("utf-8")
+
+
+def test_the_python_in_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), {})
+    assert "EventKind.COMPILED" in capfd.readouterr().out
