@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from kaleido.codegen.mangling import signature, symbol
 from kaleido.jit import LEAVE_JIT, REENTER_JIT, RunCounter, Unit, quoted
 
-__all__ = ["KNOWN_ARITIES", "lower_external"]
+__all__ = ["KNOWN_ARITIES", "is_available", "lower_external"]
 
 _INTRINSICS = {"sqrt": 1, "fabs": 1, "floor": 1, "ceil": 1, "trunc": 1, "copysign": 2}
 
@@ -75,23 +75,36 @@ declare i32 @llvm.fptosi.sat.i32.f64(double)
 {_LEAVING}"""
 
 
-def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> Unit | None:
-    """The unit for C function `name`; `find` gives addresses of C symbols. None where there is no such function."""
-    address = find(name)
+Find = Callable[[str], int | None]
+"""Returns the address of a C function; None if the process has none of that name."""
+
+
+def is_available(name: str, find: Find) -> bool:
+    """Whether there is a C function `name`."""
+    return name in _RUNTIME or name in _INTRINSICS or find(name) is not None
+
+
+def lower_external(name: str, arity: int, find: Find) -> Unit:
+    """The unit for C function `name`. Raises LookupError if it is not available."""
     externals: dict[str, int] = {}
     if name in _RUNTIME:
         ir = {"printd": _PRINTD, "putchard": _PUTCHARD}[name].format(name=quoted(symbol(name) + ".impl"))
     elif name in _INTRINSICS:
         ir = _forward(name, arity, f"llvm.{name}.f64", "", canonical={1} if name == "copysign" else set())
-    elif address is None:
-        return None
     else:
-        externals[name] = address
+        externals[name] = _address(name, find)
         pure = name in _PURE
         attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # It never gets hot: a baseline forwarder is as good as an optimized one, and callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
+
+
+def _address(name: str, find: Find) -> int:
+    address = find(name)
+    if address is None:
+        raise LookupError(f"no C function {name}")
+    return address
 
 
 def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int], *, leaves: bool = False) -> str:

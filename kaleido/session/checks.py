@@ -1,0 +1,131 @@
+"""Semantic checks of definitions and externs: of prototypes against the function table, of bodies by
+``codegen.checker``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kaleido.codegen.checker import References, check_body
+from kaleido.codegen.externals import KNOWN_ARITIES, is_available
+from kaleido.codegen.scope import Declaration
+from kaleido.diagnostics import Label, Problems, Source, counted
+from kaleido.jit import MOST_PARAMETERS
+from kaleido.language.nodes import Definition, External, Prototype
+from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.function_table import FunctionTable
+from kaleido.session.libraries import find_function
+from kaleido.session.text import ForwardDeclarations
+
+__all__ = ["Checks"]
+
+_CALLERS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks of one transaction.
+
+    `new` are the declarations that the transaction makes, `forward` those that the rest of the text makes.
+    """
+
+    source: Source
+    table: FunctionTable
+    forward: ForwardDeclarations
+    new: dict[str, Declaration]
+    problems: Problems
+
+    def check(self, item: Definition | External) -> References | None:
+        """Check one item. Returns what it refers to; None if it defines nothing and only declares a function."""
+        return self._definition(item) if isinstance(item, Definition) else self._extern(item)
+
+    def _definition(self, item: Definition) -> References:
+        prototype = item.prototype
+        if not self._arity(prototype):
+            return References()
+        self._callers(prototype)
+        scope = self.table.scope(self.source, self.forward, self.new)
+        return check_body(item.body, [parameter.name for parameter in prototype.parameters], scope, self.problems)
+
+    def _extern(self, item: External) -> References | None:
+        """An extern makes a C function callable, unless the program defines that name, before it or further down."""
+        prototype = item.prototype
+        definition = self._definition_named(prototype.name)
+        if definition is not None:
+            self._redeclaration(prototype, definition)
+            return None
+        if (
+            self._allowed(prototype)
+            and self._c_arity(prototype)
+            and self._arity(prototype)
+            and self._callers(prototype)
+        ):
+            self._available(prototype)
+        return References()
+
+    # Prototypes. Each check returns whether it has found no error.
+
+    def _arity(self, prototype: Prototype) -> bool:
+        if prototype.arity > MOST_PARAMETERS:
+            label = f"{prototype.arity:,}, and {MOST_PARAMETERS:,} is the most"
+            self.problems.report("too many parameters", prototype.span, label)
+        return prototype.arity <= MOST_PARAMETERS
+
+    def _callers(self, prototype: Prototype) -> bool:
+        """A function keeps its number of parameters while functions outside the transaction call it with that many."""
+        name, arity = prototype.name, prototype.arity
+        declared = self.table.declared.get(name)
+        if name not in self.table.awaited and (declared is None or declared.arity == arity):
+            return True
+        callers = {
+            caller: function
+            for caller, function in self.table.functions.items()
+            if name in function.calls and function.calls[name].arguments != arity and caller not in self.new
+        }
+        if callers:
+            self._report_callers(prototype, callers)
+        return not callers
+
+    def _report_callers(self, prototype: Prototype, callers: Mapping[str, DefinedFunction]) -> None:
+        name, arity = prototype.name, prototype.arity
+        sites = {caller: function.calls[name] for caller, function in callers.items()}
+        called = next(iter(sites.values())).arguments
+        title = f"`{name}` cannot take {counted(arity, 'parameter')} now: it is called with {called}"
+        label = f"by {', '.join(f'`{caller}`' for caller in callers)}"
+        places = [Label(callers[caller].source, site.span, f"in `{caller}`") for caller, site in sites.items()]
+        self.problems.report(title, prototype.span, label, "redefine the callers first", *places[:_CALLERS_SHOWN])
+
+    # Externs
+
+    def _definition_named(self, name: str) -> Declaration | None:
+        function = self.table.functions.get(name)
+        if function is None:
+            return self.forward.get(name)
+        return None if function.is_extern else self.table.declared[name]
+
+    def _redeclaration(self, prototype: Prototype, definition: Declaration) -> None:
+        if definition.arity is not None and definition.arity != prototype.arity:
+            defined = counted(definition.arity, "parameter")
+            title = f"`{prototype.name}` is defined with {defined}, not {prototype.arity}"
+            self.problems.report(title, prototype.span, "", "", *definition.places)
+
+    def _allowed(self, prototype: Prototype) -> bool:
+        """Without externs, a program may only repeat an extern of the prelude as it is."""
+        present = self.table.functions.get(prototype.name)
+        allowed = self.table.externs or (present is not None and present.prototype.arity == prototype.arity)
+        if not allowed:
+            self.problems.report("`extern` is switched off (--no-extern)", prototype.span)
+        return allowed
+
+    def _c_arity(self, prototype: Prototype) -> bool:
+        expected = KNOWN_ARITIES.get(prototype.name, prototype.arity)
+        if expected != prototype.arity:
+            title = f"C's `{prototype.name}` takes {counted(expected, 'parameter')}, not {prototype.arity}"
+            self.problems.report(title, prototype.span)
+        return expected == prototype.arity
+
+    def _available(self, prototype: Prototype) -> None:
+        if prototype.operator is not None or not is_available(prototype.name, find_function):
+            hint = "`--load` a library that has it, or `def` it further down"
+            self.problems.report(f"no function `{prototype.name}` in this process", prototype.span, "not found", hint)
