@@ -1,7 +1,7 @@
-"""Semantic checks of a body: resolves every name in it, and reports the names that mean nothing.
+"""Semantic checks of a body: resolves every name in it, and reports unknown and misused names.
 
-The checker runs before lowering, so lowering has no errors to report: it takes a checked tree, and the References that
-the checker found in it.
+The checker runs before lowering, so lowering reports no errors: it takes a checked tree, and the References that the
+checker found in it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kaleido.language.nodes import (
     Expression,
     For,
     If,
+    Number,
     Unary,
     Var,
     Variable,
@@ -33,7 +34,7 @@ __all__ = ["CallSite", "References", "check_body"]
 
 @dataclass(frozen=True)
 class CallSite:
-    """A call of a function: its number of arguments, and where it is."""
+    """A call of a function: its number of arguments, and its place."""
 
     arguments: int
     span: Span
@@ -41,10 +42,10 @@ class CallSite:
 
 @dataclass(frozen=True)
 class References:
-    """The functions that a body refers to.
+    """The functions and the built-in operators that a body refers to.
 
-    `calls` has the functions that it calls, each with its first call, in the order of evaluation. `operators` has the
-    built-in operators that it uses and that the program does not define: lowering emits their instructions inline.
+    `calls` maps each function that it calls to the first call, in the order of evaluation; an operator that the program
+    defines is a function. `operators` are the others: lowering emits their instructions inline.
     """
 
     calls: Mapping[str, CallSite] = field(default_factory=dict)
@@ -54,8 +55,8 @@ class References:
 def check_body(body: Expression, parameters: Iterable[str], scope: Scope, problems: Problems) -> References:
     """Check a function's body, or an expression at top level, and return what it refers to.
 
-    Adds what is wrong to `problems`. Raises SemanticError with all `problems` at a loop that uses too many variables:
-    the loops around it would repeat the message.
+    Errors are added to `problems`. Raises SemanticError with all `problems` at a loop that uses too many variables,
+    because the loops around it would repeat that message.
     """
     checker = _Checker(parameters, scope, problems)
     walk(checker.visit, body)
@@ -65,9 +66,9 @@ def check_body(body: Expression, parameters: Iterable[str], scope: Scope, proble
 class _Checker:
     """One walk over a body, in the order of evaluation.
 
-    `variables` maps each variable in scope to the number of loops around its declaration. `captured` has a set for
+    `_variables` maps each variable in scope to the number of loops around its declaration. `_captured` has a set for
     each loop around the current node, outermost first: the variables that the loop uses and does not declare, which
-    become parameters of its unit. `unknown` has the unknown names that have been reported.
+    become parameters of its unit. `_unknown` are the unknown names that have been reported.
     """
 
     def __init__(self, parameters: Iterable[str], scope: Scope, problems: Problems) -> None:
@@ -83,6 +84,8 @@ class _Checker:
 
     def visit(self, node: Expression) -> Walk:
         match node:
+            case Number():
+                pass
             case Variable():
                 self._use(node)
             case Assign():

@@ -1,8 +1,7 @@
-"""One LLVM function while its body is lowered: its variables, its calls, and the units of its loops."""
+"""One LLVM function while its body is lowered: its text, its variables and calls, and the units of its loops."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kaleido.codegen.variables import Variables
@@ -38,17 +37,14 @@ class Frame:
 
     def address(self, name: str) -> str:
         """The address of a variable in this frame. Captures the variable if a frame around this one declares it."""
-        for inner in reversed(list(self._frames_inside(name))):
-            inner.captured[name] = inner.writer.local(name)
-        return self.variables[name] if name in self.variables else self.captured[name]
-
-    def _frames_inside(self, name: str) -> Iterator[Frame]:
-        """This frame and those around it, up to the one that has the variable already."""
+        if name in self.variables:
+            return self.variables[name]
         frame = self
         while name not in frame.variables and name not in frame.captured:
-            yield frame
+            frame.captured[name] = frame.writer.local(name)
             assert frame.parent is not None, f"{name} is not declared"
             frame = frame.parent
+        return self.captured[name]
 
     def call(self, symbol: str, signature: Signature) -> str:
         """Record a call of a unit, and return its name in assembly."""

@@ -38,7 +38,7 @@ class Scope:
     """The functions that an item may call, by name (``f``, ``binary|``).
 
     A built-in operator is in it only if the program defines that operator. `preceding` is the definition just before
-    the item, if there is one: a hint uses it.
+    an expression at top level, if there is one: a hint uses it.
     """
 
     functions: Mapping[str, Declaration]

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import KNOWN_ARITIES, is_available
 from kaleido.codegen.scope import Declaration
-from kaleido.diagnostics import Label, Problems, Source, counted
+from kaleido.diagnostics import Label, Problems, counted
 from kaleido.jit import MOST_PARAMETERS
 from kaleido.language.nodes import Definition, External, Prototype
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
-from kaleido.session.text import ForwardDeclarations
+from kaleido.session.text import Text
 
 __all__ = ["Checks"]
 
@@ -27,12 +27,11 @@ _CALLERS_SHOWN = 3
 class Checks:
     """The checks of one transaction.
 
-    `new` are the declarations that the transaction makes, `forward` those that the rest of the text makes.
+    `new` are the declarations that the transaction makes. What is wrong is added to `problems`.
     """
 
-    source: Source
+    text: Text
     table: FunctionTable
-    forward: ForwardDeclarations
     new: dict[str, Declaration]
     problems: Problems
 
@@ -45,7 +44,7 @@ class Checks:
         if not self._arity(prototype):
             return References()
         self._callers(prototype)
-        scope = self.table.scope(self.source, self.forward, self.new)
+        scope = self.table.definition_scope(self.text, self.new)
         return check_body(item.body, [parameter.name for parameter in prototype.parameters], scope, self.problems)
 
     def _extern(self, item: External) -> References | None:
@@ -101,7 +100,7 @@ class Checks:
     def _definition_named(self, name: str) -> Declaration | None:
         function = self.table.functions.get(name)
         if function is None:
-            return self.forward.get(name)
+            return self.text.forward.get(name)
         return None if function.is_extern else self.table.declared[name]
 
     def _redeclaration(self, prototype: Prototype, definition: Declaration) -> None:

@@ -16,6 +16,7 @@ from kaleido.language.nodes import Definition, External
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.snapshot import Snapshot
+from kaleido.session.text import Text
 
 __all__ = ["FunctionTable"]
 
@@ -52,13 +53,15 @@ class FunctionTable:
         other._latest = self._latest
         return other
 
-    def scope(
-        self, source: Source, forward: dict[str, Declaration], new: dict[str, Declaration] | None = None
-    ) -> Scope:
-        """The scope of an item of `source`. `new` are the declarations of its own transaction."""
-        functions = ChainMap(new or {}, self.declared, forward)
-        preceding = self._latest[1] if self._latest is not None and self._latest[0] is source else None
-        return Scope(functions, preceding if isinstance(preceding, Definition) else None)
+    def definition_scope(self, text: Text, new: dict[str, Declaration]) -> Scope:
+        """The scope of a definition in `text` whose transaction makes the declarations `new`."""
+        return Scope(ChainMap(new, self.declared, text.forward))
+
+    def expression_scope(self, text: Text) -> Scope:
+        """The scope of an expression at top level in `text`."""
+        source, item = self._latest if self._latest is not None else (None, None)
+        preceding = item if source is text.source and isinstance(item, Definition) else None
+        return Scope(ChainMap(self.declared, text.forward), preceding)
 
     def commit(
         self, source: Source, items: Sequence[Definition | External], functions: Mapping[str, DefinedFunction]

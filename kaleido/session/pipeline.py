@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from kaleido.codegen.mangling import symbol
-from kaleido.diagnostics import Problems, SemanticError, Source, Span
+from kaleido.diagnostics import SemanticError, Source, Span
 from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
@@ -103,14 +103,13 @@ class Pipeline:
 
     # Definitions
 
-    def define(self, items: list[Definition | External], text: Text) -> Change | None:
+    def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
         """Check, lower, define and commit definitions of a text, all or none of them.
 
         Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
         """
         with uninterrupted(), self._lock:
-            problems = Problems(text.source)
-            transaction = compile_definitions(items, text.source, text.forward, self.table, problems)
+            transaction = compile_definitions(items, text, self.table)
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
             past = transaction.commit(self.table)
@@ -153,7 +152,7 @@ class Pipeline:
                 self.engine.remove(unit.symbol)
 
     def _define_expression(self, item: Expression, text: Text) -> Unit:
-        unit = compile_expression(item, text.source, text.forward, self.table, Problems(text.source))
+        unit = compile_expression(item, text, self.table)
         self.engine.define(unit)
         return unit
 

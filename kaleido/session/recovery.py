@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from kaleido.diagnostics import MOST_SHOWN, Diagnostic, Problems, SemanticError, Source
+from kaleido.diagnostics import MOST_SHOWN, Diagnostic, SemanticError, Source
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.text import Text
@@ -19,7 +19,7 @@ __all__ = ["check_text", "remaining_errors"]
 def check_text(text: Text, table: FunctionTable) -> None:
     """Check a whole text, and commit its definitions to `table`. Raises SemanticError at the first item with errors."""
     for item in text.items:
-        _check(item, text, table, Problems(text.source))
+        _check(item, text, table)
 
 
 def remaining_errors(error: SemanticError, index: int, text: Text, table: FunctionTable) -> list[Diagnostic]:
@@ -30,7 +30,7 @@ def remaining_errors(error: SemanticError, index: int, text: Text, table: Functi
         if _is_fragment(item, failed, text.source):
             continue
         try:
-            _check(item, text, table, Problems(text.source, MOST_SHOWN - len(errors)))
+            _check(item, text, table, MOST_SHOWN - len(errors))
         except SemanticError as another:
             errors += _unreported(another, item, errors)
             _assume(item, text.source, table)
@@ -38,11 +38,11 @@ def remaining_errors(error: SemanticError, index: int, text: Text, table: Functi
     return errors
 
 
-def _check(item: Item, text: Text, table: FunctionTable, problems: Problems) -> None:
+def _check(item: Item, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> None:
     if isinstance(item, Definition | External):
-        compile_definitions([item], text.source, text.forward, table, problems).commit(table)
+        compile_definitions([item], text, table, shown).commit(table)
     else:
-        compile_expression(item, text.source, text.forward, table, problems)
+        compile_expression(item, text, table, shown)
 
 
 def _is_fragment(item: Item, failed: Item, source: Source) -> bool:

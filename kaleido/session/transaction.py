@@ -16,7 +16,7 @@ from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import lower_external
 from kaleido.codegen.lowering import lower_definition, lower_expression
 from kaleido.codegen.scope import Declaration, Scope
-from kaleido.diagnostics import Problems, SemanticError, Source
+from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
 from kaleido.jit import Unit
 from kaleido.language.nodes import Definition, Expression, External
 from kaleido.session.checks import Checks
@@ -24,7 +24,7 @@ from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
 from kaleido.session.snapshot import Snapshot
-from kaleido.session.text import ForwardDeclarations, with_variables
+from kaleido.session.text import Text, with_variables
 
 __all__ = ["Transaction", "compile_definitions", "compile_expression"]
 
@@ -48,31 +48,32 @@ class Transaction:
 
 
 def compile_definitions(
-    items: Sequence[Definition | External],
-    source: Source,
-    forward: ForwardDeclarations,
-    table: FunctionTable,
-    problems: Problems,
+    items: Sequence[Definition | External], text: Text, table: FunctionTable, shown: int = MOST_SHOWN
 ) -> Transaction:
-    """Check and lower definitions of `source`. Raises SemanticError with all `problems`."""
-    new = {item.prototype.name: Declaration.of(item.prototype, source) for item in items}
-    checks = Checks(source, table, forward, new, problems)
+    """Check and lower definitions of a text. Raises SemanticError with the errors in all of them.
+
+    `shown` is the number of errors that will be shown: no hints are computed for more.
+    """
+    problems = Problems(text.source, shown)
+    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
+    checks = Checks(text, table, new, problems)
     checked = [(item, checks.check(item)) for item in items]
     _refuse(problems)
     functions = {
-        item.prototype.name: _lower(item, source, references) for item, references in checked if references is not None
+        item.prototype.name: _lower(item, text.source, references)
+        for item, references in checked
+        if references is not None
     }
-    return Transaction(source, items, functions | _users_of_builtins(new, table))
+    return Transaction(text.source, items, functions | _users_of_builtins(new, table))
 
 
-def compile_expression(
-    item: Expression, source: Source, forward: ForwardDeclarations, table: FunctionTable, problems: Problems
-) -> Unit:
-    """Check and lower an expression at top level. Raises SemanticError with all `problems`."""
-    expression = with_variables(item, table.variables, source)
-    references = check_body(expression, [], table.scope(source, forward), problems)
+def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:
+    """Check and lower an expression at top level. Raises SemanticError with its errors; `shown` is as above."""
+    problems = Problems(text.source, shown)
+    expression = with_variables(item, table.variables, text.source)
+    references = check_body(expression, [], table.expression_scope(text), problems)
     _refuse(problems)
-    return lower_expression(expression, source, references).unit
+    return lower_expression(expression, text.source, references).unit
 
 
 def _refuse(problems: Problems) -> None:
@@ -108,4 +109,7 @@ def _lower_again(function: DefinedFunction, new: dict[str, Declaration], table: 
     calls = {name: Declaration(site.arguments) for name, site in function.calls.items()}
     scope = Scope(ChainMap(new, table.declared, calls))
     parameters = [parameter.name for parameter in item.prototype.parameters]
-    return _lower(item, source, check_body(item.body, parameters, scope, Problems(source)))
+    problems = Problems(source)
+    references = check_body(item.body, parameters, scope, problems)
+    _refuse(problems)
+    return _lower(item, source, references)
