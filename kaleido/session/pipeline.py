@@ -1,8 +1,8 @@
 """The pipeline: items of a text go through check, lower, define and commit; expressions are run.
 
-The function table and the engine change together. The lock keeps other threads from defining anything in between, and
-``uninterrupted`` keeps Ctrl-C from stopping in between. Neither is held while the program runs: native code can be
-interrupted, and another thread may redefine what it calls.
+The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
+``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine a function that
+it calls; and `Engine.call` lets Ctrl-C through.
 """
 
 from __future__ import annotations
