@@ -166,7 +166,7 @@ class _Lowering:
         return self._writer.value(self._call(node, [left, right]))
 
     def _truth(self, node: Expression) -> Walk:
-        """An i1: whether the value is ordered and not zero. Comparisons need not become numbers for that."""
+        """An i1: false for zero and NaN. The i1 of a comparison or of ``!`` is used as it is."""
         if isinstance(node, Binary) and self._is_builtin(node) and node.callee in COMPARISONS:
             left = yield self._value(node.left)
             right = yield self._value(node.right)

@@ -24,7 +24,7 @@ def unknown_variable(
         ended = _ended_hint(variable, scope.preceding, problems.source)
         hint = word_hint(name) or ended or suggestion(name, visible) or keyword_hint(name)
     if assigned and not hint:
-        hint = f"`var {name} = … in …` makes a variable"
+        hint = f"`var {name} = … in …` declares a variable"
     places = function.places if function is not None else []
     problems.report(f"unknown variable `{name}`", variable.span, "not defined here", hint, *places)
 

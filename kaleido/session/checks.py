@@ -1,5 +1,7 @@
-"""Semantic checks of definitions and externs: of prototypes against the function table, of bodies by
-``codegen.checker``.
+"""Semantic checks of definitions and externs.
+
+A prototype is checked against the function table, and an extern also against the C functions of the process. A body is
+checked by ``codegen.checker``.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _CALLERS_SHOWN = 3
 class Checks:
     """The checks of one transaction.
 
-    `new` are the declarations that the transaction makes. What is wrong is added to `problems`.
+    `new` are the declarations that the transaction makes. Errors are added to `problems`.
     """
 
     text: Text
@@ -37,41 +39,41 @@ class Checks:
 
     def check(self, item: Definition | External) -> References | None:
         """Check one item. Returns what it refers to; None if it defines nothing and only declares a function."""
-        return self._definition(item) if isinstance(item, Definition) else self._extern(item)
+        return self._check_definition(item) if isinstance(item, Definition) else self._check_extern(item)
 
-    def _definition(self, item: Definition) -> References:
+    def _check_definition(self, item: Definition) -> References:
         prototype = item.prototype
-        if not self._arity(prototype):
+        if not self._check_arity(prototype):
             return References()
-        self._callers(prototype)
+        self._check_callers(prototype)
         scope = self.table.definition_scope(self.text, self.new)
         return check_body(item.body, [parameter.name for parameter in prototype.parameters], scope, self.problems)
 
-    def _extern(self, item: External) -> References | None:
-        """An extern makes a C function callable, unless the program defines that name, before it or further down."""
+    def _check_extern(self, item: External) -> References | None:
+        """If the program defines a function of that name, before or further down, an extern only declares it."""
         prototype = item.prototype
-        definition = self._definition_named(prototype.name)
+        definition = self._definition_of(prototype.name)
         if definition is not None:
-            self._redeclaration(prototype, definition)
+            self._check_redeclaration(prototype, definition)
             return None
         if (
-            self._allowed(prototype)
-            and self._c_arity(prototype)
-            and self._arity(prototype)
-            and self._callers(prototype)
+            self._check_allowed(prototype)
+            and self._check_c_arity(prototype)
+            and self._check_arity(prototype)
+            and self._check_callers(prototype)
         ):
-            self._available(prototype)
+            self._check_available(prototype)
         return References()
 
     # Prototypes. Each check returns whether it has found no error.
 
-    def _arity(self, prototype: Prototype) -> bool:
+    def _check_arity(self, prototype: Prototype) -> bool:
         if prototype.arity > MOST_PARAMETERS:
             label = f"{prototype.arity:,}, and {MOST_PARAMETERS:,} is the most"
             self.problems.report("too many parameters", prototype.span, label)
         return prototype.arity <= MOST_PARAMETERS
 
-    def _callers(self, prototype: Prototype) -> bool:
+    def _check_callers(self, prototype: Prototype) -> bool:
         """A function keeps its number of parameters while functions outside the transaction call it with that many."""
         name, arity = prototype.name, prototype.arity
         declared = self.table.declared.get(name)
@@ -97,19 +99,19 @@ class Checks:
 
     # Externs
 
-    def _definition_named(self, name: str) -> Declaration | None:
+    def _definition_of(self, name: str) -> Declaration | None:
         function = self.table.functions.get(name)
         if function is None:
             return self.text.forward.get(name)
         return None if function.is_extern else self.table.declared[name]
 
-    def _redeclaration(self, prototype: Prototype, definition: Declaration) -> None:
+    def _check_redeclaration(self, prototype: Prototype, definition: Declaration) -> None:
         if definition.arity is not None and definition.arity != prototype.arity:
             defined = counted(definition.arity, "parameter")
             title = f"`{prototype.name}` is defined with {defined}, not {prototype.arity}"
             self.problems.report(title, prototype.span, "", "", *definition.places)
 
-    def _allowed(self, prototype: Prototype) -> bool:
+    def _check_allowed(self, prototype: Prototype) -> bool:
         """Without externs, a program may only repeat an extern of the prelude as it is."""
         present = self.table.functions.get(prototype.name)
         allowed = self.table.externs or (present is not None and present.prototype.arity == prototype.arity)
@@ -117,14 +119,14 @@ class Checks:
             self.problems.report("`extern` is switched off (--no-extern)", prototype.span)
         return allowed
 
-    def _c_arity(self, prototype: Prototype) -> bool:
+    def _check_c_arity(self, prototype: Prototype) -> bool:
         expected = KNOWN_ARITIES.get(prototype.name, prototype.arity)
         if expected != prototype.arity:
             title = f"C's `{prototype.name}` takes {counted(expected, 'parameter')}, not {prototype.arity}"
             self.problems.report(title, prototype.span)
         return expected == prototype.arity
 
-    def _available(self, prototype: Prototype) -> None:
+    def _check_available(self, prototype: Prototype) -> None:
         if prototype.operator is not None or not is_available(prototype.name, find_function):
             hint = "`--load` a library that has it, or `def` it further down"
             self.problems.report(f"no function `{prototype.name}` in this process", prototype.span, "not found", hint)

@@ -16,9 +16,10 @@ __all__ = ["located", "refused", "undefined_call"]
 
 @contextmanager
 def located(source: Source, span: Span, functions: Mapping[str, DefinedFunction], stack_size: int) -> Iterator[None]:
-    """Inside, `source` runs at `span`. StackOverflow becomes KaleidoError, and Interrupted gets a message: with place.
+    """A context in which `source` runs at `span`.
 
-    `stack_size` is that of the engine, in bytes.
+    Turns StackOverflow into KaleidoError, and sets the message of Interrupted: both name the place. `stack_size` is the
+    engine's, in bytes.
     """
     try:
         yield
@@ -67,7 +68,10 @@ def undefined_call(error: UndefinedUnit, source: Source, span: Span, forward: Fo
 
 @contextmanager
 def refused(source: Source | None = None, span: Span | None = None) -> Iterator[None]:
-    """Inside, definitions change. UndefinedUnit becomes KaleidoError: a running program could call what they remove."""
+    """A context in which definitions change.
+
+    Turns UndefinedUnit into KaleidoError: a running program could call a function that would become undefined.
+    """
     try:
         yield
     except UndefinedUnit as error:

@@ -1,8 +1,8 @@
 """The pipeline: items of a text go through check, lower, define and commit; expressions are run.
 
 The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
-``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine a function that
-it calls; and `Engine.call` lets Ctrl-C through.
+``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine what it calls;
+and `Engine.call` lets Ctrl-C through.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Result:
 
 
 class Pipeline:
-    """A function table and an engine, kept in step."""
+    """The function table and the engine of a session, which change together."""
 
     def __init__(self, engine: Engine, table: FunctionTable) -> None:
         self.engine = engine
@@ -95,7 +95,7 @@ class Pipeline:
 
     @contextmanager
     def _all_errors(self, text: Text, index: int) -> Iterator[None]:
-        """Inside, item `index` is checked: if it has errors, the errors in the rest of the text are added to them."""
+        """A context that checks item `index`: to its errors, it adds those in the rest of the text."""
         try:
             yield
         except SemanticError as error:
@@ -164,5 +164,5 @@ class Pipeline:
         return math.nan if value != value else value
 
     def located(self, source: Source, span: Span) -> AbstractContextManager[None]:
-        """Inside, `source` runs at `span`: errors of the engine get that place."""
+        """A context in which `source` runs at `span`: errors of the engine get that place."""
         return located(source, span, self.table.functions, self.engine.policy.stack_size)

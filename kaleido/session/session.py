@@ -60,10 +60,10 @@ class Session:
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table)
         if prelude:
-            beginning = prelude_source()
-            self.run(beginning.text, beginning.name)
+            source = prelude_source()
+            self.run(source.text, source.name)
         self._table.externs = externs
-        self._beginning = self._table.copy()
+        self._initial = self._table.copy()
 
     # The object
 
@@ -80,7 +80,7 @@ class Session:
         self.engine.close()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a session cannot be pickled: make one in each process, and run the source there")
+        raise TypeError("a session cannot be pickled: create one in each process, and run the source there")
 
     # Running
 
@@ -109,7 +109,7 @@ class Session:
 
     def check(self, source: Source) -> None:
         """Check that a text could run in a new session like this one; nothing runs. Raises KaleidoError."""
-        table = self._beginning.copy()
+        table = self._initial.copy()
         check_text(parsed(source, table.operators, table.functions), table)
 
     def interrupt(self) -> None:
@@ -120,7 +120,7 @@ class Session:
         self.engine.interrupt()
 
     def placing(self, source: Source, span: Span) -> AbstractContextManager[None]:
-        """Inside, `source` runs at `span`: errors of the engine become KaleidoError, or Interrupted, with the place."""
+        """A context in which `source` runs at `span`: a StackOverflow in it becomes KaleidoError, with the place."""
         return self._pipeline.located(source, span)
 
     def _parsed(self, source: Source) -> Text:
@@ -138,8 +138,8 @@ class Session:
         return name in self._table.functions
 
     def functions(self, *, prelude: bool = False) -> list[Function]:
-        """The functions that are defined, in the order of their first definition; with `prelude`, its own too."""
-        hidden = {} if prelude else self._beginning.functions
+        """The functions that are defined, in the order of their first definition; the prelude's only on request."""
+        hidden = {} if prelude else self._initial.functions
         # A copy, because another thread may define a function meanwhile.
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
@@ -173,7 +173,7 @@ class Session:
 
         Raises as :meth:`undo`.
         """
-        return self._pipeline.restore(self._table.difference(self._beginning))
+        return self._pipeline.restore(self._table.difference(self._initial))
 
     # The engine
 
