@@ -7,6 +7,11 @@ then calls itself in tail position, through its stub like any other call. Its pa
 that it uses, which stay in the frame that entered the loop. When the loop is hot, its stub jumps to optimized code, and
 the next iteration runs there.
 
+What does not work: a loop as a cycle of basic blocks. Its values are in registers, so exchanging its code while it runs
+needs a map from the registers of one tier to those of the other at each iteration. LLVM has that only as experimental
+stack maps, and they keep the optimizer from removing values. Variables in memory need no map, and at -O3 LLVM keeps
+them in registers during a loop. Limit: a loop uses at most MOST_PARAMETERS variables from around it.
+
 Trees are walked on an explicit stack (``nodes.walk``). A method that visits a node is a generator: it yields the visit
 of a child, and receives the child's value, which is the name of an LLVM local or a constant.
 """
