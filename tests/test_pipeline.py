@@ -12,9 +12,9 @@ from kaleido.jit import Engine
 from kaleido.language.nodes import Definition, External
 from kaleido.session import MODES, policy_for
 from kaleido.session.function_table import FunctionTable
+from kaleido.session.parsed_text import parsed
 from kaleido.session.pipeline import Pipeline
 from kaleido.session.snapshot import Change
-from kaleido.session.text import parsed
 
 
 @pytest.fixture(params=MODES)

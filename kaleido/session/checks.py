@@ -18,7 +18,7 @@ from kaleido.language.nodes import Definition, External, Prototype
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
-from kaleido.session.text import Text
+from kaleido.session.parsed_text import Text
 
 __all__ = ["Checks"]
 

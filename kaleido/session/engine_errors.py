@@ -9,7 +9,7 @@ from kaleido.codegen.mangling import function_name
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
 from kaleido.jit import Interrupted, StackOverflow, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
-from kaleido.session.text import ForwardDeclarations
+from kaleido.session.parsed_text import ForwardDeclarations
 
 __all__ = ["located", "refused", "undefined_call"]
 

@@ -15,8 +15,8 @@ from kaleido.diagnostics import Source
 from kaleido.language.nodes import Definition, External
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.parsed_text import Text
 from kaleido.session.snapshot import Snapshot
-from kaleido.session.text import Text
 
 __all__ = ["FunctionTable"]
 

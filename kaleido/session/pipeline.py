@@ -20,9 +20,9 @@ from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, unint
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
 from kaleido.session.function_table import FunctionTable
+from kaleido.session.parsed_text import Text
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
-from kaleido.session.text import Text
 from kaleido.session.transaction import compile_definitions, compile_expression
 
 __all__ = ["Pipeline", "Result"]

@@ -10,7 +10,7 @@ import re
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, SemanticError, Source
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.text import Text
+from kaleido.session.parsed_text import Text
 from kaleido.session.transaction import compile_definitions, compile_expression
 
 __all__ = ["check_text", "remaining_errors"]

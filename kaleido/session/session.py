@@ -15,10 +15,10 @@ from kaleido.session.function import Function
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import load_library
 from kaleido.session.modes import policy_for
+from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.recovery import check_text
 from kaleido.session.snapshot import Change
-from kaleido.session.text import Text, parsed
 
 __all__ = ["Session"]
 
@@ -166,7 +166,7 @@ class Session:
         past = changes[0].past
         for change in changes[1:]:
             past = past.merged(change.past)
-        return self._pipeline.restore(past, frozenset[str]().union(*(change.optimized for change in changes)))
+        return self._pipeline.restore(past, frozenset[str]().union(*(change.deoptimized for change in changes)))
 
     def reset(self) -> Change:
         """Remove all definitions but the prelude's, and restore these. Returns the change that undoes it.

@@ -42,8 +42,8 @@ def _earliest(first: Mapping[str, T], second: Mapping[str, T]) -> dict[str, T]:
 class Change:
     """A change of what is defined, for :meth:`Session.undo`.
 
-    `past` is the snapshot from before it. `optimized` are the symbols of the units whose optimized code it deoptimized.
+    `past` is the snapshot from before it. `deoptimized` are the symbols of the units whose optimized code it deoptimized.
     """
 
     past: Snapshot
-    optimized: frozenset[str]
+    deoptimized: frozenset[str]

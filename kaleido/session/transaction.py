@@ -23,8 +23,8 @@ from kaleido.session.checks import Checks
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
+from kaleido.session.parsed_text import Text, with_variables
 from kaleido.session.snapshot import Snapshot
-from kaleido.session.text import Text, with_variables
 
 __all__ = ["Transaction", "compile_definitions", "compile_expression"]
 
