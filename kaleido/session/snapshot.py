@@ -42,7 +42,7 @@ def _earliest(first: Mapping[str, T], second: Mapping[str, T]) -> dict[str, T]:
 class Change:
     """A change of what is defined, for :meth:`Session.undo`.
 
-    `past` is the snapshot from before it. `deoptimized` are the symbols of the units whose optimized code it deoptimized.
+    `past` is the snapshot from before it. `deoptimized` are the symbols of the units that it deoptimized.
     """
 
     past: Snapshot
