@@ -15,14 +15,13 @@ from kaleido import KaleidoError, Session, cli
 from kaleido.diagnostics import render
 from kaleido.jit import EventKind
 from kaleido.repl.commands import COMMANDS
-from tests.documents import dead_links, missing_paths, prose, resolve, unresolved_names
+from tests.documents import dead_links, missing_paths, prose, unresolved_names
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / "kaleido", ROOT / "tests"
 JIT = PACKAGE / "jit"
 README, TESTS_README, JIT_README = ROOT / "README.md", TESTS / "README.md", JIT / "README.md"
 GUIDES = (README, TESTS_README, JIT_README)
-ENGINE_PACKAGES = [path.parent.name for path in JIT.glob("*/__init__.py")]
 
 # Files of the user, and those that a search writes.
 NOT_IN_THE_TREE = {"build/fuzz/", "init.kal"}
@@ -52,22 +51,23 @@ def test_links_lead_somewhere(guide: Path) -> None:
 
 
 @each_guide
-def test_dotted_names_resolve(guide: Path) -> None:
-    packages = ENGINE_PACKAGES if guide == JIT_README else []
-    assert unresolved_names(guide.read_text("utf-8"), packages, "kaleido.jit.") == []
+def test_names_resolve(guide: Path) -> None:
+    assert unresolved_names(guide.read_text("utf-8"), guide.parent) == []
 
 
 def test_what_names_nothing_is_found(tmp_path: Path) -> None:
-    text = (
-        "`here.py` `gone.py` `gone/` `x.kal` [a](here.py) [b](gone.md) `kaleido.jit.Engine.define` `kaleido.jit.Gone`\n"
-    )
     (tmp_path / "here.py").touch()
-    text += "```\n`ignored.py`\n```\n`program.versions.Gone`"
+    text = "`here.py` `gone.py` `gone/` `x.kal` [a](here.py) [b](gone.md)\n```\n`ignored.py`\n```\n"
     assert missing_paths(text, tmp_path) == ["gone.py", "gone/", "x.kal"]
     assert dead_links(text, tmp_path) == ["gone.md"]
-    names = unresolved_names(text, ["program"], "kaleido.jit.")
-    assert names == ["kaleido.jit.Gone", "kaleido.jit.program.versions.Gone"]
-    assert resolve("kaleido.jit.engine.Engine") is resolve("kaleido.jit.Engine")
+
+
+@pytest.mark.parametrize("text", ["`kaleido.jit.Engine.{}`", "`jit/engine.py Engine.{}`", "`Engine.{}(unit)`"])
+def test_what_names_nothing_in_the_code_is_found(text: str) -> None:
+    assert unresolved_names(text.format("define"), PACKAGE) == []
+    assert unresolved_names(text.format("policy"), PACKAGE) == []  # of an instance
+    assert len(unresolved_names(text.format("gone"), PACKAGE)) == 1
+    assert len(unresolved_names(text.format("define").replace("ngine", "ngin"), PACKAGE)) == 1
 
 
 @pytest.mark.parametrize("path", [*GUIDES, ROOT / "CHANGELOG.md"], ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -82,6 +82,7 @@ def test_things_have_names(path: Path) -> None:
 def test_every_test_has_a_row() -> None:
     rows = re.findall(r"^\| (`.+?) \| .+ \|$", TESTS_README.read_text("utf-8"), re.MULTILINE)
     named = {pattern for row in rows for pattern in re.findall(r"`([^`]+)`", row)}
+    named |= {f"{module}.py" for row in rows for module in re.findall(r"python -m tests\.(\w+)", row)}
     files = {path.name for path in TESTS.glob("*.py")} - {"__init__.py"}
     folders = {f"{path.relative_to(TESTS).as_posix()}/" for path in [*_folders(TESTS), *_folders(TESTS / "jit")]}
     # A row may be about the files in a folder.

@@ -1,4 +1,4 @@
-"""Every message there is, as it is shown: each program in tests/errors, against the golden file beside it.
+"""Every error message, as it is shown: each program in tests/errors, against the golden file beside it.
 
 A program is run in a session of its own; a line `# entry` ends what is run together, so what follows it is run
 after an error too. `pytest tests/test_errors.py --update` rewrites the golden files; read them before committing.
@@ -34,7 +34,7 @@ from tests.test_language import expectations, name, programs, read
 PROGRAMS = sorted((Path(__file__).parent / "errors").glob("*.kal"))
 PACKAGE = Path(kaleido.__file__).parent
 
-# Titles that no small program gives.
+# Titles that no small program causes.
 ELSEWHERE = {
     "too many parameters",  # test_session.py
     "too many variables",  # test_session.py

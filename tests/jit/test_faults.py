@@ -23,6 +23,7 @@ from kaleido.jit.native import faults
 from kaleido.jit.native.code_ranges import CodeRanges
 from kaleido.jit.process import interrupts
 from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
+from kaleido.jit.running.evaluation import Task
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
@@ -92,7 +93,7 @@ def test_interrupt_from_another_thread() -> None:
 
 
 @needs_protection
-def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() -> None:
+def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     running, gate = threading.Event(), threading.Event()
 
     def hold(_: int) -> None:
@@ -111,12 +112,21 @@ def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() 
         def alarm(number: int, frame: object) -> None:
             raise TimeoutError
 
+        submit = engine._evaluation.submit
+
+        def submit_and_set_the_alarm(*arguments: Any) -> Task:
+            # Not before: on a busy machine it would strike while `second` is compiled.
+            task = submit(*arguments)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return task
+
         before = signal.signal(signal.SIGALRM, alarm)
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            monkeypatch.setattr(engine._evaluation, "submit", submit_and_set_the_alarm)
             with pytest.raises(TimeoutError):
                 engine.call("second", 1)
         finally:
+            monkeypatch.undo()
             signal.signal(signal.SIGALRM, before)
         gate.set()
         assert first.result() == 0
