@@ -78,7 +78,7 @@ def _resolves(name: str) -> bool:
 
 
 def _full_names(code: str, folder: Path) -> list[str]:
-    """A code as dotted names from ``kaleido`` on: none where it has another form, or where it is a file that is missing."""
+    """A code as dotted names that begin with ``kaleido``; none if it has another form."""
     if re.fullmatch(r"kaleido(\.\w+)+", code) and not _is_path(code):
         return [code]
     if in_file := re.fullmatch(r"([\w./]+)\.py (\w+(?:\.\w+)*)", code):

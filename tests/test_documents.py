@@ -42,7 +42,9 @@ each_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.rela
 @each_guide
 def test_paths_exist(guide: Path) -> None:
     missing = missing_paths(guide.read_text("utf-8"), guide.parent, ROOT)
-    assert set(missing) - NOT_IN_THE_TREE == set()
+    # The engine's guide names a file in full once, and then by its name alone.
+    known = {path.name for path in JIT.rglob("*.py")} if guide == JIT_README else set()
+    assert set(missing) - NOT_IN_THE_TREE - known == set()
 
 
 @each_guide
@@ -72,7 +74,7 @@ def test_what_names_nothing_in_the_code_is_found(text: str) -> None:
 
 @pytest.mark.parametrize("path", [*GUIDES, ROOT / "CHANGELOG.md"], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_things_have_names(path: Path) -> None:
-    pronouns = r"(?i)\b(?:who|whom|whose|whoever|nobody|somebody|everybody)\b"
+    pronouns = r"(?i)\b(?:who|whom|whoever|nobody|somebody|everybody)\b"
     assert re.findall(pronouns, path.read_text("utf-8")) == []
 
 
@@ -173,7 +175,7 @@ def test_an_error_is_shown_as_it_is_rendered() -> None:
     with Session() as session, pytest.raises(KaleidoError) as raised:
         session.run("# Prices.\n\ndef f(total) totl * 2;\n\nf(1, 2)", "demo.kal")
     for diagnostic in raised.value.diagnostics:
-        assert f"{render(diagnostic)}\n" in README.read_text("utf-8")
+        assert f"{render([diagnostic])}\n" in README.read_text("utf-8")
 
 
 def test_the_python_in_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
