@@ -15,7 +15,9 @@ from kaleido import KaleidoError, Session, cli
 from kaleido.diagnostics import render
 from kaleido.jit import EventKind
 from kaleido.repl.commands import COMMANDS
+from kaleido.repl.notices import Notices
 from tests.documents import dead_links, missing_paths, prose, unresolved_names
+from tests.repl.conftest import Run
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / "kaleido", ROOT / "tests"
@@ -184,3 +186,44 @@ def test_the_python_in_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
     for block in blocks:
         exec(compile(block, str(README), "exec"), {})
     assert "EventKind.COMPILED" in capfd.readouterr().out
+
+
+MASKS = [
+    (r"(?m)^ .*\n", ""),  # machine code
+    (r"(?m) +for i = .*", " for i = …"),
+    (r"(?m) +meanwhile .*| Each time includes[\s\S]*", ""),
+    (r"(?m)^(-O\d) +[█-▏].*$", r"\1 █"),
+    (r"(?<![\w-])\d[\d,.]*(?:e\+\d+)?", "#"),
+    (r"-{9,}", "---"),
+    (r" +", " "),
+]
+"""What differs between machines and runs."""
+
+
+def masked(text: str) -> list[str]:
+    """The lines of an output, sorted: which unit is hottest differs, too."""
+    for pattern, replacement in MASKS:
+        text = re.sub(pattern, replacement, text)
+    return sorted(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def transcripts() -> list[list[str]]:
+    """Each transcript as its entries, with the output below each."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [block.split("kal> ")[1:] for block in blocks if "kal> " in block]
+
+
+@pytest.mark.parametrize("entries", transcripts(), ids=lambda entries: entries[0].splitlines()[0])
+def test_transcripts_are_what_the_repl_prints(entries: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    # The last entry of the first transcript is not entered, and a loop of the last runs until Ctrl-C.
+    stop = next((n for n, each in enumerate(entries) if "interrupted" in each or "sum(7" in each), len(entries))
+    shown = [entry.partition("\n") for entry in entries[:stop]]
+    printed = []
+    with Session(jit="sync") as session:
+        notices = Notices(session, lambda: None)
+        run = Run(session, capfd)
+        run.columns = 92
+        for entry, _, _ in shown:
+            output = run.last(entry)
+            printed.append("\n".join([output, *notices.take()]))
+    assert [masked(each) for each in printed] == [masked(output) for _, _, output in shown]
