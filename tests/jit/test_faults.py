@@ -44,7 +44,7 @@ def test_overflow(policy: Policy) -> None:
             assert caught.value.unit is not None and caught.value.unit.symbol == "f"
             assert 10_000 < caught.value.calls < 1_000_000
             assert engine.call("g", 1) == 2
-        assert [event.message for event in log.of("f") if event.kind is EventKind.TRAPPED] == [str(caught.value)] * 3
+        assert [event.message for event in log.of("f") if event.kind is EventKind.FAULTED] == [str(caught.value)] * 3
 
 
 @needs_protection
