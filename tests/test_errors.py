@@ -1,7 +1,7 @@
-"""Every message there is, as it is shown: each program in tests/errors, against the golden file beside it.
+"""Every error message as it is shown: each program in tests/language/errors, against the golden file beside it.
 
-A program is run in a session of its own; a line `# entry` ends what is run together, so what follows it is run
-after an error too. `pytest tests/test_errors.py --update` rewrites the golden files; read them before committing.
+A program is run in a session of its own. A line `# entry` separates two entries, so that the second is run after an
+error in the first. `pytest tests/test_errors.py --update` rewrites the golden files; read them before committing.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from kaleido.diagnostics import (
 from kaleido.diagnostics.rendering import WIDEST
 from kaleido.language.parser import parse
 from kaleido.session import Session
-from tests.test_language import expectations, name, programs, read
+from tests.test_language import ERRORS, expectations, name, programs, read
 
-PROGRAMS = sorted((Path(__file__).parent / "errors").glob("*.kal"))
 PACKAGE = Path(kaleido.__file__).parent
 
 # Titles that no small program gives.
@@ -46,9 +45,8 @@ ELSEWHERE = {
 
 
 def shown(program: Path) -> str:
-    """What a program's user sees on standard error."""
-    text = program.read_bytes().decode("utf-8-sig", "replace")
-    entries = re.split(r"(?m)^# entry\n", text)
+    """The messages that a program's run writes to standard error."""
+    entries = re.split(r"(?m)^# entry\n", read(program))
     messages = []
     with Session(jit="O0") as session:
         for number, entry in enumerate(entries, start=1):
@@ -60,7 +58,7 @@ def shown(program: Path) -> str:
     return "\n".join(messages)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("program", ERRORS, ids=lambda path: path.stem)
 def test_message(program: Path, request: pytest.FixtureRequest) -> None:
     golden, message = program.with_suffix(".txt"), shown(program)
     assert message.startswith("error: ")
@@ -105,7 +103,7 @@ def test_every_message_has_a_golden_file() -> None:
     files = [path for folder in folders for path in PACKAGE.glob(f"{folder}*.py")]
     titles = {title for path in files for title in _titles(path)}
     assert len(titles) > 20
-    messages = "\n".join(program.with_suffix(".txt").read_text("utf-8") for program in PROGRAMS)
+    messages = "\n".join(program.with_suffix(".txt").read_text("utf-8") for program in ERRORS)
     seen = re.findall(r"(?m)^error: (.*)$", messages)
     unseen = {title for title in titles if not any(re.fullmatch(title, each) for each in seen)}
     assert unseen == {title for title in titles if title.replace("\\", "") in ELSEWHERE}
