@@ -1,4 +1,4 @@
-"""What the engine shows: addresses, IR, assembly, statistics."""
+"""What an engine reports of its units: addresses, IR, assembly, statistics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def engine() -> Iterator[Engine]:
 
 
 def body(engine: Engine, symbol: str) -> tuple[int, int]:
-    """Where a unit's code is now, and its size."""
+    """The address and the size of a unit's current code."""
     [now] = (each for each in engine.stats() if each.symbol == symbol)
     assert now.address is not None
     assert now.tier is not None
@@ -40,7 +40,7 @@ def test_every_address_in_a_unit_is_found_in_both_tiers(engine: Engine) -> None:
         assert beyond is None or beyond[0].symbol != "g"
 
 
-def test_units_compiled_together_are_told_apart(engine: Engine) -> None:
+def test_units_compiled_together_are_distinguished(engine: Engine) -> None:
     engine.prepare("f")
     for each in engine.stats():
         address, size = body(engine, each.symbol)
@@ -66,8 +66,8 @@ def test_code_that_was_freed_is_not_found(engine: Engine) -> None:
     assert engine.find(address) is None
 
 
-def test_running_code_can_be_asked_for_by_address() -> None:
-    # Both tiers of a unit may be in memory: each is found as what it is.
+def test_the_code_of_both_tiers_is_found_by_address() -> None:
+    # Both tiers of a unit can be in memory: each is found with its tier.
     with Engine(sync(3)) as engine:
         engine.define(unit("(define (f x) (+ x 1))"))
         engine.prepare("f")

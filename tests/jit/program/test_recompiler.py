@@ -1,44 +1,18 @@
-"""The policy, and the thread that answers requests: what it takes first, and what it drops."""
+"""The recompiler's thread: the order of requests, requests that are dropped, and waiting for it."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import FrozenInstanceError
 from typing import Any, cast
 
 import pytest
 
-from kaleido.jit import Engine, EventKind, Policy, RunCounter
+from kaleido.jit import Engine, EventKind, Policy
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
-
-
-@pytest.mark.parametrize(
-    ("knobs", "complaint"),
-    [
-        ({"baseline": False, "optimize": False}, "needs a tier"),
-        ({"call_threshold": 0}, "at least 1"),
-        ({"iteration_threshold": 0}, "at least 1"),
-        ({"call_threshold": -5}, "at least 1"),
-    ],
-)
-def test_a_policy_must_make_sense(knobs: dict[str, int], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        Policy(**cast(Any, knobs))
-
-
-def test_a_policy_is_a_value() -> None:
-    assert Policy() == Policy()
-    assert hash(Policy()) == hash(Policy())
-    assert Policy(call_threshold=7).thresholds == {RunCounter.CALLS: 7, RunCounter.ITERATIONS: 10_000}
-    assert Policy().tiered
-    assert not Policy(baseline=False).tiered
-    assert not Policy(optimize=False).tiered
-    with pytest.raises(FrozenInstanceError):
-        Policy().baseline = False  # type: ignore[misc]
 
 
 def test_the_hottest_comes_first() -> None:
@@ -73,7 +47,7 @@ def test_heat_is_measured_in_thresholds() -> None:
         assert swapped == ["a", "b", "loop.loop"]
 
 
-def test_requests_for_what_is_gone_are_dropped() -> None:
+def test_requests_for_removed_and_redefined_units_are_dropped() -> None:
     with Engine(Policy(call_threshold=3)) as engine:
         engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3)"))
         log = Log(engine)
@@ -92,7 +66,7 @@ def test_requests_for_what_is_gone_are_dropped() -> None:
 
 
 class FakeRuntime:
-    """The pipe, and a note of each message the engine itself has sent."""
+    """The pipe of requests; it counts the requests that were sent and the replies."""
 
     def __init__(self) -> None:
         self.requests, self._requests_in = os.pipe()
@@ -125,14 +99,14 @@ def recompiler(runtime: FakeRuntime, recompile: Callable[[int], bool]) -> Recomp
     return Recompiler(cast(Any, runtime), lambda _: None, float, recompile)
 
 
-def test_waiting_ends_when_the_question_arrives_with_a_request(runtime: FakeRuntime) -> None:
+def test_waiting_ends_when_its_message_arrives_together_with_a_request(runtime: FakeRuntime) -> None:
     done: list[int] = []
     compiling = threading.Event()
 
     def recompile(number: int) -> bool:
         if number == 1:
             compiling.set()
-            # Request 1, request 2 and the question.
+            # Request 1, request 2, and the message of wait_until_idle.
             assert all(runtime.sent.acquire(timeout=TIMEOUT) for _ in range(3))
         done.append(number)
         return False
@@ -149,7 +123,7 @@ def test_waiting_ends_when_the_question_arrives_with_a_request(runtime: FakeRunt
         thread.close()
 
 
-def test_one_who_waits_is_let_go_at_the_end(runtime: FakeRuntime) -> None:
+def test_closing_ends_waiting(runtime: FakeRuntime) -> None:
     compiling, go_on = threading.Event(), threading.Event()
 
     def recompile(number: int) -> bool:
@@ -170,8 +144,8 @@ def test_one_who_waits_is_let_go_at_the_end(runtime: FakeRuntime) -> None:
     waiting.result()
 
 
-def test_everyone_who_waits_for_the_same_unit_gets_a_reply(runtime: FakeRuntime) -> None:
-    # Two threads that make a unit hot together both ask, and in deterministic mode both wait.
+def test_every_thread_that_waits_for_a_unit_gets_a_reply(runtime: FakeRuntime) -> None:
+    # Two threads that make a unit hot together both send a request, and in deterministic mode both wait.
     thread = recompiler(runtime, lambda _: False)
     os.write(runtime._requests_in, (1).to_bytes(8, "little") * 2)
     Running(thread.wait_until_idle).result()

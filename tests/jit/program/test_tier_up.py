@@ -1,4 +1,4 @@
-"""From the baseline to optimized code: when, in what order, and what does not change on the way."""
+"""From the baseline to optimized code: thresholds, counters, events, and the address that does not change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_calls_and_iterations_have_thresholds_of_their_own() -> None:
         assert log.only("count", EventKind.HOT).runs == 3
 
 
-def test_a_tier_change_is_told_in_order() -> None:
+def test_the_events_of_a_tier_change_are_in_order() -> None:
     with Engine(sync(3)) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY))
@@ -51,7 +51,7 @@ def test_a_tier_change_is_told_in_order() -> None:
         assert log.kinds("f") == ["defined", "compiled O0", "hot", "compiled O3", "swapped"]
 
 
-def test_events_tell_who_when_where_and_how_much() -> None:
+def test_events_have_unit_time_thread_runs_and_size() -> None:
     with Engine(sync(3)) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY))
@@ -77,19 +77,19 @@ def test_units_first_needed_together_are_compiled_together() -> None:
         log = Log(engine)
         engine.define(unit("(define (f x) (g x))"), unit("(define (g x) (h x))"), unit("(define (h x) x)"))
         engine.call("f", 1)
-        made = [event for event in log.events if event.kind is EventKind.COMPILED]
-        assert [(event.unit, event.batch) for event in made] == [("f", 3), ("g", 3), ("h", 3)]
-        assert len({event.seconds for event in made}) == 1
+        compiled = [event for event in log.events if event.kind is EventKind.COMPILED]
+        assert [(event.unit, event.batch) for event in compiled] == [("f", 3), ("g", 3), ("h", 3)]
+        assert len({event.seconds for event in compiled}) == 1
 
 
-def test_definition_alone_compiles_nothing() -> None:
+def test_a_definition_compiles_nothing() -> None:
     with Engine(sync()) as engine:
         engine.define(unit(IDENTITY))
         assert engine.describe("f").tier is None
         assert statistics(engine, "f").code_bytes == {}
 
 
-def test_what_counts_as_nothing_is_never_hot() -> None:
+def test_a_unit_without_a_counter_is_never_hot() -> None:
     with Engine(sync(1)) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY, counter=RunCounter.NONE))
@@ -123,7 +123,7 @@ def test_the_address_is_the_same_in_every_tier_and_version() -> None:
         assert engine.describe("f").tier is Tier.OPTIMIZED
 
 
-def test_calls_by_address_count_like_others() -> None:
+def test_calls_by_address_are_counted_like_others() -> None:
     with Engine(sync(100)) as engine:
         engine.define(unit(IDENTITY))
         native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.address("f"))
@@ -133,7 +133,7 @@ def test_calls_by_address_count_like_others() -> None:
         assert statistics(engine, "f").runs == 8
 
 
-def test_in_the_background_it_becomes_optimized_without_waiting() -> None:
+def test_in_the_background_a_unit_is_optimized_without_waiting() -> None:
     with Engine(Policy(call_threshold=3)) as engine:
         log = Log(engine)
         engine.define(unit(IDENTITY))

@@ -1,4 +1,4 @@
-"""On-stack replacement: code that becomes hot in its only run ends that run optimized."""
+"""On-stack replacement: a loop or recursion that becomes hot continues in optimized code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.jit.tiny import unit, units
 SUM = "(define (sum n) (let s 0 (let i 0 (while (< i n) (set s (+ s i)) (set i (+ i 1))) s)))"
 
 
-def test_a_loop_ends_its_only_run_in_optimized_code() -> None:
+def test_a_loop_is_replaced_in_its_only_run() -> None:
     with Engine(sync(10)) as engine:
         engine.define(unit(SUM))
         assert engine.call("sum", 1000) == 499500
@@ -32,14 +32,14 @@ def test_an_inner_loop_is_replaced_while_the_outer_one_runs() -> None:
         assert statistics(engine, "grid.loop").tier is Tier.BASELINE
 
 
-def test_a_recursive_function_is_replaced_under_its_own_frames() -> None:
+def test_a_recursive_function_is_replaced_while_frames_of_its_baseline_exist() -> None:
     with Engine(sync(10)) as engine:
         engine.define(unit("(define (sum n) (if (= n 0) 0 (+ n (sum (- n 1)))))"))
         assert engine.call("sum", 1000) == 500500
         assert (engine.describe("sum").tier, statistics(engine, "sum").runs) == (Tier.OPTIMIZED, 10)
 
 
-def test_mutual_recursion_is_replaced_in_the_middle() -> None:
+def test_mutual_recursion_is_replaced_while_it_runs() -> None:
     with Engine(sync(10)) as engine:
         engine.define(
             *units("""
@@ -48,12 +48,12 @@ def test_mutual_recursion_is_replaced_in_the_middle() -> None:
             """)
         )
         assert engine.call("even", 10**6) == 1
-        # The run that makes `even` hot is still a baseline one, and calls `odd` as such.
+        # The run that makes `even` hot is still of the baseline, and calls `odd` through its stub.
         assert (statistics(engine, "even").runs, statistics(engine, "odd").runs) == (10, 10)
 
 
 def test_in_the_background_a_running_loop_is_replaced() -> None:
-    # The loop's body asks Python when to stop, so the loop is still running when the swap is done.
+    # Python decides when the loop ends, so it is still running when the optimized code is published.
     with Engine(Policy(iteration_threshold=5)) as engine:
         log = Log(engine)
         swapped: list[int] = []
@@ -71,7 +71,7 @@ def test_in_the_background_a_running_loop_is_replaced() -> None:
         )
         assert engine.call("wait", 0) == 100
         assert poll.errors == []
-        # Hot at its fifth run, and in place at the latest when the sixth has waited for it.
+        # It is hot at its fifth run; the sixth has waited until the code was published.
         assert log.only("wait.loop", EventKind.SWAPPED).runs in (5, 6)
         assert statistics(engine, "wait.loop").runs in (5, 6)
 

@@ -1,4 +1,4 @@
-"""A definition happens whole or not at all."""
+"""A definition of several units takes effect completely, or fails and changes nothing."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def broken(text: str) -> Unit:
-    """A unit whose IR is not valid: its result has another type than it says."""
-    made = unit(text)
-    return replace(made, ir=made.ir.replace("ret i64", "ret i32"))
+    """A unit with invalid IR: it returns another type than it declares."""
+    valid = unit(text)
+    return replace(valid, ir=valid.ir.replace("ret i64", "ret i32"))
 
 
 FAILURES: dict[str, Callable[[], list[Unit]]] = {
-    "IR that is not valid": lambda: [broken("(define (g x) (+ x 1))")],
-    "IR that is no IR": lambda: [replace(unit("(define (g x) x)"), ir="call me")],
-    "a good one and a bad one": lambda: [unit("(define (f x) (k x))"), broken("(define (g x) x)")],
+    "invalid IR": lambda: [broken("(define (g x) (+ x 1))")],
+    "text that is not IR": lambda: [replace(unit("(define (g x) x)"), ir="call me")],
+    "a valid unit and an invalid one": lambda: [unit("(define (f x) (k x))"), broken("(define (g x) x)")],
     "another signature than callers use": lambda: [unit("(define (g x y) x)")],
     "another result than callers use": lambda: [unit("(define (g:double x) 1.0)")],
     "a call by another signature": lambda: [unit("(define (g x) (k x x))")],
     "a C function that does not exist": lambda: [unit("(define (g x) (foreign not_a_c_function x))")],
-    "such a C function, after a good one": lambda: [
+    "such a C function, after a valid unit": lambda: [
         unit("(define (f x) (k x))"),
         unit("(define (g x) (foreign not_a_c_function x))"),
     ],
     "a symbol twice": lambda: [unit("(define (g x) 1)"), unit("(define (g x) 2)")],
-    "a part that is a unit already": lambda: [
+    "a nested unit that is defined already": lambda: [
         replace(unit("(define (g x) x)"), nested_units=(unit("(define (k x) 1)"),)),
     ],
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_definition_that_fails_leaves_everything_as_it_was(engine: Engine, failure: str) -> None:
+def test_a_definition_that_fails_changes_nothing(engine: Engine, failure: str) -> None:
     before, code = engine.stats(), {name: engine.address(name) for name in "fgk"}
     log = Log(engine)
     with pytest.raises((ValueError, LookupError)) as raised:
@@ -59,7 +59,7 @@ def test_a_definition_that_fails_leaves_everything_as_it_was(engine: Engine, fai
     assert not isinstance(raised.value, KeyError)
     assert engine.stats() == before
     assert {name: engine.address(name) for name in "fgk"} == code
-    # Code may have been made, but nothing came of it.
+    # Code may have been compiled, but was freed again.
     assert {event.kind for event in log.events} <= {EventKind.COMPILED, EventKind.FREED}
     assert [engine.call(name, 5) for name in "fgk"] == [6, 5, 5]
     engine.define(unit("(define (g x) (* x 10))"))
@@ -82,7 +82,7 @@ def test_the_order_in_which_units_change_together_does_not_matter(engine: Engine
         engine.define(unit("(define (g x) x)"))
 
 
-def test_a_signature_may_change_where_nobody_calls(engine: Engine) -> None:
+def test_the_signature_of_a_unit_without_callers_may_change(engine: Engine) -> None:
     engine.define(unit("(define (f x y) (+ x (g y)))"))
     assert engine.call("f", 5, 7) == 12
     assert statistics(engine, "f").versions == 2
@@ -107,7 +107,7 @@ def test_a_unit_that_is_called_cannot_be_removed(engine: Engine) -> None:
     assert [each.name for each in engine.stats()] == ["k"]
 
 
-def test_a_part_stays_with_its_unit(engine: Engine) -> None:
+def test_a_nested_unit_is_only_changed_with_the_unit_around_it(engine: Engine) -> None:
     whole = unit("(define (count n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))")
     engine.define(whole)
     assert engine.call("count", 5) == 5
@@ -119,7 +119,7 @@ def test_a_part_stays_with_its_unit(engine: Engine) -> None:
     assert engine.call("count", 7) == 7
 
 
-def test_a_bad_unit_harms_only_those_who_call_it(engine: Engine) -> None:
+def test_an_invalid_unit_only_affects_its_callers(engine: Engine) -> None:
     engine.define(broken("(define (bad x) x)"))
     with pytest.raises(ValueError, match="i32"):
         engine.call("bad", 1)
@@ -128,8 +128,8 @@ def test_a_bad_unit_harms_only_those_who_call_it(engine: Engine) -> None:
     assert engine.call("bad", 5) == 6
 
 
-def test_two_units_may_know_different_functions_by_one_name(engine: Engine) -> None:
-    # Addresses come with the unit, so a name means what its own unit says.
+def test_two_units_may_use_one_name_for_different_c_functions(engine: Engine) -> None:
+    # A unit brings the addresses of the C functions that it calls.
     one, two = callback(lambda _: 1), callback(lambda _: 2)
     engine.define(
         unit("(define (first x) (+ (foreign answer x) (* 10 (second x))))", {"answer": one.address}),
@@ -148,8 +148,8 @@ def test_the_tier_survives_a_failure() -> None:
         assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.OPTIMIZED, 3)
 
 
-def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> None:
-    # Without a baseline, callers are compiled again before anything changes. Nobody calls g through its stub.
+def test_code_that_cannot_be_loaded_does_not_change_its_dependents() -> None:
+    # Without a baseline, dependents are compiled again before anything changes. No code calls g through its stub.
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units("(define (f x) (+ 1 (g x))) (define (g x) x)"))
         assert engine.call("f", 5) == 6
@@ -161,8 +161,8 @@ def test_code_that_cannot_be_loaded_leaves_those_who_bound_it_as_they_were() -> 
         assert engine.call("f", 5) == 6
 
 
-def test_a_definition_that_fails_binds_nobody() -> None:
-    # To compile p, c is compiled as well, which binds p; then d cannot be loaded, and there is no new p after all.
+def test_a_definition_that_fails_has_no_dependents() -> None:
+    # The new p needs c, which is compiled with p inlined; then d cannot be loaded, and p is not redefined.
     with Engine(Policy(baseline=False, max_group_units=2)) as engine:
         engine.define(*units("(define (p x) 1) (define (c x) (p x)) (define (d x) (foreign not_a_c_function x))"))
         assert engine.call("p", 0) == 1
@@ -170,14 +170,3 @@ def test_a_definition_that_fails_binds_nobody() -> None:
             engine.define(unit("(define (p x) (do (c x) (d x) 2))"))
         assert statistics(engine, "p").dependents == ()
         assert engine.call("c", 0) == 1
-
-
-def test_after_the_end_everything_but_closing_is_refused() -> None:
-    engine = Engine(sync(3))
-    engine.define(unit("(define (f x) x)"))
-    assert engine.call("f", 1) == 1
-    engine.close()
-    engine.close()
-    for use in (engine.stats, lambda: engine.call("f", 1), lambda: engine.define(unit("(define (f x) 1)"))):
-        with pytest.raises(RuntimeError, match="closed"):
-            use()

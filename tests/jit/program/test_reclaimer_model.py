@@ -1,4 +1,4 @@
-"""The reclaimer alone, over every short history of entering, leaving, retiring and collecting."""
+"""The class Reclaimer alone, over every short history of entering, leaving, retiring and collecting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTIONS = ("arrive", "enter", "leave first", "leave last", "retire", "collect")
 
 
 class World:
-    """A runtime with its two counters, entries on their way, and what each retired item may not outlive."""
+    """A runtime with two counters, entries that are not counted yet, and the entries that hold each retired item."""
 
     def __init__(self) -> None:
         self.runtime = SimpleNamespace(inside=[0, 0], side=SimpleNamespace(value=0))
@@ -31,7 +31,7 @@ class World:
         getattr(self, "_" + action.replace(" ", "_"))()
 
     def _arrive(self) -> None:
-        """An entry has read which side is current; it counts itself later."""
+        """An entry has read which side is current. It is counted later."""
         self.arrived.append(self.runtime.side.value)
 
     def _enter(self) -> None:
@@ -54,7 +54,9 @@ class World:
         self.reclaimer.collect()
 
     def _free(self, item: int) -> None:
-        assert not self.holders[item] & {entry for entry, _ in self.inside}, "somebody is still inside"
+        assert not self.holders[item] & {entry for entry, _ in self.inside}, (
+            "an entry that began before is still inside"
+        )
         assert item not in self.freed
         self.freed.append(item)
 
@@ -82,7 +84,7 @@ def histories(length: int) -> Iterator[tuple[str, ...]]:
     return extend((), 0, 0, 0)
 
 
-def test_nothing_is_freed_under_anybody_and_everything_in_the_end() -> None:
+def test_items_are_freed_after_the_entries_that_hold_them_and_all_in_the_end() -> None:
     seen = 0
     for history in histories(LENGTH):
         world = World()
@@ -97,21 +99,21 @@ def test_nothing_is_freed_under_anybody_and_everything_in_the_end() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_is_nested_of_some_history(action: str) -> None:
+def test_every_action_is_in_some_history(action: str) -> None:
     assert any(action in history for history in histories(LENGTH))
 
 
-def test_one_who_stays_does_not_hold_back_what_came_before() -> None:
+def test_an_entry_after_the_retirement_holds_nothing_back_for_ever() -> None:
     world = World()
     for action in ("retire", "arrive", "enter", "collect", "collect"):
         world.do(action)
-    # The entry came later than the retirement, but nobody could know; when it is gone, so is the item.
+    # The counters do not tell that the entry came after the retirement; the item is freed when it has left.
     world.do("leave first")
     world.do("collect")
     assert world.freed == [0]
 
 
-def test_with_somebody_always_inside_code_is_freed_all_the_same() -> None:
+def test_items_are_freed_although_some_entry_is_always_inside() -> None:
     world = World()
     for action in ("arrive", "enter", "retire"):
         world.do(action)
@@ -122,13 +124,13 @@ def test_with_somebody_always_inside_code_is_freed_all_the_same() -> None:
     assert world.freed == [0]
 
 
-def test_collecting_with_nothing_retired_leaves_the_sides_alone() -> None:
+def test_collecting_with_nothing_retired_does_not_change_the_side() -> None:
     world = World()
     world.do("collect")
     assert world.runtime.side.value == 0
 
 
-def test_one_that_cannot_be_freed_holds_back_nothing_else() -> None:
+def test_an_item_that_cannot_be_freed_holds_nothing_else_back() -> None:
     freed: list[str] = []
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""An engine that lives long does not grow."""
+"""Arenas are disposed of: an engine that redefines, removes and fails for a long time keeps few of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.jit.helpers import sync
 from tests.jit.tiny import unit
 
 
-def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:
+def test_arenas_are_disposed_of_with_loops_and_both_tiers() -> None:
     with Engine(sync(1, arena_libraries=8)) as engine:
         for number in range(100):
             loop = "(while (< i n) (set i (+ i 1)))"
@@ -22,7 +22,7 @@ def test_arenas_are_given_back_with_loops_and_both_tiers() -> None:
         assert engine.memory().arenas <= 4
 
 
-def test_units_that_run_once_leave_nothing_behind() -> None:
+def test_removed_units_leave_no_arenas_and_no_statistics() -> None:
     with Engine(sync(1, arena_libraries=8)) as engine:
         for number in range(200):
             once = unit(f"(define (once{number}) {number})", counter=RunCounter.NONE)
@@ -33,7 +33,7 @@ def test_units_that_run_once_leave_nothing_behind() -> None:
         assert engine.stats() == []
 
 
-def test_failing_to_load_costs_nothing_that_lasts() -> None:
+def test_failing_to_load_keeps_no_memory() -> None:
     with Engine(sync(1, arena_libraries=4)) as engine:
         engine.define(unit("(define (f x) x)"))
         engine.prepare("f")

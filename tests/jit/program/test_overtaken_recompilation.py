@@ -1,4 +1,4 @@
-"""What changes while a recompilation is under way: it is checked before it is published."""
+"""Definitions and removals during a recompilation: it is dropped, repeated or published."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def engine() -> Iterator[Engine]:
 
 
 def heat(engine: Engine, symbol: str) -> None:
-    # `g` is hot at the same time; the hold is only for `f`, wherever it is in the queue.
+    # `g` becomes hot, too; only the recompilation of `f` is held, at any place in the queue.
     for _ in range(3):
         engine.call(symbol, 5)
 
 
-def test_a_changed_callee_makes_it_start_again(engine: Engine) -> None:
+def test_a_redefined_callee_restarts_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         heat(engine, "f")
         hold.wait()
@@ -44,7 +44,7 @@ def test_a_changed_callee_makes_it_start_again(engine: Engine) -> None:
         assert statistics(engine, "g").dependents == ("f",)
 
 
-def test_a_callee_changed_twice_in_a_row_makes_it_start_again_twice(engine: Engine) -> None:
+def test_a_callee_redefined_during_each_of_two_attempts_restarts_it_twice(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -59,7 +59,7 @@ def test_a_callee_changed_twice_in_a_row_makes_it_start_again_twice(engine: Engi
         assert engine.call("f", 5) == 501
 
 
-def test_two_changes_during_one_compilation_cost_one_restart(engine: Engine) -> None:
+def test_two_redefinitions_during_one_attempt_restart_it_once(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -74,7 +74,7 @@ def test_two_changes_during_one_compilation_cost_one_restart(engine: Engine) -> 
         assert engine.call("f", 5) == 501
 
 
-def test_a_change_of_the_unit_itself_drops_it(engine: Engine) -> None:
+def test_a_redefinition_of_the_unit_itself_drops_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         heat(engine, "f")
         hold.wait()
@@ -92,7 +92,7 @@ def test_a_change_of_the_unit_itself_drops_it(engine: Engine) -> None:
         assert (engine.call("f", 5), engine.describe("f").tier) == (7, Tier.OPTIMIZED)
 
 
-def test_a_change_of_both_at_once_drops_it(engine: Engine) -> None:
+def test_a_redefinition_of_both_together_drops_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         heat(engine, "f")
         hold.wait()
@@ -102,7 +102,7 @@ def test_a_change_of_both_at_once_drops_it(engine: Engine) -> None:
         assert (engine.call("f", 5), engine.describe("f").tier) == (15, Tier.BASELINE)
 
 
-def test_a_unit_removed_meanwhile_stays_away(engine: Engine) -> None:
+def test_a_removed_unit_is_not_published(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         heat(engine, "f")
         hold.wait()
@@ -116,7 +116,7 @@ def test_a_unit_removed_meanwhile_stays_away(engine: Engine) -> None:
             engine.call("f", 5)
 
 
-def test_a_symbol_removed_and_defined_again_is_another_unit(engine: Engine) -> None:
+def test_a_symbol_that_was_removed_and_defined_again_is_another_unit(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         heat(engine, "f")
         hold.wait()
@@ -127,7 +127,7 @@ def test_a_symbol_removed_and_defined_again_is_another_unit(engine: Engine) -> N
         assert (engine.call("f", 5), engine.describe("f").tier) == (9, Tier.BASELINE)
 
 
-def test_a_change_of_something_else_does_not_matter(engine: Engine) -> None:
+def test_a_redefinition_of_another_unit_does_not_restart_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -138,7 +138,7 @@ def test_a_change_of_something_else_does_not_matter(engine: Engine) -> None:
         assert log.kinds("f") == ["hot", "compiled O3", "swapped"]
 
 
-def test_a_failed_redefinition_does_not_matter(engine: Engine) -> None:
+def test_a_failed_redefinition_does_not_restart_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -150,7 +150,7 @@ def test_a_failed_redefinition_does_not_matter(engine: Engine) -> None:
         assert log.kinds("f") == ["hot", "compiled O3", "swapped"]
 
 
-def test_optimizing_by_hand_meanwhile_makes_it_superfluous(engine: Engine) -> None:
+def test_optimizing_on_request_meanwhile_drops_it(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         heat(engine, "f")
@@ -162,7 +162,7 @@ def test_optimizing_by_hand_meanwhile_makes_it_superfluous(engine: Engine) -> No
         assert engine.call("f", 5) == 6
 
 
-def test_optimizing_by_hand_starts_again_too(engine: Engine) -> None:
+def test_a_redefined_callee_restarts_optimizing_on_request(engine: Engine) -> None:
     with Hold(engine, "f") as hold:
         log = Log(engine)
         running = Running(lambda: engine.optimize("f"))

@@ -1,4 +1,4 @@
-"""Retired code is freed when no call is active any more, and not before."""
+"""Retired code is freed after its grace period: when no call that began before is active, and not earlier."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def policy(request: pytest.FixtureRequest) -> Policy:
     return POLICIES[request.param]
 
 
-def retired(log: Log) -> list[str]:
+def freed(log: Log) -> list[str]:
     return [event.unit for event in log.events if event.kind is EventKind.FREED]
 
 
-def test_code_that_nobody_runs_is_freed_at_once(policy: Policy) -> None:
+def test_code_without_an_active_call_is_freed_at_once(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(unit("(define (f x) x)"))
         engine.call("f", 1)
         log = Log(engine)
         engine.define(unit("(define (f x) 2)"))
-        assert set(retired(log)) == {"f"}
+        assert set(freed(log)) == {"f"}
 
 
-def test_a_running_unit_may_be_redefined_and_ends_as_it_began(policy: Policy) -> None:
+def test_a_running_unit_may_be_redefined_and_ends_in_its_old_code(policy: Policy) -> None:
     with Engine(policy) as engine:
         during: list[list[str]] = []
 
         def redefine(_: int) -> None:
             engine.define(unit("(define (f x) 2)"))
-            during.append(retired(log))
+            during.append(freed(log))
 
         change = callback(redefine)
         text = "(define (f x) (do (foreign change x) (+ 1000 x)))"
@@ -47,7 +47,7 @@ def test_a_running_unit_may_be_redefined_and_ends_as_it_began(policy: Policy) ->
         log = Log(engine)
         assert engine.call("f", 7) == 1007
         assert (during, change.errors) == ([[]], [])
-        assert set(retired(log)) == {"f"}
+        assert set(freed(log)) == {"f"}
         assert engine.call("f", 7) == 2
 
 
@@ -59,7 +59,7 @@ def test_a_running_unit_may_be_removed(policy: Policy) -> None:
         log = Log(engine)
         assert engine.call("f", 7) == 1007
         assert remove.errors == []
-        assert "f" in retired(log)
+        assert "f" in freed(log)
 
 
 def test_a_running_loop_ends_in_the_version_it_began_in(policy: Policy) -> None:
@@ -73,20 +73,20 @@ def test_a_running_loop_ends_in_the_version_it_began_in(policy: Policy) -> None:
 
         change = callback(redefine)
         text = "(define (f n) (let i 0 (do (while (< i n) (foreign change i) (set i (+ i 1))) i)))"
-        made = unit(text)
-        # The loop is the one that calls out.
+        whole = unit(text)
+        # It is the loop that calls the C function.
         engine.define(
-            replace(made, nested_units=(replace(made.nested_units[0], externals={"change": change.address}),))
+            replace(whole, nested_units=(replace(whole.nested_units[0], externals={"change": change.address}),))
         )
         log = Log(engine)
         assert engine.call("f", 100) == 100
         assert (turns, change.errors) == (list(range(100)), [])
         # At -O3 alone the loop has no code of its own.
-        assert set(retired(log)) == ({"f", "f.loop"} if policy.baseline else {"f"})
+        assert set(freed(log)) == ({"f", "f.loop"} if policy.baseline else {"f"})
         assert engine.call("f", 100) == 2
 
 
-def test_a_caller_sees_the_new_version_of_what_it_calls_next() -> None:
+def test_a_running_caller_calls_the_new_version() -> None:
     with Engine(sync(3)) as engine:
         change = callback(lambda _: engine.define(unit("(define (g x) 2)")))
         engine.define(
@@ -96,14 +96,14 @@ def test_a_caller_sees_the_new_version_of_what_it_calls_next() -> None:
         assert engine.call("f", 0) == 2
 
 
-def test_calls_within_calls_hold_everything_back(policy: Policy) -> None:
+def test_nested_calls_hold_everything_back(policy: Policy) -> None:
     with Engine(policy) as engine:
         counts: list[int] = []
 
         def recurse(depth: int) -> int:
             engine.define(unit(f"(define (g x) (+ x {depth}))"))
             result: int = engine.call("f", depth - 1) if depth else engine.call("g", 0)
-            counts.append(len(retired(log)))
+            counts.append(len(freed(log)))
             return result
 
         dive = callback(recurse)
@@ -113,7 +113,7 @@ def test_calls_within_calls_hold_everything_back(policy: Policy) -> None:
         log = Log(engine)
         assert engine.call("f", 5) == 0
         assert (counts, dive.errors) == ([0] * 6, [])
-        assert retired(log).count("g") == 6
+        assert freed(log).count("g") == 6
 
 
 def test_a_call_by_address_holds_code_back_too() -> None:
@@ -122,7 +122,7 @@ def test_a_call_by_address_holds_code_back_too() -> None:
 
         def redefine(_: int) -> None:
             engine.define(unit("(define (f x) 2)"))
-            during.append(len(retired(log)))
+            during.append(len(freed(log)))
 
         change = callback(redefine)
         engine.define(
@@ -134,5 +134,5 @@ def test_a_call_by_address_holds_code_back_too() -> None:
         assert native(7) == 1007
         assert during == [0]
         engine.call("h", 1)
-        assert retired(log) == ["f"]
+        assert freed(log) == ["f"]
         assert native(7) == 2

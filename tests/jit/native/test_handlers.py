@@ -20,7 +20,7 @@ FOLDER = Path(handlers.__file__).parent
 FILES = ("handlers.ll", "unprotected.ll")
 TEXT = (FOLDER / "handlers.ll").read_text("ascii")
 
-# The constants of handlers.ll. CALLER_DISTANCE is used there only.
+# The constants of handlers.ll. CALLER_DISTANCE is only used there.
 CONSTANTS = {
     "GUARD_ZONE": faults.GUARD_ZONE,
     "STACK_RESERVE": faults.STACK_RESERVE,
@@ -71,7 +71,7 @@ def field_comments(struct: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_all_that_is_exported_is_defined(name: str) -> None:
+def test_every_exported_symbol_is_defined(name: str) -> None:
     with parsed(name) as module:
         symbols = [*module.functions, *module.global_variables]
         defined = {each.name for each in symbols if not each.is_declaration and each.linkage.name == "external"}
@@ -143,24 +143,3 @@ def test_the_arguments_of_a_handler_have_the_layout_of_c(tmp_path: Path) -> None
 
 
 # Looking up the owner of an address
-
-
-def test_a_code_map_finds_the_owner_of_every_address_in_a_range() -> None:
-    owners = code_ranges.CodeMap[str]()
-    owners.add(300, 400, "b")
-    owners.add(100, 200, "a")
-    assert [owners.find(address) for address in (99, 100, 199, 200, 299, 300, 399, 400)] == [
-        None, "a", "a", None, None, "b", "b", None,
-    ]  # fmt: skip
-    owners.remove(100)
-    assert (owners.find(150), owners.find(350)) == (None, "b")
-    owners.clear()
-    assert owners.find(350) is None
-
-
-def test_the_ranges_of_a_code_map_are_in_the_table_of_the_process() -> None:
-    owners = code_ranges.CodeMap[str]()
-    owners.add(100, 200, "a")
-    assert 100 in code_ranges.PROCESS_RANGES._indices
-    owners.clear()
-    assert 100 not in code_ranges.PROCESS_RANGES._indices

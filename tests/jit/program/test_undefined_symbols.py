@@ -1,4 +1,4 @@
-"""Calls of a unit that nobody has defined: an error before anything runs, until somebody has."""
+"""Calls of undefined symbols: an error before anything runs, until the symbol is defined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from kaleido.jit import Engine, Policy, RunCounter, UndefinedUnit
-from tests.jit.helpers import apart, callback, sync
+from tests.jit.helpers import callback, in_new_process, sync
 from tests.jit.tiny import unit, units
 
 POLICIES = {"sync": sync(3), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
@@ -21,7 +21,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
-def test_the_error_names_the_symbol_and_who_calls_it(engine: Engine) -> None:
+def test_the_error_names_the_symbol_and_its_caller(engine: Engine) -> None:
     engine.define(*units("(define (f x) (g x)) (define (g x) (missing x))"))
     with pytest.raises(UndefinedUnit, match="g calls missing, which is not defined") as raised:
         engine.call("f", 1)
@@ -29,13 +29,13 @@ def test_the_error_names_the_symbol_and_who_calls_it(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("method", ["prepare", "address", "optimize"])
-def test_whatever_would_need_its_code_says_so(engine: Engine, method: str) -> None:
+def test_every_method_that_needs_its_code_raises(engine: Engine, method: str) -> None:
     engine.define(unit("(define (f x) (missing x))"))
     with pytest.raises(UndefinedUnit):
         getattr(engine, method)("f")
 
 
-def test_it_works_once_the_name_is_defined(engine: Engine) -> None:
+def test_a_call_works_once_the_symbol_is_defined(engine: Engine) -> None:
     engine.define(unit("(define (f x) (missing x))"))
     with pytest.raises(UndefinedUnit):
         engine.call("f", 1)
@@ -43,7 +43,7 @@ def test_it_works_once_the_name_is_defined(engine: Engine) -> None:
     assert [engine.call("f", 1) for _ in range(4)] == [2] * 4
 
 
-def test_the_name_must_be_defined_as_it_is_called(engine: Engine) -> None:
+def test_the_symbol_must_be_defined_with_the_signature_of_its_calls(engine: Engine) -> None:
     engine.define(unit("(define (f x) (missing x))"))
     with pytest.raises(ValueError, match="another signature"):
         engine.define(unit("(define (missing x y) x)"))
@@ -57,7 +57,7 @@ def test_a_symbol_that_was_never_defined_is_a_key_error(engine: Engine) -> None:
             method("nothing")
 
 
-def test_a_name_is_forgotten_when_nobody_calls_it_any_more(engine: Engine) -> None:
+def test_a_symbol_is_dropped_with_its_last_caller(engine: Engine) -> None:
     engine.define(unit("(define (f x) (if x (f (- x 1)) 0))"))
     engine.prepare("f")
     for number in range(20):
@@ -72,7 +72,7 @@ def test_a_name_is_forgotten_when_nobody_calls_it_any_more(engine: Engine) -> No
     assert engine.memory().symbols == set()
 
 
-def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> None:
+def test_a_symbol_that_only_a_failed_definition_calls_is_dropped(engine: Engine) -> None:
     engine.define(unit("(define (f x) 1)"))
     engine.prepare("f")
     with pytest.raises(LookupError):
@@ -81,7 +81,7 @@ def test_a_name_that_a_failed_definition_calls_is_forgotten(engine: Engine) -> N
     assert engine.call("f", 1) == 1
 
 
-def begin_to_call_an_undefined_name() -> None:
+def begin_to_call_an_undefined_symbol() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:
             engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
@@ -93,7 +93,7 @@ def begin_to_call_an_undefined_name() -> None:
             assert [engine.call("f", 1) for _ in range(4)] == [5] * 4
 
 
-def reach_an_undefined_name_from_afar() -> None:
+def reach_an_undefined_symbol_through_inlined_code() -> None:
     # Everything that main can reach is inlined in f, and main itself is not compiled again.
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
@@ -104,7 +104,7 @@ def reach_an_undefined_name_from_afar() -> None:
             engine.call("main", 1)
 
 
-def call_an_undefined_name_from_c() -> None:
+def call_an_undefined_symbol_from_c() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:
             engine.define(unit("(define (f x) x)"))
@@ -113,7 +113,7 @@ def call_an_undefined_name_from_c() -> None:
             assert native(7) == 1
 
 
-def define_a_name_that_running_code_will_call() -> None:
+def define_a_symbol_that_running_code_will_call() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:
             engine.define(unit("(define (f x) x)"))
@@ -124,14 +124,14 @@ def define_a_name_that_running_code_will_call() -> None:
             assert native(1) == 5
 
 
-def redefine_running_code_to_call_an_undefined_name() -> None:
+def redefine_running_code_to_call_an_undefined_symbol() -> None:
     with Engine(sync(3)) as engine:
         change = callback(lambda _: engine.define(unit("(define (g x) (missing x))")))
         engine.define(
             unit("(define (g x) x)"),
             unit("(define (f x) (do (foreign change x) (g x)))", {"change": change.address}),
         )
-        # Either the definition is refused, or the call ends in an error. What it may not do is crash.
+        # Either the definition is refused, or the call raises an error. A crash would be wrong.
         with suppress(UndefinedUnit):
             assert engine.call("f", 1) == 1
             assert change.errors
@@ -140,13 +140,13 @@ def redefine_running_code_to_call_an_undefined_name() -> None:
 @pytest.mark.parametrize(
     "scenario",
     [
-        begin_to_call_an_undefined_name,
-        reach_an_undefined_name_from_afar,
-        call_an_undefined_name_from_c,
-        define_a_name_that_running_code_will_call,
-        redefine_running_code_to_call_an_undefined_name,
+        begin_to_call_an_undefined_symbol,
+        reach_an_undefined_symbol_through_inlined_code,
+        call_an_undefined_symbol_from_c,
+        define_a_symbol_that_running_code_will_call,
+        redefine_running_code_to_call_an_undefined_symbol,
     ],
 )
 def test_running_code_never_jumps_to_nowhere(scenario: object) -> None:
     assert callable(scenario)
-    apart(scenario)
+    in_new_process(scenario)

@@ -1,4 +1,4 @@
-"""Removal together with redefinition: a whole state of definitions is exchanged for another, at once."""
+"""``Engine.define(*units, removed=…)``: definitions and removals that take effect together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from kaleido.jit import Engine, EventKind, Policy, Tier, UndefinedUnit
+from kaleido.jit import Engine, EventKind, Policy, UndefinedUnit
 from tests.jit.helpers import Log, callback, sync
 from tests.jit.tiny import unit, units
 
@@ -16,7 +16,7 @@ every_policy = pytest.mark.parametrize("policy", [sync(3), Policy(baseline=False
 
 
 @every_policy
-def test_units_that_call_each_other_go_together(policy: Policy) -> None:
+def test_units_that_call_each_other_are_removed_together(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(f"{CALLS} (define (h x) (* x 2))"))
         assert [engine.call("f", 5) for _ in range(4)] == [6] * 4
@@ -30,7 +30,7 @@ def test_units_that_call_each_other_go_together(policy: Policy) -> None:
 
 
 @every_policy
-def test_what_still_calls_a_removed_unit_calls_what_is_not_defined(policy: Policy) -> None:
+def test_a_call_of_a_removed_unit_is_an_undefined_unit(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(CALLS))
         assert [engine.call("f", 5) for _ in range(4)] == [6] * 4
@@ -41,7 +41,7 @@ def test_what_still_calls_a_removed_unit_calls_what_is_not_defined(policy: Polic
         assert [engine.call("f", 5) for _ in range(4)] == [51] * 4
 
 
-def test_c_that_comes_to_a_removed_unit_gets_zero() -> None:
+def test_a_call_from_c_gets_zero_from_a_removed_unit() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         f = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.address("f"))
@@ -51,7 +51,7 @@ def test_c_that_comes_to_a_removed_unit_gets_zero() -> None:
 
 
 @every_policy
-def test_a_unit_may_change_its_signature_when_its_callers_go(policy: Policy) -> None:
+def test_a_unit_may_change_its_signature_when_its_callers_are_removed(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units("(define (g x y) (+ x y)) (define (f x) (g x x))"))
         assert [engine.call("f", 5) for _ in range(4)] == [10] * 4
@@ -62,7 +62,7 @@ def test_a_unit_may_change_its_signature_when_its_callers_go(policy: Policy) -> 
 
 
 @every_policy
-def test_new_units_are_not_bound_to_what_goes(policy: Policy) -> None:
+def test_new_units_do_not_inline_removed_ones(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(CALLS))
         assert [engine.call("f", 5) for _ in range(4)] == [6] * 4
@@ -73,7 +73,7 @@ def test_new_units_are_not_bound_to_what_goes(policy: Policy) -> None:
         assert [engine.call("f", 5) for _ in range(4)] == [7] * 4
 
 
-def test_a_failure_leaves_everything_as_it_was() -> None:
+def test_a_failure_changes_nothing() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         assert engine.call("f", 5) == 6
@@ -88,7 +88,7 @@ def test_a_failure_leaves_everything_as_it_was() -> None:
         assert engine.call("f", 5) == 6
 
 
-def test_what_a_running_program_could_come_to_stays() -> None:
+def test_a_unit_that_a_running_call_can_reach_is_not_removed() -> None:
     with Engine(sync(3)) as engine:
         refused = []
 
@@ -105,7 +105,7 @@ def test_what_a_running_program_could_come_to_stays() -> None:
         assert engine.call("f", 5) == 5
 
 
-def test_it_says_whose_optimized_code_is_out_of_use() -> None:
+def test_it_returns_the_units_with_code_that_was_deoptimized_or_removed() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(f"{CALLS} (define (h x) (* x 2))"))
         for _ in range(4):
@@ -116,17 +116,3 @@ def test_it_says_whose_optimized_code_is_out_of_use() -> None:
         assert log.only("f", EventKind.DEOPTIMIZED).message == "g"
         assert engine.define(unit("(define (g x) (* x 20))")) == frozenset()
         assert engine.define(removed=["h"]) == {"h"}
-
-
-def test_optimizing_in_the_background() -> None:
-    with Engine(Policy()) as engine:
-        engine.define(*units(CALLS))
-        engine.optimize("f", background=True)
-        engine.wait_until_idle()
-        assert engine.describe("f").tier is Tier.OPTIMIZED
-    with Engine(sync(3)) as engine:
-        engine.define(*units(CALLS))
-        engine.optimize("f", background=True)
-        assert engine.describe("f").tier is Tier.OPTIMIZED
-        assert [engine.call("g", 5) for _ in range(4)] == [5] * 4
-        assert engine.describe("g").tier is Tier.OPTIMIZED

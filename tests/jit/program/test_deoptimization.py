@@ -1,4 +1,4 @@
-"""Redefinition: new code behind the same name; what was optimized with the old goes back to its baseline."""
+"""Redefining a unit deoptimizes its dependents: they run their baseline until they are hot again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CHAIN = """
 
 
 def heat(engine: Engine, symbol: str, *arguments: int) -> None:
-    """Run a unit three times, the threshold here, so that it and what it calls are optimized."""
+    """Run a unit three times, which is the threshold here: it and its callees are optimized."""
     for _ in range(3):
         engine.call(symbol, *arguments)
     assert engine.describe(symbol).tier is Tier.OPTIMIZED
 
 
-def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> None:
+def test_a_caller_runs_its_baseline_and_is_optimized_again() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         heat(engine, "f", 5)
@@ -39,7 +39,7 @@ def test_a_caller_goes_back_to_its_baseline_and_becomes_optimized_again() -> Non
         assert log.kinds("f") == ["deoptimized", "freed O3", "hot", "compiled O3", "swapped"]
 
 
-def test_invalidation_says_what_was_lost() -> None:
+def test_the_event_has_tier_runs_and_version_of_what_was_deoptimized() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CALLS))
         heat(engine, "f", 5)
@@ -50,7 +50,7 @@ def test_invalidation_says_what_was_lost() -> None:
 
 
 @pytest.mark.parametrize("policy", [sync(3), sync(1), Policy(baseline=False), Policy(optimize=False)])
-def test_a_change_three_levels_down_is_seen_at_the_top(policy: Policy) -> None:
+def test_a_redefinition_three_calls_down_changes_the_result(policy: Policy) -> None:
     with Engine(policy) as engine:
         engine.define(*units(CHAIN))
         assert [engine.call("top", 1000) for _ in range(4)] == [1111] * 4
@@ -60,7 +60,7 @@ def test_a_change_three_levels_down_is_seen_at_the_top(policy: Policy) -> None:
         assert [engine.call("top", 1000) for _ in range(4)] == [1221] * 4
 
 
-def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
+def test_all_dependents_and_nothing_else_are_deoptimized() -> None:
     with Engine(sync(3)) as engine:
         engine.define(*units(CHAIN), unit("(define (other x) x)"))
         heat(engine, "top", 1)
@@ -73,7 +73,7 @@ def test_everybody_who_bound_it_is_invalidated_and_nobody_else() -> None:
         assert engine.describe("other").tier is Tier.OPTIMIZED
 
 
-def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
+def test_without_a_baseline_dependents_are_optimized_again_at_once() -> None:
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units(CHAIN))
         assert engine.call("top", 1000) == 1111
@@ -85,7 +85,7 @@ def test_without_a_baseline_callers_are_optimized_anew_at_once() -> None:
         assert engine.call("top", 1000) == 1211
 
 
-def test_a_new_version_counts_from_nothing() -> None:
+def test_a_new_version_counts_from_zero() -> None:
     with Engine(sync(3)) as engine:
         engine.define(unit("(define (f x) 1)"))
         for _ in range(2):
@@ -97,7 +97,7 @@ def test_a_new_version_counts_from_nothing() -> None:
         assert (statistics(engine, "f").runs, statistics(engine, "f").versions) == (3, 2)
 
 
-def test_mutual_recursion_survives_a_change_of_either_half() -> None:
+def test_either_function_of_a_mutual_recursion_may_be_redefined() -> None:
     with Engine(sync(3)) as engine:
         engine.define(
             *units("""
@@ -124,12 +124,12 @@ def test_a_loop_is_replaced_with_the_function_around_it() -> None:
         engine.define(unit(text.format(step=2)))
         assert [each.name for each in engine.stats()] == ["f", "f.loop"]
         assert engine.stats()[1].symbol != before
-        # Both tiers of the old loop went with the old function.
+        # Both tiers of the old loop were freed with the old function.
         assert sorted(log.kinds("f.loop")) == ["compiled O0", "defined", "freed O0", "freed O3"]
         assert [engine.call("f", 10) for _ in range(4)] == [20] * 4
 
 
-def test_a_function_called_from_a_loop_changes_for_the_loop_too() -> None:
+def test_a_loop_that_calls_it_is_deoptimized_too() -> None:
     with Engine(sync(3)) as engine:
         engine.define(
             *units("""
@@ -144,7 +144,7 @@ def test_a_function_called_from_a_loop_changes_for_the_loop_too() -> None:
         assert [engine.call("f", 10) for _ in range(4)] == [20] * 4
 
 
-def test_a_unit_may_come_to_have_a_loop_and_lose_it() -> None:
+def test_a_new_version_may_add_or_drop_a_loop() -> None:
     with Engine(sync(3)) as engine:
         for _ in range(3):
             engine.define(unit("(define (f n) n)"))

@@ -1,4 +1,4 @@
-"""Optimizing by hand, and a language's own passes."""
+"""``Engine(transform=…)``: a language's own passes over the linked module, and their failures."""
 
 from __future__ import annotations
 
@@ -14,33 +14,11 @@ CALLS = "(define (f x) (+ 1 (g x))) (define (g x) x)"
 
 
 class Failure(Exception):
-    """What a pass may raise."""
+    """An exception of a pass."""
 
 
 def fail(module: Any) -> None:
     raise Failure("no such luck")
-
-
-@pytest.mark.parametrize("policy", [sync(1000), Policy(), Policy(optimize=False)])
-def test_a_unit_can_be_optimized_cold(policy: Policy) -> None:
-    with Engine(policy) as engine:
-        engine.define(*units(CALLS))
-        log = Log(engine)
-        engine.optimize("f")
-        assert log.kinds("f") == ["compiled O0", "compiled O3", "swapped"]
-        assert (engine.describe("f").tier, engine.describe("g").tier) == (Tier.OPTIMIZED, Tier.BASELINE)
-        assert engine.call("f", 1) == 2
-        engine.define(unit("(define (g x) (* x 10))"))
-        assert (engine.describe("f").tier, engine.call("f", 1)) == (Tier.BASELINE, 11)
-
-
-def test_optimizing_twice_is_optimizing_once() -> None:
-    with Engine(sync(3)) as engine:
-        engine.define(*units(CALLS))
-        log = Log(engine)
-        engine.optimize("f")
-        engine.optimize("f")
-        assert log.kinds("f").count("compiled O3") == 1
 
 
 def test_a_transformation_sees_the_linked_module() -> None:
@@ -57,35 +35,35 @@ def test_a_transformation_sees_the_linked_module() -> None:
         assert seen == [["f", "f.impl", "g", "g.impl"]]
 
 
-# What `g` does cannot be seen from its call, so that the call stays where `g` is not inlined.
+# Not constant, so that the call remains where `g` is not inlined.
 SQUARE = "(define (f x) (+ 1 (g x))) (define (g x) (* x x))"
 
 
-def keep_apart(module: Any) -> None:
+def forbid_inlining(module: Any) -> None:
     for function in module.functions:
         if function.name == "g.impl":
             function.add_function_attribute("noinline")
-            function.name = "kept apart"
+            function.name = "not inlined"
 
 
 def test_a_transformation_can_change_the_module() -> None:
-    with Engine(sync(3), transform=keep_apart) as engine:
+    with Engine(sync(3), transform=forbid_inlining) as engine:
         engine.define(*units(SQUARE))
         assert [engine.call("f", 3) for _ in range(4)] == [10] * 4
         assert engine.describe("f").tier is Tier.OPTIMIZED
-        assert 'tailcc i64 @"kept apart"' in engine.ir("f", Tier.OPTIMIZED)
-        assert "kept apart" not in engine.ir("f", Tier.BASELINE)
+        assert 'tailcc i64 @"not inlined"' in engine.ir("f", Tier.OPTIMIZED)
+        assert "not inlined" not in engine.ir("f", Tier.BASELINE)
 
 
-def test_at_once_at_the_optimized_tier_it_is_called_too() -> None:
-    with Engine(Policy(baseline=False), transform=keep_apart) as engine:
+def test_without_a_baseline_it_is_called_too() -> None:
+    with Engine(Policy(baseline=False), transform=forbid_inlining) as engine:
         engine.define(*units(SQUARE))
         assert engine.call("f", 3) == 10
-        assert "kept apart" in engine.ir("f", Tier.OPTIMIZED)
+        assert "not inlined" in engine.ir("f", Tier.OPTIMIZED)
 
 
 @pytest.mark.parametrize("policy", [Policy(call_threshold=3), sync(3)], ids=["background", "sync"])
-def test_one_that_raises_leaves_the_unit_at_the_baseline(policy: Policy) -> None:
+def test_an_exception_leaves_the_unit_at_the_baseline(policy: Policy) -> None:
     with Engine(policy, transform=fail) as engine:
         log = Log(engine)
         engine.define(*units(CALLS))
@@ -96,7 +74,7 @@ def test_one_that_raises_leaves_the_unit_at_the_baseline(policy: Policy) -> None
         assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.BASELINE, 5)
 
 
-def test_one_that_raises_does_not_stop_the_others() -> None:
+def test_an_exception_does_not_stop_other_recompilations() -> None:
     def fail_for_f(module: Any) -> None:
         if any(function.name == "f.impl" for function in module.functions):
             fail(module)
@@ -109,7 +87,7 @@ def test_one_that_raises_does_not_stop_the_others() -> None:
         assert (engine.describe("f").tier, engine.describe("g").tier) == (Tier.BASELINE, Tier.OPTIMIZED)
 
 
-def test_by_hand_its_exception_comes_out() -> None:
+def test_optimizing_on_request_raises_its_exception() -> None:
     with Engine(sync(3), transform=fail) as engine:
         engine.define(*units(CALLS))
         with pytest.raises(Failure, match="no such luck"):
@@ -117,7 +95,7 @@ def test_by_hand_its_exception_comes_out() -> None:
         assert (engine.describe("f").tier, engine.call("f", 1)) == (Tier.BASELINE, 2)
 
 
-def test_at_once_at_the_optimized_tier_nothing_is_defined_by_halves() -> None:
+def test_without_a_baseline_an_exception_undoes_the_definition() -> None:
     working = True
 
     def sometimes(module: Any) -> None:
@@ -137,7 +115,7 @@ def test_at_once_at_the_optimized_tier_nothing_is_defined_by_halves() -> None:
         assert engine.call("f", 1) == 11
 
 
-def test_what_it_breaks_is_noticed_before_it_runs() -> None:
+def test_a_module_that_it_breaks_is_not_published() -> None:
     def forget(module: Any) -> None:
         for function in module.functions:
             if function.name == "f.impl":

@@ -1,4 +1,4 @@
-"""Whatever the policy, a program means the same."""
+"""A program returns the same results under every policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kaleido.jit import Engine, Policy, RunCounter, Signature, Tier, Unit
-from tests.jit.helpers import apart, settle, sync
+from tests.jit.helpers import in_new_process, settle, sync
 from tests.jit.tiny import units
 
 POLICIES = {
@@ -81,7 +81,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize(("text", "symbol", "arguments", "expected"), PROGRAMS)
-def test_a_program_gives_its_result_again_and_again(
+def test_a_program_returns_its_result_again_and_again(
     engine: Engine, text: str, symbol: str, arguments: tuple[float, ...], expected: float
 ) -> None:
     engine.define(*units(text))
@@ -99,7 +99,7 @@ def jump_with_arguments_on_the_stack() -> None:
 
 def test_a_jump_may_pass_arguments_on_the_stack() -> None:
     # LLVM 22.1 drops them where the call is `musttail`: llvm-project#199224.
-    apart(jump_with_arguments_on_the_stack)
+    in_new_process(jump_with_arguments_on_the_stack)
 
 
 def test_memory_is_written_in_order_by_functions_without_result(engine: Engine) -> None:
@@ -115,7 +115,7 @@ def test_memory_is_written_in_order_by_functions_without_result(engine: Engine) 
         assert number.value == 1234567
 
 
-def test_structures_lie_as_the_machine_wants_them(engine: Engine) -> None:
+def test_structures_have_the_layout_of_the_target(engine: Engine) -> None:
     ir = """
     define tailcc void @"store.impl"(ptr %pair, i64 %value) nounwind {
       %field = getelementptr {i32, i64}, ptr %pair, i32 0, i32 1
@@ -136,7 +136,7 @@ def test_a_truth_value_is_its_lowest_bit(engine: Engine) -> None:
     assert [engine.call("odd", number) for number in (0, 1, 2, 3)] == [False, True, False, True]
 
 
-def test_a_symbol_may_have_any_characters(engine: Engine) -> None:
+def test_a_symbol_may_contain_any_characters(engine: Engine) -> None:
     name = 'naïve "quoted" \\ + #1 \N{SNOWMAN}'
     escaped = "".join(f"\\{byte:02X}" for byte in name.encode())
     kind = Signature("i64", ("i64",))
@@ -157,7 +157,7 @@ def test_a_symbol_may_have_any_characters(engine: Engine) -> None:
     assert [engine.call(name, 10) for _ in range(3)] == [7, 7, 7]
 
 
-def test_what_counts_as_nothing_stays_at_the_baseline(engine: Engine) -> None:
+def test_units_without_a_counter_stay_at_the_baseline(engine: Engine) -> None:
     engine.define(*units(FACTORIAL, counter=RunCounter.NONE))
     assert [engine.call("factorial", 5) for _ in range(5)] == [120] * 5
     assert engine.describe("factorial").tier is Tier.BASELINE

@@ -1,11 +1,10 @@
-"""Leaving native code before its end, for any language: see tests/test_faults.py for the language."""
+"""Stack overflow and interruption of native code, for any language. For Kaleido, see tests/test_faults.py."""
 
 from __future__ import annotations
 
 import ctypes
 import signal
 import threading
-from typing import Any
 
 import pytest
 
@@ -20,9 +19,6 @@ from kaleido.jit import (
     Unit,
 )
 from kaleido.jit.native import faults
-from kaleido.jit.native.code_ranges import CodeRanges
-from kaleido.jit.process import interrupts
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
@@ -33,7 +29,7 @@ SMALL = Policy(stack_size=4 << 20)
 
 @needs_protection
 @pytest.mark.parametrize("policy", [SMALL, Policy(stack_size=4 << 20, baseline=False), sync(3, stack_size=4 << 20)])
-def test_overflow(policy: Policy) -> None:
+def test_endless_recursion_overflows(policy: Policy) -> None:
     with Engine(policy) as engine:
         log = Log(engine)
         engine.define(unit("(define (f x) (if (= x 0) 0 (+ x (% (f (+ x 1)) 7))))"), unit("(define (g x) (+ x 1))"))
@@ -47,7 +43,7 @@ def test_overflow(policy: Policy) -> None:
 
 
 @needs_protection
-def test_a_frame_that_is_larger_than_the_stack() -> None:
+def test_a_frame_larger_than_the_stack_overflows() -> None:
     ir = f"""
 define tailcc i64 @"wide.impl"(i64 %x) nounwind {PROBED} {{
   %room = alloca [8388608 x i8]
@@ -64,7 +60,7 @@ define tailcc i64 @"wide.impl"(i64 %x) nounwind {PROBED} {{
 
 
 @needs_protection
-def test_memory_of_a_redefined_unit_is_given_back_after_it_was_left() -> None:
+def test_memory_of_a_redefined_unit_is_freed_after_an_overflow() -> None:
     with Engine(sync(3, stack_size=4 << 20)) as engine:
         log = Log(engine)
         engine.define(unit("(define (f x) (if (= x 0) 0 (+ x (% (f (+ x 1)) 7))))"))
@@ -92,7 +88,7 @@ def test_interrupt_from_another_thread() -> None:
 
 
 @needs_protection
-def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() -> None:
+def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt() -> None:
     running, gate = threading.Event(), threading.Event()
 
     def hold(_: int) -> None:
@@ -103,7 +99,7 @@ def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() 
     with Engine(Policy()) as engine:
         engine.define(unit("(define (first x) (foreign waiting x))", {"waiting": waiting.address}))
         engine.define(unit("(define (second x) x)"))
-        # Compiled now: the alarm is not deferred, and must not strike in the middle of a publication.
+        # Compile it now: the alarm is not deferred, and must not interrupt a publication.
         engine.prepare("second")
         first = Running(lambda: engine.call("first", 1))
         assert running.wait(TIMEOUT)
@@ -125,7 +121,7 @@ def test_a_call_that_waits_for_another_thread_s_is_not_begun_when_interrupted() 
 
 
 @needs_protection
-def test_a_handled_overflow_does_not_come_back() -> None:
+def test_a_handled_overflow_is_not_raised_again() -> None:
     handled: list[str] = []
     with Engine(Policy(stack_size=4 << 20, optimize=False)) as engine:
         native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
@@ -147,7 +143,7 @@ def test_a_handled_overflow_does_not_come_back() -> None:
 
 
 @needs_protection
-def test_code_of_another_engine_is_stopped_too() -> None:
+def test_code_of_another_engine_is_interrupted_too() -> None:
     running = threading.Event()
     ready = callback(lambda _: running.set())
     with Engine() as one, Engine() as other:
@@ -165,113 +161,4 @@ def test_code_of_another_engine_is_stopped_too() -> None:
 # Where Ctrl-C strikes
 
 
-def press() -> None:
-    signal.raise_signal(signal.SIGINT)
-
-
-def test_ctrl_c_waits_for_the_end_of_the_outermost_block() -> None:
-    done = []
-
-    def work() -> None:
-        with uninterrupted():
-            with uninterrupted():
-                press()
-                done.append("inner")
-            done.append("outer")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == ["inner", "outer"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_ctrl_c_strikes_at_once_in_a_window() -> None:
-    done = []
-    with uninterrupted():
-        with pytest.raises(KeyboardInterrupt):
-            interruptibly(press)
-        press()
-        with pytest.raises(KeyboardInterrupt):
-            interruptibly(lambda: done.append("not reached"))
-        press()
-        discard_pending()
-    assert done == []
-
-
-def test_ctrl_c_strikes_where_nothing_has_changed_yet() -> None:
-    with uninterrupted():
-        raise_pending()
-        press()
-        with pytest.raises(KeyboardInterrupt):
-            raise_pending()
-        raise_pending()
-
-
-def test_a_second_ctrl_c_at_the_end_of_a_window_does_not_open_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    look = interrupts._get_handler
-    pressed: list[int] = []
-
-    def strike(number: int) -> object:
-        if not pressed:
-            pressed.append(number)
-            press()
-        return look(number)
-
-    def window() -> None:
-        monkeypatch.setattr(interrupts, "_get_handler", strike)
-
-    with uninterrupted():
-        with pytest.raises(KeyboardInterrupt):
-            interruptibly(window)
-        press()
-        discard_pending()
-
-
-def test_another_signal_s_exception_leaves_ctrl_c_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    install = interrupts._set_handler
-
-    def late(number: int, handler: Any) -> Any:
-        before = install(number, handler)
-        monkeypatch.setattr(interrupts, "_set_handler", install)
-        raise TimeoutError if before else AssertionError
-
-    monkeypatch.setattr(interrupts, "_set_handler", late)
-    with pytest.raises(TimeoutError), uninterrupted():
-        pass
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with uninterrupted():
-            press()
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_other_threads_do_not_touch_the_handler() -> None:
-    def enter() -> object:
-        with uninterrupted():
-            return signal.getsignal(signal.SIGINT)
-
-    assert Running(enter).result() is signal.getsignal(signal.SIGINT)
-
-
 # The table of code
-
-
-def test_ranges_are_kept_through_growth_and_reuse() -> None:
-    ranges = CodeRanges()
-    for number in range(1, 1001):
-        ranges.add(number * 100, number * 100 + 50)
-    for number in range(1, 1001, 2):
-        ranges.remove(number * 100)
-    for number in range(2001, 2501):
-        ranges.add(number * 100, number * 100 + 50)
-    count, *words = ranges._tables[-1]
-    pairs = {(begin, end) for begin, end in zip(words[::2], words[1::2], strict=True) if begin}
-    expected = [*range(2, 1001, 2), *range(2001, 2501)]
-    assert pairs == {(number * 100, number * 100 + 50) for number in expected}
-    assert len(words) == 2 * count

@@ -12,16 +12,16 @@ from functools import partial
 import pytest
 
 from kaleido.jit import Engine, Policy
-from tests.jit.helpers import TIMEOUT, Hold, Running, apart, callback, settle, statistics, sync
+from tests.jit.helpers import TIMEOUT, Hold, Running, callback, in_new_process, settle, statistics, sync
 from tests.jit.tiny import unit, units
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 
 FIBONACCI = "(define (fib n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))"
 
 
 def forked(function: Callable[[], object]) -> None:
-    """Run `function` in a forked child; it may crash or hang, and must not raise."""
+    """Run `function` in a forked child. An exception, a crash or a hang there fails the test."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -95,8 +95,8 @@ def fork_while_the_recompiler_is_held() -> None:
         assert engine.describe("fib").tier == "O3"
 
 
-def fork_while_others_compile() -> None:
-    """Again and again, with LLVM and every lock in use all the time."""
+def fork_while_other_threads_compile() -> None:
+    """Fork again and again while LLVM and every lock are in use."""
     with Engine(Policy(call_threshold=1)) as engine:
         done = threading.Event()
 
@@ -148,7 +148,7 @@ def fork_while_a_thread_is_in_native_code() -> None:
 
 
 def fork_inside_native_code() -> None:
-    """The child goes on in the parent's code: a unit that becomes hot there is not reported to the parent."""
+    """The child continues in the parent's code: a unit that becomes hot there is not reported to the parent."""
     children: list[int] = []
     native = callback(lambda _: children.append(os.fork()))
     with Engine(sync(100)) as engine:
@@ -156,7 +156,7 @@ def fork_inside_native_code() -> None:
         more = "(define (g n) (if n (+ 1 (count (- n 1))) 0))"
         engine.define(*units(text + more, {"fork": native.address}))
         engine.prepare("f")
-        # The last thing that the call does in the child is to tell how it was.
+        # In the child, the call ends the process with whether the result is right.
         finish = callback(lambda value: os._exit(0 if value == 1000 else 1) if children == [0] else value)
         engine.define(unit("(define (main n) (foreign finish (f n)))", {"finish": finish.address}))
         assert engine.call("main", 1000) == 1000
@@ -170,7 +170,7 @@ def fork_inside_native_code() -> None:
 
 
 def fork_from_another_thread_while_the_main_thread_is_in_a_call() -> None:
-    """Ctrl-C must reach the child, though the main thread was in a block where it waits."""
+    """Ctrl-C takes effect in the child, although the parent's main thread was in a block that defers it."""
     entered, leave = threading.Event(), threading.Event()
 
     def stop(_: int) -> None:
@@ -196,7 +196,7 @@ def fork_from_another_thread_while_the_main_thread_is_in_a_call() -> None:
         forking.result()
 
 
-def leave_the_parents_engine_to_the_garbage() -> None:
+def collect_the_parents_engine_as_garbage() -> None:
     engine = Engine(Policy())
     engine.define(unit(FIBONACCI))
     assert engine.call("fib", 10) == 55
@@ -215,14 +215,14 @@ def leave_the_parents_engine_to_the_garbage() -> None:
     [
         fork_with_an_idle_engine,
         fork_while_the_recompiler_is_held,
-        fork_while_others_compile,
+        fork_while_other_threads_compile,
         fork_on_many_threads_at_once,
         fork_while_a_thread_is_in_native_code,
         fork_inside_native_code,
         fork_from_another_thread_while_the_main_thread_is_in_a_call,
-        leave_the_parents_engine_to_the_garbage,
+        collect_the_parents_engine_as_garbage,
     ],
 )
 def test_a_forked_child(scenario: object) -> None:
     assert callable(scenario)
-    apart(scenario)
+    in_new_process(scenario)
