@@ -34,7 +34,7 @@ __all__ = ["Actor", "Schedule", "every_order", "open_files", "random_orders", "s
 
 
 class Actor:
-    """A thread that takes part, stopped `at` a point until its next turn."""
+    """A participating thread. It is stopped `at` a point until its next turn."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -24,14 +24,14 @@ POLICIES = {
 FACTORIAL = "(define (factorial n) (if (< n 2) 1 (* n (factorial (- n 1)))))"
 FIBONACCI = "(define (fib n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))"
 GCD = "(define (gcd a b) (if (= b 0) a (gcd b (% a b))))"
-# A million jumps between three functions with one, eleven and three arguments: all of them go in registers.
+# A million tail calls between three functions with one, eleven and three parameters, which are passed in registers.
 PING = """
 (define (ping n) (if (= n 0) 42 (pong (- n 1) 2 3 4 5 0.5 1.5 2.5 3.5 4.5 5.5)))
 (define (pong n b c d e f:double g:double h:double i:double j:double k:double)
   (if (= n 0) (+ b e) (pung (- n 1) k e)))
 (define (pung n x:double k) (if (= n 0) k (ping (- n 1))))
 """
-# The same where some of them go on the stack, more of them in one function than in another.
+# The same with parameters on the stack, more of them in one function than in another.
 DEEP_STACK = """
 (define (ping n) (if (= n 0) 42 (pong (- n 1) 2 3 4 5 6 7 8 9 10 11 12)))
 (define (pong n b c d e f g h i j k l) (if (= n 0) (+ b l) (pung (- n 1) 0.5 l)))
@@ -90,16 +90,16 @@ def test_a_program_returns_its_result_again_and_again(
     assert engine.call(symbol, *arguments) == expected
 
 
-def jump_with_arguments_on_the_stack() -> None:
+def tail_call_with_arguments_on_the_stack() -> None:
     for policy in POLICIES.values():
         with Engine(policy) as engine:
             engine.define(*units(DEEP_STACK))
             assert [engine.call("ping", n) for n in (9, 10, 11, 10**6)] == [42, 14, 12, 14]
 
 
-def test_a_jump_may_pass_arguments_on_the_stack() -> None:
+def test_a_tail_call_may_pass_arguments_on_the_stack() -> None:
     # LLVM 22.1 drops them where the call is `musttail`: llvm-project#199224.
-    in_new_process(jump_with_arguments_on_the_stack)
+    in_new_process(tail_call_with_arguments_on_the_stack)
 
 
 def test_memory_is_written_in_order_by_functions_without_result(engine: Engine) -> None:

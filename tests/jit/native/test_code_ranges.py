@@ -1,4 +1,4 @@
-"""Where machine code is: the table of ranges that the signal handlers read, and the owner of an address."""
+"""The table of code ranges that the signal handlers read, and the map from an address to its owner."""
 
 from __future__ import annotations
 

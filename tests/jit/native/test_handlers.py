@@ -140,6 +140,3 @@ def test_the_arguments_of_a_handler_have_the_layout_of_c(tmp_path: Path) -> None
     registers = offsets("UserContext")[3]
     assert address == offsets("SignalInfo")[3]
     assert (sp, pc) == (registers + 8 * 15, registers + 8 * 16)
-
-
-# Looking up the owner of an address

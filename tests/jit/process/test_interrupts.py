@@ -54,7 +54,7 @@ def test_a_deferred_ctrl_c_is_raised_where_nothing_has_changed_yet() -> None:
         raise_pending()
 
 
-def test_a_second_ctrl_c_at_the_end_of_a_window_does_not_open_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_at_the_end_of_a_window_is_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
     look = interrupts._get_handler
     pressed: list[int] = []
 

@@ -147,6 +147,6 @@ def redefine_running_code_to_call_an_undefined_symbol() -> None:
         redefine_running_code_to_call_an_undefined_symbol,
     ],
 )
-def test_running_code_never_jumps_to_nowhere(scenario: object) -> None:
+def test_running_code_never_jumps_to_an_invalid_address(scenario: object) -> None:
     assert callable(scenario)
     in_new_process(scenario)

@@ -156,9 +156,3 @@ def test_code_of_another_engine_is_interrupted_too() -> None:
         with pytest.raises(Interrupted) as caught:
             call.result()
         assert not caught.value.detached
-
-
-# Where Ctrl-C strikes
-
-
-# The table of code
