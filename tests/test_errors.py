@@ -33,7 +33,7 @@ from tests.test_language import ERRORS, expectations, name, programs, read
 
 PACKAGE = Path(kaleido.__file__).parent
 
-# Titles that no small program gives.
+# Titles that no small program causes.
 ELSEWHERE = {
     "too many parameters",  # test_session.py
     "too many variables",  # test_session.py

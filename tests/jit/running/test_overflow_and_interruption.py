@@ -19,6 +19,7 @@ from kaleido.jit import (
     Unit,
 )
 from kaleido.jit.native import faults
+from kaleido.jit.running.evaluation import Task
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
@@ -88,7 +89,7 @@ def test_interrupt_from_another_thread() -> None:
 
 
 @needs_protection
-def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt() -> None:
+def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     running, gate = threading.Event(), threading.Event()
 
     def hold(_: int) -> None:
@@ -107,12 +108,21 @@ def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt() -
         def alarm(number: int, frame: object) -> None:
             raise TimeoutError
 
+        submit = engine._evaluation.submit
+
+        def submit_and_set_the_alarm(*arguments: Any) -> Task:
+            # Not earlier: on a busy machine the alarm would interrupt the compilation of `second`.
+            task = submit(*arguments)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return task
+
         before = signal.signal(signal.SIGALRM, alarm)
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            monkeypatch.setattr(engine._evaluation, "submit", submit_and_set_the_alarm)
             with pytest.raises(TimeoutError):
                 engine.call("second", 1)
         finally:
+            monkeypatch.undo()
             signal.signal(signal.SIGALRM, before)
         gate.set()
         assert first.result() == 0
