@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from kaleido.jit import (
     Unit,
 )
 from kaleido.jit.native import faults
-from kaleido.jit.running.evaluation import Task
+from kaleido.jit.running.evaluation import Evaluation, Task
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
@@ -108,17 +109,17 @@ def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt(mon
         def alarm(number: int, frame: object) -> None:
             raise TimeoutError
 
-        submit = engine._evaluation.submit
+        submit = Evaluation.submit
 
-        def submit_and_set_the_alarm(*arguments: Any) -> Task:
+        def submit_and_set_the_alarm(evaluation: Evaluation, *arguments: Any) -> Task:
             # Not earlier: on a busy machine the alarm would interrupt the compilation of `second`.
-            task = submit(*arguments)
+            task = submit(evaluation, *arguments)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             return task
 
         before = signal.signal(signal.SIGALRM, alarm)
         try:
-            monkeypatch.setattr(engine._evaluation, "submit", submit_and_set_the_alarm)
+            monkeypatch.setattr(Evaluation, "submit", submit_and_set_the_alarm)
             with pytest.raises(TimeoutError):
                 engine.call("second", 1)
         finally:
