@@ -27,14 +27,18 @@ if TYPE_CHECKING:
     from kaleido.session import Change, Function, Result, Session
 
 
+_PACKAGES = {
+    "kaleido.diagnostics": ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "ParseError", "SemanticError"),
+    "kaleido.jit": ("Interrupted",),
+    "kaleido.session": ("Change", "Function", "Result", "Session"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: the command line needs its version before it needs LLVM."""
+    """Import a public name on first use: importing `kaleido` for its version must not load LLVM."""
     from importlib import import_module
 
-    if name in ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "SemanticError", "ParseError"):
-        return getattr(import_module("kaleido.diagnostics"), name)
-    if name == "Interrupted":
-        return import_module("kaleido.jit").Interrupted
-    if name in ("Change", "Function", "Result", "Session"):
-        return getattr(import_module("kaleido.session"), name)
+    for package, names in _PACKAGES.items():
+        if name in names:
+            return getattr(import_module(package), name)
     raise AttributeError(f"module 'kaleido' has no attribute {name!r}")

@@ -31,7 +31,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"kaleido/grammar/kaleido.lark", "kaleido/language/prelude.kal", "kaleido/py.typed"} <= names
+    assert {
+        "kaleido/grammar/kaleido.lark",
+        "kaleido/language/prelude.kal",
+        "kaleido/py.typed",
+        "kaleido/jit/README.md",
+    } <= names
     assert {"kaleido/jit/native/handlers.ll", "kaleido/jit/native/unprotected.ll"} <= names
     assert {path.relative_to(ROOT).as_posix() for path in TEXTS} == {
         name.removeprefix("kaleido/") for name in names if name.startswith("kaleido/tutorials/")

@@ -1,4 +1,4 @@
-"""The Python API: running texts, functions as objects, redefinition, and what a failure leaves behind."""
+"""The Python API: running texts, functions as objects, redefinition, and the state after a failure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_exports_are_what_they_say() -> None:
 
 
 @every_mode
-def test_run_gives_the_last_value(open_session: Callable[..., Session], jit: str) -> None:
+def test_run_returns_the_last_value(open_session: Callable[..., Session], jit: str) -> None:
     session = open_session(jit)
     assert session.run("def f(x) x*x + 1") is None
     assert session.run("f(3)") == 10.0
@@ -69,7 +69,7 @@ def test_a_function_is_an_object(open_session: Callable[..., Session]) -> None:
     with pytest.raises(TypeError, match="f takes 2 arguments, not 1"):
         f(1)
     with pytest.raises(KeyError):
-        session["nobody"]
+        session["missing"]
     assert session["binary|"](0, 2) == 1.0
     assert [function.name for function in session.functions()] == ["f"]
 
@@ -175,7 +175,7 @@ def test_a_loop_is_replaced_while_it_runs(open_session: Callable[..., Session]) 
     ("before", "failing"),
     [
         ("def f(x) x + 1", "def f(x) y"),
-        ("def f(x) x + 1", "def f(x) nobody(x)"),
+        ("def f(x) x + 1", "def f(x) missing(x)"),
         ("def f(x) x + 1", "def f(x"),
         ("def f(x) x + 1; def g(x) f(x)", "def f(x y) x"),
         ("def f(x) x + 1", "extern f(x y)"),
@@ -213,7 +213,7 @@ def test_syntax_errors_run_nothing(open_session: Callable[..., Session]) -> None
         session.run("def f(x)")
 
 
-def test_the_arity_may_change_when_nobody_calls(open_session: Callable[..., Session]) -> None:
+def test_the_arity_may_change_without_callers(open_session: Callable[..., Session]) -> None:
     session = open_session()
     session.run("def f(x) x; f(1)")
     assert session.run("def f(x y) x + y; f(1, 2)") == 3.0
@@ -223,7 +223,7 @@ def test_the_arity_may_change_when_nobody_calls(open_session: Callable[..., Sess
     assert session.run("def g(x) x; def f(x) x*10; f(4)") == 40.0
 
 
-def test_the_arity_is_held_by_callers_of_what_never_came(open_session: Callable[..., Session]) -> None:
+def test_the_arity_is_held_by_callers_of_an_undefined_function(open_session: Callable[..., Session]) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="unknown variable `y`"):
         session.run("def f(x) g(x)\ndef g(x) y")
@@ -232,7 +232,9 @@ def test_the_arity_is_held_by_callers_of_what_never_came(open_session: Callable[
     assert session.run("def g(x) x + 1; f(1)") == 2.0
 
 
-def test_a_built_in_operator_may_change_under_what_is_not_complete(open_session: Callable[..., Session]) -> None:
+def test_a_built_in_operator_may_change_under_incomplete_functions(
+    open_session: Callable[..., Session],
+) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="`g` is called before it is defined"):
         session.run("def f(x) g(x) + 1; f(1); def g(x) x")
@@ -284,7 +286,7 @@ def test_too_many_parameters_are_refused(open_session: Callable[..., Session]) -
     assert session.run(f"def f({' '.join(few)}) v1999; f({', '.join(map(str, range(2000)))})") == 1999.0
 
 
-def test_an_address_of_what_is_gone_gives_zero(open_session: Callable[..., Session]) -> None:
+def test_an_address_for_another_number_of_parameters_returns_zero(open_session: Callable[..., Session]) -> None:
     session = open_session()
     session.run("def f(x) x + 1")
     native = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(session["f"].address)
@@ -294,7 +296,7 @@ def test_an_address_of_what_is_gone_gives_zero(open_session: Callable[..., Sessi
     assert session["f"](2, 3) == 6.0
 
 
-def test_sessions_do_not_know_each_other(open_session: Callable[..., Session]) -> None:
+def test_sessions_are_independent(open_session: Callable[..., Session]) -> None:
     one, other = open_session(), open_session()
     one.run("def f(x) 1")
     other.run("def f(x) 2; def binary @ 5 (a b) a")

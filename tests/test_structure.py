@@ -154,8 +154,8 @@ def test_a_version_is_written_in_one_file() -> None:
 
 
 def test_two_files_share_a_name_only_where_they_mean_the_same() -> None:
-    # Each package has a map, and a command's file is called as what the package below it is about.
-    expected = {"__init__", "help"}
+    # The map of a package, and the exceptions that a package raises.
+    expected = {"__init__", "errors"}
     stems = [path.stem for path in MODULES.values()]
     assert {stem for stem in stems if stems.count(stem) > 1} <= expected
 

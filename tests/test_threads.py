@@ -63,7 +63,7 @@ def test_threads_define_and_redefine_what_they_share(jit: str) -> None:
         def fail() -> None:
             for _ in range(30):
                 with pytest.raises(KaleidoError, match="unknown function"):
-                    session.run("nobody(1)")
+                    session.run("missing(1)")
                 with pytest.raises(KaleidoError):
                     session.run("def shared(x")
 

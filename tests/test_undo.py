@@ -1,4 +1,4 @@
-"""Taking definitions back: what was there is there again, in the tier that it had."""
+"""Undo: earlier definitions are restored, in the tiers that they had."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def error(session: Session, text: str) -> str:
     return raised.value.diagnostic.title
 
 
-def test_a_new_function_is_gone(session: Session) -> None:
+def test_a_new_function_is_removed(session: Session) -> None:
     made = changes(session, "def f(x) x + 1; f(1)")
     session.undo(*made)
     assert error(session, "f(1)") == "unknown function `f`"
     assert session.functions() == []
 
 
-def test_an_earlier_version_is_back(session: Session) -> None:
+def test_an_earlier_definition_is_restored(session: Session) -> None:
     session.run("def f(x) x + 1; def g(x) f(x) * 2; f(1); g(1)")
     made = changes(session, "def f(x) x + 2")
     assert session.run("g(1)") == 6
@@ -47,7 +47,7 @@ def test_an_earlier_version_is_back(session: Session) -> None:
     assert session.run("g(1)") == 6
 
 
-def test_several_changes_are_taken_back_at_once(session: Session) -> None:
+def test_several_changes_are_undone_together(session: Session) -> None:
     session.run("def f(x) x + 1; f(1)")
     made = changes(session, "def f(x) x + 2; def g(x y) f(x) * y; def f(x) x + 3; g(1, 2)")
     undone = session.undo(*made)
@@ -57,14 +57,14 @@ def test_several_changes_are_taken_back_at_once(session: Session) -> None:
     assert session.run("g(1, 2)") == 8
 
 
-def test_another_number_of_parameters_is_taken_back(session: Session) -> None:
+def test_another_number_of_parameters_is_undone(session: Session) -> None:
     session.run("def f(x) x + 1; f(1)")
     made = changes(session, "def f(x y) x * y; def g(x) f(x, x); g(3)")
     session.undo(*made)
     assert session.run("f(1)") == 2
 
 
-def test_an_operator_and_its_precedence_are_taken_back(session: Session) -> None:
+def test_an_operator_and_its_precedence_are_undone(session: Session) -> None:
     made = changes(session, "def binary ^ 50 (a b) pow(a, b); 2 * 3 ^ 2")
     session.undo(*made)
     assert error(session, "2 ^ 3") == "unknown operator `^`"
@@ -74,7 +74,7 @@ def test_an_operator_and_its_precedence_are_taken_back(session: Session) -> None
     assert session.run("2 * 3 + 1") == 7
 
 
-def test_a_builtin_operator_is_back_in_who_uses_it(session: Session) -> None:
+def test_a_builtin_operator_is_restored_in_functions_that_use_it(session: Session) -> None:
     session.run("def f(x) x + 1; f(1)")
     made = changes(session, "def binary + 20 (a b) a - b")
     assert session.run("f(1)") == 0
@@ -82,7 +82,7 @@ def test_a_builtin_operator_is_back_in_who_uses_it(session: Session) -> None:
     assert session.run("f(1)") == 2
 
 
-def test_externs_are_taken_back(session: Session) -> None:
+def test_externs_are_undone(session: Session) -> None:
     made = changes(session, "extern erf(x); erf(0)")
     session.undo(*made)
     assert error(session, "erf(0)") == "unknown function `erf`"
@@ -92,7 +92,7 @@ def test_externs_are_taken_back(session: Session) -> None:
     assert session.run("sin(0)") == 0
 
 
-def test_what_was_awaited_is_awaited_again(session: Session) -> None:
+def test_a_missing_function_is_missing_again(session: Session) -> None:
     with pytest.raises(KaleidoError):
         session.run("def f(x) g(x); nothing; def g(x) x")
     made = changes(session, "def g(x) x + 1; f(1)")
@@ -104,7 +104,7 @@ def test_what_was_awaited_is_awaited_again(session: Session) -> None:
 
 
 @pytest.mark.parametrize("jit", ["tiered", "sync"])
-def test_what_was_optimized_is_optimized_again(jit: str) -> None:
+def test_optimized_code_is_optimized_again(jit: str) -> None:
     with Session(jit=jit, threshold=10) as session:
         session.run("def f(x) x + 1; def g(x) f(x) * 2; def loop(n) for i = 1, i < n in g(i); loop(100); loop(100)")
         session.engine.wait_until_idle()
@@ -129,7 +129,7 @@ def test_reset_leaves_the_prelude(session: Session) -> None:
     assert [each.name for each in session.functions()] == ["binary&", "sin", "f", "binary+"]
 
 
-def test_reset_with_nothing_to_forget(session: Session) -> None:
+def test_reset_without_definitions(session: Session) -> None:
     session.undo(session.reset())
     assert session.run("sqrt(4)") == 2
 
@@ -154,14 +154,14 @@ def test_variables_are_in_scope_nowhere_else(session: Session) -> None:
     assert error(session, "__ + 1") == "unknown variable `__`"
 
 
-def test_a_variable_behind_an_error_is_none(session: Session) -> None:
+def test_variables_are_in_scope_after_an_error(session: Session) -> None:
     session.variables["_"] = 4.0
     with pytest.raises(KaleidoError) as raised:
         session.run("nothing;\n_ + 1")
     assert len(raised.value.diagnostics) == 1
 
 
-def test_what_an_expression_took(session: Session) -> None:
+def test_the_times_of_an_expression(session: Session) -> None:
     [_, first, second] = session.evaluate(Source("<test>", "def f(x) x; f(1); f(2)"))
     assert first.compile_seconds > 0
     assert first.run_seconds > 0

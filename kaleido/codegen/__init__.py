@@ -1,1 +1,17 @@
-"""Abstract syntax to LLVM units: checks, and the lowering of functions, loops, operators and externs."""
+"""Abstract syntax to LLVM units.
+
+The files, in the order in which a definition meets them:
+
+=====================  =======================================================================
+``scope``              the functions that an item may call
+``checker``            checks a body, and resolves its names
+``name_errors``        the messages for names that mean nothing
+``lowering``           a checked body to a unit; each loop becomes a unit of its own
+``frame``              one LLVM function that lowering works on: variables, captures, calls
+``writer``             the text of that function
+``externals``          units that forward to C
+=====================  =======================================================================
+
+``builtin_operators`` has the instruction of each built-in operator, ``variables`` the block structure that checker and
+lowering share, and ``mangling`` the engine's symbols for names of the language.
+"""

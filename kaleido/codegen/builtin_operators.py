@@ -1,6 +1,6 @@
 """The built-in operators as LLVM instructions, one row each.
 
-Comparisons are those of IEEE 754, false for NaN except ``!=``. ``%`` is the remainder of C's ``fmod``.
+Comparisons follow IEEE 754: with a NaN they are false, except ``!=``. ``%`` is the remainder that C's ``fmod`` returns.
 """
 
 from __future__ import annotations

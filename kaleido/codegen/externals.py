@@ -1,17 +1,17 @@
-"""Units for `extern`s: a function of doubles that forwards to C.
+"""Units for `extern`s: functions of doubles that forward to C.
 
-Three ways, so that a program gives the same bits in every tier:
+A program must compute the same bits in every tier, so there are three kinds of forwarders:
 
-- functions whose result is exactly rounded are LLVM intrinsics, in every tier;
-- the rest of libm are calls that LLVM must not take for anything it knows (``nobuiltin``: it would rewrite some at
-  -O3 only, and move a last bit), but may hoist and merge, as they only compute;
-- anything else is called as it stands, between LEAVE_JIT and REENTER_JIT (see ``kaleido.jit``): it may take its time
-and
-  its stack. NaNs go there as the one positive quiet NaN, because LLVM leaves open which NaN a computation gives, and
-  C code could tell. The one NaN is read from memory, and volatile: a constant NaN in place of another NaN is a change
-  that LLVM takes the liberty to leave out (for that of a square root).
+- A function whose result is exactly rounded is an LLVM intrinsic.
+- Other functions of libm are calls marked ``nobuiltin``: LLVM would rewrite some of them at -O3 only, and change the
+  last bit of a result. They are also marked as free of side effects, so LLVM may hoist and merge the calls.
+- Any other function is called between LEAVE_JIT and REENTER_JIT (see ``kaleido.jit``), because it may block, and may
+  overflow the stack. Each NaN argument is replaced by one positive quiet NaN: LLVM does not specify which NaN a
+  computation returns, and C code could tell the difference. That NaN is loaded from memory with a volatile load.
+  What does not work is a constant: LLVM may drop the replacement of one NaN by a constant other, and does so for the
+  result of a square root.
 
-``printd`` and ``putchard`` are the runtime's own; they write through C's standard output.
+``printd`` and ``putchard`` belong to the runtime; they write to C's standard output.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from kaleido.codegen.mangling import signature, symbol
 from kaleido.jit import LEAVE_JIT, REENTER_JIT, RunCounter, Unit, quoted
 
-__all__ = ["KNOWN_ARITIES", "lower_external"]
+__all__ = ["KNOWN_ARITIES", "is_available", "lower_external"]
 
 _INTRINSICS = {"sqrt": 1, "fabs": 1, "floor": 1, "ceil": 1, "trunc": 1, "copysign": 2}
 
@@ -37,7 +37,7 @@ _PURE = {
 _RUNTIME = {"printd": 1, "putchard": 1}
 
 KNOWN_ARITIES: Mapping[str, int] = {**_INTRINSICS, **_PURE, **_RUNTIME}
-"""How many parameters the C functions that we know have."""
+"""The number of parameters of each C function that is known here."""
 
 _NAN = "@canonical.nan = private constant double 0x7FF8000000000000"
 
@@ -75,23 +75,36 @@ declare i32 @llvm.fptosi.sat.i32.f64(double)
 {_LEAVING}"""
 
 
-def lower_external(name: str, arity: int, find: Callable[[str], int | None]) -> Unit | None:
-    """The unit for C function `name`; `find` gives addresses of C symbols. None where there is no such function."""
-    address = find(name)
+Find = Callable[[str], int | None]
+"""Returns the address of a C function; None if the process has none of that name."""
+
+
+def is_available(name: str, find: Find) -> bool:
+    """Whether C function `name` can be called."""
+    return name in _RUNTIME or name in _INTRINSICS or find(name) is not None
+
+
+def lower_external(name: str, arity: int, find: Find) -> Unit:
+    """The unit for C function `name`. Raises LookupError if it is not available."""
     externals: dict[str, int] = {}
     if name in _RUNTIME:
         ir = {"printd": _PRINTD, "putchard": _PUTCHARD}[name].format(name=quoted(symbol(name) + ".impl"))
     elif name in _INTRINSICS:
         ir = _forward(name, arity, f"llvm.{name}.f64", "", canonical={1} if name == "copysign" else set())
-    elif address is None:
-        return None
     else:
-        externals[name] = address
+        externals[name] = _address(name, find)
         pure = name in _PURE
         attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
-    # It never gets hot: a baseline forwarder is as good as an optimized one, and callers inline it.
+    # Without a counter it never becomes hot: optimizing a forwarder gains nothing, and optimized callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
+
+
+def _address(name: str, find: Find) -> int:
+    address = find(name)
+    if address is None:
+        raise LookupError(f"no C function {name}")
+    return address
 
 
 def _forward(name: str, arity: int, target: str, attributes: str, canonical: set[int], *, leaves: bool = False) -> str:

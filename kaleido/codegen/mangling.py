@@ -10,15 +10,15 @@ _PREFIX = "kal."
 
 
 def symbol(name: str) -> str:
-    """The engine's symbol for a function: with a prefix, so that LLVM does not take a user's `sin` for libm's."""
+    """The engine's symbol for a function. Its prefix keeps LLVM from treating a program's `sin` as that of libm."""
     return _PREFIX + name
 
 
 def function_name(symbol: str) -> str:
-    """The function that an engine's symbol is for."""
+    """The name of the function that has a symbol of the engine."""
     return symbol.removeprefix(_PREFIX)
 
 
 def signature(arity: int) -> Signature:
-    """Every function of the language takes doubles and gives one."""
+    """The signature of a function of the language: it takes `arity` doubles and returns a double."""
     return Signature("double", ("double",) * arity)

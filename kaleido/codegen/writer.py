@@ -1,7 +1,7 @@
-"""One LLVM function as text while it is being written.
+"""Emits one LLVM function as text.
 
-The IR is written as text because that is what the engine parses anyway; llvmlite's object builder would cost its
-import and several times the time, and add nothing here.
+The engine's input is text, so text is what lowering emits. llvmlite's object builder takes several times as long, and
+its import as well, and lowering needs nothing that it adds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kaleido.jit import PROBED, Signature, quoted
 
 __all__ = ["FunctionWriter", "constant"]
 
-# LLVM cuts the names of locals after 1,024 characters, and with that the number that tells them apart.
+# LLVM truncates the names of locals after 1,024 characters, and the number that makes them unique is at the end.
 _LONGEST_NAME = 1000
 
 
@@ -23,7 +23,7 @@ def constant(value: float) -> str:
 
 
 class FunctionWriter:
-    """Appends instructions to the current block. Local names never clash: each gets a number of its own."""
+    """Appends instructions to the current block. Each local name has a number that makes it unique in the function."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -33,7 +33,7 @@ class FunctionWriter:
         self.block = "entry"
 
     def local(self, name: str = "t") -> str:
-        """A fresh local name; `name` shows up in it where LLVM can write it plainly, and in full."""
+        """A fresh local name. It contains `name` if LLVM can print that without quotes and without truncating it."""
         plain = name.isascii() and len(name) <= _LONGEST_NAME
         return f"%{name if plain else 'v'}.{next(self._numbers)}"
 
@@ -41,35 +41,35 @@ class FunctionWriter:
         self._lines.append("  " + instruction)
 
     def value(self, instruction: str) -> str:
-        """Emit an instruction that has a result, and return the result's name."""
+        """Emit an instruction, and return the local name of its result."""
         result = self.local()
         self.emit(f"{result} = {instruction}")
         return result
 
     def alloca(self, name: str) -> str:
-        """Room for a variable in this function's frame, whatever block asks for it."""
+        """Allocate a variable in the entry block, whatever the current block, and return its address."""
         address = self.local(name)
         self._entry.append(f"  {address} = alloca double")
         return address
 
     def begin(self, label: str) -> None:
-        """Begin the block `label`, a local name."""
+        """Begin the block with a local name as its label."""
         self.block = label[1:]
         self._lines.append(f"{self.block}:")
 
     def branch(self, condition: str, then: str, otherwise: str) -> None:
         self.emit(f"br i1 {condition}, label {then}, label {otherwise}")
 
-    def declare(self, symbol: str, signature: Signature, convention: str = "tailcc", attributes: str = "") -> str:
-        """Make sure `symbol` is declared, and return its name in assembly."""
-        self._declarations[symbol] = f"declare {signature.prototype(symbol, convention)} {attributes}".rstrip()
+    def declare(self, symbol: str, signature: Signature) -> str:
+        """Declare the function `symbol` in the module if it is not declared yet, and return its name in assembly."""
+        self._declarations[symbol] = f"declare {signature.prototype(symbol)}"
         return quoted(symbol)
 
     def finish(self, symbol: str, result: str, parameters: str) -> str:
-        """The module: this function as ``@SYMBOL.impl``, and what it declares."""
+        """The module: this function as ``@SYMBOL.impl``, and its declarations."""
         return "\n".join(
             [
-                # A frame of many variables is probed, lest it step over the end of the stack.
+                # Stack probes: a large frame must touch the guard page, and not skip it.
                 f"define tailcc {result} {quoted(symbol + '.impl')}({parameters}) nounwind {PROBED} {{",
                 "entry:",
                 *self._entry,

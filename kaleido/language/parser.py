@@ -13,7 +13,7 @@ A REPL entry is parsed three times:
 2. *Where do its programs end?* An entry may mix programs and commands (lines such as ``:undo``). A line that begins
    with a colon is a command only where the program before it is complete; otherwise it continues an expression with
    the operator ``:``. This needs the operator table in force at that line, which the pieces before it may have changed
-   by running. So an entry is split while it runs, by a second IncrementalParser (``pieces``, in the same file).
+   by running. So an entry is split while it runs, by a second IncrementalParser (``split_entry``, there).
 3. *What does it mean?* :func:`parse` parses each program with the table in force, reports all its errors, and returns
    its items. Only this parse counts: an error that the first two meet only makes the text complete.
 

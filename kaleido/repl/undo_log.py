@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Definition, External
 from kaleido.language.printer import constant
-from kaleido.session import Change, Result
-from kaleido.session.definitions import mentioned
+from kaleido.session import Change, Result, mentioned
 
 __all__ = ["UndoLog"]
 

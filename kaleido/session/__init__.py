@@ -1,11 +1,31 @@
-"""Source in, values out: a growing program, and the engine that runs it.
+"""Source in, values out: a program that grows item by item, and the engine that runs it.
 
-===============  =====================================================================
-``definitions``  what is defined, as far as the language knows
-``session``      the public API for Python
-===============  =====================================================================
+The files, in the order in which a text meets them:
+
+====================  ================================================================================
+``session``           `Session`, the public API: `run` and `evaluate` take a text
+``text``              parse: the text's items, and the functions that it defines further down
+``pipeline``          takes each item through the steps below, under the session's lock
+``transaction``       check and lower: definitions that take effect together, with their units
+``checks``            prototypes against the function table; bodies by ``codegen.checker``
+``libraries``         shared libraries, in which externs are found
+``defined_function``  the result: a definition with its references and its unit
+``engine_errors``     define and run, by the engine; its errors as messages with a place in the text
+``function_table``    commit: the functions and operators that the session has
+``snapshot``          the undo record of a commit
+``recovery``          after an item with errors: the errors in the rest of the text
+====================  ================================================================================
+
+``function`` is what Python code gets from a session: a function to call and to inspect. ``modes`` has the engine's
+policy for each mode.
 """
 
-from kaleido.session.session import MODES, Change, Function, LibraryError, Result, Session, policy_for
+from kaleido.session.function import Function
+from kaleido.session.libraries import LibraryError
+from kaleido.session.modes import MODES, policy_for
+from kaleido.session.parsed_text import mentioned
+from kaleido.session.pipeline import Result
+from kaleido.session.session import Session
+from kaleido.session.snapshot import Change
 
-__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "policy_for"]
+__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "mentioned", "policy_for"]

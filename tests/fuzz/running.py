@@ -74,7 +74,7 @@ def compare(text: str, seed: int, modes: tuple[Mode, ...] = MODES, counts: Count
     `seed` decides on thresholds and on the recompiler's schedule. What the engine did is added to `counts`, by kind
     of event. Raises Difference at the first mode that differs, TooLong where the program is not worth running.
     """
-    with mock.patch("kaleido.session.session.parse", _parse), mock.patch("tests.reference.parse", _parse):
+    with mock.patch("kaleido.session.parsed_text.parse", _parse), mock.patch("tests.reference.parse", _parse):
         _compare(text, seed, modes, Counter() if counts is None else counts)
 
 

@@ -6,7 +6,7 @@ runs between two instructions, on a thread that may be anywhere: in compiled cod
 lock, or in Python.
 
 The solution. Native code runs on threads that have a :class:`NativeThread`: a structure with the bounds of the
-thread's stack and the jump buffer of its innermost entry. Every entry into native code (see ``entries``) calls
+thread's stack and the jump buffer of its innermost entry. Every entry into native code (see ``entry_points``) calls
 ``_setjmp`` with a buffer, and stores its address there. Then
 
 - a *stack overflow* is the SIGSEGV of an access to the GUARD_ZONE at the end of the stack. The handler runs on a stack

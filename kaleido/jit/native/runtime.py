@@ -7,7 +7,7 @@ deterministic mode it then waits for one byte from a second pipe, which the reco
 *Publication* stores an address into a slot, sequentially consistent: a thread that reads the new address sees the
 complete code, and the store is visible before the publisher checks which calls are in progress (see ``reclaim``).
 
-*Entry points* and *thunks* are described in ``entries``. Each entry point is compiled once for its signature.
+*Entry points* and *thunks* are described in ``entry_points``. Each entry point is compiled once for its signature.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kaleido.jit.compiling.llvm import baseline_code
-from kaleido.jit.native.entries import c_function, entry_point_ir, thunk_ir
+from kaleido.jit.native.entry_points import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.unit import Signature

@@ -6,7 +6,7 @@ Running code is never stopped, and must not pay for this on every call.
 The solution is that of sleepable read-copy-update (McKenney, "Sleepable Read-Copy Update", 2006), with a looser and
 simpler rule for the reclaimer. Each call into native code is counted in one of two counters, on the side that is
 current when it begins: calls from Python here, before they look up a stub, and calls from C by the thunk that they come
-through (``native.entries``). Code is retired after its slot was overwritten, so no call that begins later can find it,
+through (``native.entry_points``). Code is retired after its slot was overwritten, so no later call can find it,
 and a call that is active by then keeps the counter of its own side above zero until it ends. So once *each* side has
 been seen at zero after the retirement, every call that was active then has ended: the grace period is over. Changing
 the current side lets the other one drain, even if some call is always active.

@@ -1,0 +1,183 @@
+"""Semantic checks of a body: resolves every name in it, and reports unknown and misused names.
+
+The checker runs before lowering, so lowering reports no errors: it takes a checked tree, and the References that the
+checker found in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
+from kaleido.codegen.scope import Scope
+from kaleido.codegen.variables import Variables
+from kaleido.diagnostics import Problems, SemanticError, Span
+from kaleido.jit import MAX_PARAMETERS
+from kaleido.language.nodes import (
+    Assign,
+    Binary,
+    Call,
+    Expression,
+    For,
+    If,
+    Number,
+    Unary,
+    Var,
+    Variable,
+    Walk,
+    walk,
+)
+
+__all__ = ["CallSite", "References", "check_body"]
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A call of a function: its number of arguments, and its place."""
+
+    arguments: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class References:
+    """The functions and the built-in operators that a body refers to.
+
+    `calls` maps each function that it calls to the first call, in the order of evaluation; an operator that the program
+    defines is a function. `operators` are the others: lowering emits their instructions inline.
+    """
+
+    calls: Mapping[str, CallSite] = field(default_factory=dict)
+    operators: frozenset[str] = frozenset()
+
+
+def check_body(body: Expression, parameters: Iterable[str], scope: Scope, problems: Problems) -> References:
+    """Check a function's body, or an expression at top level, and return what it refers to.
+
+    Errors are added to `problems`. Raises SemanticError with all `problems` at a loop that uses too many variables,
+    because the loops around it would repeat that message.
+    """
+    checker = _Checker(parameters, scope, problems)
+    walk(checker.visit, body)
+    return References(checker.calls, frozenset(checker.operators))
+
+
+class _Checker:
+    """One walk over a body, in the order of evaluation.
+
+    `_variables` maps each variable in scope to the number of loops around its declaration. `_captured` has a set for
+    each loop around the current node, outermost first: the variables that the loop uses and does not declare, which
+    become parameters of its unit. `_unknown` are the unknown names that have been reported.
+    """
+
+    def __init__(self, parameters: Iterable[str], scope: Scope, problems: Problems) -> None:
+        self._scope = scope
+        self._problems = problems
+        self._variables = Variables[int]()
+        for parameter in parameters:
+            self._variables.declare(parameter, 0)
+        self._captured: list[set[str]] = []
+        self._unknown: set[str] = set()
+        self.calls: dict[str, CallSite] = {}
+        self.operators: set[str] = set()
+
+    def visit(self, node: Expression) -> Walk:
+        match node:
+            case Number():
+                pass
+            case Variable():
+                self._use(node)
+            case Assign():
+                yield self.visit(node.value)
+                self._use(node.variable, assigned=True)
+            case Unary():
+                yield self.visit(node.operand)
+                self._operator(node, 1)
+            case Binary():
+                yield self.visit(node.left)
+                yield self.visit(node.right)
+                self._operator(node, 2)
+            case Call():
+                self._callee(node)
+                for argument in node.arguments:
+                    yield self.visit(argument)
+                self._call(node, len(node.arguments))
+            case If():
+                yield self.visit(node.condition)
+                yield self.visit(node.then)
+                yield self.visit(node.otherwise)
+            case For():
+                yield self._for(node)
+            case Var():
+                yield self._var(node)
+
+    # Functions
+
+    def _operator(self, node: Unary | Binary, operands: int) -> None:
+        if node.callee in self._scope.functions:
+            self._call(node, operands)
+        else:
+            self.operators.add(node.callee)
+
+    def _callee(self, node: Call) -> None:
+        declaration = self._scope.functions.get(node.callee)
+        if declaration is not None:
+            check_arguments(node, declaration, self._problems)
+        elif self._first_report(f"{node.callee}("):
+            unknown_function(node, self._scope, self._variables.names, self._problems)
+
+    def _call(self, node: Call | Unary | Binary, arguments: int) -> None:
+        self.calls.setdefault(node.callee, CallSite(arguments, node.span))
+
+    # Variables
+
+    def _use(self, variable: Variable, *, assigned: bool = False) -> None:
+        if variable.name in self._variables:
+            self._capture(variable.name)
+        elif self._first_report(variable.name):
+            unknown_variable(variable, self._scope, self._variables.names, self._problems, assigned=assigned)
+
+    def _capture(self, name: str) -> None:
+        """Add a variable to each loop between its declaration and the current node."""
+        loop = len(self._captured)
+        # A loop that has captured it already has added it to the loops around.
+        while loop > self._variables[name] and name not in self._captured[loop - 1]:
+            loop -= 1
+            self._captured[loop].add(name)
+
+    def _declare(self, variable: Variable) -> None:
+        self._variables.declare(variable.name, len(self._captured))
+
+    def _var(self, node: Var) -> Walk:
+        with self._variables.block():
+            for binding in node.bindings:
+                if binding.value is not None:
+                    yield self.visit(binding.value)
+                self._declare(binding.variable)
+            yield self.visit(node.body)
+
+    def _for(self, node: For) -> Walk:
+        yield self.visit(node.start)
+        with self._variables.block():
+            self._declare(node.variable)
+            self._captured.append(set())
+            self._use(node.variable)
+            yield self.visit(node.body)
+            if node.step is not None:
+                yield self.visit(node.step)
+            yield self.visit(node.condition)
+            self._check_captured(node, len(self._captured.pop()))
+
+    def _check_captured(self, node: For, captured: int) -> None:
+        if captured > MAX_PARAMETERS:
+            title = "too many variables"
+            label = f"this loop uses {captured:,} variables from around it: {MAX_PARAMETERS:,} is the most"
+            self._problems.report(title, node.span, label)
+            raise SemanticError(*self._problems.in_order())
+
+    def _first_report(self, unknown: str) -> bool:
+        """Whether an unknown name has not been reported for this body yet; it counts as reported from now on."""
+        reported = unknown in self._unknown
+        self._unknown.add(unknown)
+        return not reported

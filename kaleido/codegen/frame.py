@@ -1,0 +1,57 @@
+"""One LLVM function while its body is lowered: its text, its variables and calls, and the units of its loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kaleido.codegen.variables import Variables
+from kaleido.codegen.writer import FunctionWriter
+from kaleido.jit import RunCounter, Signature, Unit
+
+__all__ = ["Frame"]
+
+
+@dataclass
+class Frame:
+    """The function of a definition, of an expression at top level, or of a loop.
+
+    A loop's frame has the frame around it as `parent`. `variables` maps the variables that the frame declares to their
+    addresses. `captured` maps those that it uses from the frames around it to the parameters that pass their addresses.
+    """
+
+    name: str
+    symbol: str
+    signature: Signature
+    parent: Frame | None = None
+    writer: FunctionWriter = field(default_factory=FunctionWriter)
+    variables: Variables[str] = field(default_factory=Variables)
+    captured: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, Signature] = field(default_factory=dict)
+    nested_units: list[Unit] = field(default_factory=list)
+
+    def declare(self, name: str, value: str) -> None:
+        """Allocate a variable, and store its first value."""
+        address = self.writer.alloca(name)
+        self.writer.emit(f"store double {value}, ptr {address}")
+        self.variables.declare(name, address)
+
+    def address(self, name: str) -> str:
+        """The address of a variable in this frame. Captures the variable if a frame around this one declares it."""
+        if name in self.variables:
+            return self.variables[name]
+        frame = self
+        while name not in frame.variables and name not in frame.captured:
+            frame.captured[name] = frame.writer.local(name)
+            assert frame.parent is not None, f"{name} is not declared"
+            frame = frame.parent
+        return self.captured[name]
+
+    def call(self, symbol: str, signature: Signature) -> str:
+        """Record a call of a unit, and return its name in assembly."""
+        self.calls[symbol] = signature
+        return self.writer.declare(symbol, signature)
+
+    def unit(self, parameters: str, counter: RunCounter) -> Unit:
+        """The finished function as a unit."""
+        ir = self.writer.finish(self.symbol, self.signature.result, parameters)
+        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, tuple(self.nested_units), self.name)

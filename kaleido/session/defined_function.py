@@ -1,0 +1,41 @@
+"""A function that is defined: its definition, and what checking and lowering made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kaleido.codegen.checker import CallSite, References
+from kaleido.diagnostics import Source, Span
+from kaleido.jit import Unit
+from kaleido.language.nodes import Definition, External, Prototype
+
+__all__ = ["DefinedFunction"]
+
+
+@dataclass(frozen=True)
+class DefinedFunction:
+    """A definition or an extern of `source`, and its unit.
+
+    `references` are the functions and built-in operators that its body refers to, `loops` the place of each loop in it
+    by the name of the loop's unit; both are empty for an extern.
+    """
+
+    source: Source
+    item: Definition | External
+    unit: Unit
+    references: References = field(default_factory=References)
+    loops: Mapping[str, Span] = field(default_factory=dict)
+
+    @property
+    def prototype(self) -> Prototype:
+        return self.item.prototype
+
+    @property
+    def calls(self) -> Mapping[str, CallSite]:
+        """The functions that it calls, each with the place of its first call."""
+        return self.references.calls
+
+    @property
+    def is_extern(self) -> bool:
+        return isinstance(self.item, External)

@@ -1,0 +1,79 @@
+"""Errors of the engine, as messages with a place in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from kaleido.codegen.mangling import function_name
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.jit import Interrupted, StackOverflow, UndefinedUnit, Unit
+from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.parsed_text import ForwardDeclarations
+
+__all__ = ["located", "refused", "undefined_call"]
+
+
+@contextmanager
+def located(source: Source, span: Span, functions: Mapping[str, DefinedFunction], stack_size: int) -> Iterator[None]:
+    """A context in which `source` runs at `span`.
+
+    Turns StackOverflow into KaleidoError, and sets the message of Interrupted: both name the place. `stack_size` is the
+    engine's, in bytes.
+    """
+    try:
+        yield
+    except StackOverflow as error:
+        place = _place(error.unit, source, span, functions)
+        raise KaleidoError(_overflow(error, place, source, span, stack_size)) from None
+    except Interrupted as stop:
+        detached = ": a C function it called is left running" if stop.detached else ""
+        stop.args = (f"interrupted{_place(stop.unit, source, span, functions)}{detached}",)
+        raise
+
+
+def _overflow(error: StackOverflow, place: str, source: Source, span: Span, stack_size: int) -> Diagnostic:
+    if error.calls < 2:
+        return Diagnostic(f"not enough stack{place}", source, span, f"needs more than {stack_size:,} bytes")
+    title = f"recursion too deep{place} (about {_rounded(error.calls):,} calls)"
+    hint = "a call that is the last thing a function does takes no stack"
+    return Diagnostic(title, source, span, f"used up the stack of {stack_size:,} bytes", hint)
+
+
+def _rounded(number: int) -> int:
+    """To two significant digits."""
+    return int(float(f"{number:.2g}"))
+
+
+def _place(unit: Unit | None, source: Source, span: Span, functions: Mapping[str, DefinedFunction]) -> str:
+    """Where a unit is, for a message: in a function that is defined, or in the text that runs."""
+    if unit is None:
+        return ""
+    owner, is_loop, position = unit.label.rpartition(".for@")
+    if is_loop:
+        name = functions[owner].source.name if owner in functions else source.name
+        return f" in the loop at {name}:{position.partition(':')[0]}"
+    if function_name(unit.symbol) not in functions:
+        return f" at {source.name}:{source.position(span.start)[0]}"
+    return f" in {unit.label}"
+
+
+def undefined_call(error: UndefinedUnit, source: Source, span: Span, forward: ForwardDeclarations) -> KaleidoError:
+    """The error for an expression that could call a function before its definition."""
+    name = function_name(error.symbol)
+    title, label = f"`{name}` is called before it is defined", f"reaches it through `{error.caller.label}`"
+    places = forward[name].places if name in forward else []
+    return KaleidoError(Diagnostic(title, source, span, label, "", tuple(places)))
+
+
+@contextmanager
+def refused(source: Source | None = None, span: Span | None = None) -> Iterator[None]:
+    """A context in which definitions change.
+
+    Turns UndefinedUnit into KaleidoError: a running program could call a function that would become undefined.
+    """
+    try:
+        yield
+    except UndefinedUnit as error:
+        title = f"`{function_name(error.symbol)}` is not defined, and the running program could call it"
+        raise KaleidoError(Diagnostic(title, source, span)) from None

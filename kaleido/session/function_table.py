@@ -1,0 +1,126 @@
+"""The function table: every function and operator of a session.
+
+Checks read it, and commits write it. It describes functions of the language; the engine's symbol table, which
+describes units, is separate. A copy of it serves to check items that must not take effect.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from kaleido.codegen.scope import Declaration, Scope
+from kaleido.diagnostics import Source
+from kaleido.language.nodes import Definition, External
+from kaleido.language.operators import BUILTINS, OperatorTable
+from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.parsed_text import Text
+from kaleido.session.snapshot import Snapshot
+
+__all__ = ["FunctionTable"]
+
+T = TypeVar("T")
+
+
+class FunctionTable:
+    """Functions and operators by name.
+
+    `functions`  the functions that are defined
+    `declared`   the functions that an item may call: all of `functions`, and those that only an item with an error,
+                 or an extern before a definition, has declared
+    `awaited`    the functions that are called and not defined: their definitions are further down in the text, or
+                 an error has prevented them
+    `operators`  the operators and their precedences, for the parser
+    `variables`  the variables that expressions at top level may use, with the values that they begin with
+    `externs`    whether items may declare C functions beyond those of the prelude
+    """
+
+    def __init__(self) -> None:
+        self.functions: dict[str, DefinedFunction] = {}
+        self.declared: dict[str, Declaration] = {}
+        self.awaited: set[str] = set()
+        self.operators: OperatorTable = BUILTINS
+        self.variables: dict[str, float] = {}
+        self.externs = True
+        self._latest: tuple[Source, Definition | External] | None = None
+
+    def copy(self) -> FunctionTable:
+        """A table with the same entries, which changes independently. `variables` are shared."""
+        other = FunctionTable()
+        other.functions, other.declared, other.awaited = dict(self.functions), dict(self.declared), set(self.awaited)
+        other.operators, other.variables, other.externs = self.operators, self.variables, self.externs
+        other._latest = self._latest
+        return other
+
+    def definition_scope(self, text: Text, new: dict[str, Declaration]) -> Scope:
+        """The scope of a definition in `text` whose transaction makes the declarations `new`."""
+        return Scope(ChainMap(new, self.declared, text.forward))
+
+    def expression_scope(self, text: Text) -> Scope:
+        """The scope of an expression at top level in `text`."""
+        source, item = self._latest if self._latest is not None else (None, None)
+        preceding = item if source is text.source and isinstance(item, Definition) else None
+        return Scope(ChainMap(self.declared, text.forward), preceding)
+
+    def commit(
+        self, source: Source, items: Sequence[Definition | External], functions: Mapping[str, DefinedFunction]
+    ) -> Snapshot:
+        """Make `items` of `source` take effect together; `functions` are the entries that they replace or add.
+
+        Returns the snapshot with which :meth:`restore` undoes this.
+        """
+        called = {name for each in functions.values() for name in each.calls if name not in self.functions}
+        names = [item.prototype.name for item in items]
+        snapshot = self._snapshot(functions, names, [*names, *called])
+        self.functions |= functions
+        self.awaited.difference_update(names)
+        self.awaited.update(called.difference(functions))
+        for item in items:
+            self.declared[item.prototype.name] = Declaration.of(item.prototype, source)
+            if item.prototype.operator is not None:
+                self.operators = self.operators.with_operator(item.prototype.operator)
+            self._latest = source, item
+        return snapshot
+
+    def restore(self, snapshot: Snapshot) -> Snapshot:
+        """Put the entries of a snapshot back. Returns the snapshot with which this can be undone in turn."""
+        undone = self._snapshot(snapshot.functions, snapshot.declared, snapshot.awaited)
+        _restore(self.functions, snapshot.functions)
+        _restore(self.declared, snapshot.declared)
+        self.awaited.difference_update(name for name, awaited in snapshot.awaited.items() if not awaited)
+        self.awaited.update(name for name, awaited in snapshot.awaited.items() if awaited)
+        self.operators, self._latest = snapshot.operators, None
+        return undone
+
+    def difference(self, earlier: FunctionTable) -> Snapshot:
+        """The snapshot with which :meth:`restore` makes this table equal to an `earlier` copy."""
+        functions = {**earlier.functions, **self.functions}
+        changed = [name for name in functions if self.functions.get(name) is not earlier.functions.get(name)]
+        return earlier._snapshot(changed, {*self.declared, *earlier.declared}, self.awaited | earlier.awaited)
+
+    def assume(self, item: Definition | External, source: Source) -> None:
+        """Declare the function of an item that has an error, so that its uses are not reported as errors too."""
+        prototype = item.prototype
+        declaration, earlier = Declaration.of(prototype, source), self.declared.get(prototype.name)
+        if isinstance(item, External) or (earlier is not None and earlier.arity != declaration.arity):
+            # The number of parameters may be the error.
+            declaration = Declaration(None)
+        self.declared[prototype.name] = declaration
+        self._latest = source, item
+
+    def _snapshot(self, functions: Iterable[str], declared: Iterable[str], awaited: Iterable[str]) -> Snapshot:
+        return Snapshot(
+            {name: self.functions.get(name) for name in functions},
+            {name: self.declared.get(name) for name in declared},
+            {name: name in self.awaited for name in awaited},
+            self.operators,
+        )
+
+
+def _restore(table: dict[str, T], entries: Mapping[str, T | None]) -> None:
+    for name, entry in entries.items():
+        if entry is None:
+            table.pop(name, None)
+        else:
+            table[name] = entry

@@ -1,0 +1,168 @@
+"""The pipeline: items of a text go through check, lower, define and commit; expressions are run.
+
+The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
+``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine what it calls;
+and `Engine.call` lets Ctrl-C through.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+
+from kaleido.codegen.mangling import symbol
+from kaleido.diagnostics import SemanticError, Source, Span
+from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, uninterrupted
+from kaleido.language.nodes import Definition, Expression, External, For, Item
+from kaleido.session.engine_errors import located, refused, undefined_call
+from kaleido.session.function_table import FunctionTable
+from kaleido.session.parsed_text import Text
+from kaleido.session.recovery import remaining_errors
+from kaleido.session.snapshot import Change, Snapshot
+from kaleido.session.transaction import compile_definitions, compile_expression
+
+__all__ = ["Pipeline", "Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of one item of a text.
+
+    `value`            the value of an expression; None for a definition
+    `change`           what a definition changed; None for an expression, and for an extern that only declares
+    `compile_seconds`  the time from an expression's tree to machine code, with all that it can reach and had none
+    `run_seconds`      the time that an expression ran
+    """
+
+    item: Item
+    value: float | None
+    change: Change | None = None
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+    @property
+    def shown(self) -> str | None:
+        """The value as text, in the fewest digits that read back as the same value; None if there is nothing to show.
+
+        The value of a loop at top level is not shown: it is always zero.
+        """
+        return None if self.value is None or isinstance(self.item, For) else repr(self.value)
+
+
+class Pipeline:
+    """The function table and the engine of a session, which change together."""
+
+    def __init__(self, engine: Engine, table: FunctionTable) -> None:
+        self.engine = engine
+        self.table = table
+        self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
+
+    # Items
+
+    def results(self, text: Text) -> Iterator[Result]:
+        """Run a text item by item. Each definition is a transaction of its own."""
+        for index, item in enumerate(text.items):
+            with self._all_errors(text, index):
+                if isinstance(item, Definition | External):
+                    result = Result(item, None, self.define([item], text))
+                else:
+                    result = self.evaluate(item, text)
+            yield result
+
+    def units(self, text: Text) -> Generator[Unit, None, None]:
+        """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
+        for index, item in enumerate(text.items):
+            with uninterrupted(), self._lock, self._all_errors(text, index):
+                unit = self._unit(item, text)
+            if unit is None:
+                continue
+            try:
+                yield unit
+            finally:
+                if not isinstance(item, Definition):
+                    self.engine.remove(unit.symbol)
+
+    def _unit(self, item: Item, text: Text) -> Unit | None:
+        """Define or lower an item. Returns the unit of its body; None for an extern, which has no body."""
+        if not isinstance(item, Definition | External):
+            return self._define_expression(item, text)
+        self.define([item], text)
+        return self.table.functions[item.prototype.name].unit if isinstance(item, Definition) else None
+
+    @contextmanager
+    def _all_errors(self, text: Text, index: int) -> Iterator[None]:
+        """A context that checks item `index`: to its errors, it adds those in the rest of the text."""
+        try:
+            yield
+        except SemanticError as error:
+            raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
+
+    # Definitions
+
+    def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
+        """Check, lower, define and commit definitions of a text, all or none of them.
+
+        Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
+        """
+        with uninterrupted(), self._lock:
+            transaction = compile_definitions(items, text, self.table)
+            with refused(text.source, items[0].prototype.span):
+                deoptimized = self.engine.define(*transaction.units)
+            past = transaction.commit(self.table)
+            return Change(past, deoptimized) if transaction.functions else None
+
+    def restore(self, snapshot: Snapshot, optimized: Iterable[str] = ()) -> Change:
+        """Undo a change: make the table as in `snapshot`, and the engine with it, and optimize `optimized` again.
+
+        Raises KaleidoError if a running program prevents it.
+        """
+        with uninterrupted(), self._lock:
+            past = snapshot.functions
+            removed = [symbol(name) for name in past if past[name] is None and name in self.table.functions]
+            units = [function.unit for function in past.values() if function is not None]
+            with refused():
+                deoptimized = self.engine.define(*units, removed=removed)
+            change = Change(self.table.restore(snapshot), deoptimized)
+            for each in optimized:
+                # The change is undone, whether or not optimizing succeeds.
+                with suppress(Exception):
+                    self.engine.optimize(each, background=True)
+            return change
+
+    # Expressions
+
+    def evaluate(self, item: Expression, text: Text) -> Result:
+        """Check, lower, define, run and remove an expression. Raises KaleidoError and Interrupted."""
+        begin = time.perf_counter()
+        with uninterrupted():
+            with self._lock:
+                unit = self._define_expression(item, text)
+            try:
+                self.engine.prepare(unit.symbol)
+                compiled = time.perf_counter()
+                value = self.call(unit.symbol, (), text.source, item.span)
+                return Result(item, value, None, compiled - begin, time.perf_counter() - compiled)
+            except UndefinedUnit as error:
+                raise undefined_call(error, text.source, item.span, text.forward) from None
+            finally:
+                self.engine.remove(unit.symbol)
+
+    def _define_expression(self, item: Expression, text: Text) -> Unit:
+        unit = compile_expression(item, text, self.table)
+        self.engine.define(unit)
+        return unit
+
+    def call(self, symbol: str, arguments: Iterable[float], source: Source, span: Span) -> float:
+        """Call a unit. `source` and `span` are the place of the call, for messages."""
+        with self.located(source, span):
+            value: float = self.engine.call(symbol, *arguments)
+        # LLVM does not specify which NaN a computation returns: callers always get the same one.
+        return math.nan if value != value else value
+
+    def located(self, source: Source, span: Span) -> AbstractContextManager[None]:
+        """A context in which `source` runs at `span`: errors of the engine get that place."""
+        return located(source, span, self.table.functions, self.engine.policy.stack_size)

@@ -1,0 +1,115 @@
+"""Transactions: definitions that take effect together, or not at all.
+
+A transaction checks and lowers one or more definitions of a text; their scope has all of them. Its units go to the
+engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before that, so a
+transaction that cannot be defined is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
+from kaleido.codegen.checker import References, check_body
+from kaleido.codegen.externals import lower_external
+from kaleido.codegen.lowering import lower_definition, lower_expression
+from kaleido.codegen.scope import Declaration, Scope
+from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
+from kaleido.jit import Unit
+from kaleido.language.nodes import Definition, Expression, External
+from kaleido.session.checks import Checks
+from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.function_table import FunctionTable
+from kaleido.session.libraries import find_function
+from kaleido.session.parsed_text import Text, with_variables
+from kaleido.session.snapshot import Snapshot
+
+__all__ = ["Transaction", "compile_definitions", "compile_expression"]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Definitions of `source` that have been checked and lowered. `functions` are the functions that they change."""
+
+    source: Source
+    items: Sequence[Definition | External]
+    functions: Mapping[str, DefinedFunction]
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units to define in the engine, in one call."""
+        return [function.unit for function in self.functions.values()]
+
+    def commit(self, table: FunctionTable) -> Snapshot:
+        """Record the definitions in the table, once the engine has their units. Returns the table's undo record."""
+        return table.commit(self.source, self.items, self.functions)
+
+
+def compile_definitions(
+    items: Sequence[Definition | External], text: Text, table: FunctionTable, shown: int = MOST_SHOWN
+) -> Transaction:
+    """Check and lower definitions of a text. Raises SemanticError with the errors in all of them.
+
+    `shown` is the number of errors that will be shown: no hints are computed for more.
+    """
+    problems = Problems(text.source, shown)
+    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
+    checks = Checks(text, table, new, problems)
+    checked = [(item, checks.check(item)) for item in items]
+    _refuse(problems)
+    functions = {
+        item.prototype.name: _lower(item, text.source, references)
+        for item, references in checked
+        if references is not None
+    }
+    return Transaction(text.source, items, functions | _users_of_builtins(new, table))
+
+
+def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:
+    """Check and lower an expression at top level. Raises SemanticError with its errors; `shown` is as above."""
+    problems = Problems(text.source, shown)
+    expression = with_variables(item, table.variables, text.source)
+    references = check_body(expression, [], table.expression_scope(text), problems)
+    _refuse(problems)
+    return lower_expression(expression, text.source, references).unit
+
+
+def _refuse(problems: Problems) -> None:
+    if problems.found:
+        raise SemanticError(*problems.in_order())
+
+
+def _lower(item: Definition | External, source: Source, references: References) -> DefinedFunction:
+    if isinstance(item, External):
+        unit = lower_external(item.prototype.name, item.prototype.arity, find_function)
+        return DefinedFunction(source, item, unit)
+    lowered = lower_definition(item, source, references)
+    return DefinedFunction(source, item, lowered.unit, references, lowered.loops)
+
+
+def _users_of_builtins(new: dict[str, Declaration], table: FunctionTable) -> dict[str, DefinedFunction]:
+    """The functions that use a built-in operator which `new` defines, lowered again: now they call the operator."""
+    operators = {name for name in new if name in BUILTIN_OPERATORS and name not in table.functions}
+    if not operators:
+        return {}
+    users = {
+        name: function
+        for name, function in table.functions.items()
+        if name not in new and not operators.isdisjoint(function.references.operators)
+    }
+    return {name: _lower_again(function, new, table) for name, function in users.items()}
+
+
+def _lower_again(function: DefinedFunction, new: dict[str, Declaration], table: FunctionTable) -> DefinedFunction:
+    item, source = function.item, function.source
+    assert isinstance(item, Definition)
+    # A function that it calls may be undeclared by now: it was defined further down, and an error prevented that.
+    calls = {name: Declaration(site.arguments) for name, site in function.calls.items()}
+    scope = Scope(ChainMap(new, table.declared, calls))
+    parameters = [parameter.name for parameter in item.prototype.parameters]
+    problems = Problems(source)
+    references = check_body(item.body, parameters, scope, problems)
+    _refuse(problems)
+    return _lower(item, source, references)
