@@ -53,7 +53,7 @@ target triple = "x86_64-unknown-linux-gnu"
   [23 x i64]      ; 3 registers  index 15 is RSP, at byte 160, and index 16 is RIP, at byte 168
 }
 
-; Constants. Those of faults.py must be the same there: tests/jit/test_handlers.py compares them.
+; Constants. Those of faults.py must be the same there: tests/jit/native/test_handlers.py compares them.
 @GUARD_ZONE = private unnamed_addr constant i64 65536       ; bytes: faults.GUARD_ZONE
 @STACK_RESERVE = private unnamed_addr constant i64 262144   ; bytes: faults.STACK_RESERVE
 @FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
