@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from kaleido.jit import Engine, EventKind, Policy
+from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
@@ -45,6 +45,19 @@ def test_heat_is_measured_in_thresholds() -> None:
             settle(engine)
         swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
         assert swapped == ["a", "b", "loop.loop"]
+
+
+def test_a_unit_whose_runs_are_not_counted_can_be_optimized_and_is_cold() -> None:
+    with Engine(Policy(call_threshold=2)) as engine:
+        engine.define(unit("(define (f x) x)", counter=RunCounter.NONE))
+        engine.optimize("f", background=True)
+        settle(engine)
+        assert engine.describe("f").tier is Tier.OPTIMIZED
+        # The thread goes on.
+        engine.define(unit("(define (g x) x)"))
+        assert [engine.call("g", 1) for _ in range(2)] == [1, 1]
+        settle(engine)
+        assert engine.describe("g").tier is Tier.OPTIMIZED
 
 
 def test_requests_for_removed_and_redefined_units_are_dropped() -> None:
