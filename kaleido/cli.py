@@ -280,7 +280,7 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
     tier = Tier.OPTIMIZED if options.jit == "O3" else Tier.BASELINE
     show = session.engine.ir if options.emit == "llvm" else session.engine.assembly
     for unit in session.units(source):
-        for each in unit.modules(tier):
+        for each in unit.code_units(tier):
             streams.write(show(each.symbol, tier))
 
 

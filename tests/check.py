@@ -1,8 +1,8 @@
-"""Everything that is checked, in one command: format, lint, types, tests. CI runs this and nothing else.
+"""All checks in one command: format, lint, types, tests. CI runs this command only.
 
 python tests/check.py [arguments for pytest]
 
-The tests run in one process for each core: ``-n0`` runs them in this one, as ``python -m pytest`` does, where a
+The tests run in one process for each core. ``-n0`` runs them in one process, as ``python -m pytest`` does, where a
 debugger can be used.
 """
 
@@ -18,7 +18,7 @@ CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    # Each process starts with tests that stand together, which share fixtures, and takes over others' when it has none.
+    # Each process starts with neighboring tests, which share fixtures, and takes tests of other processes at the end.
     ["pytest", "-n", "auto", "--dist", "worksteal"],
 ]
 

@@ -1,4 +1,4 @@
-"""Options of the tests, and what holds for all of them."""
+"""Options of the tests, and settings for all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update", action="store_true", help="rewrite the golden files as things are now")
+    parser.addoption("--update", action="store_true", help="rewrite the golden files with the present output")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,10 +1,10 @@
-"""What a session that lives long costs: memory and time over 100,000 redefinitions.
+"""The cost of a long session: memory and time over 100,000 redefinitions.
 
 python -m tests.growth [--count N] [name ...]
 
-It prints a table for each way to redefine, and exits with 1 where memory ends more than 5 % above what it was after the
-first 1,000, beside what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which nobody else can
-free. The table has resident memory; what counts is what was allocated and not freed.
+It prints a table for each way to redefine. It exits with 1 where memory at the end is more than 5 % above that after
+the first 1,000, not counting what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which only
+llvmlite could free. The table shows resident memory; the comparison is of memory that was allocated and not freed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from kaleido.jit import Event, EventKind, Tier
 
 __all__ = ["KINDS", "PERIOD", "Growth", "allocated", "growth", "resident"]
 
-# Bytes of one optimized compilation.
+# Bytes of each optimized compilation.
 KEPT_BY_LLVMLITE = 1_488
 
 SETTLED = 1_000
 
-# Redefinitions in which some arena is filled and disposed of, at one library each.
+# So many redefinitions fill an arena, with one library each, and so dispose of an older one.
 PERIOD = 100
 
 
 def resident() -> int:
-    """Bytes of this process in memory (Linux)."""
+    """Resident memory of this process in bytes (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -50,9 +50,9 @@ class _MallocInfo(ctypes.Structure):
 
 
 def allocated() -> int:
-    """Bytes that this process has from ``malloc`` and has not given back (glibc 2.33 and later): LLVM's, and Python's.
+    """Bytes that ``malloc`` has given this process, for LLVM and Python, and that are not freed (glibc 2.33 or later).
 
-    Steadier than :func:`resident`, and it sees every block.
+    It varies less than :func:`resident`, and counts every block.
     """
     info = ctypes.CDLL(None).mallinfo2
     info.restype = _MallocInfo
@@ -91,12 +91,12 @@ KINDS: dict[str, tuple[Callable[[Session, int], None], str]] = {
     "entered once": (entry, "O0"),
     "with a loop, in both tiers": (loop, "sync"),
     "with a caller, in both tiers": (caller, "sync"),
-    "-O3 at once": (loop, "O3"),
+    "-O3 only": (loop, "O3"),
 }
 
 
 class Growth(NamedTuple):
-    """What memory was after the first redefinitions, at the end, and how many optimized compilations lay between."""
+    """Bytes after the first redefinitions and at the end, and the number of optimized compilations between."""
 
     settled: int
     end: int
@@ -104,7 +104,7 @@ class Growth(NamedTuple):
 
     @property
     def unexplained(self) -> int:
-        """Bytes that are there more, and that llvmlite does not keep."""
+        """Bytes by which memory has grown, without those that llvmlite keeps."""
         return self.end - self.settled - self.optimized * KEPT_BY_LLVMLITE
 
 
@@ -114,10 +114,10 @@ def growth(
     settled: int = SETTLED,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> Growth:
-    """Redefine `count` times in the way called `name`; `report` gets number, bytes and seconds for each, ten times.
+    """Redefine `count` times in the way `name`. Ten times, `report` gets number, bytes and seconds for each.
 
-    Memory goes up and down as arenas fill and are disposed of: what counts is the least in a stretch of PERIOD, from
-    `settled` on and at the end.
+    Memory rises and falls as arenas are filled and disposed of. So the least memory is taken over PERIOD redefinitions:
+    of those after `settled`, and of the last ones.
     """
     redefine, jit = KINDS[name]
     first: list[int] = []

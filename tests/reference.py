@@ -1,7 +1,7 @@
-"""What a Kaleido program means, as plainly as it can be said: the tests' judge of every tier.
+"""The reference evaluator: the meaning of a Kaleido program, against which the tests compare every tier.
 
-A tree walker that shares nothing with the compiler but the parser. It is slow, exact to the last bit (mathematics
-comes from the same libm), and keeps the two promises that an interpreter in Python finds hard:
+A tree walker that shares only the parser with the compiler. It is slow, exact to the last bit (it calls the same libm),
+and keeps two promises of the language that are hard for an interpreter in Python:
 
 - recursion as deep as memory allows: an evaluation is a generator that yields every expression whose value it
   needs, and `Reference._evaluate` keeps the waiting generators on a list, not on Python's stack;
@@ -45,7 +45,7 @@ DEEPEST = 1_000_000
 
 @dataclass(slots=True)
 class Cell:
-    """A variable: what its name stands for, wherever that name is in scope."""
+    """The storage of a variable."""
 
     value: float
 
@@ -57,7 +57,7 @@ Evaluation = Generator[tuple[Expression, Scope], float, float]
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A function that is not written in Kaleido: a built-in operator, or one of C."""
+    """A function that is not written in Kaleido: a built-in operator or a C function."""
 
     arity: int
     call: Native
@@ -65,7 +65,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """A function written in Kaleido. `callees` are the names its body calls, its own among them."""
+    """A function written in Kaleido. `callees` are the names that its body calls, including its own."""
 
     definition: Definition
     callees: frozenset[str]
@@ -76,17 +76,17 @@ class Defined:
 
 
 def _c_function(name: str, arity: int) -> Native | None:
-    """The C function of `arity` doubles called `name`, or None where there is none."""
+    """The C function `name` with `arity` parameters of type double, or None if the process has none."""
     found = getattr(_LIBM, name, None) or getattr(_PROCESS, name, None)
     if found is None:
         return None
-    # A cast, because `found` itself is shared by everybody who asks the library for this name.
+    # A cast, because ctypes returns the same object `found` to every caller.
     native = ctypes.cast(found, ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity))
     return lambda *arguments: float(native(*map(_canonical, arguments)))
 
 
 def _canonical(value: float) -> float:
-    """The one NaN that there is; a computation may give one with a sign, and C could tell."""
+    """A value with the language's one NaN. A computation can return a NaN with a sign, which C could distinguish."""
     return math.nan if math.isnan(value) else value
 
 
@@ -95,14 +95,14 @@ def _truth(value: float) -> bool:
 
 
 def _divide(left: float, right: float) -> float:
-    """IEEE division, which Python refuses where the divisor is zero. There, the reciprocal is an infinity."""
+    """IEEE division. Python raises an error for a divisor of zero, whose reciprocal is an infinity."""
     if right != 0.0:
         return left / right
     return left * math.copysign(math.inf, right)
 
 
 def _remainder(left: float, right: float) -> float:
-    """C's fmod. Python's raises an error where the answer is NaN."""
+    """C's fmod. Python's raises an error where the result is NaN."""
     return math.nan if math.isinf(left) or right == 0.0 else math.fmod(left, right)
 
 
@@ -128,7 +128,7 @@ OPERATORS: dict[str, Native] = {
 
 
 def _operands(expression: Unary | Binary | Call) -> tuple[Expression, ...]:
-    """The arguments of a call. An operator is a function with a name of its own, built in or not."""
+    """The arguments of a call. Every operator, built in or not, is a function with a name."""
     match expression:
         case Unary():
             return (expression.operand,)
@@ -139,13 +139,13 @@ def _operands(expression: Unary | Binary | Call) -> tuple[Expression, ...]:
 
 
 class OutOfSteps(Exception):
-    """A program has run longer than whoever started it wants to wait."""
+    """A program has taken more steps than :class:`Reference` was given."""
 
 
 class Reference:
-    """A running program. `output` is what it has written to standard output so far.
+    """Runs a program. `output` is the standard output so far.
 
-    After `steps` values and calls, where given, it raises OutOfSteps.
+    It raises OutOfSteps after `steps` values and calls, and RecursionError at DEEPEST waiting evaluations.
     """
 
     def __init__(self, prelude: Source | None = None, steps: float = math.inf) -> None:
@@ -162,7 +162,7 @@ class Reference:
             self.run(prelude)
 
     def run(self, source: Source) -> None:
-        """Execute the items of a text in order. Raises KaleidoError at the first one that is wrong."""
+        """Execute the items of a text in order. Raises KaleidoError at the first one with an error."""
         items = parse(source, self._operators)
         prototypes = [item.prototype for item in items if isinstance(item, Definition)]
         self._source = source
@@ -186,7 +186,7 @@ class Reference:
     def _fail(self, title: str, span: Span) -> NoReturn:
         raise KaleidoError(Diagnostic(title, self._source, span))
 
-    # What is read
+    # Definitions, and what is checked before anything runs
 
     def _define(self, definition: Definition) -> None:
         prototype = definition.prototype
@@ -195,7 +195,7 @@ class Reference:
         self._functions[prototype.name] = Defined(definition, self._check(definition.body, names, prototype))
 
     def _check_callers(self, prototype: Prototype) -> None:
-        """Refuse another number of parameters while others call with the old one."""
+        """Refuse another number of parameters while other functions call with the old one."""
         old = self._functions.get(prototype.name)
         if old is None or old.arity == prototype.arity:
             return
@@ -206,7 +206,7 @@ class Reference:
                 self._fail(title, prototype.span)
 
     def _declare(self, external: External) -> None:
-        """An extern is a C function, unless a definition has the name: then it says nothing new."""
+        """An extern declares a C function. One with the name of a definition is only checked."""
         prototype = external.prototype
         name, arity = prototype.name, prototype.arity
         known = self._functions.get(name)
@@ -226,7 +226,7 @@ class Reference:
     def _check(
         self, expression: Expression, parameters: frozenset[str], own: Prototype | None = None
     ) -> frozenset[str]:
-        """Refuse unknown names and wrong numbers of arguments. Returns the names of the functions called."""
+        """Refuse unknown names and wrong numbers of arguments. Returns the names of the called functions."""
         callees: set[str] = set()
         problems = Problems(self._source)
         pending = [(expression, parameters)]
@@ -273,10 +273,10 @@ class Reference:
         elif function.arity != given:
             problems.report(f"`{name}` takes {_count(function.arity, 'argument')}, not {given}", call.span)
 
-    # What is run
+    # Evaluation
 
     def _evaluate(self, expression: Expression, scope: Scope) -> float:
-        """Run an evaluation, and all those it waits for."""
+        """Run an evaluation, and all those that it waits for."""
         waiting = [self._value(expression, scope)]
         value: Any = None
         while waiting:
@@ -294,13 +294,13 @@ class Reference:
                     value = scope[wanted.name].value
                 case _:
                     if len(waiting) == DEEPEST:
-                        raise RecursionError("the reference evaluator would eat all memory")
+                        raise RecursionError("too deep for the reference evaluator")
                     waiting.append(self._value(wanted, scope))
                     value = None
         return float(value)
 
     def _value(self, expression: Expression, scope: Scope) -> Evaluation:
-        """The value of an expression. What is in tail position is not yielded but taken in the next turn."""
+        """The value of an expression. One in tail position is not yielded: the loop evaluates it next."""
         while True:
             self._count_step()
             match expression:
@@ -367,7 +367,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _operators_after(items: Sequence[Item], operators: OperatorTable) -> OperatorTable:
-    """The table that a text leaves behind: with every operator that it declares."""
+    """The operator table after a text: with every operator that the text declares."""
     for item in items:
         if isinstance(item, Definition | External) and item.prototype.operator is not None:
             operators = operators.with_operator(item.prototype.operator)

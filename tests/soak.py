@@ -1,12 +1,12 @@
-"""A long day of one session in a short time: everything at once, at random, checked against a simple model.
+"""A long test of one session: everything at once, at random, checked against a simple model.
 
 python -m tests.soak [--seconds N] [--seed S] [--threads N]
 
-Each thread has functions of its own, and knows what each must give; all of them work in one session, in which they
-also redefine one function together. They define and redefine, call, run loops until they are hot, make every kind of
-error, call what is not there yet, optimize by hand, recurse without an end, stop each other's runs, and use the REPL's
-commands. It prints counts and memory at intervals, and exits with 1 at the first thing that is not as it should be. The
-same seed gives each thread the same entries.
+Each thread has its own functions, and a model of what each returns. All threads work in one session, in which they also
+redefine one function together. They define and redefine, call, run loops until they are hot, cause every kind of error,
+call undefined functions, optimize on request, recurse endlessly, interrupt each other, and use the REPL's commands. It
+prints counts and memory at intervals, and exits with 1 at the first failure. The same seed gives each thread the same
+entries.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from tests.jit.schedule import open_files
 
 __all__ = ["Soak", "main"]
 
-# Small, so that endless recursion ends soon.
+# Bytes: small, so that endless recursion ends soon.
 STACK = 1 << 20
 
-# No single entry takes longer than this, in seconds.
+# Seconds. No single entry takes longer.
 PATIENCE = 120.0
 
 
-class Unseen(Console):
-    """Commands are run for what they ask, not for what they show."""
+class SilentConsole(Console):
+    """Discards what commands write."""
 
     def write(self, text: str) -> None:
         pass
 
 
 class Worker:
-    """A thread's functions, all of one parameter, and what they give."""
+    """A thread's functions, all with one parameter, and a model of each."""
 
     def __init__(self, soak: Soak, name: str, seed: int) -> None:
         self._soak, self._session, self._name = soak, soak.session, name
@@ -62,21 +62,21 @@ class Worker:
                 try:
                     entry()
                 except Interrupted:
-                    # By another thread: what it was at is undone, or done.
+                    # By another thread. The entry has been undone, or has taken effect.
                     self._soak.count("interrupted")
                 self._soak.count(entry.__name__.removeprefix("enter_").replace("_", " "))
         except BaseException:
             self._soak.fail(f"{self._name}: {traceback.format_exc()}")
 
-    # What may be entered
+    # Entries
 
     def enter_definition(self) -> None:
-        # Floats, and every operation in the same order: there is nothing to round otherwise.
+        # The model uses floats and the same order of operations, so it rounds equally.
         name, factor, term = self._new_name(), self._number(), self._number()
         self._define(name, f"x * {factor} + {term}", lambda x: x * factor + term)
 
     def enter_definition_with_a_callee(self) -> None:
-        # Only what comes before by name is called: no recursion.
+        # A callee has a smaller number than its caller, which excludes recursion.
         number, term = self._random.randint(0, 8), self._number()
         callee, name = f"{self._name}{number}", f"{self._name}{self._random.randint(number + 1, 9)}"
         if callee in self._model:
@@ -108,11 +108,11 @@ class Worker:
 
     def enter_operator(self) -> None:
         sign, factor = self._random.choice(["<>", "~~", "@"]), self._number()
-        # Other threads define it too: which of them comes last nobody knows.
+        # Other threads define it too, in any order.
         self._run(f"def binary {sign} 20 (a b) a * {factor} + b")
 
     def enter_unknown_name(self) -> None:
-        self._fail("nobody_defines_this(1)", "unknown function")
+        self._fail("never_defined(1)", "unknown function")
 
     def enter_syntax_error(self) -> None:
         self._fail(self._random.choice(["def f(x", "1 +", "(((", "for in", ") 1", "1 2 then"]), "")
@@ -132,7 +132,7 @@ class Worker:
 
     def enter_extern(self) -> None:
         self._expect("extern floor(x)\nfloor(2.5)", 2.0)
-        self._fail("extern nobody_has_this(x)", "no function")
+        self._fail("extern not_in_this_process(x)", "no function")
 
     def enter_shared_definition(self) -> None:
         number = self._soak.serial()
@@ -152,7 +152,7 @@ class Worker:
         self._session.interrupt()
 
     def enter_command(self) -> None:
-        state = State(self._session, Unseen(Settings(), interactive=False), Settings())
+        state = State(self._session, SilentConsole(Settings(), interactive=False), Settings())
         for command in (":list", ":tiers", *(f":ir {name}" for name in self._known()[:1])):
             execute(state, Source("<entry>", command))
 
@@ -160,7 +160,7 @@ class Worker:
         self._session.stats()
         assert all(each.signature for each in self._session.functions())
 
-    # What they are made of
+    # Parts of entries
 
     def _define(self, name: str, body: str, model: Callable[[float], float]) -> None:
         self._run(f"def {name}(x) {body}")
@@ -174,9 +174,9 @@ class Worker:
         try:
             self._run(text)
         except KaleidoError as error:
-            self._check(title in str(error), f"{text} gives: {error}")
+            self._check(title in str(error), f"{text} raises: {error}")
         else:
-            self._check(False, f"{text} gives no error")
+            self._check(False, f"{text} raises no error")
 
     def _run(self, text: str) -> float | None:
         return self._session.run(text, f"<{self._name}>")
@@ -196,7 +196,7 @@ class Worker:
 
 
 class Soak:
-    """One session, and the threads that work in it."""
+    """One session, and the threads that use it."""
 
     def __init__(self, seed: int, threads: int) -> None:
         self.session = Session(threshold=50, stack_size=STACK)
@@ -211,7 +211,7 @@ class Soak:
         self._threads = [threading.Thread(target=worker.work, daemon=True) for worker in workers]
 
     def run(self, seconds: float, interval: float) -> None:
-        """Work for so long, reporting at intervals, or until there is trouble."""
+        """Run for `seconds`, or until the first failure, with a report every `interval` seconds."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.start()

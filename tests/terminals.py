@@ -1,4 +1,4 @@
-"""Kaleido in a real terminal, as somebody's own process."""
+"""Kaleido as a process in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ Spawn = Callable[[Sequence[str], Mapping[str, str], tuple[int, int]], Any]
 
 @contextmanager
 def spawning() -> Iterator[Spawn]:
-    """Starts Python with arguments, variables of the environment, rows and columns; ends what is left at the end."""
-    # pexpect answers no questions about the cursor's position, and looks for plain text.
+    """Yields a function that starts Python with arguments, environment variables, rows and columns.
+
+    Processes that still run at the end are killed.
+    """
+    # pexpect does not answer queries of the cursor's position, and searches for plain text.
     own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
     with ExitStack() as ending:
@@ -41,7 +44,7 @@ def spawning() -> Iterator[Spawn]:
 
 
 def leave(terminal: Any, keys: str) -> int | None:
-    """Press `keys`, and wait for the end; gives the exit code."""
+    """Press `keys`, and wait until the process ends; returns its exit code."""
     terminal.send(keys)
     terminal.expect(pexpect.EOF)
     terminal.close()

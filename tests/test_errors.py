@@ -1,7 +1,7 @@
-"""Every error message, as it is shown: each program in tests/errors, against the golden file beside it.
+"""Every error message as it is shown: each program in tests/language/errors, against the golden file beside it.
 
-A program is run in a session of its own; a line `# entry` ends what is run together, so what follows it is run
-after an error too. `pytest tests/test_errors.py --update` rewrites the golden files; read them before committing.
+A program is run in a session of its own. A line `# entry` separates two entries, so that the second is run after an
+error in the first. `pytest tests/test_errors.py --update` rewrites the golden files; read them before committing.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from kaleido.diagnostics import (
 from kaleido.diagnostics.rendering import WIDEST
 from kaleido.language.parser import parse
 from kaleido.session import Session
-from tests.test_language import expectations, name, programs, read
+from tests.test_language import ERRORS, expectations, name, programs, read
 
-PROGRAMS = sorted((Path(__file__).parent / "errors").glob("*.kal"))
 PACKAGE = Path(kaleido.__file__).parent
 
 # Titles that no small program causes.
@@ -46,9 +45,8 @@ ELSEWHERE = {
 
 
 def shown(program: Path) -> str:
-    """What a program's user sees on standard error."""
-    text = program.read_bytes().decode("utf-8-sig", "replace")
-    entries = re.split(r"(?m)^# entry\n", text)
+    """The messages that a program's run writes to standard error."""
+    entries = re.split(r"(?m)^# entry\n", read(program))
     messages = []
     with Session(jit="O0") as session:
         for number, entry in enumerate(entries, start=1):
@@ -60,7 +58,7 @@ def shown(program: Path) -> str:
     return "\n".join(messages)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("program", ERRORS, ids=lambda path: path.stem)
 def test_message(program: Path, request: pytest.FixtureRequest) -> None:
     golden, message = program.with_suffix(".txt"), shown(program)
     assert message.startswith("error: ")
@@ -69,11 +67,11 @@ def test_message(program: Path, request: pytest.FixtureRequest) -> None:
     assert message == golden.read_text("utf-8")
 
 
-# That there is a golden file for every message
+# Every message has a golden file
 
 
 def _pattern(title: ast.expr) -> str | None:
-    """A regular expression for what a string in the code can come to; None for what is no string."""
+    """A regular expression for the values of a string expression; None for other expressions."""
     match title:
         case ast.Constant(str(text)):
             return re.escape(text)
@@ -84,7 +82,7 @@ def _pattern(title: ast.expr) -> str | None:
 
 
 def _titles(path: Path) -> Iterator[str]:
-    """The titles in a file: what is given first to whatever makes a diagnostic, and what is called `title`."""
+    """The titles in a file: first arguments of calls that make a diagnostic, and strings assigned to `title`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         match node:
             case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [first, *_]) if name in _MAKERS:
@@ -105,27 +103,27 @@ def test_every_message_has_a_golden_file() -> None:
     files = [path for folder in folders for path in PACKAGE.glob(f"{folder}*.py")]
     titles = {title for path in files for title in _titles(path)}
     assert len(titles) > 20
-    messages = "\n".join(program.with_suffix(".txt").read_text("utf-8") for program in PROGRAMS)
+    messages = "\n".join(program.with_suffix(".txt").read_text("utf-8") for program in ERRORS)
     seen = re.findall(r"(?m)^error: (.*)$", messages)
     unseen = {title for title in titles if not any(re.fullmatch(title, each) for each in seen)}
     assert unseen == {title for title in titles if title.replace("\\", "") in ELSEWHERE}
 
 
-# What errors are found together
+# Errors that are reported together
 
 
 def titles(error: KaleidoError) -> list[str]:
     return [diagnostic.title for diagnostic in error.diagnostics]
 
 
-def test_an_error_has_all_that_was_found() -> None:
+def test_an_error_has_all_diagnostics() -> None:
     with Session(jit="O0") as session, pytest.raises(SemanticError) as raised:
         session.run("def f(x) y\ndef g(x) f(x) + z")
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
     assert raised.value.diagnostic is raised.value.diagnostics[0]
 
 
-def test_what_stands_after_an_error_is_only_checked(capfd: pytest.CaptureFixture[str]) -> None:
+def test_items_after_an_error_are_only_checked(capfd: pytest.CaptureFixture[str]) -> None:
     with Session(jit="O0") as session:
         session.run("def f(x) x + 1")
         with pytest.raises(SemanticError) as raised:
@@ -159,7 +157,7 @@ def untouched() -> Iterator[Session]:
 
 
 @pytest.mark.parametrize("program", programs(), ids=name)
-def test_only_checked_or_run_a_program_has_the_same_errors(program: Path, untouched: Session) -> None:
+def test_a_program_has_the_same_errors_whether_checked_or_run(program: Path, untouched: Session) -> None:
     expected = expectations(program).error
     with pytest.raises(KaleidoError) as raised:
         untouched.run("nowhere\n" + read(program))
@@ -174,13 +172,13 @@ def test_only_checked_or_run_a_program_has_the_same_errors(program: Path, untouc
         assert expected in others[0]
 
 
-def test_an_error_while_running_stands_alone() -> None:
+def test_a_runtime_error_is_reported_alone() -> None:
     with Session(jit="O0") as session, pytest.raises(KaleidoError) as raised:
-        session.run("def f(x) g(x)\nf(1)\nnobody(1)\ndef g(x) x")
+        session.run("def f(x) g(x)\nf(1)\nmissing(1)\ndef g(x) x")
     assert titles(raised.value) == ["`g` is called before it is defined"]
 
 
-def test_lowering_without_running_finds_as_much() -> None:
+def test_lowering_without_running_reports_the_same_errors() -> None:
     with Session(jit="O0") as session, pytest.raises(SemanticError) as raised:
         list(session.units(Source("test", "def f(x) x\ndef g(x) y\ndef h(x) z")))
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
@@ -197,7 +195,7 @@ def test_lowering_without_running_finds_as_much() -> None:
         ("def f(x) ) (", False),
     ],
 )
-def test_only_what_ends_too_early_and_is_right_so_far_is_incomplete(text: str, incomplete: bool) -> None:
+def test_only_the_beginning_of_a_valid_text_is_incomplete(text: str, incomplete: bool) -> None:
     with pytest.raises(ParseError) as raised:
         parse(Source("test", text))
     assert isinstance(raised.value, IncompleteInput) == incomplete
@@ -211,7 +209,7 @@ def test_many_errors_in_a_long_text() -> None:
     assert str(raised.value).endswith("\n\nand 1,980 more errors")
 
 
-# How they are shown
+# Rendering
 
 
 def under_carets(line: str, span: Span) -> tuple[str, str]:
@@ -235,12 +233,12 @@ def under_carets(line: str, span: Span) -> tuple[str, str]:
         ("a\x00\x1b cd", "cd", "    ^^"),
     ],
 )
-def test_carets_are_as_wide_as_what_is_over_them(line: str, marked: str, carets: str) -> None:
+def test_carets_are_as_wide_as_the_text_above(line: str, marked: str, carets: str) -> None:
     start = line.index(marked)
     assert under_carets(line, Span(start, start + len(marked)))[1] == carets
 
 
-def test_nothing_that_acts_on_the_terminal_is_shown() -> None:
+def test_control_characters_are_replaced() -> None:
     hostile = "a\x1b[31m\x07\x7f\x85\x9b\u202e\u2066\u2028\ufeff\ud800 b"
     title = render([Diagnostic("\x1b[2J `\x9b`", Source("\x07", ""), Span(0, 0))])
     assert title.splitlines()[:2] == ["error: ␛[2J `�`", "  ┌ ␇:1:1"]
@@ -249,7 +247,7 @@ def test_nothing_that_acts_on_the_terminal_is_shown() -> None:
 
 @pytest.mark.parametrize("position", [0, 5, 2_500, 4_999])
 @pytest.mark.parametrize("letter", ["x", "本", "\t", "e\u0301"])
-def test_of_a_long_line_there_is_a_window(position: int, letter: str) -> None:
+def test_a_window_of_a_long_line_is_shown(position: int, letter: str) -> None:
     line = letter * position + "HERE" + letter * 5_000
     start = position * len(letter)
     shown, carets = under_carets(line, Span(start, start + 4))
@@ -260,7 +258,7 @@ def test_of_a_long_line_there_is_a_window(position: int, letter: str) -> None:
     assert carets.endswith("^^^^")
 
 
-def test_places_on_one_line_share_it_and_others_have_their_own() -> None:
+def test_labels_on_one_line_share_its_source() -> None:
     source, other = Source("one", "def f(x x) x\nf(1)"), Source("two", "f")
     places = (Label(source, Span(6, 7), "first"), Label(source, Span(13, 17), "later"), Label(other, Span(0, 1), ""))
     shown = render([Diagnostic("title", source, Span(8, 9), "again", "a hint", places)])
@@ -281,7 +279,7 @@ def test_places_on_one_line_share_it_and_others_have_their_own() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "1" * 1_000_000 + "x", "@" * 1_000_000])
-def test_what_a_message_quotes_is_short(text: str) -> None:
+def test_quotations_in_messages_are_short(text: str) -> None:
     with Session(jit="O0") as session, pytest.raises(KaleidoError) as raised:
         session.run(text)
     assert all(len(line) <= 2 * WIDEST for line in str(raised.value).splitlines())

@@ -143,8 +143,8 @@ def test_an_overflow_is_an_event_and_keeps_the_engine_tidy(session: Session) -> 
     with pytest.raises(KaleidoError):
         session.run("f(1)")
     unsubscribe()
-    [trapped] = [event for event in events if event.kind == "trapped"]
-    assert trapped.message.startswith("stack overflow in f")
+    [faulted] = [event for event in events if event.kind == "faulted"]
+    assert faulted.message.startswith("stack overflow in f")
     assert not any(each.name.startswith("top") for each in session.stats())
 
 

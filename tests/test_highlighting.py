@@ -39,12 +39,12 @@ from kaleido.language.parser import _lark, parse
 from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.session import Session
 from tests.fuzz.reader import texts
-from tests.test_language import PROGRAMS, expectations, name, programs, read
+from tests.test_language import ERRORS, PROGRAMS, expectations, name, programs, read
 
 ROOT = PROGRAMS.parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").rglob("*.kal"))
 # Programs with mistakes in them: what can be nothing is what some of them are about.
-MISTAKEN = sorted((ROOT / "tests" / "errors").glob("*.kal"))
+MISTAKEN = [path for path in ERRORS if path not in programs()]
 IGNORED = (Whitespace, Comment.Single, Comment.Hashbang)
 LEXERS = [KaleidoLexer, KaleidoConsoleLexer]
 

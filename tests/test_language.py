@@ -8,6 +8,9 @@ A program's comments say in order what it does::
 
 Bytes that are not printable are written as Python writes them in a literal. `# reference: skip` marks
 a program that would take the reference evaluator too long.
+
+Programs with mistakes are in tests/language/errors. Each has its complete messages in a golden file, which
+tests/test_errors.py compares; those that have an `# expect error:` comment, too, are run here like all others.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from kaleido.diagnostics import KaleidoError, Source
 from tests.reference import Reference
 
 PROGRAMS = Path(__file__).parent / "language"
+ERRORS = sorted((PROGRAMS / "errors").glob("*.kal"))
 PRELUDE = Path(cli.__file__).parent / "language" / "prelude.kal"
 MODES: dict[str, Sequence[str]] = {
     "O0": ["--jit=O0"],
@@ -41,7 +45,7 @@ LOCATION = re.compile(r"┌ .*:(\d+):\d+")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did. `error` and `error_line` are the first line of the error and the line it is about."""
+    """The result of a run. `error` and `error_line` are the first line of the error and the line it is about."""
 
     output: bytes
     error: str = ""
@@ -93,7 +97,7 @@ def check(outcome: Outcome, expected: Expected) -> None:
 
 @cache
 def by_reference(program: Path) -> Outcome | None:
-    """What the reference evaluator makes of a program; None where it is not to be asked."""
+    """The result of the reference evaluator; None for a program that would take it too long."""
     text = read(program)
     if REFERENCE_SKIP.search(text):
         return None
@@ -105,8 +109,15 @@ def by_reference(program: Path) -> Outcome | None:
     return Outcome(bytes(reference.output))
 
 
+@cache
 def programs() -> list[Path]:
-    return sorted(PROGRAMS.rglob("*.kal"))
+    """The programs that say in comments what they do: all but those in errors/ that have only a golden file."""
+    return [path for path in sorted(PROGRAMS.rglob("*.kal")) if path not in ERRORS or expects_something(path)]
+
+
+def expects_something(program: Path) -> bool:
+    expected = expectations(program)
+    return bool(expected.lines) or expected.error is not None
 
 
 def name(program: Path) -> str:
@@ -115,6 +126,7 @@ def name(program: Path) -> str:
 
 def test_there_are_programs() -> None:
     assert len(programs()) > 100
+    assert len([path for path in ERRORS if path in programs()]) >= 53
 
 
 # Module scope puts the tests of a program next to each other: one process runs the reference evaluator, and only once.
@@ -123,8 +135,7 @@ each_program = pytest.mark.parametrize("program", programs(), ids=name, scope="m
 
 @each_program
 def test_expectations(program: Path) -> None:
-    expected = expectations(program)
-    assert expected.lines or expected.error is not None, "this program expects nothing"
+    assert expects_something(program), "this program expects nothing"
 
 
 @each_program

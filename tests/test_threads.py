@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kaleido import KaleidoError, Session
-from tests.jit.helpers import TIMEOUT, Running
+from tests.jit.helpers import TIMEOUT, Remains, Running
 
 MODES = ("tiered", "sync", "O0", "O3")
 
@@ -110,7 +110,7 @@ def test_a_session_may_be_closed_while_threads_work_in_it(jit: str) -> None:
         session.close()
 
     together(work, work, close)
-    assert session.engine._lifetime.freed.wait(TIMEOUT)
+    assert Remains(session.engine).wait_until_freed()
 
 
 def test_a_second_session_knows_nothing_of_the_first() -> None:

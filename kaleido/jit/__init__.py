@@ -13,6 +13,8 @@ itself through its stub. Imports run from the bottom of this table to its top:
 ``program``     the symbol table, versions and their code: compiling, publishing, redefinition
 ``running``     the thread that native code runs on, and the errors that end it early
 ``lifetime``    shutdown: threads stop, memory is freed
+``calls``       calls from Python into native code
+``inspection``  statistics, IR, machine code, memory
 ``engine``      the public interface
 ==============  ==============================================================================
 

@@ -1,14 +1,13 @@
 """Calls from Python into native code, and how they end early.
 
 A call runs on the evaluation thread, and the calling thread waits for it in Python, where Ctrl-C reaches it. It is
-counted as active from before its stub is looked up until its native code has ended, wherever it is waited for: code is
-freed only when no call that could be in it is active.
+counted as active from the same hold of the lock in which its stub is looked up, until its native code has ended, even
+if no caller waits for it any longer: code is freed only when no call that could be in it is active.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -53,13 +52,13 @@ class Calls:
                 enter, expected = self._runtime.entry_point(stub.signature), len(stub.signature.parameters)
                 if len(arguments) != expected:
                     raise TypeError(f"{name} takes {expected} arguments, not {len(arguments)}")
-                side = self._program.reclaimer.enter()
+                side = self._program.reclaimer.begin_call()
             return self._evaluation.submit(
-                lambda thread: self._run(enter, thread, stub.address, arguments), partial(self._leave, side)
+                lambda thread: self._run(enter, thread, stub.address, arguments), partial(self._end_call, side)
             )
         except BaseException:
             if side is not None:
-                self._leave(side)
+                self._end_call(side)
             raise
 
     def _run(
@@ -71,10 +70,10 @@ class Calls:
             self._raise(thread)
         return result
 
-    def _leave(self, side: int) -> None:
+    def _end_call(self, side: int) -> None:
         """The native code of a call has ended. Runs on the evaluation thread: its caller may wait no longer."""
         with self._access.lock:
-            self._program.reclaimer.leave(side)
+            self._program.reclaimer.end_call(side)
             if self._access.closed:
                 self._lifetime.free_if_unused()
             else:
@@ -94,7 +93,7 @@ class Calls:
                 error = stack_overflow_error(thread, self._unit_at)
             found = self._program.publisher.code_map.find(thread.pc)
             if found is not None:
-                self._program.events.emit(EventKind.TRAPPED, *found, message=str(error))
+                self._program.events.emit(EventKind.FAULTED, *found, message=str(error))
         if fault == Fault.OVERFLOW:
             free_unused_stack(thread)
         raise error
@@ -104,8 +103,13 @@ class Calls:
         self._evaluation.stop(task)
         if isinstance(stop, KeyboardInterrupt):
             discard_pending()
-            with suppress(Exception):
+            try:
                 self._result(task)
+            except Interrupted:
+                raise
+            except Exception:
+                # The call ended in another way at the same moment.
+                pass
         raise stop
 
     def _result(self, task: Task) -> Any:

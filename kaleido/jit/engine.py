@@ -50,7 +50,7 @@ class Engine:
     into code raises RuntimeError. An engine that becomes garbage is closed, and so are all that are left at exit.
 
     An engine belongs to the process that created it, and cannot be pickled. In a forked child :meth:`close` does
-    nothing, and everything else raises RuntimeError; the child can create engines of its own.
+    nothing, and whatever would define, run or look into code raises RuntimeError; the child can create its own engine.
 
     `policy`     thresholds, limits, and which tiers there are
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
@@ -84,7 +84,7 @@ class Engine:
     def _start_recompiler(self) -> Recompiler:
         # Its thread must not keep the program alive, whose listeners and transform may refer to this engine.
         up = self._tier_up
-        return Recompiler(self._runtime, weakly(up.became_hot), weakly(up.heat), weakly(up.recompile_number))
+        return Recompiler(self._runtime, weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number))
 
     def __enter__(self) -> Engine:
         return self
@@ -121,7 +121,7 @@ class Engine:
             callers = version.symbol.callers.difference(version.with_nested())
             if callers:
                 raise ValueError(f"{version.unit.label} is called by {labels(callers)}")
-            Redefinition(self._program, (), [symbol]).commit()
+            Redefinition(self._program, (), [symbol]).run()
 
     # Running
 
@@ -227,7 +227,7 @@ class Engine:
     def close(self) -> None:
         """Stop the recompiler and free all code. Only :meth:`close` and :meth:`memory` may be used afterwards.
 
-        Waits for the compilation in progress. While a thread is still in native code, the code stays in memory: until a
-        call from Python has ended, or, where C came in by address, until this is called after that.
+        Waits for the compilation in progress. While a thread is still in native code, the code stays in memory: it is
+        freed when the last call from Python ends. For calls from C, call this again after they have ended.
         """
         self._lifetime.close()

@@ -25,7 +25,7 @@ class EventKind(StrEnum):
                  being compiled (then it has no `size`), was never used; `message` names what changed
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
-    trapped      its code was left before its end: a stack overflow, or an interruption; `message` says which
+    faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ===========  ==================================================================================
     """
 
@@ -36,7 +36,7 @@ class EventKind(StrEnum):
     DEOPTIMIZED = "deoptimized"
     FREED = "freed"
     FAILED = "failed"
-    TRAPPED = "trapped"
+    FAULTED = "faulted"
 
 
 @dataclass(frozen=True)

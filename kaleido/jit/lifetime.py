@@ -1,6 +1,6 @@
 """Engine shutdown: threads stop, and memory is freed when no thread can be in native code.
 
-It begins with :meth:`Lifetime.close`, from any thread and as often as called. An engine that is not closed is closed
+It begins with :meth:`Lifetime.close`, which any thread may call, and repeatedly. An engine that is not closed is closed
 when the garbage collector finds it, or when the interpreter exits, because LLVM's own state is torn down then. So
 nothing here, and nothing that the engine's threads hold, refers to the engine, its listeners or its transform.
 """
@@ -76,7 +76,7 @@ class Lifetime:
         self._evaluation.detach_after_fork()
 
     def free_if_unused(self) -> None:
-        """Free all memory, if the engine is closed and no call is active. Called after each call, under the lock."""
+        """Free all memory, if the engine is closed and no call is active. Used under the lock."""
         stopped = self._threads_stopped and not self._access.belongs_to_parent
         if stopped and not self.freed.is_set() and not self._reclaimer.busy:
             self._reclaimer.close()

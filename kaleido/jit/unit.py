@@ -133,7 +133,7 @@ class Unit:
         """This unit, its nested units, and theirs."""
         return nested(self, lambda unit: unit.nested_units)
 
-    def modules(self, tier: Tier) -> list[Unit]:
+    def code_units(self, tier: Tier) -> list[Unit]:
         """The units whose code together is this unit's: at the baseline its nested units have code of their own."""
         return list(self.with_nested()) if tier is Tier.BASELINE else [self]
 

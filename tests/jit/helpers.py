@@ -1,4 +1,4 @@
-"""What the engine's tests share: policies, a log of events, ways to hold a thread and to be sure it ends."""
+"""Shared by the tests of the engine: policies, a log of events, ways to hold the recompiler and to run threads."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ from typing import Any
 
 from kaleido.jit import Engine, Event, EventKind, Policy, Tier, UnitStats
 
-__all__ = ["TIMEOUT", "Gate", "Hold", "Log", "Running", "apart", "callback", "settle", "statistics", "sync"]
+__all__ = [
+    "TIMEOUT",
+    "Gate",
+    "Hold",
+    "Log",
+    "Remains",
+    "Running",
+    "callback",
+    "in_new_process",
+    "settle",
+    "statistics",
+    "sync",
+]
 
-# Long enough for any machine: it only ends a test that fails by waiting for ever.
+# Seconds. Long enough for any machine: only a test that would wait for ever reaches it.
 TIMEOUT = 60.0
 
 
-def sync(threshold: int = 3, **knobs: Any) -> Policy:
-    """The deterministic policy: what becomes hot waits until its optimized code is in place."""
-    return Policy(background=False, call_threshold=threshold, iteration_threshold=threshold, **knobs)
+def sync(threshold: int = 3, **options: Any) -> Policy:
+    """The deterministic policy: a run that makes a unit hot waits until the optimized code is published."""
+    return Policy(background=False, call_threshold=threshold, iteration_threshold=threshold, **options)
 
 
 def statistics(engine: Engine, name: str) -> UnitStats:
@@ -29,7 +41,7 @@ def statistics(engine: Engine, name: str) -> UnitStats:
 
 
 class Log:
-    """The events of an engine from now on."""
+    """The events that an engine emits from now on."""
 
     def __init__(self, engine: Engine) -> None:
         self.events: list[Event] = []
@@ -39,7 +51,7 @@ class Log:
         return [event for event in self.events if event.unit == name]
 
     def kinds(self, name: str) -> list[str]:
-        """What happened to a unit, in order, such as ``["defined", "compiled O0"]``."""
+        """The kinds of a unit's events, in order, such as ``["defined", "compiled O0"]``."""
         tiers = {EventKind.COMPILED, EventKind.FREED}
         return [str(each.kind) + f" {each.tier}" * (each.kind in tiers) for each in self.of(name)]
 
@@ -52,7 +64,7 @@ class Log:
 
 
 class Hold:
-    """Holds the recompiler each time it has compiled one of `symbols`, before it publishes."""
+    """Stops the recompiler each time it has compiled one of `symbols`, before it publishes the code."""
 
     def __init__(self, engine: Engine, *symbols: str) -> None:
         self._symbols = symbols
@@ -72,7 +84,7 @@ class Hold:
         self.release()
 
     def wait(self) -> Event:
-        """Return when the recompiler has arrived, with its event."""
+        """Wait until the recompiler has stopped; returns the event at which it did."""
         return self._arrivals.get(timeout=TIMEOUT)
 
     def release(self) -> None:
@@ -80,8 +92,8 @@ class Hold:
 
     def _listen(self, event: Event) -> None:
         compiled = event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED
-        here = compiled and event.symbol in self._symbols and not self._open
-        if here and threading.current_thread() is not threading.main_thread():
+        held = compiled and event.symbol in self._symbols and not self._open
+        if held and threading.current_thread() is not threading.main_thread():
             self._arrivals.put(event)
             self._permits.get(timeout=TIMEOUT)
 
@@ -106,7 +118,7 @@ class Running:
         return not self._thread.is_alive()
 
     def join(self, timeout: float) -> None:
-        """Wait a while, for what may end by now and need not."""
+        """Wait for `timeout` seconds at most. The function need not have returned by then."""
         self._thread.join(timeout)
 
     def result(self, timeout: float = TIMEOUT) -> Any:
@@ -118,13 +130,28 @@ class Running:
         return result
 
 
+class Remains:
+    """What is left of an engine that no reference leads to: it does not keep the engine alive."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._access, self._lifetime = engine._access, engine._lifetime
+
+    @property
+    def closed(self) -> bool:
+        return self._access.closed
+
+    def wait_until_freed(self) -> bool:
+        """Wait until all memory of the engine has been freed; False if that takes too long."""
+        return self._lifetime.freed.wait(TIMEOUT)
+
+
 def settle(engine: Engine) -> None:
-    """Return when every unit that is hot by now has been recompiled."""
+    """Wait until every unit that is hot by now has been recompiled."""
     Running(engine.wait_until_idle).result()
 
 
 class Gate:
-    """A number, as an argument of a call: ctypes asks for it once the call is under way, and waits here."""
+    """An integer argument that delays its call: ctypes converts it after the call has begun, and waits for `open`."""
 
     def __init__(self, value: int) -> None:
         self._value = value
@@ -139,9 +166,10 @@ class Gate:
 
 
 class callback:  # noqa: N801 - it is used like a function
-    """A C function ``i64 (i64)`` that runs `function`; keep it as long as something may call `address`.
+    """A C function ``i64 (i64)`` that runs `function`. Keep a reference as long as `address` may be called.
 
-    It gives what `function` does, if that is a number, and else 0.
+    It returns the result of `function` if that is an integer, and else 0. After an exception, which is added to
+    `errors`, it returns -1.
     """
 
     def __init__(self, function: Callable[[int], object]) -> None:
@@ -151,7 +179,7 @@ class callback:  # noqa: N801 - it is used like a function
         self.address: int = ctypes.cast(self._native, ctypes.c_void_p).value or 0
 
     def _run(self, argument: int) -> int:
-        # ctypes would print an exception and go on.
+        # ctypes would only print the exception.
         try:
             result = self._function(argument)
             return result if isinstance(result, int) else 0
@@ -160,8 +188,8 @@ class callback:  # noqa: N801 - it is used like a function
             return -1
 
 
-def apart(function: Callable[[], None]) -> None:
-    """Run a module's function in a process of its own, which may crash or hang."""
+def in_new_process(function: Callable[[], None]) -> None:
+    """Run a function of a module in a new process. A crash or a hang there fails the test."""
     process = multiprocessing.get_context("spawn").Process(target=function, daemon=True)
     process.start()
     process.join(TIMEOUT)

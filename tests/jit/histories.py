@@ -1,11 +1,11 @@
-"""Small histories of an engine, to be played in every order, and what must hold in each.
+"""Small histories of an engine, which are played in every order, and what must hold in each.
 
-The program is ``f``, which calls ``g``; both stop in their bodies. Each version returns another number, so a result
-says which versions it came from. A history is a few actors, each with steps in words, such as ``call f`` or
-``define g``, that he takes one after the other.
+The program is ``f``, which calls ``g``; both can stop in their bodies. Each version returns another number, so a result
+identifies the versions that it came from. A history has a few actors. Each takes steps in words, such as ``call f`` or
+``define g``, one after the other.
 
-``python -m tests.jit.histories`` plays them all, also those that take too long for every day, and random orders of
-those that have too many; it prints how many that were.
+``python -m tests.jit.histories`` plays all of them, including those that take too long for every check, and random
+orders of those that have too many; it prints how many orders it has played.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from tests.jit.tiny import unit
 __all__ = ["HISTORIES", "HUGE", "History", "play"]
 
 TIERED = Policy(call_threshold=1, iteration_threshold=1)
-AT_ONCE = Policy(baseline=False)
+OPTIMIZED_ONLY = Policy(baseline=False)
 
 
 class History(NamedTuple):
-    """Who does what, one string for each actor, with the steps separated by commas.
+    """The steps of each actor, separated by commas.
 
-    `inside` are the functions in which a call stops; `points` are those of the engine's where whoever comes stops.
-    ``call`` is from Python: one actor at most has it, since there is one evaluation thread. ``enter`` is the same from
-    C, on the actor's own thread.
+    `inside` are the functions in which a call stops; `points` are the optional points of :func:`scheduled` at which
+    actors stop. ``call`` is a call from Python: at most one actor has it, since an engine has one evaluation thread.
+    ``enter`` is a call from C, on the actor's own thread.
     """
 
     actors: tuple[str, ...]
@@ -53,31 +53,31 @@ HISTORIES = {
     "a call against a redefinition of itself": History(("call f", "define f"), "f", "compiled, request read"),
     "two calls against a redefinition": History(("call f, call f", "define g")),
     "a call against a removal": History(("call f", "remove f, define f"), "f"),
-    "a call against the end": History(("call g", "close"), "g", CALL),
-    "C's call against the end": History(("enter g", "define g, close"), "g"),
-    "two callers": History(("call g", "enter g"), "g"),
-    "a recompilation by hand against the recompiler": History(("call g", "optimize g", "define g")),
-    "two recompilations by hand": History(("optimize f", "optimize f", "define g"), "", CALL),
+    "a call against closing": History(("call g", "close"), "g", CALL),
+    "a call from C against closing": History(("enter g", "define g, close"), "g"),
+    "a call and a call from C": History(("call g", "enter g"), "g"),
+    "a requested recompilation against the recompiler": History(("call g", "optimize g", "define g")),
+    "two requested recompilations": History(("optimize f", "optimize f", "define g"), "", CALL),
     "two redefinitions of two functions": History(("call g", "define g", "define f")),
-    "two closers": History(("call g", "close", "close"), "", ""),
-    "-O3 at once": History(("call f", "define g", "enter f"), "g", CALL, AT_ONCE),
-    "-O3 at once against the end": History(("call f", "define g, close"), "fg", CALL, AT_ONCE),
+    "two threads that close": History(("call g", "close", "close"), "", ""),
+    "-O3 only": History(("call f", "define g", "enter f"), "g", CALL, OPTIMIZED_ONLY),
+    "-O3 only, against closing": History(("call f", "define g, close"), "fg", CALL, OPTIMIZED_ONLY),
 }
 
 LONG = {
     "a call stopped everywhere": History(("call f", "define g"), "g", ALL),
-    "a call of what is redefined, stopped everywhere": History(("call f", "define f"), "f", ALL),
+    "a call of a redefined function, stopped everywhere": History(("call f", "define f"), "f", ALL),
     "a removal, stopped everywhere": History(("call f", "remove f, define f"), "f", CALL),
-    "the end, stopped everywhere": History(("call g", "close"), "g", ALL),
-    "two callers and a redefinition": History(("call g", "enter g", "define g"), "g"),
+    "closing, stopped everywhere": History(("call g", "close"), "g", ALL),
+    "calls from Python and C, and a redefinition": History(("call g", "enter g", "define g"), "g"),
 }
 
-# Too long for every order.
+# Histories with too many orders to play all of them.
 HUGE = {
     "two calls, stopped everywhere": History(("call f, call f", "define g"), "g", ALL),
-    "two callers in both functions": History(("call f", "enter f", "define g"), "fg"),
-    "two callers and a removal": History(("call f, call f", "enter f", "remove f, define f"), "fg", ALL),
-    "C's callers against redefinition": History(("enter f, enter f", "enter g", "define g, define f"), "fg", ALL),
+    "calls from Python and C that stop in both functions": History(("call f", "enter f", "define g"), "fg"),
+    "calls from Python and C, and a removal": History(("call f, call f", "enter f", "remove f, define f"), "fg", ALL),
+    "calls from C against redefinition": History(("enter f, enter f", "enter g", "define g, define f"), "fg", ALL),
     "everything": History(("call f, call f", "enter g", "define g, define f", "remove f", "optimize f", "close"), "g"),
     "everything, stopped everywhere": History(
         (
@@ -91,22 +91,27 @@ HUGE = {
         "fg",
         ALL,
     ),
-    "-O3 at once, everything": History(
-        ("call f, call f", "enter g, enter f", "define g, define f", "remove f, define f", "close"), "fg", ALL, AT_ONCE
+    "-O3 only, everything": History(
+        ("call f, call f", "enter g, enter f", "define g, define f", "remove f, define f", "close"),
+        "fg",
+        ALL,
+        OPTIMIZED_ONLY,
     ),
 }
 
 
 class World:
-    """One engine, the versions its functions had, and what may be done to it."""
+    """One engine, the versions that its functions have had, and the steps of its actors."""
 
     def __init__(self, schedule: Schedule, engine: Engine, history: History) -> None:
         self.engine, self.log = engine, Log(engine)
         self._history = history
         self._policy = history.policy
+        self._program, self._lock = engine._program, engine._access.lock
+        self._loader = engine._inspection._loader
         self._stop = callback(lambda _: schedule.point("inside"))
         self._numbers = count(1)
-        # What each function was defined as, in order; None where it was removed.
+        # The numbers that each function has returned, in order; None while it was removed.
         self.states: dict[str, list[int | None]] = {"f": [], "g": []}
         self.closed = False
         for name in "gf":
@@ -161,15 +166,14 @@ class World:
     # What must hold
 
     def check(self) -> None:
-        """After every step: nobody is led to code that is no longer current."""
-        engine = self.engine
-        assert engine._access.lock.acquire(blocking=False), "somebody stopped within the lock"
+        """After every step: no slot leads to code of a version that is not current."""
+        assert self._lock.acquire(blocking=False), "an actor stopped while it held the lock"
         try:
             if not self.closed:
-                for version in engine._program.symbols.versions.values():
+                for version in self._program.symbols.versions.values():
                     self._check(version)
         finally:
-            engine._access.lock.release()
+            self._lock.release()
         assert self._stop.errors == []
 
     def _check(self, version: Version) -> None:
@@ -177,37 +181,41 @@ class World:
         code = version.code
         if code is None:
             return
-        stub = self.engine._program.publisher.stub(version.symbol, version.unit.signature)
+        stub = self._program.publisher.stub(version.symbol, version.unit.signature)
         assert stub.fields.slot == (code.address if code.tier is Tier.OPTIMIZED else stub.prologue)
         assert self.engine.find(code.address) == (version.unit, code.tier)
-        dependencies = self.engine._program.dependencies
+        dependencies = self._program.dependencies
         for member in dependencies.inlined(version):
-            assert member.current, f"{version.unit.label} has what was {member.unit.label} in it"
+            assert member.current, f"{version.unit.label} has an old version of {member.unit.label} inlined"
             assert version in dependencies.dependents(member)
         for root in dependencies.dependents(version):
             assert version in dependencies.inlined(root)
 
     def check_end(self) -> None:
-        """When nobody does anything any more: nothing hot was forgotten, and nothing stays that nobody needs."""
+        """After the last step: every hot unit has been recompiled, and all unused memory has been freed."""
         engine = self.engine
-        # Nobody sees C leave: what it held back goes with whatever comes next.
+        # The engine does not notice that a call from C returns: what it held back is freed by a later operation.
         if self.closed:
             assert self._natives or engine.memory().arenas == 0
             return
         assert engine.memory().calls == 0
         if self._natives:
-            engine._program.reclaimer.collect()
+            self._program.reclaimer.collect()
         assert engine.memory().retired == 0
-        versions = engine._program.symbols.versions.values()
-        codes = {code for version in versions for code in (version.baseline, version.optimized) if code is not None}
-        assert {code for _, code in engine._program.publisher.code_map.owners()} == codes
-        objects = {loaded for arena in engine._inspection._loader._arenas for loaded in arena.objects}
+        codes = {
+            code
+            for version in self._program.symbols.versions.values()
+            for code in (version.baseline, version.optimized)
+            if code is not None
+        }
+        assert {code for _, code in self._program.publisher.code_map.owners()} == codes
+        objects = {loaded for arena in self._loader._arenas for loaded in arena.objects}
         bodies = {loaded for loaded in objects if any(name.endswith(".impl") for name in loaded.addresses)}
         assert bodies == {code.loaded for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
         if self._policy.tiered:
-            lukewarm = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]
-            assert lukewarm == [], "it was hot, and nobody cared"
+            forgotten = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]
+            assert forgotten == [], "a hot unit was not recompiled"
 
     def _unit(self, name: str, number: int) -> Unit:
         stop = "(foreign stop x)" if name in self._history.inside else "0"
@@ -226,9 +234,9 @@ class World:
         return {name: len(states) - 1 for name, states in self.states.items()}
 
     def _check_result(self, name: str, begin: dict[str, int], result: int) -> None:
-        """A result comes from versions that were current some time since `begin`.
+        """Check that a result comes from versions that were current at some time since `begin`.
 
-        What is gone and has an address in C gives zero, also to calls that are on their way.
+        A removed function that C has the address of returns zero, also to calls that have begun and not arrived.
         """
         inner = {number for number in self.states["g"][begin["g"] :] if number is not None}
         outer = {100 * number for number in self.states["f"][begin["f"] :] if number is not None}
@@ -239,31 +247,29 @@ class World:
 
 
 def play(history: History, schedule: Schedule) -> None:
-    """Play a history in the order that `schedule` has for it."""
-    before = open_files()
+    """Play a history in the order of `schedule`."""
+    files, threads = open_files(), set(threading.enumerate())
     with scheduled(schedule, history.policy, history.points) as engine:
         world = World(schedule, engine, history)
-        threads = [schedule.start(steps, partial(world.do, steps, schedule)) for steps in history.actors]
+        for steps in history.actors:
+            schedule.start(steps, partial(world.do, steps, schedule))
         schedule.play(world.check)
-        assert all(actor.ended or actor.name == "recompiler" for actor in schedule.actors), "somebody still waits"
+        assert all(actor.ended or actor.name == "recompiler" for actor in schedule.actors), "an actor still waits"
         world.check_end()
-    worker, recompiler = engine._evaluation._worker, engine._recompiler
-    threads += [worker.thread] if worker is not None else []
-    threads += [recompiler._thread] if recompiler is not None else []
-    for thread in threads:
+    for thread in set(threading.enumerate()) - threads:
         threading.Thread.join(thread, TIMEOUT)
         assert not thread.is_alive(), thread.name
-    assert open_files() == before
+    assert open_files() == files
     assert engine.memory().arenas == 0
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.jit.histories", description=__doc__)
-    parser.add_argument("--random", type=int, default=1_000, help="orders of what is too long for every order")
+    parser.add_argument("--random", type=int, default=1_000, help="how many orders of a history that has too many")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     for name, history in (HISTORIES | LONG).items():
-        print(f"{every_order(partial(play, history)):7,} orders, which are all, of {name}", flush=True)
+        print(f"{every_order(partial(play, history)):7,} orders (all) of {name}", flush=True)
     for name, history in HUGE.items():
         print(f"{random_orders(partial(play, history), options.random, options.seed):7,} orders of {name}", flush=True)
 

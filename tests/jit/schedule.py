@@ -1,14 +1,14 @@
-"""Threads that run one at a time, in every order: each stops at named points, and something else goes on.
+"""Runs threads one at a time, in every order: each stops at named points, and another continues.
 
-The problem: what goes wrong between threads goes wrong in one order of many, and a test that starts threads and hopes
-sees a few of them. Here real threads take part, but one at a time: whoever comes to a *point* stops there, and the
-schedule decides who goes on. :func:`every_order` plays a history again and again until every decision has gone every
-way; :func:`random_orders` is for those that have too many. Nothing depends on time, and an order that fails is told
-with the error.
+The problem: an error between threads shows in one order of many, and a test that starts threads without control sees a
+few of these orders. The solution: real threads take part, but one at a time. A thread that reaches a *point* stops
+there, and the schedule decides which one continues. :func:`every_order` plays a history again and again until every
+decision has been made in every way; :func:`random_orders` is for histories with too many orders. Nothing depends on
+time, and an error carries a note with the order in which it occurred.
 
-Who waits for another, as a closer waits for the recompiler, stops at a point that is not *ready* before that has
-happened. A point within a lock that the others need would stop them for good: there are none, and need be none, since
-what happens under one lock has no order within.
+A thread that waits for another, as one that closes the engine waits for the recompiler, stops at a point that is not
+*ready* before that has happened. The limit: a point within a lock that other threads need would stop them for good.
+None exists and none is needed, since what happens under one lock has no order within.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["Actor", "Schedule", "every_order", "open_files", "random_orders", "s
 
 
 class Actor:
-    """Somebody who takes part, stopped `at` a point until it is his turn."""
+    """A participating thread. It is stopped `at` a point until its next turn."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -45,10 +45,11 @@ class Actor:
 
 
 class Schedule:
-    """One order of things. `choices` are its first decisions; after them `choose` says which of how many goes on.
+    """One order of steps. `choices` are its first decisions; `choose` makes later ones, given the number of actors.
 
-    `trail` is what was decided: each time, which of how many. `steps` tells it in words. `wanted` names the points at
-    which one only stops if they are in it.
+    `trail`   the decisions: index of the chosen actor, number of actors that could continue
+    `steps`   the same in words
+    `wanted`  the names of the optional points at which actors stop
     """
 
     def __init__(self, choices: Sequence[int] = (), choose: Callable[[int], int] = lambda able: 0) -> None:
@@ -60,10 +61,10 @@ class Schedule:
         self._running: Actor | None = None
         self._stops: SimpleQueue[Actor] = SimpleQueue()
         self._errors: list[BaseException] = []
-        self._off = False
+        self._finished = False
 
     def start(self, name: str, function: Callable[[], object]) -> threading.Thread:
-        """Have somebody take part who does `function`, on a thread of his own."""
+        """Run `function` on a new thread, as an actor."""
         actor = Actor(name)
         self.actors.append(actor)
         thread = threading.Thread(target=self.take_part, args=(actor, function), name=name, daemon=True)
@@ -71,7 +72,7 @@ class Schedule:
         return thread
 
     def take_part(self, actor: Actor, function: Callable[[], object]) -> None:
-        """Do `function` as `actor`, from his first turn on."""
+        """Run `function` on this thread as `actor`, from its first turn on."""
         self._stop(actor)
         try:
             function()
@@ -81,43 +82,43 @@ class Schedule:
         self._stops.put(actor)
 
     def point(self, name: str, ready: Callable[[], bool] = lambda: True) -> None:
-        """Whoever runs stops here until it is his turn again, which it only can be when he is `ready`."""
-        if not self._off:
-            # Not the thread counts, but who is served: a call runs on the evaluation thread.
+        """Stop the running actor until its next turn. It has none before `ready` returns True."""
+        if not self._finished:
+            # The current thread does not tell which actor runs: a call runs on the evaluation thread.
             actor = self._running
             assert actor is not None
             actor.at, actor.ready = name, ready
             self._stop(actor)
 
-    def maybe(self, name: str) -> None:
-        """The same, if the point is one of those `wanted`."""
+    def optional_point(self, name: str) -> None:
+        """The same, if this point is one of `wanted`."""
         if name in self.wanted:
             self.point(name)
 
     def play(self, check: Callable[[], None]) -> None:
-        """Let everybody go on, one at a time, until nobody can; `check` after each step."""
+        """Continue one actor at a time until none can continue; `check` after each step."""
         for _ in self.actors:
             self._stops.get(timeout=TIMEOUT)
         while able := [actor for actor in self.actors if not actor.ended and actor.ready()]:
             decision = len(self.trail)
             chosen = self._choices[decision] if decision < len(self._choices) else self._choose(len(able))
             self.trail.append((chosen, len(able)))
-            self._go_on(able[chosen])
+            self._continue(able[chosen])
             check()
 
     def finish(self) -> None:
-        """No more stopping: everybody runs to his end."""
-        self._off = True
+        """Stop at no more points: every actor runs to its end."""
+        self._finished = True
         for actor in self.actors:
             actor.turn.release()
 
     def _stop(self, actor: Actor) -> None:
-        if not self._off:
+        if not self._finished:
             self._stops.put(actor)
-            # Without a limit: who is stopped waits for his turn as long as the others take.
+            # No timeout: an actor waits for its turn as long as the others take.
             actor.turn.acquire()
 
-    def _go_on(self, actor: Actor) -> None:
+    def _continue(self, actor: Actor) -> None:
         begin = actor.at
         self._running = actor
         actor.turn.release()
@@ -129,7 +130,7 @@ class Schedule:
 
 
 def every_order(history: Callable[[Schedule], None]) -> int:
-    """Play `history` in every order; returns how many that were."""
+    """Play `history` in every order; returns the number of orders."""
     choices: list[int] = []
     played = 0
     while True:
@@ -163,15 +164,15 @@ def _play(history: Callable[[Schedule], None], schedule: Schedule) -> None:
 
 @contextmanager
 def scheduled(schedule: Schedule, policy: Policy, points: str) -> Iterator[Engine]:
-    """An engine whose recompiler takes part. Of these, it has the first two points, and those that are in `points`:
+    """An engine whose recompiler is an actor. It has the first two of these points, and those that are in `points`:
 
     ============  =====================================================================
-    read          the recompiler looks for requests (ready when there is something)
-    joining       a closer waits for the recompiler to end (ready when it has)
-    request read  the recompiler has taken the hottest, and looked nothing up yet
-    compiled      code was made without the lock, and is not published (``optimize`` too)
-    arriving      a call from Python has been let in, and is not in native code yet
-    returning     its native code has returned, and it still counts as being inside
+    read          the recompiler waits for requests (ready when one has arrived)
+    joining       a closing thread waits for the recompiler's to end (ready when it has)
+    request read  the recompiler has taken the hottest unit, and looked nothing up yet
+    compiled      code was compiled without the lock, and is not published (``optimize`` too)
+    arriving      a call from Python has begun, and is not in native code yet
+    returning     its native code has returned, and the call is still counted as active
     ============  =====================================================================
     """
     schedule.wanted = points
@@ -211,7 +212,7 @@ class _StoppableRecompiler(Recompiler):
         return bool(self._pending or select.select([self._runtime.requests], [], [], 0)[0])
 
     def _recompile_hottest(self) -> None:
-        self._schedule.maybe("request read")
+        self._schedule.optional_point("request read")
         super()._recompile_hottest()
 
 
@@ -224,11 +225,11 @@ class _StoppableEngine(Engine):
             enter = entry(signature)
 
             def run(*arguments: Any) -> Any:
-                schedule.maybe("arriving")
+                schedule.optional_point("arriving")
                 try:
                     return enter(*arguments)
                 finally:
-                    schedule.maybe("returning")
+                    schedule.optional_point("returning")
 
             return run
 
@@ -237,10 +238,10 @@ class _StoppableEngine(Engine):
 
 def _stop_when_compiled(schedule: Schedule, engine: Engine, event: Event) -> None:
     if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED and not engine._access.lock._is_owned():  # type: ignore[attr-defined]
-        schedule.maybe("compiled")
+        schedule.optional_point("compiled")
 
 
-# What LLVM makes of the same text is the same in every order: most of the time goes there.
+# LLVM emits the same code for the same text in every order, and most of the time is spent there.
 _emitted: dict[tuple[str, Tier], ObjectCode] = {}
 _compiled: dict[tuple[Tier, tuple[str, ...]], ObjectCode] = {}
 _emit, _compile = Target.emit, Compiler.compile
@@ -261,5 +262,5 @@ def _compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier) -> Obje
 
 
 def open_files() -> int:
-    """How many files and pipes this process has open."""
+    """The number of files and pipes that this process has open (Linux)."""
     return len(os.listdir("/proc/self/fd"))

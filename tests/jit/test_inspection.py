@@ -1,4 +1,4 @@
-"""What the engine shows: addresses, IR, assembly, statistics."""
+"""What an engine reports of its units: addresses, IR, assembly, statistics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def engine() -> Iterator[Engine]:
 
 
 def body(engine: Engine, symbol: str) -> tuple[int, int]:
-    """Where a unit's code is now, and its size."""
+    """The address and the size of a unit's current code."""
     [now] = (each for each in engine.stats() if each.symbol == symbol)
     assert now.address is not None
     assert now.tier is not None
@@ -40,7 +40,7 @@ def test_every_address_in_a_unit_is_found_in_both_tiers(engine: Engine) -> None:
         assert beyond is None or beyond[0].symbol != "g"
 
 
-def test_units_compiled_together_are_told_apart(engine: Engine) -> None:
+def test_units_compiled_together_are_distinguished(engine: Engine) -> None:
     engine.prepare("f")
     for each in engine.stats():
         address, size = body(engine, each.symbol)
@@ -66,8 +66,8 @@ def test_code_that_was_freed_is_not_found(engine: Engine) -> None:
     assert engine.find(address) is None
 
 
-def test_running_code_can_be_asked_for_by_address() -> None:
-    # Both tiers of a unit may be in memory: each is found as what it is.
+def test_the_code_of_both_tiers_is_found_by_address() -> None:
+    # Both tiers of a unit can be in memory: each is found with its tier.
     with Engine(sync(3)) as engine:
         engine.define(unit("(define (f x) (+ x 1))"))
         engine.prepare("f")
@@ -78,11 +78,11 @@ def test_running_code_can_be_asked_for_by_address() -> None:
         assert tiers == [Tier.BASELINE, Tier.OPTIMIZED]
 
 
-def test_ir_shows_what_becomes_machine_code(engine: Engine) -> None:
+def test_ir_is_that_of_the_machine_code(engine: Engine) -> None:
     baseline, optimized = engine.ir("f", Tier.BASELINE), engine.ir("f", Tier.OPTIMIZED)
     assert "define tailcc i64 @f.impl" in baseline
     assert "alloca" in baseline and "call tailcc" in baseline
-    # At -O3 the loop and `g` have dissolved in `f`.
+    # At -O3 the loop and `g` are inlined in `f`.
     assert "define tailcc" in optimized
     assert "call tailcc" not in optimized and "alloca" not in optimized
 
@@ -94,7 +94,7 @@ def test_assembly_shows_the_machine_code(engine: Engine) -> None:
     assert "f.loop" in baseline and "f.loop" not in optimized
 
 
-def test_looking_changes_nothing(engine: Engine) -> None:
+def test_inspection_changes_nothing(engine: Engine) -> None:
     before = engine.stats()
     for tier in Tier:
         engine.ir("f", tier)
@@ -104,7 +104,7 @@ def test_looking_changes_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_there_is_nothing_to_see_of_what_is_not_defined(engine: Engine, tier: Tier) -> None:
+def test_an_undefined_symbol_cannot_be_inspected(engine: Engine, tier: Tier) -> None:
     for look in (engine.ir, engine.assembly):
         with pytest.raises(KeyError):
             look("nothing", tier)
@@ -156,10 +156,10 @@ def test_events_carry_the_version_they_are_about() -> None:
         assert sorted(seen) == [("compiled", 2, 0), ("defined", 2, 0), ("freed", 1, 5)]
 
 
-def test_one_tier_alone_is_shown_alone() -> None:
+def test_statistics_of_an_engine_with_one_tier() -> None:
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units(LOOP))
         engine.call("f", 3)
         assert set(statistics(engine, "f").code_bytes) == {Tier.OPTIMIZED}
-        # `g` has no code of its own: it is only inside `f`.
+        # `g` has no code of its own: it is inlined in `f`.
         assert (statistics(engine, "g").tier, statistics(engine, "g").dependents) == (None, ("f",))

@@ -1,7 +1,7 @@
-"""Tiny: s-expressions over 64-bit integers. It shows all that the engine asks of a language.
+"""Tiny: s-expressions over 64-bit integers. An example of all that the engine requires of a language.
 
 A function is ``(define (gcd a b) (if (= b 0) a (gcd b (% a b))))``. A name carries its type when that is not
-i64: ``x:double``, ``p:ptr``; a function that of its result, where it is defined and where it is called:
+i64: ``x:double``, ``p:ptr``. A function's name carries the type of its result, in definitions and in calls:
 ``(clear:void p)``.
 
 ===========================  ================================================================
@@ -13,8 +13,8 @@ i64: ``x:double``, ``p:ptr``; a function that of its result, where it is defined
 ``(while c a b)``             a loop, which is a unit of its own: see ``_Function._loop``
 ``(load p)``  ``(store p a)`` an integer in memory
 ``(real a)``                  integer to double
-``(foreign f a)``             a C function
-``(f a b)``                   a call; a jump where it is the last thing a function does
+``(foreign f a)``             a call of a C function
+``(f a b)``                   a call; in tail position, a tail call
 ===========================  ================================================================
 """
 
@@ -36,12 +36,12 @@ OPERATORS = {
     "<": ("icmp slt", "fcmp olt"), "=": ("icmp eq", "fcmp oeq"),
 }  # fmt: skip
 
-# A loop of a redefined function is another loop: its symbol is never used again.
+# Numbers of loops. The loop of a redefined function has another symbol than the old one.
 _serials = count(1)
 
 
 def units(text: str, externals: Mapping[str, int] | None = None, counter: RunCounter = RunCounter.CALLS) -> list[Unit]:
-    """The functions in `text`, each a unit."""
+    """One unit for each function in `text`."""
     return [_definition(form, externals or {}, counter) for form in _read(text)]
 
 
@@ -96,7 +96,7 @@ _NOTHING = _Value("void", "")
 
 
 class _Function:
-    """One LLVM function being written. `variables` are those of the frame around it, given as pointers."""
+    """Writes one LLVM function. `variables` are those of the enclosing frame, passed as pointers."""
 
     def __init__(self, symbol: str, signature: Signature, variables: Mapping[str, _Value]) -> None:
         self.symbol, self.signature, self.result = symbol, signature, signature.result
@@ -125,7 +125,7 @@ class _Function:
         self.variables[name] = _Value(value.kind, address)
 
     def tail(self, tree: Tree) -> None:
-        """Write `tree` as the last thing that the function does."""
+        """Write `tree` in tail position."""
         match tree:
             case ["do", *before, last]:
                 for each in before:
@@ -204,7 +204,7 @@ class _Function:
         return self._result(value.kind, f"load {value.kind}, ptr {address}")
 
     def _loop(self, condition: Tree, body: list[Tree]) -> _Value:
-        """A loop is a function that runs one iteration and then calls itself, by its name like any other."""
+        """Write a loop as a nested unit: a function that runs one iteration and then calls itself through its stub."""
         kinds = {name: kind for name, (kind, _) in self.variables.items()}
         symbol = f"{self.symbol}.loop#{next(_serials)}"
         signature = Signature("void", ("ptr",) * len(kinds))
@@ -223,7 +223,7 @@ class _Function:
         return self._call_by(symbol, signature, captured, "call tailcc")
 
     def _foreign(self, head: str, arguments: list[Tree]) -> _Value:
-        """A call into C, which may take its time and its stack: so the thread leaves, and comes back."""
+        """Write a call into C, which may need much time and stack: the thread leaves JIT code, and reenters it."""
         self.foreign.add(_typed(head)[0])
         self._declarations |= {
             LEAVE_JIT: f"declare ptr @{LEAVE_JIT}()",

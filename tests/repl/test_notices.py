@@ -76,7 +76,7 @@ def test_what_did_not_run_was_not_hot() -> None:
     assert lines(event(SWAPPED)) == ["f -O0 → -O3 on request, 2.4 ms"]
 
 
-@pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.TRAPPED])
+@pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.FAULTED])
 def test_what_is_no_news(kind: EventKind) -> None:
     assert lines(event(kind, runs=5)) == []
 

@@ -53,7 +53,7 @@ target triple = "x86_64-unknown-linux-gnu"
   [23 x i64]      ; 3 registers  index 15 is RSP, at byte 160, and index 16 is RIP, at byte 168
 }
 
-; Constants. Those of faults.py must be the same there: tests/jit/test_handlers.py compares them.
+; Constants. Those of faults.py must be the same there: tests/jit/native/test_handlers.py compares them.
 @GUARD_ZONE = private unnamed_addr constant i64 65536       ; bytes: faults.GUARD_ZONE
 @STACK_RESERVE = private unnamed_addr constant i64 262144   ; bytes: faults.STACK_RESERVE
 @FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
@@ -167,11 +167,11 @@ not.found:
   ret i64 %pc
 }
 
-; --- Leaving native code -------------------------------------------------------------------------------------------
+; --- Aborting native code ------------------------------------------------------------------------------------------
 
 ; Record the fault and where it happened, and jump to the innermost entry. If a fault is recorded already, an inner
 ; thunk was left for it, and the C function that called the thunk has now returned: then the first location stays.
-define internal void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp) noreturn nounwind {
+define internal void @abort.to.entry(ptr %thread, i64 %fault, i64 %pc, i64 %sp) noreturn nounwind {
   %fault.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 6
   %pc.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 7
   %sp.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 8
@@ -194,8 +194,7 @@ go:
 }
 
 ; faults.LEAVE_JIT: called by a unit before it calls a C function. If the stack has room for the function, record that
-; the thread is outside; otherwise leave with an overflow. Returns the
-; %NativeThread, null if the thread has none.
+; the thread is outside; otherwise abort with an overflow. Returns the %NativeThread, null if the thread has none.
 define ptr @jit.leave() nounwind {
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %sp = ptrtoint ptr %frame to i64
@@ -221,12 +220,12 @@ done:
   ret ptr %thread
 overflow:
   %fault = load i64, ptr @FAULT_OVERFLOW
-  call void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
+  call void @abort.to.entry(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
   unreachable
 }
 
 ; faults.REENTER_JIT: called by a unit after it has called a C function, with the result of @jit.leave. Record that
-; the thread is inside again, and leave for the fault that was requested in the meantime.
+; the thread is inside again, and abort for the fault that was requested in the meantime.
 define void @jit.reenter(ptr %thread) nounwind {
   %unprotected = icmp eq ptr %thread, null
   br i1 %unprotected, label %done, label %reenter
@@ -236,15 +235,15 @@ reenter:
   %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
   %pending = load atomic i64, ptr %pending.field monotonic, align 8
   %requested = icmp ne i64 %pending, 0
-  br i1 %requested, label %leave, label %done
+  br i1 %requested, label %abort, label %done
 done:
   ret void
-leave:
+abort:
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %sp = ptrtoint ptr %frame to i64
   %caller = call ptr @llvm.returnaddress(i32 0)
   %pc = ptrtoint ptr %caller to i64
-  call void @leave(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
+  call void @abort.to.entry(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
   unreachable
 }
 
@@ -278,10 +277,10 @@ compare:
   %distance = sub i64 %address, %bottom
   %zone = load i64, ptr @GUARD_ZONE
   %overflow = icmp ult i64 %distance, %zone
-  br i1 %overflow, label %leave, label %not.ours
-leave:
+  br i1 %overflow, label %abort, label %not.ours
+abort:
   %fault = load i64, ptr @FAULT_OVERFLOW
-  call void @leave(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
+  call void @abort.to.entry(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
   unreachable
 not.ours:
   %previous = load ptr, ptr @previous.overflow
@@ -297,9 +296,9 @@ done:
   ret void
 }
 
-; faults.INTERRUPT. If a fault is pending for the thread, leave native code, provided that the thread is in the code of
-; a unit: in a C function it may hold a lock, and between units it will be in one soon; the signal is sent again. A
-; signal for which no fault is pending goes on to the previous handler.
+; faults.INTERRUPT. If a fault is pending for the thread, abort its native code, provided that it is in the code of a
+; unit: in a C function it may hold a lock, and between units it will be in one soon; the signal is sent again. A signal
+; for which no fault is pending goes on to the previous handler.
 define void @on.interrupt(i32 %signal, ptr %info, ptr %context) nounwind {
   %sp.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 15
   %pc.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 16
@@ -307,7 +306,12 @@ define void @on.interrupt(i32 %signal, ptr %info, ptr %context) nounwind {
   %pc = load i64, ptr %pc.field
   %thread = call ptr @find.thread(i64 %sp)
   %unprotected = icmp eq ptr %thread, null
-  br i1 %unprotected, label %not.ours, label %protected
+  br i1 %unprotected, label %not.ours, label %check
+check:
+  %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
+  %pending = load atomic i64, ptr %pending.field monotonic, align 8
+  %requested = icmp ne i64 %pending, 0
+  br i1 %requested, label %protected, label %not.ours
 protected:
   %jump.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 3
   %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
@@ -316,17 +320,12 @@ protected:
   %entered = icmp ne ptr %jump, null
   %not.outside = icmp eq i64 %outside, 0
   %native = and i1 %entered, %not.outside
-  br i1 %native, label %check, label %not.ours
-check:
-  %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
-  %pending = load atomic i64, ptr %pending.field monotonic, align 8
-  %requested = icmp ne i64 %pending, 0
-  br i1 %requested, label %search, label %not.ours
+  br i1 %native, label %search, label %done
 search:
   %in.unit = call i1 @in.unit.code(i64 %pc)
-  br i1 %in.unit, label %leave, label %done
-leave:
-  call void @leave(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
+  br i1 %in.unit, label %abort, label %done
+abort:
+  call void @abort.to.entry(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
   unreachable
 not.ours:
   %previous = load ptr, ptr @previous.interrupt

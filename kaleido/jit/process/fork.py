@@ -4,12 +4,12 @@ The problem. The child has a copy of the parent's memory, and none of its thread
 it has no recompiler and no evaluation thread, its pipes lead into the parent, and a lock that another thread held is
 held for ever.
 
-The solution. All locks of the package are registered with :func:`fork_safe`. They are acquired before the fork, in the
-one order in which threads acquire them (:class:`LockOrder`), and released after it in both processes. LLVM's lock is
-among them, so no thread is inside LLVM at the moment of the fork. In the child, every engine of the parent refuses to
-work: it says that it belongs to the parent, and its pipes lead to the null device. A new engine works like any other.
-The parent's native code goes on to work for a thread that forked inside it: it counts its runs, and no unit is
-recompiled.
+The solution. Each lock that a child may need is registered with :func:`fork_safe`. They are acquired before the fork,
+in the one order in which threads acquire them (:class:`LockOrder`), and released after it in both processes. LLVM's
+lock is among them, so no thread is inside LLVM at the moment of the fork. In the child, every engine of the parent
+refuses to work: it says that it belongs to the parent, and its pipes lead to the null device. A new engine works like
+any other. The parent's native code goes on to work for a thread that forked inside it: it counts its runs, and no unit
+is recompiled.
 
 Limits. Python does not know of a fork by C code, so it is not covered. A fork waits for the call into LLVM that is in
 progress.

@@ -74,14 +74,14 @@ Loaded = tuple[Compilation, LoadedObject]
 class _Plan:
     """What has to be compiled so that some versions can run.
 
-    `baseline`   versions that need baseline code
-    `optimized`  compilations of versions that need optimized code and have no baseline to start from
-    `visited`    every version the search came to
-    `complete`   whether every symbol it came to is defined
+    `missing`   versions that need baseline code
+    `compiled`  compilations of versions that need optimized code, because there is no baseline tier
+    `visited`   every version the search came to
+    `complete`  whether every symbol it came to is defined
     """
 
-    baseline: list[Version] = field(default_factory=list)
-    optimized: list[Compilation] = field(default_factory=list)
+    missing: list[Version] = field(default_factory=list)
+    compiled: list[Compilation] = field(default_factory=list)
     visited: set[Version] = field(default_factory=set)
     complete: bool = True
 
@@ -115,15 +115,18 @@ class VersionCompiler:
         IR, LookupError where a C symbol is not found; then the code of no current version has changed.
         """
         plan = self._plan(roots, after, complete, again)
-        for batch in batches(plan.baseline, self._policy.batch_units):
+        for batch in batches(plan.missing, self._policy.batch_units):
             raise_pending()
             self._compile_baseline(batch, after)
-        loaded = self._load_all(plan.optimized, after)
-        # `callees_compiled` caches the search, so that a call need not walk the call graph. A redefinition keeps it
+        loaded = self._load_all(plan.compiled, after)
+        # `reachable_compiled` caches the search, so that a call need not walk the call graph. A redefinition keeps it
         # valid, because a replacement is compiled together with its callees. It is cleared for every version when a
         # reachable symbol is not defined.
-        for version in plan.visited if plan.complete else self._symbols.versions.values():
-            version.mark_callees_compiled(plan.complete)
+        if plan.complete:
+            for version in plan.visited:
+                version.mark_reachable_compiled(True)
+        else:
+            self._symbols.mark_reachable_missing()
         return loaded
 
     def _plan(self, roots: Iterable[Version], after: Names, complete: bool, again: Collection[Version]) -> _Plan:
@@ -131,7 +134,7 @@ class VersionCompiler:
         plan, queue = _Plan(), deque(roots)
         while queue:
             version = queue.popleft()
-            if version in plan.visited or (version.callees_compiled and version not in again):
+            if version in plan.visited or (version.reachable_compiled and version not in again):
                 continue
             raise_pending()
             plan.visited.add(version)
@@ -148,12 +151,12 @@ class VersionCompiler:
     def _plan_one(self, version: Version, plan: _Plan, after: Names, again: Collection[Version]) -> Mapping[str, Unit]:
         """Plan what `version` itself needs; returns the symbols that its code calls through stubs."""
         if version.code is not None and version not in again:
-            return version.code.references
+            return version.code.stub_calls
         if self._policy.baseline or version.unit.counter is RunCounter.NONE:
-            plan.baseline.append(version)
+            plan.missing.append(version)
             return dict.fromkeys(version.unit.calls, version.unit)
-        plan.optimized.append(self.compile_optimized(self.inline_group(version, after)))
-        return plan.optimized[-1].stub_calls
+        plan.compiled.append(self.compile_optimized(self.inline_group(version, after)))
+        return plan.compiled[-1].stub_calls
 
     def compile_ahead(self, added: Iterable[Version], after: Names, superseded: Collection[Version]) -> list[Loaded]:
         """Compile what must have code at the moment when `after` becomes current.
@@ -232,6 +235,5 @@ class VersionCompiler:
         """Put loaded optimized code into use, whose root is current, as are all members of its inline group."""
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
-        references = compilation.stub_calls
-        code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, references)
+        code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, compilation.stub_calls)
         self._publisher.install(root, code, compilation.members[1:])

@@ -27,7 +27,7 @@ __all__ = ["Publisher"]
 
 
 class Publisher:
-    """The only writer of slots and records. `code_map` finds the version and the code at an address.
+    """Decides what each slot contains. `code_map` finds the version and the code at an address.
 
     Used under the engine's lock.
     """
@@ -89,13 +89,14 @@ class Publisher:
         """Return every unit whose optimized code inlined `version` to its baseline, and restart its counter."""
         for root in self._dependencies.dependents(version):
             self._deoptimize(root, version)
-            if root.current:
-                self.publish(root)
 
     def _deoptimize(self, root: Version, changed: Version) -> None:
         code = root.drop_optimized()
         self._dependencies.forget(root)
         self._events.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
+        if root.current:
+            self.publish(root)
+        # Last: code is retired only after no slot leads to it.
         if code is not None:
             self._retire(root, code)
 

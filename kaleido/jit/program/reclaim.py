@@ -5,11 +5,11 @@ Running code is never stopped, and must not pay for this on every call.
 
 The solution is that of sleepable read-copy-update (McKenney, "Sleepable Read-Copy Update", 2006), with a looser and
 simpler rule for the reclaimer. Each call into native code is counted in one of two counters, on the side that is
-current when it begins: calls from Python here, before they look up a stub, and calls from C by the thunk that they come
-through (``native.entry_points``). Code is retired after its slot was overwritten, so no later call can find it,
-and a call that is active by then keeps the counter of its own side above zero until it ends. So once *each* side has
-been seen at zero after the retirement, every call that was active then has ended: the grace period is over. Changing
-the current side lets the other one drain, even if some call is always active.
+current when it begins: calls from Python here, in the hold of the lock that looks up the stub, and calls from C by the
+thunk that they come through (``native.entry_points``). Code is retired after its slot was overwritten, so no later call
+can find it, and a call that is active by then keeps the counter of its own side above zero until it ends. So once
+*each* side has been seen at zero after the retirement, every call that was active then has ended: the grace period is
+over. Changing the current side lets the other one drain, even if some call is always active.
 
 What does not work, and why:
 
@@ -67,13 +67,13 @@ class Reclaimer:
         """How many items wait for the end of a grace period."""
         return len(self._retired)
 
-    def enter(self) -> int:
-        """Count a call as active, before it looks anything up; returns the argument for :meth:`leave`."""
+    def begin_call(self) -> int:
+        """Count a call as active; returns the argument for :meth:`end_call`."""
         side = int(self._side.value)
         self._calls[side] += 1
         return side
 
-    def leave(self, side: int) -> None:
+    def end_call(self, side: int) -> None:
         """The call that was counted on `side` has ended."""
         self._calls[side] -= 1
 

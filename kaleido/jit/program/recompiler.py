@@ -2,8 +2,8 @@
 
 The running program sends it the numbers of hot versions through a pipe (see the hook in ``native.runtime``). The thread
 takes every request that has arrived, recompiles the hottest, and looks again, so that requests that have become stale
-meanwhile cost nothing. It holds nothing that the running program waits for. In deterministic mode the program waits for
-a reply to each request.
+meanwhile cost nothing. Running native code never waits for it; Python code that needs LLVM waits for the LLVM call in
+progress, because llvmlite has one lock. In deterministic mode the program waits for a reply to each request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
 class Recompiler:
     """Reads requests and calls `recompile`, which returns whether the version must be tried again.
 
-    `hot(number)` is called for each request as it arrives. `heat(number)` orders requests, the largest first. A
+    `hot(number)` is called for each request as it arrives. `hotness(number)` orders requests, the largest first. A
     callback that returns None (its engine has been collected) means: no work. Raises OSError where the thread cannot be
     started.
     """
@@ -50,11 +50,11 @@ class Recompiler:
         self,
         runtime: Runtime,
         hot: Callable[[int], None],
-        heat: Callable[[int], float | None],
+        hotness: Callable[[int], float | None],
         recompile: Callable[[int], bool | None],
     ) -> None:
         self._runtime = runtime
-        self._hot, self._heat, self._recompile = hot, heat, recompile
+        self._hot, self._hotness, self._recompile = hot, hotness, recompile
         # The number of requests for each version: several threads may make it hot, and each waits for a reply.
         self._pending: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class Recompiler:
             self._idle_waiters.get().set()
 
     def _recompile_hottest(self) -> None:
-        number = max(self._pending, key=lambda number: self._heat(number) or 0.0)
+        number = max(self._pending, key=lambda number: self._hotness(number) or 0.0)
         if not self._recompile(number):
             for _ in range(self._pending.pop(number)):
                 self._runtime.reply()

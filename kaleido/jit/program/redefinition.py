@@ -113,11 +113,12 @@ class Redefinition:
     def _drop_superseded(self) -> None:
         for version in self.superseded:
             self._program.publisher.deoptimize_dependents(version)
-            self._program.publisher.retire_code(version)
             self._program.symbols.remove(version)
         for version in self.superseded:
             self._drop_undefined(version.symbol)
             self._remove_uncalled(version)
+            # Last: code is retired only after no slot leads to it.
+            self._program.publisher.retire_code(version)
 
     def _drop_undefined(self, symbol: Symbol) -> None:
         """A symbol without a version stays in the table, disconnected, as long as a version calls it."""
@@ -126,7 +127,7 @@ class Redefinition:
             return
         if symbol.callers:
             program.publisher.disconnect(symbol)
-            program.symbols.mark_callees_missing()
+            program.symbols.mark_reachable_missing()
         else:
             del program.symbols.symbols[symbol.name]
             program.publisher.retire_stub(symbol)

@@ -133,10 +133,10 @@ class SymbolTable:
             del self.symbols[symbol.name]
         return uncalled
 
-    def mark_callees_missing(self) -> None:
+    def mark_reachable_missing(self) -> None:
         """A symbol became undefined: every version is looked at again before its next run."""
         for version in self.versions.values():
-            version.mark_callees_compiled(False)
+            version.mark_reachable_compiled(False)
 
 
 def _is_unused(symbol: Symbol) -> bool:

@@ -1,8 +1,8 @@
 """From the baseline to -O3: what the recompiler's thread does with the number of a hot unit.
 
-Compiling takes milliseconds and happens without the engine's lock. So a compilation can be overtaken: by a redefinition
-of the unit, which makes it useless, or of a callee that was inlined. Both are checked under the lock before anything is
-published.
+Compiling takes milliseconds and happens without the engine's lock (though under llvmlite's, which only other uses of
+LLVM wait for). So a compilation can be overtaken: by a redefinition of the unit, which makes it useless, or of a callee
+that was inlined. Both are checked under the lock before anything is published.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ class TierUp:
             if version is not None:
                 self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE)
 
-    def heat(self, number: int) -> float:
-        """How hot a version is: its runs, in thresholds. A stale request is cold."""
+    def hotness(self, number: int) -> float:
+        """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
-            if version is None:
-                return 0.0
-            return version.runs / self._program.policy.thresholds[version.unit.counter]
+            threshold = self._program.policy.thresholds.get(version.unit.counter) if version is not None else None
+            return version.runs / threshold if version is not None and threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
         """:meth:`recompile` for a request of the hook. An error is an event: the unit stays at the baseline."""

@@ -24,7 +24,7 @@ class MachineCode:
     `address`     of its body, and `size` its bytes from there on
     `seconds`     what compiling it took
     `loaded`      the loaded object that it is a part of
-    `references`  the symbols that it calls through stubs, each with a unit in it that does
+    `stub_calls`  the symbols that it calls through stubs, each with a unit in it that does
     """
 
     tier: Tier
@@ -32,7 +32,7 @@ class MachineCode:
     size: int
     seconds: float
     loaded: LoadedObject
-    references: Mapping[str, Unit]
+    stub_calls: Mapping[str, Unit]
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class Version:
     `number`    unique in the engine: what the hook reports to the recompiler
     `ordinal`   counts the definitions of the symbol, from 1
     `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
-    `callees_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
+    `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
     unit: Unit
@@ -70,7 +70,7 @@ class Version:
     nested: tuple[Version, ...] = ()
     baseline: MachineCode | None = None
     optimized: MachineCode | None = None
-    callees_compiled: bool = False
+    reachable_compiled: bool = False
     _count_at_publication: int = 0
     _final_runs: int | None = None
 
@@ -115,7 +115,7 @@ class Version:
         return code
 
     def drop_code(self) -> list[MachineCode]:
-        """Be without code; returns what there was."""
+        """Drop the code of both tiers; returns it."""
         codes = [code for code in (self.baseline, self.optimized) if code is not None]
         self.baseline = self.optimized = None
         return codes
@@ -128,8 +128,8 @@ class Version:
         """Keep the number of runs: the stub is about to count for another version."""
         self._final_runs = self.runs
 
-    def mark_callees_compiled(self, compiled: bool) -> None:
-        self.callees_compiled = compiled
+    def mark_reachable_compiled(self, compiled: bool) -> None:
+        self.reachable_compiled = compiled
 
 
 def with_nested(versions: Iterable[Version]) -> list[Version]:

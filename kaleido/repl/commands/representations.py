@@ -54,7 +54,7 @@ def _function_and_tier(request: Request, word: Word, tier_word: Word | None) -> 
 
 def _listing(session: Session, function: Function, tier: Tier, form: str) -> str:
     """A function and its nested units as LLVM IR or as assembly."""
-    engine, symbols = session.engine, [unit.symbol for unit in function.unit.modules(tier)]
+    engine, symbols = session.engine, [unit.symbol for unit in function.unit.code_units(tier)]
     if form == "ir":
         return "\n".join(ir_listing(engine.ir(symbol, tier)) for symbol in symbols)
     return "\n".join(assembly_listing(engine.assembly(symbol, tier)) for symbol in symbols)

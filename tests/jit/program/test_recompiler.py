@@ -1,0 +1,180 @@
+"""The recompiler's thread: the order of requests, requests that are dropped, and waiting for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
+from kaleido.jit.program.recompiler import Recompiler
+from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
+from tests.jit.tiny import unit, units
+
+
+def test_the_hottest_comes_first() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3) (define (d) 4)"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol, times in (("a", 3), ("b", 5), ("c", 9), ("d", 7)):
+                for _ in range(times):
+                    engine.call(symbol)
+            hold.wait()
+            hold.release()
+            settle(engine)
+        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+        assert swapped == ["a", "c", "d", "b"]
+
+
+def test_heat_is_measured_in_thresholds() -> None:
+    with Engine(Policy(call_threshold=2, iteration_threshold=100)) as engine:
+        loop = "(define (loop n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))"
+        engine.define(*units(f"(define (a) 1) (define (b) 2) {loop}"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol, times in (("a", 2), ("b", 4)):
+                for _ in range(times):
+                    engine.call(symbol)
+            engine.call("loop", 150)
+            hold.wait()
+            hold.release()
+            settle(engine)
+        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+        assert swapped == ["a", "b", "loop.loop"]
+
+
+def test_a_unit_whose_runs_are_not_counted_can_be_optimized_and_is_cold() -> None:
+    with Engine(Policy(call_threshold=2)) as engine:
+        engine.define(unit("(define (f x) x)", counter=RunCounter.NONE))
+        engine.optimize("f", background=True)
+        settle(engine)
+        assert engine.describe("f").tier is Tier.OPTIMIZED
+        # The thread goes on.
+        engine.define(unit("(define (g x) x)"))
+        assert [engine.call("g", 1) for _ in range(2)] == [1, 1]
+        settle(engine)
+        assert engine.describe("g").tier is Tier.OPTIMIZED
+
+
+def test_requests_for_removed_and_redefined_units_are_dropped() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3)"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for symbol in "abc":
+                for _ in range(3):
+                    engine.call(symbol)
+            hold.wait()
+            engine.remove("b")
+            engine.define(unit("(define (c) 4)"))
+            hold.release()
+            settle(engine)
+        assert [event.unit for event in log.events if event.kind is EventKind.SWAPPED] == ["a"]
+        assert [name for name in "abc" if "compiled O3" in log.kinds(name)] == ["a"]
+        assert engine.call("c") == 4
+
+
+class FakeRuntime:
+    """The pipe of requests; it counts the requests that were sent and the replies."""
+
+    def __init__(self) -> None:
+        self.requests, self._requests_in = os.pipe()
+        self.sent = threading.Semaphore(0)
+        self.replies = 0
+
+    def request(self, number: int) -> None:
+        os.write(self._requests_in, number.to_bytes(8, "little", signed=True))
+        self.sent.release()
+
+    def reply(self) -> None:
+        self.replies += 1
+
+    def no_more_replies(self) -> None:
+        pass
+
+    def close(self) -> None:
+        os.close(self.requests)
+        os.close(self._requests_in)
+
+
+@pytest.fixture
+def runtime() -> Iterator[FakeRuntime]:
+    runtime = FakeRuntime()
+    yield runtime
+    runtime.close()
+
+
+def recompiler(runtime: FakeRuntime, recompile: Callable[[int], bool]) -> Recompiler:
+    return Recompiler(cast(Any, runtime), lambda _: None, float, recompile)
+
+
+def test_waiting_ends_when_its_message_arrives_together_with_a_request(runtime: FakeRuntime) -> None:
+    done: list[int] = []
+    compiling = threading.Event()
+
+    def recompile(number: int) -> bool:
+        if number == 1:
+            compiling.set()
+            # Request 1, request 2, and the message of wait_until_idle.
+            assert all(runtime.sent.acquire(timeout=TIMEOUT) for _ in range(3))
+        done.append(number)
+        return False
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(1)
+    assert compiling.wait(TIMEOUT)
+    runtime.request(2)
+    waiting = Running(thread.wait_until_idle)
+    try:
+        waiting.result()
+        assert done == [1, 2]
+    finally:
+        thread.close()
+
+
+def test_closing_ends_waiting(runtime: FakeRuntime) -> None:
+    compiling, go_on = threading.Event(), threading.Event()
+
+    def recompile(number: int) -> bool:
+        compiling.set()
+        assert go_on.wait(TIMEOUT)
+        return False
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(1)
+    assert compiling.wait(TIMEOUT)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    waiting = Running(thread.wait_until_idle)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    closing = Running(thread.close)
+    assert runtime.sent.acquire(timeout=TIMEOUT)
+    go_on.set()
+    closing.result()
+    waiting.result()
+
+
+def test_every_thread_that_waits_for_a_unit_gets_a_reply(runtime: FakeRuntime) -> None:
+    # Two threads that make a unit hot together both send a request, and in deterministic mode both wait.
+    thread = recompiler(runtime, lambda _: False)
+    os.write(runtime._requests_in, (1).to_bytes(8, "little") * 2)
+    Running(thread.wait_until_idle).result()
+    thread.close()
+    assert runtime.replies == 2
+
+
+def test_a_unit_is_tried_again_until_it_is_done(runtime: FakeRuntime) -> None:
+    tries: list[int] = []
+
+    def recompile(number: int) -> bool:
+        tries.append(number)
+        return len(tries) < 3
+
+    thread = recompiler(runtime, recompile)
+    runtime.request(7)
+    Running(thread.wait_until_idle).result()
+    thread.close()
+    assert (tries, runtime.replies) == ([7, 7, 7], 1)

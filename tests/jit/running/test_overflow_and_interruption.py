@@ -1,0 +1,169 @@
+"""Stack overflow and interruption of native code, for any language. For Kaleido, see tests/test_faults.py."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from kaleido.jit import (
+    PROBED,
+    Engine,
+    EventKind,
+    Interrupted,
+    Policy,
+    Signature,
+    StackOverflow,
+    Unit,
+)
+from kaleido.jit.native import faults
+from kaleido.jit.running.evaluation import Evaluation, Task
+from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
+from tests.jit.tiny import unit
+
+needs_protection = pytest.mark.skipif(bool(faults.missing_protection()), reason=faults.missing_protection())
+
+SMALL = Policy(stack_size=4 << 20)
+
+
+@needs_protection
+@pytest.mark.parametrize("policy", [SMALL, Policy(stack_size=4 << 20, baseline=False), sync(3, stack_size=4 << 20)])
+def test_endless_recursion_overflows(policy: Policy) -> None:
+    with Engine(policy) as engine:
+        log = Log(engine)
+        engine.define(unit("(define (f x) (if (= x 0) 0 (+ x (% (f (+ x 1)) 7))))"), unit("(define (g x) (+ x 1))"))
+        for _ in range(3):
+            with pytest.raises(StackOverflow) as caught:
+                engine.call("f", 1)
+            assert caught.value.unit is not None and caught.value.unit.symbol == "f"
+            assert 10_000 < caught.value.calls < 1_000_000
+            assert engine.call("g", 1) == 2
+        assert [event.message for event in log.of("f") if event.kind is EventKind.FAULTED] == [str(caught.value)] * 3
+
+
+@needs_protection
+def test_a_frame_larger_than_the_stack_overflows() -> None:
+    ir = f"""
+define tailcc i64 @"wide.impl"(i64 %x) nounwind {PROBED} {{
+  %room = alloca [8388608 x i8]
+  %far = getelementptr i8, ptr %room, i64 %x
+  store volatile i8 0, ptr %far
+  ret i64 %x
+}}
+"""
+    with Engine(SMALL) as engine:
+        engine.define(Unit("wide", Signature("i64", ("i64",)), ir))
+        with pytest.raises(StackOverflow) as caught:
+            engine.call("wide", 0)
+        assert caught.value.unit is not None and caught.value.calls < 2
+
+
+@needs_protection
+def test_memory_of_a_redefined_unit_is_freed_after_an_overflow() -> None:
+    with Engine(sync(3, stack_size=4 << 20)) as engine:
+        log = Log(engine)
+        engine.define(unit("(define (f x) (if (= x 0) 0 (+ x (% (f (+ x 1)) 7))))"))
+        with pytest.raises(StackOverflow):
+            engine.call("f", 1)
+        assert statistics(engine, "f").tier == "O3"
+        engine.define(unit("(define (f x) x)"))
+        assert engine.call("f", 1) == 1
+        assert sorted(event.tier or "" for event in log.of("f") if event.kind is EventKind.FREED) == ["O0", "O3"]
+
+
+@needs_protection
+def test_interrupt_from_another_thread() -> None:
+    running = threading.Event()
+    ready = callback(lambda _: running.set())
+    with Engine(Policy()) as engine:
+        loop = "(define (spin x) (let i 0 (do (foreign ready x) (do (while (< i 1) (set i (* i 1))) i))))"
+        engine.define(unit(loop, {"ready": ready.address}))
+        call = Running(lambda: engine.call("spin", 1))
+        assert running.wait(TIMEOUT)
+        engine.interrupt()
+        with pytest.raises(Interrupted, match="interrupted in spin"):
+            call.result()
+        engine.interrupt()
+
+
+@needs_protection
+def test_a_call_that_waits_for_another_one_does_not_begin_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, gate = threading.Event(), threading.Event()
+
+    def hold(_: int) -> None:
+        running.set()
+        assert gate.wait(TIMEOUT)
+
+    waiting = callback(hold)
+    with Engine(Policy()) as engine:
+        engine.define(unit("(define (first x) (foreign waiting x))", {"waiting": waiting.address}))
+        engine.define(unit("(define (second x) x)"))
+        # Compile it now: the alarm is not deferred, and must not interrupt a publication.
+        engine.prepare("second")
+        first = Running(lambda: engine.call("first", 1))
+        assert running.wait(TIMEOUT)
+
+        def alarm(number: int, frame: object) -> None:
+            raise TimeoutError
+
+        submit = Evaluation.submit
+
+        def submit_and_set_the_alarm(evaluation: Evaluation, *arguments: Any) -> Task:
+            # Not earlier: on a busy machine the alarm would interrupt the compilation of `second`.
+            task = submit(evaluation, *arguments)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return task
+
+        before = signal.signal(signal.SIGALRM, alarm)
+        try:
+            monkeypatch.setattr(Evaluation, "submit", submit_and_set_the_alarm)
+            with pytest.raises(TimeoutError):
+                engine.call("second", 1)
+        finally:
+            monkeypatch.undo()
+            signal.signal(signal.SIGALRM, before)
+        gate.set()
+        assert first.result() == 0
+        assert engine.call("second", 2) == 2
+        assert engine.memory().calls == 0
+
+
+@needs_protection
+def test_a_handled_overflow_is_not_raised_again() -> None:
+    handled: list[str] = []
+    with Engine(Policy(stack_size=4 << 20, optimize=False)) as engine:
+        native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+        from_c = callback(lambda x: native(engine.address("deep"))(x))
+
+        def handle(_: int) -> int:
+            try:
+                engine.call("middle", 1)
+            except StackOverflow as error:
+                handled.append(str(error))
+            return 7
+
+        from_python = callback(handle)
+        engine.define(unit("(define (deep x) (if (= x 0) 0 (+ x (% (deep (+ x 1)) 7))))"))
+        engine.define(unit("(define (middle x) (foreign c x))", {"c": from_c.address}))
+        engine.define(unit("(define (top x) (foreign python x))", {"python": from_python.address}))
+        assert engine.call("top", 1) == 7
+        assert len(handled) == 1 and "deep" in handled[0]
+
+
+@needs_protection
+def test_code_of_another_engine_is_interrupted_too() -> None:
+    running = threading.Event()
+    ready = callback(lambda _: running.set())
+    with Engine() as one, Engine() as other:
+        other.define(unit("(define (spin x) (let i 0 (do (foreign ready x) (do (while (< i 1) (set i (* i 1))) i))))",
+                          {"ready": ready.address}))  # fmt: skip
+        one.define(unit("(define (top x) (foreign spin x))", {"spin": other.address("spin")}))
+        call = Running(lambda: one.call("top", 1))
+        assert running.wait(TIMEOUT)
+        one.interrupt()
+        with pytest.raises(Interrupted) as caught:
+            call.result()
+        assert not caught.value.detached
