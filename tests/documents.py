@@ -40,8 +40,8 @@ def unresolved_names(text: str, folder: Path) -> list[str]:
 
         kaleido.jit.Engine.define     jit/engine.py Engine.define     Engine.define(unit)
 
-    A file of the second form is one below `folder`, by the end of its path. A name that begins with a capital letter is
-    a class of Kaleido, and a member of it.
+    A file of the second form is one below `folder`, by the end of its path; the name may be that of a method alone.
+    In the third form, the class is any class of Kaleido.
     """
     codes = (re.sub(r"\(.*\)$", "", code) for code in _code(text))
     return [code for code in codes if not all(_resolves(name) for name in _full_names(code, folder))]
@@ -84,11 +84,16 @@ def _full_names(code: str, folder: Path) -> list[str]:
         return [code]
     if in_file := re.fullmatch(r"([\w./]+)\.py (\w+(?:\.\w+)*)", code):
         paths = [path for path in folder.rglob("*.py") if path.as_posix().endswith(f"/{in_file[1]}.py")]
-        return [f"{_module(path)}.{in_file[2]}" for path in paths] or [f"kaleido.{in_file[1]}"]
+        paths = [path for path in paths or [_PACKAGE.parent / f"{in_file[1]}.py"] if not _has_method(path, in_file[2])]
+        return [f"{_module(path)}.{in_file[2]}" for path in paths]
     if re.fullmatch(r"[A-Z]\w*[a-z]\w*(\.\w+)+", code) and not _is_path(code):
         name, _, member = code.partition(".")
         return [f"{each}.{member}" for each in _classes().get(name, [f"kaleido.{name}"])]
     return []
+
+
+def _has_method(path: Path, name: str) -> bool:
+    return path.exists() and re.search(rf"(?m)^    def {re.escape(name)}\(", path.read_text("utf-8")) is not None
 
 
 def _module(path: Path) -> str:

@@ -74,6 +74,11 @@ def test_what_names_nothing_in_the_code_is_found(text: str) -> None:
     assert len(unresolved_names(text.format("define").replace("ngine", "ngin"), PACKAGE)) == 1
 
 
+def test_a_method_is_found_in_its_file() -> None:
+    assert unresolved_names("`jit/engine.py define` `kaleido/jit/engine.py Engine`", PACKAGE) == []
+    assert len(unresolved_names("`jit/engine.py gone` `jit/gone.py Engine`", PACKAGE)) == 2
+
+
 @pytest.mark.parametrize("path", [*GUIDES, ROOT / "CHANGELOG.md"], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_things_have_names(path: Path) -> None:
     pronouns = r"(?i)\b(?:who|whom|whoever|nobody|somebody|everybody)\b"
