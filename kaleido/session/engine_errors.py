@@ -51,11 +51,19 @@ def _place(unit: Unit | None, source: Source, span: Span, functions: Mapping[str
         return ""
     owner, is_loop, position = unit.label.rpartition(".for@")
     if is_loop:
-        name = functions[owner].source.name if owner in functions else source.name
-        return f" in the loop at {name}:{position.partition(':')[0]}"
+        if owner in functions:
+            return f" in the loop at {_line_of(unit.label, functions[owner], position)}"
+        return f" in the loop at {source.name}:{position.partition(':')[0]}"
     if function_name(unit.symbol) not in functions:
         return f" at {source.name}:{source.position(span.start)[0]}"
     return f" in {unit.label}"
+
+
+def _line_of(loop: str, function: DefinedFunction, position: str) -> str:
+    """Where the text of a loop is now: it keeps its name when its function is defined again elsewhere, the same."""
+    if loop not in function.loops:
+        return f"{function.source.name}:{position.partition(':')[0]}"
+    return f"{function.source.name}:{function.source.position(function.loops[loop].start)[0]}"
 
 
 def undefined_call(error: UndefinedUnit, source: Source, span: Span, forward: ForwardDeclarations) -> KaleidoError:

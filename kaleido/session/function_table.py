@@ -64,15 +64,20 @@ class FunctionTable:
         return Scope(ChainMap(self.declared, text.forward), preceding)
 
     def commit(
-        self, source: Source, items: Sequence[Definition | External], functions: Mapping[str, DefinedFunction]
+        self,
+        source: Source,
+        items: Sequence[Definition | External],
+        functions: Mapping[str, DefinedFunction],
+        moved: Mapping[str, DefinedFunction],
     ) -> Snapshot:
         """Make `items` of `source` take effect together; `functions` are the entries that they replace or add.
 
-        Returns the snapshot with which :meth:`restore` undoes this.
+        `moved` are entries that change only their place. Returns the snapshot with which :meth:`restore` undoes this.
         """
         called = {name for each in functions.values() for name in each.calls if name not in self.functions}
         names = [item.prototype.name for item in items]
         snapshot = self._snapshot(functions, names, [*names, *called])
+        self.functions |= moved
         self.functions |= functions
         self.awaited.difference_update(names)
         self.awaited.update(called.difference(functions))

@@ -33,7 +33,8 @@ class Result:
     """The result of one item of a text.
 
     `value`            the value of an expression; None for a definition
-    `change`           what a definition changed; None for an expression, and for an extern that only declares
+    `change`           what a definition changed; None for an expression, for an extern that only declares, and for a
+                       definition that is there already
     `compile_seconds`  the time from an expression's tree to machine code, with all that it can reach and had none
     `run_seconds`      the time that an expression ran
     """
@@ -121,9 +122,10 @@ class Pipeline:
         Raises KaleidoError if a running program prevents it.
         """
         with uninterrupted(), self._lock:
-            past = snapshot.functions
-            removed = [symbol(name) for name in past if past[name] is None and name in self.table.functions]
-            units = [function.unit for function in past.values() if function is not None]
+            past, present = snapshot.functions, self.table.functions
+            removed = [symbol(name) for name in past if past[name] is None and name in present]
+            restored = {name: each.unit for name, each in past.items() if each is not None}
+            units = [unit for name, unit in restored.items() if name not in present or present[name].unit is not unit]
             with refused():
                 deoptimized = self.engine.define(*units, removed=removed)
             change = Change(self.table.restore(snapshot), deoptimized)

@@ -3,6 +3,10 @@
 A transaction checks and lowers one or more definitions of a text; their scope has all of them. Its units go to the
 engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before that, so a
 transaction that cannot be defined is dropped.
+
+A definition that is the same as the present one changes nothing: the function keeps its unit, and so its code, its tier
+and its counter. "The same" is the syntax tree, which the operator table has shaped, and what each name and operator in
+it refers to. Only the place of its text is recorded.
 """
 
 from __future__ import annotations
@@ -31,11 +35,16 @@ __all__ = ["Transaction", "compile_definitions", "compile_expression"]
 
 @dataclass(frozen=True)
 class Transaction:
-    """Definitions of `source` that have been checked and lowered. `functions` are the functions that they change."""
+    """Definitions of `source` that have been checked and lowered.
+
+    `functions`  the functions that they change
+    `moved`      the functions that they define as they are, with the places of the new texts
+    """
 
     source: Source
     items: Sequence[Definition | External]
     functions: Mapping[str, DefinedFunction]
+    moved: Mapping[str, DefinedFunction]
 
     @property
     def units(self) -> list[Unit]:
@@ -44,7 +53,7 @@ class Transaction:
 
     def commit(self, table: FunctionTable) -> Snapshot:
         """Record the definitions in the table, once the engine has their units. Returns the table's undo record."""
-        return table.commit(self.source, self.items, self.functions)
+        return table.commit(self.source, self.items, self.functions, self.moved)
 
 
 def compile_definitions(
@@ -59,12 +68,18 @@ def compile_definitions(
     checks = Checks(text, table, new, problems)
     checked = [(item, checks.check(item)) for item in items]
     _refuse(problems)
-    functions = {
-        item.prototype.name: _lower(item, text.source, references)
-        for item, references in checked
-        if references is not None
-    }
-    return Transaction(text.source, items, functions | _users_of_builtins(new, table))
+    functions: dict[str, DefinedFunction] = {}
+    moved: dict[str, DefinedFunction] = {}
+    for item, references in checked:
+        if references is None:
+            continue
+        name = item.prototype.name
+        present = table.functions.get(name)
+        if present is not None and present.equals(item, references):
+            moved[name] = present.moved(text.source, item, references)
+        else:
+            functions[name] = _lower(item, text.source, references)
+    return Transaction(text.source, items, functions | _users_of_builtins(new, table), moved)
 
 
 def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:
