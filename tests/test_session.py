@@ -226,7 +226,7 @@ def test_the_arity_may_change_without_callers(open_session: Callable[..., Sessio
 def test_the_arity_is_held_by_callers_of_an_undefined_function(open_session: Callable[..., Session]) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="unknown variable `y`"):
-        session.run("def f(x) g(x)\ndef g(x) y")
+        session.run("def f(x) g(x)\n1\ndef g(x) y")
     with pytest.raises(KaleidoError, match="`g` cannot take 2 parameters now: it is called with 1"):
         session.run("def g(x y) y")
     assert session.run("def g(x) x + 1; f(1)") == 2.0

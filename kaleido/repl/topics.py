@@ -263,8 +263,9 @@ _LANGUAGE = (
         The first line is the message. Below it are the position (entry, line, column), the source line with carets
         under the error, and often a hint. Dashes mark a second, related place.
 
-        After a syntax error, nothing of the entry has run. After any other error, the items before it have run and stay
-        defined, and the items after it have not run. A new definition with an error leaves the old one in place.
+        After a syntax error, nothing of the entry has run. After any other error, what is before it has run and stays
+        defined, and the rest has not run. Definitions without an expression between them are made together: if one has
+        an error, none of them is made, and the old ones stay in place.
         """,
         """
         kal> def area(width height) width * height
@@ -330,8 +331,8 @@ _SESSION = (
         are restored for all callers, and optimized again if they were at -O3. `:reset` removes all definitions except
         the prelude; `:undo` undoes that, too. `:list` shows your definitions.
 
-        To change a function, just `def` it again. To change its number of parameters, redefine its callers first: it is
-        an error as long as other functions call it with the old number.
+        To change a function, just `def` it again; the same definition again changes nothing. To change its number of
+        parameters, `def` it in one entry with the functions that call it (Alt-Enter begins a line), or in one file.
         """,
         """
         kal> def f(x) x + 1

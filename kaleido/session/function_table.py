@@ -104,11 +104,14 @@ class FunctionTable:
         changed = [name for name in functions if self.functions.get(name) is not earlier.functions.get(name)]
         return earlier._snapshot(changed, {*self.declared, *earlier.declared}, self.awaited | earlier.awaited)
 
-    def assume(self, item: Definition | External, source: Source) -> None:
-        """Declare the function of an item that has an error, so that its uses are not reported as errors too."""
+    def assume(self, item: Definition | External, source: Source, *, is_failed: bool) -> None:
+        """Declare the function of an item that does not take effect, so that its uses are not reported as errors too.
+
+        `is_failed` is true for an item that has an error itself.
+        """
         prototype = item.prototype
         declaration, earlier = Declaration.of(prototype, source), self.declared.get(prototype.name)
-        if isinstance(item, External) or (earlier is not None and earlier.arity != declaration.arity):
+        if is_failed and (isinstance(item, External) or (earlier is not None and earlier.arity != declaration.arity)):
             # The number of parameters may be the error.
             declaration = Declaration(None)
         self.declared[prototype.name] = declaration

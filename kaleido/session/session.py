@@ -87,9 +87,11 @@ class Session:
     def run(self, text: str, name: str = "<input>") -> float | None:
         """Run a text. Returns the value of its last expression; None if it has no expressions.
 
-        Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first item that has
-        errors, with these and with those of the items after it, which do not run; the items before it have run, and
-        their definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
+        Definitions without an expression between them are one transaction: they take effect together.
+
+        Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first expression or
+        transaction that has errors, with these and with those in the rest of the text, which does not run; whatever is
+        before it has run, and its definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
         """
         value = None
         for result in self.evaluate(Source(name, text)):
@@ -97,7 +99,7 @@ class Session:
         return value
 
     def evaluate(self, source: Source) -> Iterator[Result]:
-        """Run a text item by item, and yield the result of each. Raises as :meth:`run`."""
+        """Run a text, and yield the result of each item. Raises as :meth:`run`."""
         return self._pipeline.results(self._parsed(source))
 
     def units(self, source: Source) -> Generator[Unit, None, None]:

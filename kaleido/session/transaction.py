@@ -1,8 +1,9 @@
 """Transactions: definitions that take effect together, or not at all.
 
-A transaction checks and lowers one or more definitions of a text; their scope has all of them. Its units go to the
-engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before that, so a
-transaction that cannot be defined is dropped.
+A transaction checks and lowers a run of definitions of a text; their scope has all of them. So a function and its
+callers may change their numbers of parameters together. If one definition has an error, none takes effect. Its units
+go to the engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before
+that, so a transaction that cannot be defined is dropped.
 
 A definition that is the same as the present one changes nothing: the function keeps its unit, and so its code, its tier
 and its counter. "The same" is the syntax tree, which the operator table has shaped, and what each name and operator in
@@ -21,7 +22,7 @@ from kaleido.codegen.externals import lower_external
 from kaleido.codegen.lowering import lower_definition, lower_expression
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
-from kaleido.jit import Unit
+from kaleido.jit import Unit, raise_pending
 from kaleido.language.nodes import Definition, Expression, External
 from kaleido.session.checks import Checks
 from kaleido.session.defined_function import DefinedFunction
@@ -64,21 +65,18 @@ def compile_definitions(
     `shown` is the number of errors that will be shown: no hints are computed for more.
     """
     problems = Problems(text.source, shown)
-    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
-    checks = Checks(text, table, new, problems)
-    checked = [(item, checks.check(item)) for item in items]
+    checked = Checks(text, table, items, problems).check()
     _refuse(problems)
     functions: dict[str, DefinedFunction] = {}
     moved: dict[str, DefinedFunction] = {}
-    for item, references in checked:
-        if references is None:
-            continue
-        name = item.prototype.name
+    for name, (item, references) in checked.items():
+        raise_pending()
         present = table.functions.get(name)
         if present is not None and present.equals(item, references):
             moved[name] = present.moved(text.source, item, references)
         else:
             functions[name] = _lower(item, text.source, references)
+    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
     return Transaction(text.source, items, functions | _users_of_builtins(new, table), moved)
 
 
