@@ -156,6 +156,7 @@ class Reference:
         self._operators = BUILTINS
         self._forward: dict[str, Prototype] = {}
         self._new: dict[str, Prototype] = {}
+        self._declared: dict[str, Prototype] = {}
         self._running = Span(0, 0)
         self._functions: dict[str, Foreign | Defined] = {
             name: Foreign(2 if name.startswith("binary") else 1, call) for name, call in OPERATORS.items()
@@ -237,7 +238,8 @@ class Reference:
         runtime: dict[str, Native] = {"printd": self._printd, "putchard": self._putchard}
         function = runtime.get(name) or _c_function(name, arity)
         if function is None:
-            self._fail(f"no function `{name}` in this process", prototype.span)
+            self._declared[name] = prototype
+            return
         self._functions[name] = Foreign(arity, function)
 
     def _check(self, expression: Expression, parameters: frozenset[str]) -> frozenset[str]:
@@ -281,7 +283,9 @@ class Reference:
 
     def _check_call(self, call: Unary | Binary | Call, problems: Problems) -> None:
         name, given = call.callee, len(_operands(call))
-        function = self._new.get(name) or self._functions.get(name) or self._forward.get(name)
+        function = (
+            self._new.get(name) or self._functions.get(name) or self._forward.get(name) or self._declared.get(name)
+        )
         if function is None:
             problems.report(f"unknown function `{name}`", call.span)
         elif function.arity != given:
@@ -324,7 +328,9 @@ class Reference:
                         arguments.append((yield operand, scope))
                     function = self._functions.get(expression.callee)
                     if function is None:
-                        self._fail(f"`{expression.callee}` is called before it is defined", self._running)
+                        later = expression.callee in self._forward
+                        reason = "called before it is defined" if later else "declared, and not defined"
+                        self._fail(f"`{expression.callee}` is {reason}", self._running)
                     if isinstance(function, Foreign):
                         return function.call(*arguments)
                     parameters = function.definition.prototype.parameters

@@ -259,8 +259,8 @@ def test_libraries_are_searched(tmp_path: Path, open_session: Callable[..., Sess
     if compiler is None:
         pytest.skip("no C compiler")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    with pytest.raises(KaleidoError, match="no function `kaleido_test_twice` in this process"):
-        open_session().run("extern kaleido_test_twice(x)")
+    with pytest.raises(KaleidoError, match="`kaleido_test_twice` is declared, and not defined"):
+        open_session().run("extern kaleido_test_twice(x); kaleido_test_twice(21)")
     with Session(libraries=[str(library)]) as session:
         assert session.run("extern kaleido_test_twice(x); kaleido_test_twice(21)") == 42.0
 

@@ -68,7 +68,8 @@ _LANGUAGE = (
         separates. `#` begins a comment.
 
         A tail call, the last action of a body, takes no stack: `even` and `odd` call each other ten million times. They
-        are one entry, because `even` alone would be an error: `odd` is not defined. Alt-Enter inserts the new line.
+        are one entry, because `odd` is not defined in `even` alone (`extern odd(n)` would declare it). Alt-Enter begins
+        the new line.
 
         A new `def` replaces the old definition, for all callers too: see `:help stubs`.
         """,
@@ -240,7 +241,8 @@ _LANGUAGE = (
         functions of C are available; `kaleido --load LIB` loads another library. Kaleido cannot check the real
         parameters of a C function. A wrong declaration may end the process, and your session with it.
 
-        An `extern` for a name that has a `def`, or gets one further down in the same entry, only declares it.
+        An `extern` for a name that has a `def`, or is to get one later, only declares it. Until then it is an error to
+        run an expression that could call it.
 
         Below, 0.1 * 10 is rounded to 1. `fma` multiplies and adds, and rounds only once, at the end. Its result shows
         that the double 0.1 is slightly greater than a tenth.

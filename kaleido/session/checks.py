@@ -71,8 +71,14 @@ class Checks:
             return References()
 
     def _defines(self, item: Definition | External) -> bool:
-        """Whether an item defines a function. An extern only declares one that the program defines somewhere."""
-        return isinstance(item, Definition) or self._definition_of(item.prototype.name) is None
+        """Whether an item defines a function, and does not only declare one.
+
+        An extern only declares what the program defines, before or further down, and what is nowhere yet.
+        """
+        name = item.prototype.name
+        if isinstance(item, Definition):
+            return True
+        return self._definition_of(name) is None and is_available(name, find_function)
 
     def _definition_of(self, name: str) -> Declaration | None:
         if isinstance(self._last.get(name), Definition):
@@ -95,7 +101,6 @@ class Checks:
                 and self._check_c_arity(prototype)
                 and self._check_arity(prototype)
                 and self._check_callers(item)
-                and self._check_available(prototype)
             )
         return self._check_arity(prototype) and self._check_callers(item)
 
@@ -166,10 +171,3 @@ class Checks:
             title = f"C's `{prototype.name}` takes {counted(expected, 'parameter')}, not {prototype.arity}"
             self._problems.report(title, prototype.span)
         return expected == prototype.arity
-
-    def _check_available(self, prototype: Prototype) -> bool:
-        available = prototype.operator is None and is_available(prototype.name, find_function)
-        if not available:
-            hint = "`--load` a library that has it, or `def` it further down"
-            self._problems.report(f"no function `{prototype.name}` in this process", prototype.span, "not found", hint)
-        return available

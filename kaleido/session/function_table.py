@@ -28,9 +28,9 @@ class FunctionTable:
 
     `functions`  the functions that are defined
     `declared`   the functions that an item may call: all of `functions`, and those that only an item with an error,
-                 or an extern before a definition, has declared
-    `awaited`    the functions that are called and not defined: their definitions are further down in the text, or
-                 an error has prevented them
+                 or an extern, has declared
+    `awaited`    the functions that are called and not defined: their definitions are further down in the text, an
+                 error has prevented them, or only an extern declares them
     `operators`  the operators and their precedences, for the parser
     `variables`  the variables that expressions at top level may use, with the values that they begin with
     `externs`    whether items may declare C functions beyond those of the prelude
@@ -79,7 +79,7 @@ class FunctionTable:
         snapshot = self._snapshot(functions, names, [*names, *called])
         self.functions |= moved
         self.functions |= functions
-        self.awaited.difference_update(names)
+        self.awaited.difference_update(functions)
         self.awaited.update(called.difference(functions))
         for item in items:
             self.declared[item.prototype.name] = Declaration.of(item.prototype, source)
@@ -87,6 +87,15 @@ class FunctionTable:
                 self.operators = self.operators.with_operator(item.prototype.operator)
             self._latest = source, item
         return snapshot
+
+    def differs(self, snapshot: Snapshot) -> bool:
+        """Whether a change that made `snapshot` has changed anything but places of texts."""
+        declared = {name: each.arity if each is not None else -1 for name, each in snapshot.declared.items()}
+        return (
+            any(self.functions.get(name) is not function for name, function in snapshot.functions.items())
+            or any(self.declared[name].arity != arity for name, arity in declared.items())
+            or self.operators != snapshot.operators
+        )
 
     def restore(self, snapshot: Snapshot) -> Snapshot:
         """Put the entries of a snapshot back. Returns the snapshot with which this can be undone in turn."""

@@ -121,7 +121,7 @@ class Pipeline:
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
             past = transaction.commit(self.table)
-            return Change(past, deoptimized) if transaction.functions else None
+            return Change(past, deoptimized) if self.table.differs(past) else None
 
     def restore(self, snapshot: Snapshot, optimized: Iterable[str] = ()) -> Change:
         """Undo a change: make the table as in `snapshot`, and the engine with it, and optimize `optimized` again.
@@ -156,7 +156,7 @@ class Pipeline:
                 value = self.call(unit.symbol, (), text.source, item.span)
                 return Result(item, value, None, compiled - begin, time.perf_counter() - compiled)
             except UndefinedUnit as error:
-                raise undefined_call(error, text.source, item.span, text.forward) from None
+                raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
             finally:
                 self.engine.remove(unit.symbol)
 

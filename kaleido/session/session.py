@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NoReturn
 
+from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, Unit, UnitStats
 from kaleido.language.operators import OperatorTable
@@ -146,6 +147,11 @@ class Session:
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
         return [Function(self._pipeline, name) for name in names]
+
+    @property
+    def declared(self) -> dict[str, Declaration]:
+        """The functions that an `extern` has declared, and that are neither defined nor in this process, by name."""
+        return {name: each for name, each in self._table.declared.items() if name not in self._table.functions}
 
     @property
     def operators(self) -> OperatorTable:
