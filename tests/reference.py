@@ -16,6 +16,7 @@ import math
 import operator
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NoReturn
 
 from kaleido.diagnostics import Diagnostic, KaleidoError, Problems, Source, Span
@@ -154,6 +155,8 @@ class Reference:
         self._source = Source("<nothing>", "")
         self._operators = BUILTINS
         self._forward: dict[str, Prototype] = {}
+        self._new: dict[str, Prototype] = {}
+        self._declared: dict[str, Prototype] = {}
         self._running = Span(0, 0)
         self._functions: dict[str, Foreign | Defined] = {
             name: Foreign(2 if name.startswith("binary") else 1, call) for name, call in OPERATORS.items()
@@ -170,37 +173,50 @@ class Reference:
         self._forward = {
             prototype.name: prototype for prototype in reversed(prototypes) if prototype.name not in self._functions
         }
-        for item in items:
-            match item:
-                case Definition():
-                    self._define(item)
-                case External():
-                    self._declare(item)
-                case _:
-                    self._check(item, frozenset())
-                    self._running = item.span
-                    value = self._evaluate(item, {})
-                    if not isinstance(item, For):
-                        self.output += f"{value!r}\n".encode()
+        for is_run, step in groupby(items, lambda item: isinstance(item, Definition | External)):
+            if is_run:
+                self._define_together(list(step))
+                continue
+            for item in step:
+                assert not isinstance(item, Definition | External)
+                self._check(item, frozenset())
+                self._running = item.span
+                value = self._evaluate(item, {})
+                if not isinstance(item, For):
+                    self.output += f"{value!r}\n".encode()
 
     def _fail(self, title: str, span: Span) -> NoReturn:
         raise KaleidoError(Diagnostic(title, self._source, span))
 
     # Definitions, and what is checked before anything runs
 
-    def _define(self, definition: Definition) -> None:
-        prototype = definition.prototype
-        self._check_callers(prototype)
-        names = frozenset(parameter.name for parameter in prototype.parameters)
-        self._functions[prototype.name] = Defined(definition, self._check(definition.body, names, prototype))
+    def _define_together(self, items: list[Item]) -> None:
+        """Define a run of definitions, all or none of them. Of several with one name, the last one counts."""
+        definitions = {item.prototype.name: item for item in items if isinstance(item, Definition)}
+        before, self._new = dict(self._functions), {name: item.prototype for name, item in definitions.items()}
+        try:
+            defined = {}
+            for item in items:
+                if isinstance(item, External):
+                    self._declare(item)
+                elif isinstance(item, Definition) and definitions[item.prototype.name] is item:
+                    self._check_callers(item.prototype)
+                    names = frozenset(parameter.name for parameter in item.prototype.parameters)
+                    defined[item.prototype.name] = Defined(item, self._check(item.body, names))
+            self._functions |= defined
+        except KaleidoError:
+            self._functions = before
+            raise
+        finally:
+            self._new = {}
 
     def _check_callers(self, prototype: Prototype) -> None:
-        """Refuse another number of parameters while other functions call with the old one."""
+        """Refuse another number of parameters while functions outside the run call with the old one."""
         old = self._functions.get(prototype.name)
         if old is None or old.arity == prototype.arity:
             return
         for name, function in self._functions.items():
-            if name != prototype.name and isinstance(function, Defined) and prototype.name in function.callees:
+            if name not in self._new and isinstance(function, Defined) and prototype.name in function.callees:
                 wanted = _count(prototype.arity, "parameter")
                 title = f"`{prototype.name}` cannot take {wanted} now: it is called with {old.arity}"
                 self._fail(title, prototype.span)
@@ -210,22 +226,23 @@ class Reference:
         prototype = external.prototype
         name, arity = prototype.name, prototype.arity
         known = self._functions.get(name)
-        if isinstance(known, Defined) or (known is None and name in self._forward):
-            defined = self._forward[name].arity if known is None else known.arity
-            if defined != arity:
-                self._fail(f"`{name}` is defined with {_count(defined, 'parameter')}, not {arity}", prototype.span)
+        present = known if isinstance(known, Defined) else None
+        definition = self._new.get(name) or present or (self._forward.get(name) if known is None else None)
+        if definition is not None:
+            if definition.arity != arity:
+                wanted = _count(definition.arity, "parameter")
+                self._fail(f"`{name}` is defined with {wanted}, not {arity}", prototype.span)
             return
         if known is not None and known.arity != arity:
             self._fail(f"C's `{name}` takes {_count(known.arity, 'parameter')}, not {arity}", prototype.span)
         runtime: dict[str, Native] = {"printd": self._printd, "putchard": self._putchard}
         function = runtime.get(name) or _c_function(name, arity)
         if function is None:
-            self._fail(f"no function `{name}` in this process", prototype.span)
+            self._declared[name] = prototype
+            return
         self._functions[name] = Foreign(arity, function)
 
-    def _check(
-        self, expression: Expression, parameters: frozenset[str], own: Prototype | None = None
-    ) -> frozenset[str]:
+    def _check(self, expression: Expression, parameters: frozenset[str]) -> frozenset[str]:
         """Refuse unknown names and wrong numbers of arguments. Returns the names of the called functions."""
         callees: set[str] = set()
         problems = Problems(self._source)
@@ -256,7 +273,7 @@ class Reference:
                         names |= {binding.variable.name}
                     children = [node.body]
                 case Unary() | Binary() | Call():
-                    self._check_call(node, own, problems)
+                    self._check_call(node, problems)
                     callees.add(node.callee)
                     children = list(_operands(node))
             pending += [(child, names) for child in reversed(children)]
@@ -264,10 +281,11 @@ class Reference:
             raise KaleidoError(*problems.in_order())
         return frozenset(callees)
 
-    def _check_call(self, call: Unary | Binary | Call, own: Prototype | None, problems: Problems) -> None:
+    def _check_call(self, call: Unary | Binary | Call, problems: Problems) -> None:
         name, given = call.callee, len(_operands(call))
-        known = self._functions.get(name) or self._forward.get(name)
-        function = own if own is not None and own.name == name else known
+        function = (
+            self._new.get(name) or self._functions.get(name) or self._forward.get(name) or self._declared.get(name)
+        )
         if function is None:
             problems.report(f"unknown function `{name}`", call.span)
         elif function.arity != given:
@@ -310,7 +328,9 @@ class Reference:
                         arguments.append((yield operand, scope))
                     function = self._functions.get(expression.callee)
                     if function is None:
-                        self._fail(f"`{expression.callee}` is called before it is defined", self._running)
+                        later = expression.callee in self._forward
+                        reason = "called before it is defined" if later else "declared, and not defined"
+                        self._fail(f"`{expression.callee}` is {reason}", self._running)
                     if isinstance(function, Foreign):
                         return function.call(*arguments)
                     parameters = function.definition.prototype.parameters

@@ -145,7 +145,12 @@ def test_results_come_before_the_error_that_stops_them() -> None:
     assert titles(raised.value) == ["unknown variable `y`", "unknown variable `z`"]
 
 
-WHILE_RUNNING = ("is called before it is defined", "recursion too deep", "not enough stack")
+WHILE_RUNNING = (
+    "is called before it is defined",
+    "is declared, and not defined",
+    "recursion too deep",
+    "not enough stack",
+)
 
 
 @pytest.fixture(scope="module")

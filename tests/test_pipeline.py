@@ -92,3 +92,55 @@ def test_a_builtin_operator_and_a_function_that_uses_it(pipeline: Pipeline) -> N
     assert change is not None
     pipeline.restore(change.past)
     assert value(pipeline, "before(0)") == 1
+
+
+# Texts: a run of definitions without an expression between them is one transaction
+
+
+def run(pipeline: Pipeline, text: str) -> list[Change]:
+    whole = parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions)
+    return [result.change for result in pipeline.results(whole) if result.change is not None]
+
+
+def test_a_run_of_definitions_is_one_change(pipeline: Pipeline) -> None:
+    changes = run(
+        pipeline, "def area(r) r * r; def twice(r) 2 * area(r); twice(3); def area(w h) w * h; def twice(r) area(r, r)"
+    )
+    assert [set(change.past.functions) for change in changes] == [{"area", "twice"}] * 2
+    assert value(pipeline, "twice(4)") == 16
+    pipeline.restore(changes[1].past)
+    assert value(pipeline, "twice(4)") == 32
+
+
+@pytest.mark.parametrize(
+    "wrong", ["def area(w h) w * d", "def area(w h) w(h)", "def other() area(1)", "extern sin(x y)"]
+)
+def test_an_error_in_a_run_prevents_all_of_it(pipeline: Pipeline, wrong: str) -> None:
+    run(pipeline, "def area(r) r * r; def twice(r) 2 * area(r); twice(3)")
+    with pytest.raises(KaleidoError):
+        run(pipeline, f"1; def first() 1; def area(w h) w * h; def twice(r) area(r, r); {wrong}; def last() 1; last()")
+    assert set(pipeline.table.functions) == {"area", "twice"}
+    assert value(pipeline, "twice(3)") == 18
+
+
+def test_what_is_before_a_run_with_an_error_stays(pipeline: Pipeline) -> None:
+    with pytest.raises(KaleidoError):
+        run(pipeline, "def f() 1; f(); def g() 2; def h() x")
+    assert set(pipeline.table.functions) == {"f"}
+
+
+def test_later_errors_are_reported_with_those_of_a_run(pipeline: Pipeline) -> None:
+    with pytest.raises(KaleidoError) as raised:
+        run(pipeline, "def f(x) y\ndef g(x) x\nf(1, 2); g(1)\ndef h(x) g(x, x)\nh(1, 2)")
+    assert [each.title for each in raised.value.diagnostics] == [
+        "unknown variable `y`",
+        "`f` takes 1 argument, not 2",
+        "`g` takes 1 argument, not 2",
+        "`h` takes 1 argument, not 2",
+    ]
+
+
+def test_the_units_of_a_run(pipeline: Pipeline) -> None:
+    text = "def f(x) x; def g(x) f(x, x); extern sin(x); def f(x y) x + y; f(1, 2)"
+    whole = parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions)
+    assert [unit.label for unit in pipeline.units(whole)] == ["g", "f", "top@1:64"]

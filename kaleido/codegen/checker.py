@@ -51,6 +51,14 @@ class References:
     calls: Mapping[str, CallSite] = field(default_factory=dict)
     operators: frozenset[str] = frozenset()
 
+    def same(self, other: References) -> bool:
+        """Whether both refer to the same functions and operators, wherever the calls are."""
+        return self.operators == other.operators and self._arguments == other._arguments
+
+    @property
+    def _arguments(self) -> dict[str, int]:
+        return {name: site.arguments for name, site in self.calls.items()}
+
 
 def check_body(body: Expression, parameters: Iterable[str], scope: Scope, problems: Problems) -> References:
     """Check a function's body, or an expression at top level, and return what it refers to.

@@ -5,7 +5,7 @@
     KaleidoError              errors in the user's program, with a Diagnostic for each
      ├─ ParseError            a syntax error: no part of the text has run
      │   └─ IncompleteInput   the text ends too early: more text could complete it
-     └─ SemanticError         an unknown name, a wrong number of arguments ...: the items before it have run
+     └─ SemanticError         an unknown name, a wrong number of arguments ...: what is before it has run
 """
 
 from __future__ import annotations

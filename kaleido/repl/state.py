@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, render
-from kaleido.jit import raise_pending, uninterrupted
+from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
@@ -58,13 +58,13 @@ class State:
         """
         results = [] if results is None else results
         items = self.session.evaluate(source)
-        # Ctrl-C waits until a change of the session is in the undo log, too. A program that runs is stopped at once.
+        # Ctrl-C waits until all of a change of the session is in the undo log, too: `evaluate` raises it between two
+        # changes. A program that runs is stopped at once.
         with uninterrupted():
             for result in items:
                 self.undo_log.add(result, source, self.session.variables)
                 self._show(result)
                 results.append(result)
-                raise_pending()
         return results
 
     def _show(self, result: Result) -> None:

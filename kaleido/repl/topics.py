@@ -68,7 +68,8 @@ _LANGUAGE = (
         separates. `#` begins a comment.
 
         A tail call, the last action of a body, takes no stack: `even` and `odd` call each other ten million times. They
-        are one entry, because `even` alone would be an error: `odd` is not defined. Alt-Enter inserts the new line.
+        are one entry, because `odd` is not defined in `even` alone (`extern odd(n)` would declare it). Alt-Enter begins
+        the new line.
 
         A new `def` replaces the old definition, for all callers too: see `:help stubs`.
         """,
@@ -240,7 +241,8 @@ _LANGUAGE = (
         functions of C are available; `kaleido --load LIB` loads another library. Kaleido cannot check the real
         parameters of a C function. A wrong declaration may end the process, and your session with it.
 
-        An `extern` for a name that has a `def`, or gets one further down in the same entry, only declares it.
+        An `extern` for a name that has a `def`, or is to get one later, only declares it. Until then it is an error to
+        run an expression that could call it.
 
         Below, 0.1 * 10 is rounded to 1. `fma` multiplies and adds, and rounds only once, at the end. Its result shows
         that the double 0.1 is slightly greater than a tenth.
@@ -263,8 +265,9 @@ _LANGUAGE = (
         The first line is the message. Below it are the position (entry, line, column), the source line with carets
         under the error, and often a hint. Dashes mark a second, related place.
 
-        After a syntax error, nothing of the entry has run. After any other error, the items before it have run and stay
-        defined, and the items after it have not run. A new definition with an error leaves the old one in place.
+        After a syntax error, nothing of the entry has run. After any other error, what is before it has run and stays
+        defined, and the rest has not run. Definitions without an expression between them are made together: if one has
+        an error, none of them is made, and the old ones stay in place.
         """,
         """
         kal> def area(width height) width * height
@@ -330,8 +333,8 @@ _SESSION = (
         are restored for all callers, and optimized again if they were at -O3. `:reset` removes all definitions except
         the prelude; `:undo` undoes that, too. `:list` shows your definitions.
 
-        To change a function, just `def` it again. To change its number of parameters, redefine its callers first: it is
-        an error as long as other functions call it with the old number.
+        To change a function, just `def` it again; the same definition again changes nothing. To change its number of
+        parameters, `def` it in one entry with the functions that call it (Alt-Enter begins a line), or in one file.
         """,
         """
         kal> def f(x) x + 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kaleido.codegen.checker import CallSite, References
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Unit
+from kaleido.language.comparison import loops, same_tree
 from kaleido.language.nodes import Definition, External, Prototype
 
 __all__ = ["DefinedFunction"]
@@ -39,3 +40,13 @@ class DefinedFunction:
     @property
     def is_extern(self) -> bool:
         return isinstance(self.item, External)
+
+    def equals(self, item: Definition | External, references: References) -> bool:
+        """Whether a definition with these references is the same as this one, wherever their texts are."""
+        return self.references.same(references) and same_tree(self.item, item)
+
+    def moved(self, source: Source, item: Definition | External, references: References) -> DefinedFunction:
+        """This function with its text elsewhere: `item` of `source` is the same. Its unit and its loops' names stay."""
+        moved = {old.span: new.span for old, new in zip(loops(self.item), loops(item), strict=True)}
+        places = {name: moved[span] for name, span in self.loops.items()}
+        return replace(self, source=source, item=item, references=references, loops=places)

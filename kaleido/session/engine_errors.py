@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from kaleido.codegen.externals import KNOWN_ARITIES
 from kaleido.codegen.mangling import function_name
-from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span
+from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Interrupted, StackOverflow, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import ForwardDeclarations
 
 __all__ = ["located", "refused", "undefined_call"]
@@ -51,19 +53,38 @@ def _place(unit: Unit | None, source: Source, span: Span, functions: Mapping[str
         return ""
     owner, is_loop, position = unit.label.rpartition(".for@")
     if is_loop:
-        name = functions[owner].source.name if owner in functions else source.name
-        return f" in the loop at {name}:{position.partition(':')[0]}"
+        if owner in functions:
+            return f" in the loop at {_line_of(unit.label, functions[owner], position)}"
+        return f" in the loop at {source.name}:{position.partition(':')[0]}"
     if function_name(unit.symbol) not in functions:
         return f" at {source.name}:{source.position(span.start)[0]}"
     return f" in {unit.label}"
 
 
-def undefined_call(error: UndefinedUnit, source: Source, span: Span, forward: ForwardDeclarations) -> KaleidoError:
-    """The error for an expression that could call a function before its definition."""
-    name = function_name(error.symbol)
-    title, label = f"`{name}` is called before it is defined", f"reaches it through `{error.caller.label}`"
-    places = forward[name].places if name in forward else []
-    return KaleidoError(Diagnostic(title, source, span, label, "", tuple(places)))
+def _line_of(loop: str, function: DefinedFunction, position: str) -> str:
+    """Where the text of a loop is now: it keeps its name when its function is defined again elsewhere, the same."""
+    if loop not in function.loops:
+        return f"{function.source.name}:{position.partition(':')[0]}"
+    return f"{function.source.name}:{function.source.position(function.loops[loop].start)[0]}"
+
+
+def undefined_call(
+    error: UndefinedUnit, source: Source, span: Span, forward: ForwardDeclarations, table: FunctionTable
+) -> KaleidoError:
+    """The error for an expression that could call a function which is not defined yet.
+
+    `forward` are the functions that the text defines further down.
+    """
+    name, caller = function_name(error.symbol), error.caller.label
+    label = "" if caller.startswith("top@") else f"reaches it through `{caller}`"
+    if name in forward or name not in table.declared:
+        title, hint, declarations = f"`{name}` is called before it is defined", "", [forward.get(name)]
+    else:
+        title, declarations = f"`{name}` is declared, and not defined", [table.declared[name]]
+        known = {*KNOWN_ARITIES, *filter(str.isidentifier, table.functions)}
+        hint = suggestion(name, known) or "`def` it; or start Kaleido with `--load` and a library that has it"
+    places = [place for each in declarations if each is not None for place in each.places]
+    return KaleidoError(Diagnostic(title, source, span, label, hint, tuple(places)))
 
 
 @contextmanager

@@ -28,9 +28,9 @@ class FunctionTable:
 
     `functions`  the functions that are defined
     `declared`   the functions that an item may call: all of `functions`, and those that only an item with an error,
-                 or an extern before a definition, has declared
-    `awaited`    the functions that are called and not defined: their definitions are further down in the text, or
-                 an error has prevented them
+                 or an extern, has declared
+    `awaited`    the functions that are called and not defined: their definitions are further down in the text, an
+                 error has prevented them, or only an extern declares them
     `operators`  the operators and their precedences, for the parser
     `variables`  the variables that expressions at top level may use, with the values that they begin with
     `externs`    whether items may declare C functions beyond those of the prelude
@@ -64,17 +64,22 @@ class FunctionTable:
         return Scope(ChainMap(self.declared, text.forward), preceding)
 
     def commit(
-        self, source: Source, items: Sequence[Definition | External], functions: Mapping[str, DefinedFunction]
+        self,
+        source: Source,
+        items: Sequence[Definition | External],
+        functions: Mapping[str, DefinedFunction],
+        moved: Mapping[str, DefinedFunction],
     ) -> Snapshot:
         """Make `items` of `source` take effect together; `functions` are the entries that they replace or add.
 
-        Returns the snapshot with which :meth:`restore` undoes this.
+        `moved` are entries that change only their place. Returns the snapshot with which :meth:`restore` undoes this.
         """
         called = {name for each in functions.values() for name in each.calls if name not in self.functions}
         names = [item.prototype.name for item in items]
         snapshot = self._snapshot(functions, names, [*names, *called])
+        self.functions |= moved
         self.functions |= functions
-        self.awaited.difference_update(names)
+        self.awaited.difference_update(functions)
         self.awaited.update(called.difference(functions))
         for item in items:
             self.declared[item.prototype.name] = Declaration.of(item.prototype, source)
@@ -82,6 +87,15 @@ class FunctionTable:
                 self.operators = self.operators.with_operator(item.prototype.operator)
             self._latest = source, item
         return snapshot
+
+    def differs(self, snapshot: Snapshot) -> bool:
+        """Whether a change that made `snapshot` has changed anything but places of texts."""
+        declared = {name: each.arity if each is not None else -1 for name, each in snapshot.declared.items()}
+        return (
+            any(self.functions.get(name) is not function for name, function in snapshot.functions.items())
+            or any(self.declared[name].arity != arity for name, arity in declared.items())
+            or self.operators != snapshot.operators
+        )
 
     def restore(self, snapshot: Snapshot) -> Snapshot:
         """Put the entries of a snapshot back. Returns the snapshot with which this can be undone in turn."""
@@ -99,11 +113,14 @@ class FunctionTable:
         changed = [name for name in functions if self.functions.get(name) is not earlier.functions.get(name)]
         return earlier._snapshot(changed, {*self.declared, *earlier.declared}, self.awaited | earlier.awaited)
 
-    def assume(self, item: Definition | External, source: Source) -> None:
-        """Declare the function of an item that has an error, so that its uses are not reported as errors too."""
+    def assume(self, item: Definition | External, source: Source, *, is_failed: bool) -> None:
+        """Declare the function of an item that does not take effect, so that its uses are not reported as errors too.
+
+        `is_failed` is true for an item that has an error itself.
+        """
         prototype = item.prototype
         declaration, earlier = Declaration.of(prototype, source), self.declared.get(prototype.name)
-        if isinstance(item, External) or (earlier is not None and earlier.arity != declaration.arity):
+        if is_failed and (isinstance(item, External) or (earlier is not None and earlier.arity != declaration.arity)):
             # The number of parameters may be the error.
             declaration = Declaration(None)
         self.declared[prototype.name] = declaration

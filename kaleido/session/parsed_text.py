@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source
-from kaleido.language.nodes import Binding, Definition, Expression, Item, Number, Var, Variable
+from kaleido.language.nodes import Binding, Definition, Expression, External, Item, Number, Var, Variable
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 
-__all__ = ["ForwardDeclarations", "Text", "mentioned", "parsed", "with_variables"]
+__all__ = ["ForwardDeclarations", "Step", "Text", "mentioned", "parsed", "with_variables"]
+
+Step = list[Definition | External] | Expression
+"""A run of definitions, which take effect together; or an expression."""
 
 ForwardDeclarations = dict[str, Declaration]
 """The functions that a text defines for the first time: its items may call them before the definition."""
@@ -26,6 +30,22 @@ class Text:
     source: Source
     items: Sequence[Item]
     forward: ForwardDeclarations
+
+    @cached_property
+    def steps(self) -> Sequence[Step]:
+        """The items as they take effect: each run of definitions without an expression between them, each expression.
+
+        A run of definitions is a list, and one transaction.
+        """
+        steps: list[Step] = []
+        for item in self.items:
+            if not isinstance(item, Definition | External):
+                steps.append(item)
+            elif steps and isinstance(steps[-1], list):
+                steps[-1].append(item)
+            else:
+                steps.append([item])
+        return steps
 
 
 def parsed(source: Source, operators: OperatorTable, defined: Container[str]) -> Text:

@@ -1,4 +1,4 @@
-"""The pipeline: items of a text go through check, lower, define and commit; expressions are run.
+"""The pipeline: definitions go through check, lower, define and commit, a run at a time; expressions are run.
 
 The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
 ``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine what it calls;
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, uninterrupted
+from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.parsed_text import Text
+from kaleido.session.parsed_text import Step, Text
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
 from kaleido.session.transaction import compile_definitions, compile_expression
@@ -33,7 +33,8 @@ class Result:
     """The result of one item of a text.
 
     `value`            the value of an expression; None for a definition
-    `change`           what a definition changed; None for an expression, and for an extern that only declares
+    `change`           what a definition changed. Definitions that take effect together make one change, which the first
+                       of them has. None for the others, for an expression, and if nothing has changed
     `compile_seconds`  the time from an expression's tree to machine code, with all that it can reach and had none
     `run_seconds`      the time that an expression ran
     """
@@ -64,44 +65,51 @@ class Pipeline:
     # Items
 
     def results(self, text: Text) -> Iterator[Result]:
-        """Run a text item by item. Each definition is a transaction of its own."""
-        for index, item in enumerate(text.items):
+        """Run a text step by step: each run of definitions is a transaction. Yields the result of each item.
+
+        Ctrl-C that is deferred is raised between two steps, but not between the results of one.
+        """
+        for index, step in enumerate(text.steps):
+            raise_pending()
             with self._all_errors(text, index):
-                if isinstance(item, Definition | External):
-                    result = Result(item, None, self.define([item], text))
-                else:
-                    result = self.evaluate(item, text)
-            yield result
+                results = self._define(step, text) if isinstance(step, list) else [self.evaluate(step, text)]
+            yield from results
 
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
-        for index, item in enumerate(text.items):
+        for index, step in enumerate(text.steps):
             with uninterrupted(), self._lock, self._all_errors(text, index):
-                unit = self._unit(item, text)
-            if unit is None:
-                continue
+                units = self._units(step, text)
             try:
-                yield unit
+                yield from units
             finally:
-                if not isinstance(item, Definition):
-                    self.engine.remove(unit.symbol)
+                if not isinstance(step, list):
+                    self.engine.remove(units[0].symbol)
 
-    def _unit(self, item: Item, text: Text) -> Unit | None:
-        """Define or lower an item. Returns the unit of its body; None for an extern, which has no body."""
-        if not isinstance(item, Definition | External):
-            return self._define_expression(item, text)
-        self.define([item], text)
-        return self.table.functions[item.prototype.name].unit if isinstance(item, Definition) else None
+    def _units(self, step: Step, text: Text) -> list[Unit]:
+        """Define or lower a step. Returns the units of the bodies in it: an extern has none."""
+        if not isinstance(step, list):
+            return [self._define_expression(step, text)]
+        self.define(step, text)
+        current = [
+            (item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)
+        ]
+        return [function.unit for item, function in current if function is not None and function.item is item]
 
     @contextmanager
     def _all_errors(self, text: Text, index: int) -> Iterator[None]:
-        """A context that checks item `index`: to its errors, it adds those in the rest of the text."""
+        """A context that checks step `index`: to its errors, it adds those in the rest of the text."""
         try:
             yield
         except SemanticError as error:
             raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
 
     # Definitions
+
+    def _define(self, items: Sequence[Definition | External], text: Text) -> list[Result]:
+        """Define a run of definitions. Returns a result for each; the first one has the change."""
+        change = self.define(items, text)
+        return [Result(item, None, change if index == 0 else None) for index, item in enumerate(items)]
 
     def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
         """Check, lower, define and commit definitions of a text, all or none of them.
@@ -113,7 +121,7 @@ class Pipeline:
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
             past = transaction.commit(self.table)
-            return Change(past, deoptimized) if transaction.functions else None
+            return Change(past, deoptimized) if self.table.differs(past) else None
 
     def restore(self, snapshot: Snapshot, optimized: Iterable[str] = ()) -> Change:
         """Undo a change: make the table as in `snapshot`, and the engine with it, and optimize `optimized` again.
@@ -121,9 +129,10 @@ class Pipeline:
         Raises KaleidoError if a running program prevents it.
         """
         with uninterrupted(), self._lock:
-            past = snapshot.functions
-            removed = [symbol(name) for name in past if past[name] is None and name in self.table.functions]
-            units = [function.unit for function in past.values() if function is not None]
+            past, present = snapshot.functions, self.table.functions
+            removed = [symbol(name) for name in past if past[name] is None and name in present]
+            restored = {name: each.unit for name, each in past.items() if each is not None}
+            units = [unit for name, unit in restored.items() if name not in present or present[name].unit is not unit]
             with refused():
                 deoptimized = self.engine.define(*units, removed=removed)
             change = Change(self.table.restore(snapshot), deoptimized)
@@ -147,7 +156,7 @@ class Pipeline:
                 value = self.call(unit.symbol, (), text.source, item.span)
                 return Result(item, value, None, compiled - begin, time.perf_counter() - compiled)
             except UndefinedUnit as error:
-                raise undefined_call(error, text.source, item.span, text.forward) from None
+                raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
             finally:
                 self.engine.remove(unit.symbol)
 

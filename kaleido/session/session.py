@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NoReturn
 
+from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, Unit, UnitStats
 from kaleido.language.operators import OperatorTable
@@ -87,9 +88,11 @@ class Session:
     def run(self, text: str, name: str = "<input>") -> float | None:
         """Run a text. Returns the value of its last expression; None if it has no expressions.
 
-        Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first item that has
-        errors, with these and with those of the items after it, which do not run; the items before it have run, and
-        their definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
+        Definitions without an expression between them are one transaction: they take effect together.
+
+        Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first expression or
+        transaction that has errors, with these and with those in the rest of the text, which does not run; whatever is
+        before it has run, and its definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
         """
         value = None
         for result in self.evaluate(Source(name, text)):
@@ -97,7 +100,7 @@ class Session:
         return value
 
     def evaluate(self, source: Source) -> Iterator[Result]:
-        """Run a text item by item, and yield the result of each. Raises as :meth:`run`."""
+        """Run a text, and yield the result of each item. Raises as :meth:`run`."""
         return self._pipeline.results(self._parsed(source))
 
     def units(self, source: Source) -> Generator[Unit, None, None]:
@@ -144,6 +147,11 @@ class Session:
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
         return [Function(self._pipeline, name) for name in names]
+
+    @property
+    def declared(self) -> dict[str, Declaration]:
+        """The functions that an `extern` has declared, and that are neither defined nor in this process, by name."""
+        return {name: each for name, each in self._table.declared.items() if name not in self._table.functions}
 
     @property
     def operators(self) -> OperatorTable:

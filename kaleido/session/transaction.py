@@ -1,8 +1,13 @@
 """Transactions: definitions that take effect together, or not at all.
 
-A transaction checks and lowers one or more definitions of a text; their scope has all of them. Its units go to the
-engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before that, so a
-transaction that cannot be defined is dropped.
+A transaction checks and lowers a run of definitions of a text; their scope has all of them. So a function and its
+callers may change their numbers of parameters together. If one definition has an error, none takes effect. Its units
+go to the engine in one call of `Engine.define`, and then the function table commits it. Nothing has changed before
+that, so a transaction that cannot be defined is dropped.
+
+A definition that is the same as the present one changes nothing: the function keeps its unit, and so its code, its tier
+and its counter. "The same" is the syntax tree, which the operator table has shaped, and what each name and operator in
+it refers to. Only the place of its text is recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from kaleido.codegen.externals import lower_external
 from kaleido.codegen.lowering import lower_definition, lower_expression
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
-from kaleido.jit import Unit
+from kaleido.jit import Unit, raise_pending
 from kaleido.language.nodes import Definition, Expression, External
 from kaleido.session.checks import Checks
 from kaleido.session.defined_function import DefinedFunction
@@ -31,11 +36,16 @@ __all__ = ["Transaction", "compile_definitions", "compile_expression"]
 
 @dataclass(frozen=True)
 class Transaction:
-    """Definitions of `source` that have been checked and lowered. `functions` are the functions that they change."""
+    """Definitions of `source` that have been checked and lowered.
+
+    `functions`  the functions that they change
+    `moved`      the functions that they define as they are, with the places of the new texts
+    """
 
     source: Source
     items: Sequence[Definition | External]
     functions: Mapping[str, DefinedFunction]
+    moved: Mapping[str, DefinedFunction]
 
     @property
     def units(self) -> list[Unit]:
@@ -44,7 +54,7 @@ class Transaction:
 
     def commit(self, table: FunctionTable) -> Snapshot:
         """Record the definitions in the table, once the engine has their units. Returns the table's undo record."""
-        return table.commit(self.source, self.items, self.functions)
+        return table.commit(self.source, self.items, self.functions, self.moved)
 
 
 def compile_definitions(
@@ -55,16 +65,19 @@ def compile_definitions(
     `shown` is the number of errors that will be shown: no hints are computed for more.
     """
     problems = Problems(text.source, shown)
-    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
-    checks = Checks(text, table, new, problems)
-    checked = [(item, checks.check(item)) for item in items]
+    checked = Checks(text, table, items, problems).check()
     _refuse(problems)
-    functions = {
-        item.prototype.name: _lower(item, text.source, references)
-        for item, references in checked
-        if references is not None
-    }
-    return Transaction(text.source, items, functions | _users_of_builtins(new, table))
+    functions: dict[str, DefinedFunction] = {}
+    moved: dict[str, DefinedFunction] = {}
+    for name, (item, references) in checked.items():
+        raise_pending()
+        present = table.functions.get(name)
+        if present is not None and present.equals(item, references):
+            moved[name] = present.moved(text.source, item, references)
+        else:
+            functions[name] = _lower(item, text.source, references)
+    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
+    return Transaction(text.source, items, functions | _users_of_builtins(new, table), moved)
 
 
 def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:

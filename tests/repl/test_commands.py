@@ -594,10 +594,12 @@ def test_an_interrupted_entry_is_taken_back_whole(run: Run, session: Session, tm
             signal.raise_signal(signal.SIGINT)
 
     session.subscribe(interrupt)
-    printed = run("def a(x) x; def b(x) x; def c(x) x; def d(x) x", ":list", f":save {path}", ":undo", ":list")
+    # `c` and `d` take effect together, before the interruption does; `e` does not.
+    entry = "def a(x) x; def b(x) x; for i = 1, 0 in a(1); def c(x) x; def d(x) x; for i = 1, 0 in a(1); def e(x) x"
+    printed = run(entry, ":list", f":save {path}", ":undo", ":list")
     assert printed[0] == "interrupted\n"
-    assert [row[0] for row in columns(printed[1])] == ["a(x)", "b(x)", "c(x)"]
-    assert path.read_text().count("def") == 3
+    assert [row[0] for row in columns(printed[1])] == ["a(x)", "b(x)", "c(x)", "d(x)"]
+    assert path.read_text().count("def") == 4
     assert printed[4] == "no functions yet\n"
 
 

@@ -70,8 +70,9 @@ class Redefinition:
         Raise UndefinedUnit where a running program could call a removed symbol.
         """
         self._program.symbols.check([*self.added, *self.removed], self.after, self.superseded)
+        superseded = frozenset(self.superseded)
         for version in self.removed:
-            callers = version.symbol.callers.difference(self.superseded)
+            callers = version.symbol.callers.difference(superseded)
             if callers and self._program.reclaimer.busy:
                 raise UndefinedUnit(version.unit.symbol, callers.pop().unit)
 

@@ -80,6 +80,7 @@ class SymbolTable:
         """
         if len(after) < len(with_nested(given)):
             raise ValueError("a symbol is given twice")
+        replaced = frozenset(superseded)
         for name, version in after.items():
             if version is None:
                 continue
@@ -87,7 +88,7 @@ class SymbolTable:
             if old is not None and (version.is_nested or old.is_nested):
                 raise ValueError(f"{name} is, or would become, nested in another unit")
             self._check_calls(version, after)
-            self._check_callers(name, version, superseded)
+            self._check_callers(name, version, replaced)
 
     def _check_calls(self, version: Version, after: Names) -> None:
         for name, signature in version.unit.calls.items():
@@ -95,8 +96,8 @@ class SymbolTable:
             if callee is not None and callee.unit.signature != signature:
                 raise ValueError(f"{version.unit.label} calls {name} by another signature than it has")
 
-    def _check_callers(self, name: str, version: Version, superseded: Collection[Version]) -> None:
-        callers = self.symbols[name].callers.difference(superseded) if name in self.symbols else set()
+    def _check_callers(self, name: str, version: Version, replaced: frozenset[Version]) -> None:
+        callers = self.symbols[name].callers.difference(replaced) if name in self.symbols else set()
         outdated = [caller for caller in callers if caller.unit.calls[name] != version.unit.signature]
         if outdated:
             raise ValueError(f"{version.unit.label} is called by another signature: by {labels(outdated)}")

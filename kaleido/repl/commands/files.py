@@ -50,7 +50,7 @@ def _run_file(request: Request, path: Path, word: Word) -> None:
 def _run_program(state: State, path: Path) -> bool:
     """Run a file, and show its errors and a summary; returns whether all of it has run.
 
-    The items before an error stay. Raises OSError, and ValueError for an impossible path, if the file cannot be read.
+    What has run before an error stays. Raises OSError, and ValueError for an impossible path, if it cannot be read.
     """
     source = read(path)
     results: list[Result] = []
@@ -185,8 +185,9 @@ COMMANDS = [
         Group.FILES,
         (_FILE,),
         "run a file in this session",
-        "The whole file is parsed first: if it has a syntax error, nothing runs. At any other error, the items before "
-        "it are kept; the item with the error and the rest do not run. `:undo` undoes the whole file.",
+        "The whole file is parsed first: if it has a syntax error, nothing runs. At any other error, what has run "
+        "before it is kept. Definitions without an expression between them take effect together: if one has an error, "
+        "none does. `:undo` undoes the whole file.",
         _load,
     ),
     Command("reload", Group.FILES, (), "run the last loaded file again", "", _reload),

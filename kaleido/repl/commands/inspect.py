@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import llvmlite.binding as llvm
 
 from kaleido import __version__
+from kaleido.codegen.scope import Declaration
 from kaleido.jit import Tier, UnitStats
 from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Request, Word
 from kaleido.report.tables import table
@@ -40,13 +41,33 @@ def _tiers(request: Request) -> None:
 
 
 def _info(request: Request, word: Word | None = None) -> None:
+    declaration = request.declared(word) if word is not None else None
+    if word is not None and declaration is not None:
+        request.console.show(_rows(_about_declaration(request, word.text, declaration)))
+        return
     function = request.function(word) if word is not None else None
-    lines = list(_about_session(request.session) if function is None else _about_function(request, function))
-    widest = max(width(name) for name, _ in lines)
-    text = "".join(f"{padded(name, widest)}  {value}".rstrip() + "\n" for name, value in lines)
+    text = _rows(_about_session(request.session) if function is None else _about_function(request, function))
     if function is not None:
         text += "\n" + request.console.highlighted(function.source, "kaleido") + "\n"
     request.console.show(text)
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
+    lines = list(rows)
+    widest = max(width(name) for name, _ in lines)
+    return "".join(f"{padded(name, widest)}  {value}".rstrip() + "\n" for name, value in lines)
+
+
+def _about_declaration(request: Request, name: str, declaration: Declaration) -> Iterator[tuple[str, str]]:
+    """A function that an `extern` has declared, and that is not defined."""
+    place = declaration.place
+    assert place is not None
+    line, _ = place.source.position(place.span.start)
+    prototype = place.source.text[place.span.start : place.span.end]
+    yield prototype, f"declared in {place.source.name}:{line}, and not defined"
+    names = {name, f"binary{name}", f"unary{name}"}
+    callers = [each.name for each in request.session.functions() if names.intersection(each.calls)]
+    yield "called by", ", ".join(callers) or "none"
 
 
 def _about_session(session: Session) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,10 @@ def _undone(session: Session, change: Change) -> Iterator[str]:
             yield f"restored {name}: {' '.join(session[name].source.split())}"
         else:
             yield f"removed {name}"
+    declared = session.declared
+    for name, declaration in change.past.declared.items():
+        if declaration is not None and not (name in session or name in declared or name in change.past.functions):
+            yield f"removed {name}"
 
 
 def _reset(request: Request) -> None:

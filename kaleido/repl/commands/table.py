@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import NoReturn
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
+from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier
 from kaleido.repl.console import Console
@@ -151,10 +152,18 @@ class Request:
         found = next((name for name in names if name in self.session), None)
         if found is None and BUILTIN_OPERATORS.intersection(names):
             self.fail(f"`{word.text}` is built in", word, "not a function")
+        if found is None and self.declared(word) is not None:
+            self.fail(f"`{word.text}` is declared, and not defined", word, "no function yet", "`def` it")
         if found is None:
             hint = suggestion(word.text, function_names(self.state))
             self.fail(f"unknown function `{word.text}`", word, "not defined", hint)
         return self.session[found]
+
+    def declared(self, word: Word) -> Declaration | None:
+        """The declaration of a function that an `extern` has declared, and that is not defined."""
+        declared = self.session.declared
+        names = (word.text, f"binary{word.text}", f"unary{word.text}")
+        return next((declared[name] for name in names if name in declared), None)
 
     def loop_source(self, name: str) -> str:
         """The source of a loop on one line, by its unit's name; empty for other units and for loops at top level."""
