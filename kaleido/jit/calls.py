@@ -15,7 +15,7 @@ from kaleido.jit.events import EventKind
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.runtime import Runtime
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, uninterrupted
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, signals_deferred
 from kaleido.jit.program.program import Program
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
@@ -34,7 +34,7 @@ class Calls:
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Run a unit and return its result. Raises as ``Engine.call``."""
-        with uninterrupted():
+        with signals_deferred():
             task = self._submit(name, arguments)
             try:
                 interruptibly(task.join)

@@ -1,8 +1,8 @@
 """The pipeline: items of a text go through check, lower, define and commit; expressions are run.
 
 The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
-``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine what it calls;
-and `Engine.call` lets Ctrl-C through.
+``signals_deferred`` defers signals. While the program runs, the lock is free, so another thread may redefine what it
+calls; and `Engine.call` lets signals through.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, uninterrupted
+from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
 from kaleido.session.function_table import FunctionTable
@@ -76,7 +76,7 @@ class Pipeline:
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
         for index, item in enumerate(text.items):
-            with uninterrupted(), self._lock, self._all_errors(text, index):
+            with signals_deferred(), self._lock, self._all_errors(text, index):
                 unit = self._unit(item, text)
             if unit is None:
                 continue
@@ -108,7 +108,7 @@ class Pipeline:
 
         Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
         """
-        with uninterrupted(), self._lock:
+        with signals_deferred(), self._lock:
             transaction = compile_definitions(items, text, self.table)
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
@@ -120,7 +120,7 @@ class Pipeline:
 
         Raises KaleidoError if a running program prevents it.
         """
-        with uninterrupted(), self._lock:
+        with signals_deferred(), self._lock:
             past = snapshot.functions
             removed = [symbol(name) for name in past if past[name] is None and name in self.table.functions]
             units = [function.unit for function in past.values() if function is not None]
@@ -138,7 +138,7 @@ class Pipeline:
     def evaluate(self, item: Expression, text: Text) -> Result:
         """Check, lower, define, run and remove an expression. Raises KaleidoError and Interrupted."""
         begin = time.perf_counter()
-        with uninterrupted():
+        with signals_deferred():
             with self._lock:
                 unit = self._define_expression(item, text)
             try:

@@ -213,8 +213,10 @@ class Evaluation:
                     worker.thread.start()
                 finally:
                     threading.stack_size(before)
-            except (RuntimeError, ValueError, OverflowError):
-                raise OSError(f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
+            except (RuntimeError, ValueError, OverflowError) as error:
+                # A subinterpreter may have no threads at all, and says so.
+                found = str(error) if "interpreter" in str(error) else ""
+                raise OSError(found or f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
         return worker
 
     def _work(self, worker: _Worker) -> None:
