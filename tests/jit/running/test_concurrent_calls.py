@@ -101,6 +101,32 @@ def test_an_engine_may_call_into_another() -> None:
         assert [one.call("f", 10) for _ in range(3)] == [56] * 3
 
 
+def test_engines_that_call_each_other() -> None:
+    with Engine() as one, Engine() as two:
+        into_two, into_one = callback(lambda n: two.call("g", n)), callback(lambda n: one.call("h", n))
+        one.define(*units("(define (h x) (+ x 1))"))
+        two.define(unit("(define (g x) (* 10 (foreign into_one x)))", {"into_one": into_one.address}))
+        one.define(unit("(define (f x) (* 2 (foreign into_two x)))", {"into_two": into_two.address}))
+        assert Running(lambda: one.call("f", 1)).result() == 40
+
+
+def test_engines_that_call_each_other_at_the_same_time() -> None:
+    both_run = threading.Barrier(2)
+
+    def after_both(engine: Engine, n: int) -> int:
+        both_run.wait(TIMEOUT)
+        return int(engine.call("inner", n))
+
+    with Engine() as one, Engine() as two:
+        for engine, other, factor in ((one, two, 2), (two, one, 3)):
+            into_other = callback(lambda n, other=other: after_both(other, n))
+            engine.define(unit(f"(define (inner x) (* {factor} x))"))
+            engine.define(unit("(define (outer x) (foreign into_other x))", {"into_other": into_other.address}))
+            engine.prepare("outer")
+        calls = [Running(lambda engine=engine: engine.call("outer", 5)) for engine in (one, two)]
+        assert [call.result() for call in calls] == [15, 10]
+
+
 @pytest.mark.parametrize("policy", [Policy(call_threshold=2), sync(2), Policy(baseline=False)])
 def test_two_threads_may_call_at_once(policy: Policy) -> None:
     with Engine(policy) as engine:
