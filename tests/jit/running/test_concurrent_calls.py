@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -113,17 +114,20 @@ def test_engines_that_call_each_other() -> None:
 def test_engines_that_call_each_other_at_the_same_time() -> None:
     both_run = threading.Barrier(2)
 
-    def after_both(engine: Engine, n: int) -> int:
-        both_run.wait(TIMEOUT)
-        return int(engine.call("inner", n))
+    def define(engine: Engine, other: Engine, factor: int) -> callback:
+        def after_both(n: int) -> int:
+            both_run.wait(TIMEOUT)
+            return int(other.call("inner", n))
+
+        into_other = callback(after_both)
+        engine.define(unit(f"(define (inner x) (* {factor} x))"))
+        engine.define(unit("(define (outer x) (foreign into_other x))", {"into_other": into_other.address}))
+        engine.prepare("outer")
+        return into_other
 
     with Engine() as one, Engine() as two:
-        for engine, other, factor in ((one, two, 2), (two, one, 3)):
-            into_other = callback(lambda n, other=other: after_both(other, n))
-            engine.define(unit(f"(define (inner x) (* {factor} x))"))
-            engine.define(unit("(define (outer x) (foreign into_other x))", {"into_other": into_other.address}))
-            engine.prepare("outer")
-        calls = [Running(lambda engine=engine: engine.call("outer", 5)) for engine in (one, two)]
+        _kept = define(one, two, 2), define(two, one, 3)
+        calls = [Running(partial(engine.call, "outer", 5)) for engine in (one, two)]
         assert [call.result() for call in calls] == [15, 10]
 
 
