@@ -19,7 +19,7 @@ from kaleido.jit.process.interrupts import discard_pending, interruptibly, signa
 from kaleido.jit.program.program import Program
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
-from kaleido.jit.running.stacks import free_unused_stack
+from kaleido.jit.running.stacks import free_unused_stack, renew_handlers
 from kaleido.jit.unit import Unit
 
 __all__ = ["Calls"]
@@ -65,6 +65,8 @@ class Calls:
         self, enter: Callable[..., Any], thread: NativeThread | None, stub: int, arguments: tuple[Any, ...]
     ) -> Any:
         """Enter native code. Runs on the evaluation thread."""
+        if thread is not None:
+            renew_handlers()
         result = enter(thread.address if thread is not None else 0, stub, *arguments)
         if thread is not None and thread.fault:
             self._raise(thread)
