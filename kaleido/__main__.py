@@ -1,10 +1,43 @@
-"""``python -m kaleido``, which is the command ``kaleido``."""
+"""The entry point of the command ``kaleido``, which is also ``python -m kaleido``.
 
+Python reports an uncaught KeyboardInterrupt with a traceback, and ends the process by SIGINT. Here Ctrl-C ends the
+command with status 130, from the first line on. That is why this module imports the others only afterwards; Python's
+own start, before it, cannot be changed. An exception raised by Ctrl-C where Python cannot pass it on, in a finalizer,
+is dropped.
+"""
+
+from __future__ import annotations
+
+import os
 import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command, and end the process."""
+    sys.excepthook, sys.unraisablehook = _end, _drop
+    from kaleido.cli import main
+
+    main()
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        # diagnostics.INTERRUPTED, which may not have been imported yet.
+        os._exit(130)
+    sys.__excepthook__(kind, error, trace)
+
+
+def _drop(problem: UnraisableHookArgs) -> None:
+    if not issubclass(problem.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(problem)
+
 
 if __name__ == "__main__":
-    try:
-        from kaleido.cli import main
-    except KeyboardInterrupt:
-        sys.exit(130)
     main()

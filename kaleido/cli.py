@@ -32,6 +32,8 @@ FAILED, USAGE, DEFECT = 1, 2, 70
 # first argument, so a script of that name is run as ./tutorial.
 _COMMANDS = {"tutorial": "kaleido.tutorial.command"}
 
+_kept: list[Session] = []
+
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
 
@@ -41,16 +43,27 @@ class _UsageError(Exception):
 
 def main() -> NoReturn:
     """The ``kaleido`` command. It exits without waiting for other threads: the recompiler may be inside LLVM."""
-    _open_standard_streams()
-    if hasattr(signal, "SIGPIPE"):
-        # A closed pipe ends the process without a message, as it ends other filters.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    code = run(sys.argv[1:], close=False)
+    code = INTERRUPTED
+    try:
+        _open_standard_streams()
+        if hasattr(signal, "SIGPIPE"):
+            # A closed pipe ends the process without a message, as it ends other filters.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        code = run(sys.argv[1:], close=False)
+        _ignore_interrupts()
+    except KeyboardInterrupt:
+        # Ctrl-C when the result was known, or for the second time. A third one goes to `kaleido.__main__`.
+        _ignore_interrupts()
     for stream in (sys.stdout, sys.stderr):
         # Failures that matter were reported before: results are written through C, messages in `_write_error`.
         with suppress(OSError):
             stream.flush()
     os._exit(code)
+
+
+def _ignore_interrupts() -> None:
+    # Not SIG_IGN: Python complains if that is set between the arrival of a signal and the call of its handler.
+    signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def _open_standard_streams() -> None:
@@ -65,7 +78,8 @@ def _open_standard_streams() -> None:
 def run(arguments: Sequence[str], *, close: bool = True) -> int:
     """Run the command line, and return the exit code.
 
-    `close` says whether to close the session at the end, for a caller whose process continues.
+    `close` says whether to close the session at the end, for a caller whose process continues. Otherwise it is kept
+    until the process ends.
     """
     try:
         if arguments and arguments[0] in _COMMANDS:
@@ -214,6 +228,9 @@ def _run(options: Namespace, *, close: bool) -> int:
         session = _session(options)
         if close:
             cleanup.callback(session.close)
+        else:
+            # As garbage it would be closed, which takes time, and Ctrl-C in a finalizer is lost.
+            _kept.append(session)
         _observe(session, options, cleanup)
         cleanup.push(_flush_at_end)
         if sources and not options.interactive:

@@ -1,10 +1,12 @@
-"""The cost of a long session: memory and time over 100,000 redefinitions.
+"""The cost of a long session: memory and time over 100,000 redefinitions, and time in proportion to the input.
 
 python -m tests.growth [--count N] [name ...]
 
-It prints a table for each way to redefine. It exits with 1 where memory at the end is more than 5 % above that after
-the first 1,000, not counting what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which only
-llvmlite could free. The table shows resident memory; the comparison is of memory that was allocated and not freed.
+It prints a table for each way to redefine, and for each kind of large input. It exits with 1 where memory at the end is
+more than 5 % above that after the first 1,000, not counting what llvmlite keeps of each optimized compilation: a pass
+builder's callbacks, which only llvmlite could free; and where an item of a large input takes longer than one of a small
+input (see ``tests.scaling``). The table shows resident memory; the comparison is of memory that was allocated and not
+freed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import NamedTuple
 
 from kaleido import Session
 from kaleido.jit import Event, EventKind, Tier
+from tests.scaling import CASES
 
 __all__ = ["KINDS", "PERIOD", "Growth", "allocated", "growth", "resident"]
 
@@ -149,12 +152,15 @@ def growth(
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.growth", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(KINDS))
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join([*KINDS, *CASES]))
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args(arguments)
     failed = False
-    for name in options.names or KINDS:
+    for name in options.names or [*KINDS, *CASES]:
         print(f"\n{name}\n{'number':>9} {'MiB':>8} {'ms each':>8}")
+        if name in CASES:
+            failed |= not CASES[name].run(lambda size, each: print(f"{size:9,} {'':8} {each * 1000:8.2f}", flush=True))
+            continue
         found = growth(
             name,
             options.count,

@@ -390,6 +390,58 @@ def test_optimized_code_carries_no_check() -> None:
         assert "(" not in loop[1] and "call" not in loop[1], "the loop touches memory"
 
 
+# Other handlers of SIGSEGV, and signals from outside
+
+HANDLERS = """
+import ctypes, faulthandler, os, signal, sys
+import kaleido
+
+def overflow():
+    try:
+        session.run("f(1)")
+    except kaleido.KaleidoError as error:
+        print(error.diagnostics[0].title[:18], flush=True)
+
+def send():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def crash():
+    ctypes.string_at(0)
+
+{before}
+session = kaleido.Session(stack_size=8 << 20)
+session.run("def f(x) 1 + f(x + 1)")
+overflow()
+{after}
+"""
+
+RENEWED = "faulthandler.enable(); overflow(); "
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "overflows", "reports", "status"),
+    [
+        ("", RENEWED, 2, 0, 0),
+        ("", RENEWED + "crash()", 2, 1, -signal.SIGSEGV),
+        ("", RENEWED + "send()", 2, 1, -signal.SIGSEGV),
+        ("", RENEWED + "faulthandler.disable(); overflow(); crash()", 3, 0, -signal.SIGSEGV),
+        ("faulthandler.enable()", "faulthandler.disable(); overflow(); crash()", 2, 0, -signal.SIGSEGV),
+        ("faulthandler.enable()", "overflow(); crash()", 2, 1, -signal.SIGSEGV),
+        ("", "crash()", 1, 0, -signal.SIGSEGV),
+        ("", "send()", 1, 0, -signal.SIGSEGV),
+        ("signal.signal(signal.SIGSEGV, signal.SIG_IGN)", "send(); overflow()", 2, 0, 0),
+        ("signal.signal(signal.SIGSEGV, lambda *_: print('called'))", "send(); overflow()", 2, 0, 0),
+        ("", "signal.signal(signal.SIGSEGV, lambda *_: print('called')); overflow(); send(); overflow()", 3, 0, 0),
+    ],
+)
+def test_other_handlers_of_faults(before: str, after: str, overflows: int, reports: int, status: int) -> None:
+    code = HANDLERS.format(before=before, after=after)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout.count("recursion too deep")) == (status, overflows)
+    assert done.stdout.count("called") == (before + after).count("called")
+    assert done.stderr.count("Fatal Python error") == reports
+
+
 # The command line
 
 

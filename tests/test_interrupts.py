@@ -1,6 +1,7 @@
 """Ctrl-C while Kaleido works in Python: whatever it is at, the session is as it was, or as it was to become.
 
-A trace function presses Ctrl-C at the n-th line of Kaleido's own that is executed, for many n.
+A trace function presses Ctrl-C at the n-th line of Kaleido's own that is executed, for many n. The same for a signal
+with a handler that raises an exception.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gc
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,11 +34,28 @@ exp(0)
 """
 
 
-class Press:
-    """Presses Ctrl-C when the line number `at` (from 1) of Kaleido's begins. `lines` is how many there were."""
+class Alarm(Exception):
+    """Raised by the handler of SIGALRM."""
 
-    def __init__(self, at: int) -> None:
-        self._at, self.lines = at, 0
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    def strike(number: int, frame: FrameType | None) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield
+    assert signal.signal(signal.SIGALRM, before) is strike
+
+
+class Press:
+    """Presses Ctrl-C when the line number `at` (from 1) of Kaleido's begins. `lines` is how many there were.
+
+    `number` is another signal to raise.
+    """
+
+    def __init__(self, at: int, number: int = signal.SIGINT) -> None:
+        self._at, self._number, self.lines = at, number, 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         if not frame.f_code.co_filename.startswith(PACKAGE):
@@ -44,7 +63,7 @@ class Press:
         if event == "line":
             self.lines += 1
             if self.lines == self._at:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self._number)
         return self
 
     def run(self, session: Session, text: str) -> bool:
@@ -53,7 +72,7 @@ class Press:
         sys.settrace(self)
         try:
             session.run(text)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Alarm):
             return True
         finally:
             sys.settrace(before)
@@ -66,15 +85,16 @@ def fresh(jit: str) -> Session:
     return session
 
 
-@pytest.mark.parametrize("jit", ["sync", "O3"])
-def test_ctrl_c_at_any_line(jit: str) -> None:
+@pytest.mark.parametrize(("jit", "number"), [("sync", signal.SIGINT), ("O3", signal.SIGINT), ("sync", signal.SIGALRM)])
+@pytest.mark.usefixtures("alarm")
+def test_ctrl_c_or_an_alarm_at_any_line(jit: str, number: int) -> None:
     with fresh(jit) as session:
         whole = Press(0)
         assert not whole.run(session, PROGRAM)
     interrupted = 0
     for at in range(1, whole.lines, max(1, whole.lines // 60)):
         with fresh(jit) as session:
-            interrupted += Press(at).run(session, PROGRAM)
+            interrupted += Press(at, number).run(session, PROGRAM)
             # Nothing is left of what was under way, and everything goes on.
             assert not [each.name for each in session.stats() if each.name.startswith("top")]
             assert session.run(PROGRAM + "sum(4)") == 30.0

@@ -49,7 +49,7 @@ def test_the_distribution_has_a_name_of_its_own(wheel: Path) -> None:
     information = f"kaleido_lang-{kaleido.__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         assert "\nName: kaleido-lang\n" in archive.read(f"{information}/METADATA").decode()
-        assert "kaleido = kaleido.cli:main" in archive.read(f"{information}/entry_points.txt").decode()
+        assert "kaleido = kaleido.__main__:main" in archive.read(f"{information}/entry_points.txt").decode()
 
 
 def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:

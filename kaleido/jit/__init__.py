@@ -27,7 +27,13 @@ from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
+from kaleido.jit.process.interrupts import (
+    discard_pending,
+    interruptibly,
+    raise_pending,
+    signals_deferred,
+    uninterrupted,
+)
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.unit import MAX_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
@@ -56,5 +62,6 @@ __all__ = [
     "interruptibly",
     "quoted",
     "raise_pending",
+    "signals_deferred",
     "uninterrupted",
 ]

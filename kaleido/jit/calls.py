@@ -15,11 +15,11 @@ from kaleido.jit.events import EventKind
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.runtime import Runtime
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, uninterrupted
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, signals_deferred
 from kaleido.jit.program.program import Program
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
-from kaleido.jit.running.stacks import free_unused_stack
+from kaleido.jit.running.stacks import free_unused_stack, renew_handlers
 from kaleido.jit.unit import Unit
 
 __all__ = ["Calls"]
@@ -34,7 +34,7 @@ class Calls:
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Run a unit and return its result. Raises as ``Engine.call``."""
-        with uninterrupted():
+        with signals_deferred():
             task = self._submit(name, arguments)
             try:
                 interruptibly(task.join)
@@ -65,6 +65,8 @@ class Calls:
         self, enter: Callable[..., Any], thread: NativeThread | None, stub: int, arguments: tuple[Any, ...]
     ) -> Any:
         """Enter native code. Runs on the evaluation thread."""
+        if thread is not None:
+            renew_handlers()
         result = enter(thread.address if thread is not None else 0, stub, *arguments)
         if thread is not None and thread.fault:
             self._raise(thread)

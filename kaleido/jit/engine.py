@@ -30,7 +30,7 @@ from kaleido.jit.native.faults import missing_protection
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.policy import Policy
-from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.access import Access
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.recompiler import Recompiler, weakly
@@ -58,7 +58,7 @@ class Engine:
     """
 
     def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
-        with uninterrupted():
+        with signals_deferred():
             self.policy = policy or Policy()
             target = Target(self.policy)
             compiler, loader = Compiler(target, transform), Loader(target, self.policy.arena_libraries)
@@ -168,7 +168,7 @@ class Engine:
 
         With `background`, and where the policy has one, the recompiler does it, as if the unit had become hot.
         """
-        with uninterrupted():
+        with signals_deferred():
             with self._access.opened():
                 version = self._program.prepare(symbol)
             if background and self.policy.background and self._recompiler is not None:

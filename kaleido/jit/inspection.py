@@ -5,7 +5,7 @@ from __future__ import annotations
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.events import MemoryUse, UnitStats
 from kaleido.jit.native.loader import Loader
-from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier, Unit
@@ -40,16 +40,16 @@ class Inspection:
             return [member.unit for member in members]
 
     def ir(self, name: str, tier: Tier) -> str:
-        with uninterrupted():
+        with signals_deferred():
             return self._compiler.ir(self.inline_group(name, tier), tier)
 
     def assembly(self, name: str, tier: Tier) -> str:
-        with uninterrupted():
+        with signals_deferred():
             return self._compiler.assembly(self.inline_group(name, tier), tier)
 
     def memory(self) -> MemoryUse:
         """Also of a closed engine, whose memory is held as long as a thread is in native code."""
-        with uninterrupted(), self._access.lock:
+        with signals_deferred(), self._access.lock:
             codes = [code for _, code in self._program.publisher.code_map.owners()]
             return MemoryUse(
                 arenas=self._loader.arenas,

@@ -15,7 +15,7 @@ from kaleido.jit.native.code_ranges import CodeMap
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.fork import after_fork_in_child
-from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.access import Access
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.recompiler import Recompiler
@@ -50,7 +50,7 @@ class Lifetime:
         """
         if self._access.belongs_to_parent:
             return
-        with uninterrupted():
+        with signals_deferred():
             with self._access.lock:
                 self._access.closed = True
             if self._recompiler is not None:

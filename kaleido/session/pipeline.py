@@ -1,8 +1,8 @@
 """The pipeline: definitions go through check, lower, define and commit, a run at a time; expressions are run.
 
 The function table and the engine change together. Between the two changes, the lock keeps out other threads, and
-``uninterrupted`` defers Ctrl-C. While the program runs, the lock is free, so another thread may redefine what it calls;
-and `Engine.call` lets Ctrl-C through.
+``signals_deferred`` defers signals. While the program runs, the lock is free, so another thread may redefine what it
+calls; and `Engine.call` lets signals through.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, uninterrupted
+from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
 from kaleido.session.function_table import FunctionTable
@@ -78,7 +78,7 @@ class Pipeline:
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
         for index, step in enumerate(text.steps):
-            with uninterrupted(), self._lock, self._all_errors(text, index):
+            with signals_deferred(), self._lock, self._all_errors(text, index):
                 units = self._units(step, text)
             try:
                 yield from units
@@ -116,7 +116,7 @@ class Pipeline:
 
         Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
         """
-        with uninterrupted(), self._lock:
+        with signals_deferred(), self._lock:
             transaction = compile_definitions(items, text, self.table)
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
@@ -128,7 +128,7 @@ class Pipeline:
 
         Raises KaleidoError if a running program prevents it.
         """
-        with uninterrupted(), self._lock:
+        with signals_deferred(), self._lock:
             past, present = snapshot.functions, self.table.functions
             removed = [symbol(name) for name in past if past[name] is None and name in present]
             restored = {name: each.unit for name, each in past.items() if each is not None}
@@ -147,7 +147,7 @@ class Pipeline:
     def evaluate(self, item: Expression, text: Text) -> Result:
         """Check, lower, define, run and remove an expression. Raises KaleidoError and Interrupted."""
         begin = time.perf_counter()
-        with uninterrupted():
+        with signals_deferred():
             with self._lock:
                 unit = self._define_expression(item, text)
             try:

@@ -27,7 +27,9 @@ Limits.
 - A function with a frame that may be larger than a page must be :data:`PROBED`, or it may step over the end of the
   stack.
 - A C function called without LEAVE_JIT must return soon, and need little stack.
-- Code that later installs its own handler, and does not pass on the signals that are not its own, disables this.
+- Code that installs its own handler of SIGSEGV while native code runs, and does not pass on the signals that are not
+  its own, disables this until the next entry, where ours is installed above it. Of several such handlers, signals that
+  are not ours reach the last one, and the one before our first.
 - A handler must know where the kernel saves the registers of the interrupted thread, which depends on the platform:
   handlers.ll knows Linux on x86-64. See :func:`missing_protection`.
 

@@ -3,7 +3,7 @@
 ; For Linux on x86-64. unprotected.ll has the same functions for every other platform, where they do nothing.
 ;
 ; A handler interrupts a thread between any two instructions. So nothing here takes a lock or allocates memory, and the
-; only C functions called are _longjmp and signal, which are safe in a handler.
+; only C functions called are _longjmp, signal and raise, which are safe in a handler.
 ;
 ; LLVM's own tools read this file, from version 15 on (earlier ones have no opaque pointers by default):
 ;
@@ -57,20 +57,28 @@ target triple = "x86_64-unknown-linux-gnu"
 @GUARD_ZONE = private unnamed_addr constant i64 65536       ; bytes: faults.GUARD_ZONE
 @STACK_RESERVE = private unnamed_addr constant i64 262144   ; bytes: faults.STACK_RESERVE
 @FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
+@FORWARDED_MOST = private unnamed_addr constant i64 1000    ; faults in a row at one instruction that are passed on
 @CALLER_DISTANCE = private unnamed_addr constant i64 4096   ; bytes of stack that are searched for a return address
 
 ; The head of the list of %NativeThread. They are added at the head, under a lock of Python's, and never removed.
 @threads = global ptr null
 
-; The handlers that were installed before ours: a function, or 0 (SIG_DFL), or 1 (SIG_IGN).
+; The handlers that were installed before ours: a function, or 0 (SIG_DFL), or 1 (SIG_IGN). If ours was installed again
+; above a later one, the previous one is that, and may lead to ours again: then it goes on to the original one.
 @previous.overflow = global ptr null
+@original.overflow = global ptr null
 @previous.interrupt = global ptr null
+
+; Faults in a row that were passed on, at the same instruction: the previous handler may do nothing.
+@forwarded.pc = internal global i64 0
+@forwarded.count = internal global i64 0
 
 ; Points to a pointer to the current %CodeRanges: code_ranges.CodeRanges.address.
 @code.ranges = external global ptr
 
 declare void @_longjmp(ptr, i32) noreturn nounwind
 declare ptr @signal(i32, ptr) nounwind
+declare i32 @raise(i32) nounwind
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.returnaddress(i32)
 
@@ -249,14 +257,20 @@ abort:
 
 ; --- Handlers ------------------------------------------------------------------------------------------------------
 
-; SIGSEGV. It is a stack overflow if the thread is in native code, not in a C function, and the address that could not
-; be accessed is in the guard zone of its stack. Any other fault goes on to the previous handler. Without one, the
-; default action is restored: the instruction runs and faults again, and the process ends as it would without us.
+; SIGSEGV. It is a stack overflow if it comes from the kernel (its code is positive), the thread is in native code, not
+; in a C function, and the address that could not be accessed is in the guard zone of its stack. Any other fault goes on
+; to the previous handler. Without one, the default action is restored: the instruction runs and faults again, and the
+; process ends as it would without us. A signal that a process sent is raised again for that, or was to be ignored.
 define void @on.overflow(i32 %signal, ptr %info, ptr %context) nounwind {
+  %code.field = getelementptr %SignalInfo, ptr %info, i64 0, i32 2
+  %code = load i32, ptr %code.field
+  %from.kernel = icmp sgt i32 %code, 0
   %sp.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 15
   %pc.field = getelementptr %UserContext, ptr %context, i64 0, i32 3, i64 16
   %sp = load i64, ptr %sp.field
   %pc = load i64, ptr %pc.field
+  br i1 %from.kernel, label %find, label %not.ours
+find:
   %thread = call ptr @find.thread(i64 %sp)
   %unprotected = icmp eq ptr %thread, null
   br i1 %unprotected, label %not.ours, label %protected
@@ -283,14 +297,37 @@ abort:
   call void @abort.to.entry(ptr %thread, i64 %fault, i64 %pc, i64 %sp)
   unreachable
 not.ours:
-  %previous = load ptr, ptr @previous.overflow
+  %original = load ptr, ptr @original.overflow
+  %previous = atomicrmw xchg ptr @previous.overflow, ptr %original seq_cst
   %no.function = icmp ule ptr %previous, inttoptr (i64 1 to ptr)
-  br i1 %no.function, label %restore.default, label %forward
+  br i1 %no.function, label %default.action, label %count
+count:
+  %last.pc = load i64, ptr @forwarded.pc
+  %last.count = load i64, ptr @forwarded.count
+  %same = icmp eq i64 %pc, %last.pc
+  %again = add i64 %last.count, 1
+  %count.now = select i1 %same, i64 %again, i64 0
+  store i64 %pc, ptr @forwarded.pc
+  store i64 %count.now, ptr @forwarded.count
+  %most = load i64, ptr @FORWARDED_MOST
+  %in.vain = icmp ugt i64 %count.now, %most
+  %give.up = and i1 %in.vain, %from.kernel
+  br i1 %give.up, label %restore.default, label %forward
 forward:
   call void %previous(i32 %signal, ptr %info, ptr %context)
+  store atomic ptr %previous, ptr @previous.overflow seq_cst, align 8
   br label %done
+default.action:
+  store atomic ptr %previous, ptr @previous.overflow seq_cst, align 8
+  %ignored = icmp eq ptr %previous, inttoptr (i64 1 to ptr)
+  %sent = xor i1 %from.kernel, true
+  %nothing = and i1 %ignored, %sent
+  br i1 %nothing, label %done, label %restore.default
 restore.default:
   %ours = call ptr @signal(i32 %signal, ptr null)
+  br i1 %from.kernel, label %done, label %raise
+raise:
+  %raised = call i32 @raise(i32 %signal)
   br label %done
 done:
   ret void

@@ -28,6 +28,7 @@ _EXPORTS = (
     "on.interrupt",
     "threads",
     "previous.overflow",
+    "original.overflow",
     "previous.interrupt",
 )
 
@@ -42,6 +43,7 @@ class Handlers(NamedTuple):
     on_interrupt: int
     threads: int
     previous_overflow: int
+    original_overflow: int
     previous_interrupt: int
 
     @property

@@ -3,6 +3,7 @@
 
 @threads = global ptr null
 @previous.overflow = global ptr null
+@original.overflow = global ptr null
 @previous.interrupt = global ptr null
 
 define ptr @find.thread(i64 %address) nounwind {

@@ -1,19 +1,23 @@
-"""Critical sections: blocks in which Ctrl-C is deferred.
+"""Critical sections: blocks in which Ctrl-C, and other signals with handlers in Python, are deferred.
 
 The problem. Python turns Ctrl-C into a KeyboardInterrupt, raised on the main thread between any two bytecodes. In the
 middle of a publication, or after llvmlite has acquired its lock and before it has entered the block that releases it,
 that would leave the engine broken for ever; and no ``try`` begins early enough.
 
-The solution. All code that changes state runs in :class:`uninterrupted`. There, Ctrl-C is only recorded, and raised at
-the end of the block. Long work checks for it at points where nothing has changed yet, with :func:`raise_pending`. And
-where the main thread waits for native code, :func:`interruptibly` opens a window in which Ctrl-C is raised at once.
+The same holds for every signal whose handler raises an exception, such as a time limit by SIGALRM.
 
-It works by exchanging Python's handler of SIGINT: an application's own handler is called later, not replaced. If there
-is none (SIGINT is ignored, or its handler is not Python's), nothing is done; nor on other threads, where Python raises
-no KeyboardInterrupt.
+The solution. All code that changes state runs in :class:`signals_deferred`. There, a signal is only recorded, and its
+handler called at the end of the block. Long work checks for it at points where nothing has changed yet, with
+:func:`raise_pending`. And where the main thread waits for native code, :func:`interruptibly` opens a window in which
+handlers are called at once. :class:`uninterrupted` defers Ctrl-C alone, for longer: a whole session at a prompt, which
+SIGTERM must be able to end.
 
-Limits. LLVM is not interrupted: Python's handler runs when the compilation in progress is over. Other signals are not
-deferred; their handlers may raise an exception anywhere.
+It works by exchanging Python's handlers: an application's own handler is called later, not replaced. Where there is
+none (a signal is ignored, or its handler is not Python's), nothing is done; nor on other threads, where Python calls no
+handlers, nor in subinterpreters, which cannot have any.
+
+Limits. LLVM is not interrupted: Python's handler runs when the compilation in progress is over. Only the signals in
+_DEFERRED are deferred. A deferred handler gets no frame. ``signal.siginterrupt`` has to be repeated after a block.
 
 What does not work, and why.
 
@@ -31,13 +35,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from types import FrameType, TracebackType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from kaleido.jit.process.fork import after_fork_in_child
 
-__all__ = ["discard_pending", "interruptibly", "raise_pending", "uninterrupted"]
+__all__ = ["discard_pending", "interruptibly", "raise_pending", "signals_deferred", "uninterrupted"]
 
 T = TypeVar("T")
 
@@ -47,111 +52,169 @@ _Handler = Callable[[int, FrameType | None], Any]
 _get_handler = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 _set_handler = getattr(signal.signal, "__wrapped__", signal.signal)
 
+# The signals whose handlers may well raise an exception. Not those of faults, nor faults.INTERRUPT: these have handlers
+# in native code, which Python does not know.
+_DEFERRED = tuple(
+    int(getattr(signal, name))
+    for name in ("SIGINT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)
+_CTRL_C = (int(signal.SIGINT),)
+
 
 class _State:
     """Used by the main thread only.
 
-    `handler`  the application's handler of SIGINT while Ctrl-C is deferred; otherwise None
-    `pending`  whether Ctrl-C was pressed since then
+    `handlers`  the application's handlers of the signals that are deferred
+    `pending`   those that have arrived since then, each once, as the kernel has it
     """
 
-    handler: _Handler | None = None
-    pending = False
+    handlers: ClassVar[dict[int, _Handler]] = {}
+    pending: ClassVar[dict[int, None]] = {}
 
 
 def _record(number: int, frame: FrameType | None) -> None:
-    """The handler of SIGINT while Ctrl-C is deferred."""
-    _State.pending = True
+    """The handler of a signal that is deferred."""
+    _State.pending[number] = None
 
 
-def _begin_deferring() -> None:
-    handler = _get_handler(signal.SIGINT)
-    if callable(handler):
+def _begin_deferring(numbers: Iterable[int]) -> tuple[int, ...]:
+    """Defer signals that are not deferred yet and have a handler in Python. Returns these."""
+    begun: dict[int, _Handler] = {}
+    try:
+        for number in numbers:
+            handler = _get_handler(number)
+            if number not in _State.handlers and callable(handler):
+                begun[number] = handler
+                # Once `_record` is installed, this signal raises nothing here any more; others still may.
+                _set_handler(number, _record)
+        _State.handlers.update(begun)
+    except BaseException:
+        for number in begun:
+            _State.handlers.pop(number, None)
+        _restore(begun)
+        raise
+    return tuple(begun)
+
+
+def _end_deferring(numbers: Iterable[int]) -> None:
+    """Restore the application's handlers, and call those of pending signals."""
+    handlers = {number: _State.handlers[number] for number in numbers if number in _State.handlers}
+    for number in handlers:
+        del _State.handlers[number]
+    try:
+        _restore(handlers)
+    finally:
+        _deliver_pending(handlers)
+
+
+def _restore(handlers: dict[int, _Handler]) -> None:
+    """Install handlers, all of them, even if one is called meanwhile and raises; then raise that."""
+    waiting = list(handlers)
+    try:
+        while waiting:
+            _set_handler(waiting[-1], handlers[waiting[-1]])
+            waiting.pop()
+    finally:
+        if waiting:
+            _restore({number: handlers[number] for number in waiting})
+
+
+def _deliver_pending(handlers: dict[int, _Handler]) -> None:
+    """Call the handlers of pending signals, all of them, even if one raises."""
+    pending = [number for number in _State.pending if number in handlers]
+    if pending:
+        del _State.pending[pending[0]]
         try:
-            # Once `_record` is installed, Ctrl-C raises nothing here any more; other signals still may.
-            _set_handler(signal.SIGINT, _record)
-            _State.handler = handler
-        except BaseException:
-            _State.handler = None
-            _set_handler(signal.SIGINT, handler)
-            raise
+            handlers[pending[0]](pending[0], None)
+        finally:
+            _deliver_pending(handlers)
 
 
-def _end_deferring() -> None:
-    """Restore the application's handler, and call it if Ctrl-C is pending."""
-    handler, _State.handler = _State.handler, None
-    if handler is not None:
-        try:
-            _set_handler(signal.SIGINT, handler)
-        except BaseException:
-            _set_handler(signal.SIGINT, handler)
-            raise
-        _deliver_pending(handler)
+def _has_handlers() -> bool:
+    """Whether this is the thread that Python calls handlers of signals on."""
+    return threading.current_thread() is threading.main_thread() and _in_main_interpreter()
 
 
-def _deliver_pending(handler: _Handler) -> None:
-    if _State.pending:
-        _State.pending = False
-        handler(signal.SIGINT, None)
-
-
-def _on_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+@cache
+def _in_main_interpreter() -> bool:
+    """Whether this is not a subinterpreter; asked on the main thread only."""
+    try:
+        _set_handler(signal.SIGINT, _get_handler(signal.SIGINT))
+    except ValueError:
+        return False
+    except TypeError:
+        # The present handler is not Python's. In a subinterpreter, the ValueError comes first.
+        pass
+    return True
 
 
 def _leave_the_parents_block(forked_on_main_thread: bool) -> None:
     """In a forked child: end the block of the parent's main thread, if that does not exist in the child."""
     if not forked_on_main_thread:
-        discard_pending()
-        _end_deferring()
+        _State.pending.clear()
+        _end_deferring(_DEFERRED)
 
 
 after_fork_in_child(_leave_the_parents_block)
 
 
-class uninterrupted:  # noqa: N801 - it is used like a function
-    """A block in which Ctrl-C is deferred until its end; if blocks are nested, until the end of the outermost."""
+class _Block:
+    """A block in which signals are deferred until its end; if blocks are nested, until the end of the outermost."""
+
+    _numbers: tuple[int, ...]
 
     def __enter__(self) -> None:
-        self._outermost = _on_main_thread() and _State.handler is None
-        if self._outermost:
-            _begin_deferring()
+        self._begun = _begin_deferring(self._numbers) if _has_handlers() else ()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._outermost:
-            _end_deferring()
+        if self._begun:
+            _end_deferring(self._begun)
+
+
+class uninterrupted(_Block):  # noqa: N801 - it is used like a function
+    """A block in which Ctrl-C is deferred until its end; if blocks are nested, until the end of the outermost."""
+
+    _numbers = _CTRL_C
+
+
+class signals_deferred(_Block):  # noqa: N801
+    """The same for all signals whose handlers are likely to raise exceptions."""
+
+    _numbers = _DEFERRED
 
 
 def raise_pending() -> None:
-    """In a block, call the handler of a Ctrl-C that is pending, which mostly raises KeyboardInterrupt.
+    """In a block, call the handlers of signals that are pending, which mostly raise an exception.
 
     To be called where an exception leaves no change half done.
     """
-    if _on_main_thread() and _State.handler is not None:
-        _deliver_pending(_State.handler)
+    if _State.pending and _has_handlers():
+        _deliver_pending(_State.handlers)
 
 
 def discard_pending() -> None:
     """In a block, forget a Ctrl-C that is pending: what it was meant to stop has ended already."""
-    if _on_main_thread() and _State.handler is not None:
-        _State.pending = False
+    if _has_handlers():
+        _State.pending.pop(signal.SIGINT, None)
 
 
 def interruptibly(function: Callable[[], T]) -> T:
-    """In a block, call `function` with Ctrl-C not deferred. One that is pending is raised before the call."""
-    if not _on_main_thread() or _State.handler is None:
+    """In a block, call `function` with no signal deferred. The handlers of pending ones are called before."""
+    if not _has_handlers() or not _State.handlers:
         return function()
+    numbers = tuple(_State.handlers)
     try:
-        _end_deferring()
+        _end_deferring(numbers)
         return function()
     finally:
-        # Another Ctrl-C may be raised before it is deferred again.
+        # Another signal may arrive before it is deferred again.
         raised: BaseException | None = None
         while True:
             try:
-                _begin_deferring()
+                _begin_deferring(numbers)
                 break
             except BaseException as error:
                 raised = error

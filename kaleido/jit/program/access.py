@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kaleido.jit.process.fork import LockOrder, fork_safe
-from kaleido.jit.process.interrupts import uninterrupted
+from kaleido.jit.process.interrupts import signals_deferred
 
 __all__ = ["Access"]
 
@@ -25,9 +25,9 @@ class Access:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Hold the lock, with Ctrl-C deferred. Raises RuntimeError where the engine is closed, or the parent's."""
+        """Hold the lock, with signals deferred. Raises RuntimeError where the engine is closed, or the parent's."""
         self.check_process()
-        with uninterrupted(), self.lock:
+        with signals_deferred(), self.lock:
             if self.closed:
                 raise RuntimeError("the engine is closed")
             yield

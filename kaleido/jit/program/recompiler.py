@@ -1,9 +1,10 @@
 """The background thread that recompiles hot units.
 
 The running program sends it the numbers of hot versions through a pipe (see the hook in ``native.runtime``). The thread
-takes every request that has arrived, recompiles the hottest, and looks again, so that requests that have become stale
-meanwhile cost nothing. Running native code never waits for it; Python code that needs LLVM waits for the LLVM call in
-progress, because llvmlite has one lock. In deterministic mode the program waits for a reply to each request.
+takes every request that has arrived, recompiles the hottest (:class:`Requests`), and looks again, so that requests that
+have become stale meanwhile cost nothing. Running native code never waits for it; Python code that needs LLVM waits for
+the LLVM call in progress, because llvmlite has one lock. In deterministic mode the program waits for a reply to each
+request.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from itertools import count
 from queue import SimpleQueue
 from typing import TypeVar
 
 from kaleido.jit.native.runtime import MESSAGE_SIZE, Runtime
 
-__all__ = ["Recompiler", "weakly"]
+__all__ = ["Recompiler", "Requests", "weakly"]
 
 T = TypeVar("T")
 
 # The numbers of versions are positive; these are requests of the engine's own.
 _STOP = -1
 _IDLE = -2
+
+# All hotness is read again after one of so many pending requests has been handled.
+_REFRESH = 16
 
 
 def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
@@ -36,6 +42,48 @@ def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
         return found(number) if found is not None else None
 
     return call
+
+
+class Requests:
+    """The pending requests, the hottest first, and of equally hot ones the earliest.
+
+    `hotness(number)` changes while the program runs. Reading all of it for each choice would make the time quadratic in
+    the number of units that are hot at once. So it is read for all of n requests after every n / _REFRESH choices:
+    less than 2 * _REFRESH reads for each choice. Up to 2 * _REFRESH requests are always in their present order.
+    """
+
+    def __init__(self, hotness: Callable[[int], float | None]) -> None:
+        self._hotness = hotness
+        # The number of requests for each version: several threads may make it hot, and each waits for a reply.
+        self._counts: Counter[int] = Counter()
+        self._heap: list[tuple[float, int, int]] = []
+        self._arrivals = count()
+        self._choices = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
+    def add(self, number: int) -> None:
+        if number not in self._counts:
+            heappush(self._heap, self._entry(number))
+        self._counts[number] += 1
+
+    def hottest(self) -> int:
+        """The version to recompile next. It stays pending until :meth:`remove`."""
+        if self._choices <= 0:
+            self._heap = [self._entry(number) for number in self._counts]
+            heapify(self._heap)
+            self._choices = len(self._heap) // _REFRESH
+        self._choices -= 1
+        return self._heap[0][-1]
+
+    def remove(self, number: int) -> int:
+        """Remove the version that :meth:`hottest` returned. Returns the number of requests for it."""
+        heappop(self._heap)
+        return self._counts.pop(number)
+
+    def _entry(self, number: int) -> tuple[float, int, int]:
+        return -(self._hotness(number) or 0.0), next(self._arrivals), number
 
 
 class Recompiler:
@@ -54,9 +102,8 @@ class Recompiler:
         recompile: Callable[[int], bool | None],
     ) -> None:
         self._runtime = runtime
-        self._hot, self._hotness, self._recompile = hot, hotness, recompile
-        # The number of requests for each version: several threads may make it hot, and each waits for a reply.
-        self._pending: Counter[int] = Counter()
+        self._hot, self._recompile = hot, recompile
+        self._pending = Requests(hotness)
         self._lock = threading.Lock()
         self._stopped = False
         self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
@@ -95,7 +142,7 @@ class Recompiler:
             for number in numbers:
                 if number > 0:
                     self._hot(number)
-                    self._pending[number] += 1
+                    self._pending.add(number)
             if self._pending:
                 self._recompile_hottest()
             if not self._pending:
@@ -108,9 +155,9 @@ class Recompiler:
             self._idle_waiters.get().set()
 
     def _recompile_hottest(self) -> None:
-        number = max(self._pending, key=lambda number: self._hotness(number) or 0.0)
+        number = self._pending.hottest()
         if not self._recompile(number):
-            for _ in range(self._pending.pop(number)):
+            for _ in range(self._pending.remove(number)):
                 self._runtime.reply()
 
     def _read(self, *, block: bool) -> list[int]:

@@ -6,17 +6,22 @@ no Python: Ctrl-C on it would wait until the native code returns.
 The solution. Calls into native code run on a thread of their own, with a large stack that the system commits only as
 it is used. The caller waits in Python, where it can be interrupted; then it stops the thread (see ``native/faults``).
 
+A call on an evaluation thread, from a Python function that native code has called, runs at once on that thread,
+whichever engine it belongs to. So these threads never wait for each other, and what runs on one is stopped together.
+
 A thread that does not stop is in a C function that does not return. It is *detached*: the caller gets its exception,
 another thread takes its place, and should the C function return after all, the detached thread leaves native code and
 ends.
 
-Limits. A detached thread keeps its stack, and what it runs counts as being inside: code that it may return to is not
-freed until it has ended.
+Limits. A call that comes from another engine's thread has the stack of that thread. A detached thread keeps its stack,
+and what it runs counts as being inside: code that it may return to is not freed until it has ended.
 
 What does not work, and why.
 
 - *Running native code on the main thread.* Python delivers Ctrl-C on the main thread only, between two bytecodes: not
   before the native code returns. And the main thread's stack is as large as the shell's limit permits (8 MiB, usually).
+- *Queueing a call that comes from the thread of another engine.* Two engines that call each other then wait for each
+  other, and an interruption reaches the thread that waits, not the one that runs.
 - *Ending a thread from outside.* Python has no function for it, and ``pthread_cancel`` is no way out (see
   ``native/faults``). The one way to be rid of a C function that never returns is to end its process.
 - *Waiting for the end of a task without a time limit.* The kernel may deliver a signal to any thread. Then Python's C
@@ -35,7 +40,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread
-from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 from kaleido.jit.running.stacks import protected_stack, restart_system_calls
 
 __all__ = ["PATIENCE", "Evaluation", "Task"]
@@ -49,7 +54,16 @@ _CHECK_INTERVAL = 0.05
 # Seconds between two signals to a thread that must stop.
 _SIGNAL_INTERVAL = 0.002
 
+_this_thread = threading.local()
 _stack_size_lock = fork_safe(threading.Lock(), LockOrder.THREADS)
+
+
+def _end_evaluation_thread(_: bool) -> None:
+    """In a forked child: the thread that forked is the main thread, and runs no tasks."""
+    vars(_this_thread).clear()
+
+
+after_fork_in_child(_end_evaluation_thread)
 
 
 class Task:
@@ -105,9 +119,10 @@ class Task:
 
 
 class _Worker:
-    """A thread, its NativeThread, and the task that it runs."""
+    """A thread of `evaluation`, its NativeThread, and the task that it runs."""
 
-    def __init__(self, target: Callable[[_Worker], None]) -> None:
+    def __init__(self, evaluation: Evaluation, target: Callable[[_Worker], None]) -> None:
+        self.evaluation = evaluation
         self.thread = threading.Thread(target=target, args=(self,), name="kaleido-evaluation", daemon=True)
         self.native_thread: NativeThread | None = None
         self.task: Task | None = None
@@ -131,17 +146,19 @@ class Evaluation:
         self._unfinished = 0
         self._closed = False
         self._worker: _Worker | None = None
+        # The threads of other evaluations that run tasks of this one.
+        self._hosts: list[_Worker] = []
 
     def submit(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> Task:
         """Queue a call of `function`, with the thread's NativeThread, and then of `on_end`. Returns its task.
 
-        On the evaluation thread itself the task runs at once. Raises RuntimeError if the evaluation is closed, OSError
-        if the thread cannot be started; then neither is called.
+        On an evaluation thread, of this or another one, the task runs at once. Raises RuntimeError if the evaluation is
+        closed, OSError if the thread cannot be started; then neither is called.
         """
         task = Task(function, on_end)
-        worker = self._worker
-        if worker is not None and threading.current_thread() is worker.thread:
-            task.run(worker.native_thread)
+        host: _Worker | None = getattr(_this_thread, "worker", None)
+        if host is not None:
+            self._run_on(host, task)
             return task
         with self._lock:
             if self._closed:
@@ -151,6 +168,16 @@ class Evaluation:
             self._unfinished += 1
             self._queue.put(task)
         return task
+
+    def _run_on(self, host: _Worker, task: Task) -> None:
+        """Run a task on the calling thread, which is that of `host`."""
+        with self._lock:
+            self._hosts.append(host)
+        try:
+            task.run(host.native_thread)
+        finally:
+            with self._lock:
+                self._hosts.remove(host)
 
     def stop(self, task: Task) -> None:
         """Cancel `task`. If it is running, interrupt its native code; if that fails for PATIENCE, detach the thread."""
@@ -176,11 +203,12 @@ class Evaluation:
                 restart_system_calls(True)
 
     def stop_current(self) -> None:
-        """Stop the task that is running now, if any."""
+        """Stop the task that is running now, if any, and those on threads of other evaluations, with their callers."""
         with self._lock:
-            task = self._worker.task if self._worker is not None else None
-        if task is not None:
-            self.stop(task)
+            workers = {self._worker, *self._hosts}
+        for worker in workers:
+            if worker is not None and (task := worker.task) is not None:
+                worker.evaluation.stop(task)
 
     def close(self) -> None:
         """Accept no more tasks, and end the thread after those that are queued. Waits for it if it is idle."""
@@ -204,7 +232,7 @@ class Evaluation:
             self._worker = self._start()
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._work)
+        worker = _Worker(self, self._work)
         # The stack size of new threads is a setting of the process: it is changed for this thread only.
         with _stack_size_lock:
             try:
@@ -213,11 +241,14 @@ class Evaluation:
                     worker.thread.start()
                 finally:
                     threading.stack_size(before)
-            except (RuntimeError, ValueError, OverflowError):
-                raise OSError(f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
+            except (RuntimeError, ValueError, OverflowError) as error:
+                # A subinterpreter may have no threads at all, and says so.
+                found = str(error) if "interpreter" in str(error) else ""
+                raise OSError(found or f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
         return worker
 
     def _work(self, worker: _Worker) -> None:
+        _this_thread.worker = worker
         with protected_stack() as worker.native_thread:
             while not worker.detached and (task := self._queue.get()) is not None:
                 with self._lock:

@@ -19,7 +19,7 @@ from kaleido.jit.native.faults import GUARD_ZONE, INTERRUPT, STACK_RESERVE, Nati
 from kaleido.jit.native.handlers import Handlers, handlers
 from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 
-__all__ = ["free_unused_stack", "protected_stack", "restart_system_calls"]
+__all__ = ["free_unused_stack", "protected_stack", "renew_handlers", "restart_system_calls"]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -126,12 +126,34 @@ def _install_handlers() -> None:
 @cache
 def _install(native: Handlers) -> None:
     assert INTERRUPT is not None
-    for number, address in ((signal.SIGSEGV, native.previous_overflow), (INTERRUPT, native.previous_interrupt)):
-        previous = _Action()
-        _libc().sigaction(number, None, ctypes.byref(previous))
-        ctypes.c_uint64.from_address(address).value = previous.handler or 0
+    for number, address in (
+        (signal.SIGSEGV, native.previous_overflow),
+        (signal.SIGSEGV, native.original_overflow),
+        (INTERRUPT, native.previous_interrupt),
+    ):
+        ctypes.c_uint64.from_address(address).value = _handler(number)
     _set_handler(signal.SIGSEGV, native.on_overflow, 0)
     restart_system_calls(True)
+
+
+def renew_handlers() -> None:
+    """Install the handler of overflows again, above one that was installed after it, such as that of faulthandler.
+
+    To be called before each entry: it takes about a microsecond. The one of INTERRUPT is renewed when it is needed, by
+    :func:`restart_system_calls`.
+    """
+    native = handlers()
+    if (found := _handler(signal.SIGSEGV)) != native.on_overflow:
+        with _lock:
+            ctypes.c_uint64.from_address(native.previous_overflow).value = found
+            _set_handler(signal.SIGSEGV, native.on_overflow, 0)
+
+
+def _handler(number: int) -> int:
+    """The address of the present handler of a signal; 0 for SIG_DFL, 1 for SIG_IGN."""
+    action = _Action()
+    _libc().sigaction(number, None, ctypes.byref(action))
+    return action.handler or 0
 
 
 def restart_system_calls(restart: bool) -> None:

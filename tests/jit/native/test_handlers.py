@@ -20,11 +20,12 @@ FOLDER = Path(handlers.__file__).parent
 FILES = ("handlers.ll", "unprotected.ll")
 TEXT = (FOLDER / "handlers.ll").read_text("ascii")
 
-# The constants of handlers.ll. CALLER_DISTANCE is only used there.
+# The constants of handlers.ll. The last two are only used there.
 CONSTANTS = {
     "GUARD_ZONE": faults.GUARD_ZONE,
     "STACK_RESERVE": faults.STACK_RESERVE,
     "FAULT_OVERFLOW": faults.Fault.OVERFLOW,
+    "FORWARDED_MOST": 1000,
     "CALLER_DISTANCE": 4096,
 }
 

@@ -1,14 +1,23 @@
-"""Deferring Ctrl-C in Python code: where it takes effect, and where it waits."""
+"""Deferring Ctrl-C and other signals in Python code: where they take effect, and where they wait."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from kaleido.jit.process import interrupts
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, raise_pending, uninterrupted
+from kaleido.jit.process.interrupts import (
+    discard_pending,
+    interruptibly,
+    raise_pending,
+    signals_deferred,
+    uninterrupted,
+)
 from tests.jit.helpers import Running
 
 
@@ -104,3 +113,80 @@ def test_other_threads_do_not_touch_the_handler() -> None:
             return signal.getsignal(signal.SIGINT)
 
     assert Running(enter).result() is signal.getsignal(signal.SIGINT)
+
+
+# Other signals
+
+
+@pytest.fixture
+def user_signals() -> Iterator[list[int]]:
+    """Handlers of SIGUSR1 and SIGUSR2, which raise ValueError; the numbers of the signals they were called for."""
+    called: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        called.append(number)
+        raise ValueError(number)
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    yield called
+    for number, previous in before.items():
+        assert signal.signal(number, previous) is handler
+
+
+def test_every_deferred_signal_is_delivered_once(user_signals: list[int]) -> None:
+    def work() -> None:
+        with uninterrupted(), signals_deferred():
+            for number in (signal.SIGUSR1, signal.SIGINT, signal.SIGUSR2, signal.SIGUSR1):
+                signal.raise_signal(number)
+            assert user_signals == []
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    # The inner block ends first; Ctrl-C belongs to the outer one.
+    assert isinstance(caught.value.__context__, ValueError)
+    assert user_signals == [signal.SIGUSR1, signal.SIGUSR2]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_only_ctrl_c_is_deferred_where_a_block_is_for_ctrl_c(user_signals: list[int]) -> None:
+    with uninterrupted():
+        with pytest.raises(ValueError, match="10"):
+            signal.raise_signal(signal.SIGUSR1)
+        press()
+        discard_pending()
+
+
+def test_other_signals_take_effect_in_a_window_and_where_nothing_has_changed_yet(user_signals: list[int]) -> None:
+    with signals_deferred():
+        with pytest.raises(ValueError, match="10"):
+            interruptibly(lambda: signal.raise_signal(signal.SIGUSR1))
+        signal.raise_signal(signal.SIGUSR2)
+        # That is about Ctrl-C.
+        discard_pending()
+        with pytest.raises(ValueError, match="12"):
+            raise_pending()
+        raise_pending()
+
+
+def test_the_handlers_of_native_code_stay() -> None:
+    assert not set(interrupts._DEFERRED) & {signal.SIGSEGV, signal.SIGURG}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module of subinterpreters has another name")
+@pytest.mark.parametrize(("isolated", "jit"), [(True, "tiered"), (True, "O0"), (False, "tiered"), (False, "O0")])
+def test_a_subinterpreter(isolated: bool, jit: str) -> None:
+    script = f"""
+import kaleido
+try:
+    with kaleido.Session(jit={jit!r}) as session:
+        print(session.run("1 + 1"))
+except OSError as error:
+    print(error)
+"""
+    code = (
+        f"import _xxsubinterpreters as interpreters; child = interpreters.create(isolated={isolated})\n"
+        f"interpreters.run_string(child, {script!r}); interpreters.destroy(child)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    sentence = "thread is not supported for isolated subinterpreters" if isolated else "2.0"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{sentence}\n", "")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
-from kaleido.jit.program.recompiler import Recompiler
+from kaleido.jit.program.recompiler import Recompiler, Requests
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
 
@@ -178,3 +178,43 @@ def test_a_unit_is_tried_again_until_it_is_done(runtime: FakeRuntime) -> None:
     Running(thread.wait_until_idle).result()
     thread.close()
     assert (tries, runtime.replies) == ([7, 7, 7], 1)
+
+
+def test_hotness_is_read_in_proportion_to_the_requests() -> None:
+    def reads(count: int) -> int:
+        read: list[int] = []
+        requests = Requests(lambda number: read.append(number))
+        for number in range(count):
+            requests.add(number)
+        while requests:
+            requests.remove(requests.hottest())
+        return len(read)
+
+    assert reads(16_000) < 2.1 * reads(8_000) < 2.1 * 32 * 8_000
+
+
+def test_requests_that_become_hotter_come_earlier() -> None:
+    heat = dict.fromkeys(range(1000), 1.0)
+    requests = Requests(lambda number: heat[number])
+    for number in heat:
+        requests.add(number)
+    requests.add(7)
+    assert (requests.hottest(), requests.remove(0)) == (0, 1)
+    heat[7] = 2.0
+    order = []
+    while requests:
+        number = requests.hottest()
+        order.append((number, requests.remove(number)))
+    assert (7, 2) in order[:64]
+    # The others in the order of their arrival.
+    assert [number for number, _ in order if number != 7] == [number for number in range(1, 1000) if number != 7]
+
+
+def test_a_request_that_is_tried_again_makes_way_for_a_hotter_one() -> None:
+    heat = {1: 1.0}
+    requests = Requests(lambda number: heat[number])
+    requests.add(1)
+    assert requests.hottest() == 1
+    heat[2] = 3.0
+    requests.add(2)
+    assert requests.hottest() == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -99,6 +100,35 @@ def test_an_engine_may_call_into_another() -> None:
         inner = callback(lambda n: two.call("fib", n))
         one.define(unit("(define (f x) (+ 1 (foreign inner x)))", {"inner": inner.address}))
         assert [one.call("f", 10) for _ in range(3)] == [56] * 3
+
+
+def test_engines_that_call_each_other() -> None:
+    with Engine() as one, Engine() as two:
+        into_two, into_one = callback(lambda n: two.call("g", n)), callback(lambda n: one.call("h", n))
+        one.define(*units("(define (h x) (+ x 1))"))
+        two.define(unit("(define (g x) (* 10 (foreign into_one x)))", {"into_one": into_one.address}))
+        one.define(unit("(define (f x) (* 2 (foreign into_two x)))", {"into_two": into_two.address}))
+        assert Running(lambda: one.call("f", 1)).result() == 40
+
+
+def test_engines_that_call_each_other_at_the_same_time() -> None:
+    both_run = threading.Barrier(2)
+
+    def define(engine: Engine, other: Engine, factor: int) -> callback:
+        def after_both(n: int) -> int:
+            both_run.wait(TIMEOUT)
+            return int(other.call("inner", n))
+
+        into_other = callback(after_both)
+        engine.define(unit(f"(define (inner x) (* {factor} x))"))
+        engine.define(unit("(define (outer x) (foreign into_other x))", {"into_other": into_other.address}))
+        engine.prepare("outer")
+        return into_other
+
+    with Engine() as one, Engine() as two:
+        _kept = define(one, two, 2), define(two, one, 3)
+        calls = [Running(partial(engine.call, "outer", 5)) for engine in (one, two)]
+        assert [call.result() for call in calls] == [15, 10]
 
 
 @pytest.mark.parametrize("policy", [Policy(call_threshold=2), sync(2), Policy(baseline=False)])

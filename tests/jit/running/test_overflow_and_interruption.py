@@ -154,6 +154,35 @@ def test_a_handled_overflow_is_not_raised_again() -> None:
 
 
 @needs_protection
+@pytest.mark.parametrize("interrupted", ["caller", "callee"])
+def test_a_call_into_another_engine_is_interrupted_with_its_caller(interrupted: str) -> None:
+    running = threading.Event()
+    ready = callback(lambda _: running.set())
+    errors: list[BaseException] = []
+    with Engine() as caller, Engine() as callee:
+
+        def call_spin(n: int) -> int:
+            try:
+                return int(callee.call("spin", n))
+            except Interrupted as error:
+                errors.append(error)
+                return 0
+
+        into_callee = callback(call_spin)
+        callee.define(unit("(define (spin x) (let i 0 (do (foreign ready x) (do (while (< i 1) (set i (* i 1))) i))))",
+                           {"ready": ready.address}))  # fmt: skip
+        caller.define(unit("(define (top x) (foreign into_callee x))", {"into_callee": into_callee.address}))
+        call = Running(lambda: caller.call("top", 1))
+        assert running.wait(TIMEOUT)
+        (caller if interrupted == "caller" else callee).interrupt()
+        with pytest.raises(Interrupted) as caught:
+            call.result()
+        assert not caught.value.detached
+        assert len(errors) == 1
+        assert callee.memory().calls == 0
+
+
+@needs_protection
 def test_code_of_another_engine_is_interrupted_too() -> None:
     running = threading.Event()
     ready = callback(lambda _: running.set())
