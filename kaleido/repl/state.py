@@ -8,6 +8,7 @@ from pathlib import Path
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import raise_pending, uninterrupted
 from kaleido.repl.console import Console
+from kaleido.repl.saved_files import SavedFiles
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
 from kaleido.session import Result, Session
@@ -23,8 +24,7 @@ class State:
     """The session, the console and the settings of one REPL, and what its commands remember.
 
     `last_loaded`   the file that was loaded last
-    `overwritable`  the files that `:save` may overwrite: their whole content was loaded into this session, or saved
-                    from it
+    `files`         the files that were loaded or saved
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
     """
@@ -34,7 +34,7 @@ class State:
     settings: Settings
     undo_log: UndoLog = field(default_factory=UndoLog)
     last_loaded: Path | None = None
-    overwritable: set[Path] = field(default_factory=set)
+    files: SavedFiles = field(default_factory=SavedFiles)
     drafts: dict[str, str] = field(default_factory=dict)
     last_program: str = ""
     entry_count: int = 0

@@ -317,6 +317,9 @@ _SESSION = (
         above its definition, if the definition is reached before the call runs. `kaleido demo.kal` runs a file without
         the REPL.
 
+        `:save` over a loaded file keeps its text, byte for byte: comments, blank lines, order and line ends. A new
+        definition takes the place of the old one; everything else is added at the end.
+
         When the REPL starts, it runs `$XDG_CONFIG_HOME/kaleido/init.kal` if that exists (in `~/.config` if the variable
         is not set). Put operators there that you always want, and commands such as `:set theme light`. The option
         `--no-init` skips it.

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, Unit, UnitStats
+from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.function import Function
@@ -107,10 +108,15 @@ class Session:
         """
         yield from self._pipeline.units(self._parsed(source))
 
-    def check(self, source: Source) -> None:
-        """Check that a text could run in a new session like this one; nothing runs. Raises KaleidoError."""
+    def check(self, source: Source) -> Sequence[Item]:
+        """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
+
+        Raises KaleidoError.
+        """
         table = self._initial.copy()
-        check_text(parsed(source, table.operators, table.functions), table)
+        text = parsed(source, table.operators, table.functions)
+        check_text(text, table)
+        return text.items
 
     def interrupt(self) -> None:
         """Stop the running program, as Ctrl-C does: the thread that runs it gets Interrupted. From any thread.
