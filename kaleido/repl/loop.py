@@ -12,6 +12,7 @@ from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
 from kaleido.repl.commands import COMMANDS, Quit, execute
+from kaleido.repl.commands.files import summary
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, split_entry
 from kaleido.repl.progress import ProgressDisplay
@@ -123,16 +124,28 @@ class Repl:
         return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)
 
     def _run_init_file(self, progress: ProgressDisplay) -> None:
+        """Run the user's init.kal. Its definitions then belong to the initial state of the session."""
+        state = self._state
         try:
             source = init_file()
         except OSError as error:
-            self._state.console.write_message(f"warning: init.kal is not run: {error}")
+            state.console.write_message(f"warning: init.kal is not run: {error}")
             return
         if source is not None:
-            errors_before = self._state.error_count
-            self._run_entry(source, progress)
-            if self._state.error_count > errors_before:
-                self._state.console.write_message(f"{source.name}: the rest of a program after an error is not run")
+            try:
+                complete = self._run_entry(source, progress) and not state.error_count
+                if not complete:
+                    self._report_incomplete(source)
+            finally:
+                # Also if it ends with `:quit`.
+                state.session.make_initial()
+                state.undo_log.clear()
+
+    def _report_incomplete(self, init: Source) -> None:
+        items = [each.item for each in self._state.undo_log.items]
+        ran = bool(items) or self._state.command_count
+        what = f"only this has run: {summary(items, self._state.command_count)}" if ran else "nothing has run"
+        self._state.console.write_message(f"{init.name}: {what}")
 
     def _run_entry(self, source: Source, progress: ProgressDisplay) -> bool:
         """Run the programs and commands of an entry; returns False if the user stopped it."""
@@ -152,6 +165,7 @@ class Repl:
         try:
             if is_command:
                 interruptibly(lambda: execute(state, source))
+                state.command_count += 1
             else:
                 state.last_program = source.text.strip("\r\n")
                 interruptibly(lambda: state.run(source))

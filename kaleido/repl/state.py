@@ -27,6 +27,7 @@ class State:
     `files`         the files that were loaded or saved
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
+    `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
     session: Session
@@ -39,6 +40,7 @@ class State:
     last_program: str = ""
     entry_count: int = 0
     error_count: int = 0
+    command_count: int = 0
 
     def entry_source(self, text: str) -> Source:
         """The text of a new entry as a source, named ``<entry N>``."""

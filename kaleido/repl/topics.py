@@ -321,8 +321,9 @@ _SESSION = (
         definition takes the place of the old one; everything else is added at the end.
 
         When the REPL starts, it runs `$XDG_CONFIG_HOME/kaleido/init.kal` if that exists (in `~/.config` if the variable
-        is not set). Put operators there that you always want, and commands such as `:set theme light`. The option
-        `--no-init` skips it.
+        is not set). Put operators there that you always want, and commands such as `:set theme light`. What it defines
+        belongs to the initial state: `:undo` and `:reset` keep it, `:save` leaves it out. The option `--no-init` skips
+        it.
         """,
     ),
     _topic(
@@ -331,7 +332,7 @@ _SESSION = (
         """
         `:undo` undoes the last entry that changed definitions, be it a line or a file. The definitions that it replaced
         are restored for all callers, and optimized again if they were at -O3. `:reset` removes all definitions except
-        the prelude; `:undo` undoes that, too. `:list` shows your definitions.
+        those of the prelude and of your init.kal; `:undo` undoes that, too. `:list` shows your definitions.
 
         To change a function, just `def` it again. To change its number of parameters, redefine its callers first: it is
         an error as long as other functions call it with the old number.

@@ -39,6 +39,10 @@ class UndoLog:
     """The log of one REPL, empty at first. Call :meth:`begin_entry` before each entry."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Make the log empty: what is in it cannot be undone, and is not saved."""
         self._items: list[LoggedItem] = []
         self._records: deque[_EntryRecord] = deque(maxlen=_MAX_ENTRIES)
         self._current = _EntryRecord(0)

@@ -64,7 +64,8 @@ class Session:
             source = prelude_source()
             self.run(source.text, source.name)
         self._table.externs = externs
-        self._initial = self._table.copy()
+        self._prelude = dict(self._table.functions)
+        self.make_initial()
 
     # The object
 
@@ -145,7 +146,7 @@ class Session:
 
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions that are defined, in the order of their first definition; the prelude's only on request."""
-        hidden = {} if prelude else self._initial.functions
+        hidden = {} if prelude else self._prelude
         # A copy, because another thread may define a function meanwhile.
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
@@ -174,8 +175,12 @@ class Session:
             past = past.merged(change.past)
         return self._pipeline.restore(past, frozenset[str]().union(*(change.deoptimized for change in changes)))
 
+    def make_initial(self) -> None:
+        """Make the present definitions the initial state, which :meth:`reset` restores. At first, it is the prelude."""
+        self._initial = self._table.copy()
+
     def reset(self) -> Change:
-        """Remove all definitions but the prelude's, and restore these. Returns the change that undoes it.
+        """Remove all definitions but those of the initial state, and restore these. Returns the change that undoes it.
 
         Raises as :meth:`undo`.
         """

@@ -638,7 +638,18 @@ def test_reset(run: Run, tmp_path: Path) -> None:
 
 def test_reset_of_nothing(run: Run) -> None:
     assert run(":reset", ":undo")[0] == "nothing to reset\n"
-    assert run("5", ":reset", ":undo")[2] == "undid `:reset`\n"
+    assert run("5", ":reset", ":undo")[1:] == ["removed 1 expression: `:undo` restores it\n", "undid `:reset`\n"]
+    assert run("def f(x) x; f(1)", ":undo", ":reset", ":reset")[2:] == [
+        "removed the last value\n",
+        "nothing to reset\n",
+    ]
+
+
+def test_undo_of_many_functions_counts_them(run: Run, keep: Keep) -> None:
+    path = keep("".join(f"def f{number}(x) x\n" for number in range(300)))
+    printed = run("def f7(x) 0; def f8(x) 0", f":load {path}", ":undo", ":reset", ":undo")
+    assert printed[2] == "restored 2 functions: f7, f8\nremoved 298 functions: f0, f1, f2, f3, f4, …\n"
+    assert printed[4] == "restored f7: def f7(x) 0\nrestored f8: def f8(x) 0\n"
 
 
 def test_set(run: Run) -> None:

@@ -18,7 +18,7 @@ from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind,
 from kaleido.repl.state import State
 from kaleido.session import Result, Session
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "summary"]
 
 _EDITORS = ("nano", "vi", "vim", "emacs")
 """The editors to look for if neither VISUAL nor EDITOR is set."""
@@ -64,14 +64,16 @@ def run_file(state: State, source: FileSource) -> None:
         state.files.loaded(source, state.undo_log.items, complete=complete)
 
 
-def _summary(results: list[Result]) -> str:
-    """The number of definitions and of expressions that have run."""
-    if not results:
-        return "no definitions or expressions"
-    definitions = sum(isinstance(result.item, Definition | External) for result in results)
-    expressions = len(results) - definitions
-    parts = [counted(definitions, "definition")] if definitions else []
-    return ", ".join([*parts, *([counted(expressions, "expression")] if expressions else [])])
+def summary(items: Sequence[Item], command_count: int = 0) -> str:
+    """The number of definitions, of expressions and of commands that have run."""
+    definitions = sum(isinstance(item, Definition | External) for item in items)
+    expressions = len(items) - definitions
+    counts = [(definitions, "definition"), (expressions, "expression"), (command_count, "command")]
+    return ", ".join(counted(number, noun) for number, noun in counts if number) or "no definitions or expressions"
+
+
+def _summary(results: Sequence[Result]) -> str:
+    return summary([result.item for result in results])
 
 
 def _path(word: Word) -> Path:
