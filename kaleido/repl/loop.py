@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
+from kaleido.language.source_files import FileSource
 from kaleido.repl.commands import COMMANDS, Quit, execute
-from kaleido.repl.commands.files import summary
+from kaleido.repl.commands.files import run_file, summary
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, split_entry
 from kaleido.repl.progress import ProgressDisplay
@@ -94,7 +95,7 @@ class Repl:
                 if self._run_init:
                     self._run_init_file(progress)
                 for source in self._sources:
-                    self._run(source, [Piece(source.text, is_command=False)], progress)
+                    self._run_source(source, progress)
                 while True:
                     text = reader.read()
                     if not self._run_entry(self._state.entry_source(text), progress):
@@ -141,6 +142,17 @@ class Repl:
                 state.session.make_initial()
                 state.undo_log.clear()
 
+    def _run_source(self, source: Source, progress: ProgressDisplay) -> None:
+        """Run a program of the command line. A file counts as loaded, for `:reload` and `:save`."""
+        if not isinstance(source, FileSource):
+            self._run(source, [Piece(source.text, is_command=False)], progress)
+            return
+        self._state.last_loaded = source.path
+        self._state.undo_log.begin_entry()
+        with progress.tracking():
+            self._run_piece(source, is_command=False)
+        self._state.console.flush()
+
     def _report_incomplete(self, init: Source) -> None:
         items = [each.item for each in self._state.undo_log.items]
         ran = bool(items) or self._state.command_count
@@ -168,7 +180,7 @@ class Repl:
                 state.command_count += 1
             else:
                 state.last_program = source.text.strip("\r\n")
-                interruptibly(lambda: state.run(source))
+                interruptibly(lambda: self._run_program(source))
         except KaleidoError as error:
             state.report(_with_command_hint(error, source.text.strip()))
         except KeyboardInterrupt as stop:
@@ -181,6 +193,12 @@ class Repl:
         except Exception:
             state.console.write_error(traceback.format_exc() + DEFECT_NOTICE)
         return True
+
+    def _run_program(self, source: Source) -> None:
+        if isinstance(source, FileSource):
+            run_file(self._state, source, report_success=False)
+        else:
+            self._state.run(source)
 
 
 def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:

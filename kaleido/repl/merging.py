@@ -5,13 +5,14 @@ functions takes the place of the old one, and all else is appended.
 
 A new definition can only take that place if the program still has the same trees, and if no expression calls a function
 above its definition: the new definition may use an operator, or call a function, that comes further down. Then
-everything is appended in the order in which it ran, which always works.
+everything is appended in the order in which it ran, which always works. In the same way, definitions from before the
+file are left out if the file replaced them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from kaleido.diagnostics import KaleidoError
@@ -35,28 +36,54 @@ def updated_program(
     `superseded` are the items of earlier versions of the file, which `source` replaces. `parse` checks a program and
     returns its items, or raises KaleidoError.
     """
+    *shorter, complete = _candidates(source, items, superseded)
+    program = next((each for each in shorter if _repeats(each, parse)), complete)
+    return program.text, len(program.items)
+
+
+def _candidates(
+    source: FileSource, items: Sequence[LoggedItem], superseded: Collection[LoggedItem]
+) -> Iterator[_Program]:
+    """The programs that could be saved, the best first. The last one has all items in the order in which they ran."""
     own = [each for each in items if each.source is source]
     before, after = _around(source, items, superseded)
-    edited = _with_changes(source, before, own, after)
-    if edited is None or not _repeats(edited, parse):
-        edited = _Program(source, before, own, own, after)
-    return edited.text, len(edited.items)
+    body, appended = _with_changes(own, after)
+    needed = _without_replaced(before, own)
+    for above in (needed, before) if len(needed) < len(before) else (before,):
+        if len(appended) < len(after):
+            yield _Program(source, above, own, body, appended)
+        yield _Program(source, above, own, own, after)
 
 
 def _around(
     source: FileSource, items: Sequence[LoggedItem], superseded: Collection[LoggedItem]
-) -> tuple[list[LoggedItem], list[LoggedItem]]:
+) -> tuple[Sequence[LoggedItem], Sequence[LoggedItem]]:
     """The items that belong above those of a file, and the items that belong below."""
     names = {each.name for each in items if each.source is source} - {None}
     begin = next((k for k, each in enumerate(items) if each.source is source or each in superseded), 0)
     end = max((k for k, each in enumerate(items) if each.source is source), default=begin)
-    before = items[:begin]
-    if all(each.name is not None for each in before):
-        # No expression has used the definitions that the file replaced.
-        before = [each for each in before if each.name not in names]
     between = [each for each in items[begin:end] if each.name not in names]
-    others = [each for each in [*between, *items[end:]] if each.source is not source and each not in superseded]
-    return list(before), others
+    after = [each for each in [*between, *items[end:]] if each.source is not source and each not in superseded]
+    return items[:begin], after
+
+
+def _without_replaced(before: Sequence[LoggedItem], own: Sequence[LoggedItem]) -> Sequence[LoggedItem]:
+    """Items from before a file without the definitions that the file replaced, if no expression has used these."""
+    names = {each.name for each in own}
+    used = any(each.name is None for each in before)
+    return before if used else [each for each in before if each.name not in names]
+
+
+def _with_changes(
+    own: Sequence[LoggedItem], after: Sequence[LoggedItem]
+) -> tuple[Sequence[LoggedItem], Sequence[LoggedItem]]:
+    """The items of a file, some replaced by new definitions from `after`; and the rest of `after`."""
+    places = {each.name: index for index, each in enumerate(own) if each.name is not None}
+    body = list(own)
+    for each in after:
+        if isinstance(each.item, Definition) and each.name in places:
+            body[places[each.name]] = each
+    return body, [each for each in after if not isinstance(each.item, Definition) or each.name not in places]
 
 
 @dataclass(frozen=True)
@@ -113,19 +140,6 @@ def _place_above(lead: str) -> int:
         if not line[1].strip() or (line.start() == 0 and line[1].startswith("#!")):
             place = end
     return place
-
-
-def _with_changes(
-    source: FileSource, before: Sequence[LoggedItem], own: Sequence[LoggedItem], after: Sequence[LoggedItem]
-) -> _Program | None:
-    """The program with new definitions in the place of those of the file; None if there are none."""
-    places = {each.name: index for index, each in enumerate(own) if each.name is not None}
-    body = list(own)
-    for each in after:
-        if isinstance(each.item, Definition) and each.name in places:
-            body[places[each.name]] = each
-    appended = [each for each in after if not isinstance(each.item, Definition) or each.name not in places]
-    return _Program(source, before, own, body, appended) if len(appended) < len(after) else None
 
 
 # Checks

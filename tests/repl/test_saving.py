@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
-from kaleido.language.source_files import FileSource, decoded, encoded
+from kaleido.language.source_files import FileSource, decoded, encoded, read
+from kaleido.repl import Repl
 from kaleido.repl.merging import updated_program
 from kaleido.repl.undo_log import UndoLog
 from tests.repl.conftest import Run
@@ -217,6 +218,38 @@ def test_a_file_that_was_stopped_is_not_overwritten(run: Run, session: Session, 
     assert printed[0] == f"1.0\ninterrupted\n{path}: kept 2 definitions, 1 expression\n"
     assert "this session has not loaded all of it" in printed[1]
     assert path.read_text().endswith("# not lost")
+
+
+# The file of the command line
+
+
+def started_with(session: Session, path: Path, *entries: str) -> None:
+    """A REPL that was started with a file, as ``kaleido -i FILE`` does, and was given entries."""
+    Repl(session, sources=[read(path)], lines=[f"{entry}\n".encode() for entry in entries]).run()
+
+
+@pytest.mark.usefixtures("state_home")
+def test_the_file_of_the_command_line_can_be_reloaded_and_saved(
+    session: Session, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text("def f(x) x; f(1) # one")
+    started_with(session, path, "def f(x) x + 1", f":save {path}", ":undo", ":reload", ":undo", ":undo", "f(2)")
+    output, errors = capfd.readouterr()
+    assert output == f"1.0\nsaved 2 items to `{path}`\nrestored f: def f(x) x\n2.0\nrestored f: def f(x) x\nremoved f\n"
+    assert errors.startswith(f"{path}: 1 definition, 1 expression\nerror: unknown function `f`\n")
+    assert path.read_text() == "def f(x) x + 1; f(1) # one"
+
+
+@pytest.mark.usefixtures("state_home")
+def test_a_file_of_the_command_line_with_an_error_can_be_reloaded_but_not_overwritten(
+    session: Session, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text("def f(x) x; nothing # not lost")
+    started_with(session, path, f":save {path}", ":reload")
+    errors = capfd.readouterr().err
+    assert errors.count("error: unknown variable `nothing`\n") == 2
+    assert errors.count(f"\n{path}: kept 1 definition\n") == 2
+    assert "` already exists\n" in errors
 
 
 # Other files

@@ -18,7 +18,7 @@ from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind,
 from kaleido.repl.state import State
 from kaleido.session import Result, Session
 
-__all__ = ["COMMANDS", "summary"]
+__all__ = ["COMMANDS", "run_file", "summary"]
 
 _EDITORS = ("nano", "vi", "vim", "emacs")
 """The editors to look for if neither VISUAL nor EDITOR is set."""
@@ -44,7 +44,7 @@ def _run_file(request: Request, path: Path, word: Word) -> None:
     run_file(request.state, source)
 
 
-def run_file(state: State, source: FileSource) -> None:
+def run_file(state: State, source: FileSource, *, report_success: bool = True) -> None:
     """Run the program of a file, and show its errors and a summary. The items before an error stay."""
     results: list[Result] = []
     complete = False
@@ -58,7 +58,8 @@ def run_file(state: State, source: FileSource) -> None:
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"{str(stop) or 'interrupted'}\n{source.name}: kept {_summary(results)}") from stop
     else:
-        state.console.write_message(f"{source.name}: {_summary(results)}")
+        if report_success:
+            state.console.write_message(f"{source.name}: {_summary(results)}")
     finally:
         # The items that did not run are only in the file: `:save` must not overwrite it.
         state.files.loaded(source, state.undo_log.items, complete=complete)
@@ -198,7 +199,14 @@ COMMANDS = [
         "it are kept; the item with the error and the rest do not run. `:undo` undoes the whole file.",
         _load,
     ),
-    Command("reload", Group.FILES, (), "run the last loaded file again", "", _reload),
+    Command(
+        "reload",
+        Group.FILES,
+        (),
+        "run the last loaded file again",
+        "At first, that is the file of the command line: `kaleido -i FILE`.",
+        _reload,
+    ),
     Command(
         "edit",
         Group.FILES,
