@@ -141,6 +141,7 @@ class Repl:
                 # Also if it ends with `:quit`.
                 state.session.make_initial()
                 state.undo_log.clear()
+                state.init_run = True
 
     def _run_source(self, source: Source, progress: ProgressDisplay) -> None:
         """Run a program of the command line. A file counts as loaded, for `:reload` and `:save`."""

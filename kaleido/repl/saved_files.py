@@ -55,6 +55,8 @@ class SavedFiles:
         file = self._files.get(path.resolve())
         if file is None or not file.complete:
             return "this session has not loaded all of it"
+        if not path.is_file():
+            return "it is not a regular file"
         if path.read_bytes() != file.data:
             return "it has changed since this session loaded or saved it"
         if file.items and file.items.isdisjoint(items):

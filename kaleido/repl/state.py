@@ -27,6 +27,7 @@ class State:
     `files`         the files that were loaded or saved
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
+    `init_run`      whether the user's init.kal has run
     `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
@@ -41,6 +42,7 @@ class State:
     entry_count: int = 0
     error_count: int = 0
     command_count: int = 0
+    init_run: bool = False
 
     def entry_source(self, text: str) -> Source:
         """The text of a new entry as a source, named ``<entry N>``."""

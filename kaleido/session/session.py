@@ -64,7 +64,7 @@ class Session:
             source = prelude_source()
             self.run(source.text, source.name)
         self._table.externs = externs
-        self._prelude = dict(self._table.functions)
+        self._prelude = self._table.copy()
         self.make_initial()
 
     # The object
@@ -109,12 +109,12 @@ class Session:
         """
         yield from self._pipeline.units(self._parsed(source))
 
-    def check(self, source: Source) -> Sequence[Item]:
+    def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
         """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
 
-        Raises KaleidoError.
+        If not `initial`: after the prelude alone. Raises KaleidoError.
         """
-        table = self._initial.copy()
+        table = (self._initial if initial else self._prelude).copy()
         text = parsed(source, table.operators, table.functions)
         check_text(text, table)
         return text.items
@@ -146,7 +146,7 @@ class Session:
 
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions that are defined, in the order of their first definition; the prelude's only on request."""
-        hidden = {} if prelude else self._prelude
+        hidden = {} if prelude else self._prelude.functions
         # A copy, because another thread may define a function meanwhile.
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]

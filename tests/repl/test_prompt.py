@@ -225,6 +225,16 @@ def test_the_init_file_belongs_to_the_initial_state(type_keys: TypeKeys, state_h
     assert path.read_text() == "def mine(x) x;\n"
 
 
+def test_save_says_what_needs_the_init_file(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "def mine(x) x * 2")
+    path = state_home / "saved.kal"
+    saved = type_keys("def f(x) x", f":save {path}", "def f(x) mine(x)", f":save {path}")
+    assert saved.output.count("saved ") == 2
+    assert saved.errors == (
+        f"warning: `{path}` needs your init.kal, which `kaleido {path}` does not run: unknown function `mine`\n"
+    )
+
+
 def test_the_init_file_can_replace_functions_of_the_prelude(type_keys: TypeKeys, state_home: Path) -> None:
     init_file(state_home, "def sqrt(x) x")
     assert type_keys("sqrt(4)", "def sqrt(x) 0", ":reset", "sqrt(4)", ":undo", "sqrt(4)").output.split("\n")[::2][

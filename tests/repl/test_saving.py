@@ -255,6 +255,16 @@ def test_a_file_of_the_command_line_with_an_error_can_be_reloaded_but_not_overwr
 # Other files
 
 
+def test_what_is_no_regular_file_is_not_replaced(run: Run, path: Path) -> None:
+    def become_a_pipe() -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    path.write_text("1")
+    assert "it is not a regular file" in run.last(f":load {path}", become_a_pipe, f":save {path}")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
 def test_a_new_file_has_the_texts_of_the_files_and_entries(run: Run, tmp_path: Path, path: Path) -> None:
     first, second, bad = (tmp_path / name for name in ("1.kal", "2.kal", "bad.kal"))
     first.write_text("# one\n\ndef f(x) x # f")

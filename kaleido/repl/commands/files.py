@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, ParseError, Source, counted
+from kaleido.jit import uninterrupted
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.language.source_files import FileSource, decoded, encoded, read, reason, shown
 from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind, Parameter, Request, Word
@@ -93,19 +94,29 @@ def _save(request: Request, word: Word) -> None:
             hint = f"{refusal}: choose another name, or remove the file first"
             request.fail(f"`{word.text}` already exists", word, "", hint)
         data, count = state.files.program(path, items, lambda text: _checked(request.session, text))
-        _write(path, data)
+        with uninterrupted():
+            _write(path, data)
+            state.files.saved(path, data, items)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
-    state.files.saved(path, data, items)
-    try:
-        request.session.check(Source(word.text, decoded(data)))
-    except KaleidoError as error:
-        request.console.write_message(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
+    _warn(request, Source(word.text, decoded(data)))
     request.console.write(f"saved {counted(count, 'item')} to `{word.text}`\n")
 
 
 def _checked(session: Session, text: str) -> Sequence[Item]:
     return session.check(Source("<saved>", decoded(encoded(text))))
+
+
+def _warn(request: Request, saved: Source) -> None:
+    """Say if a saved program could not run in a new REPL, or without the user's init.kal."""
+    try:
+        problem = "does not load as it is"
+        request.session.check(saved)
+        if request.state.init_run:
+            problem = f"needs your init.kal, which `kaleido {saved.name}` does not run"
+            request.session.check(saved, initial=False)
+    except KaleidoError as error:
+        request.console.write_message(f"warning: `{saved.name}` {problem}: {error.diagnostic.title}")
 
 
 def _write(path: Path, data: bytes) -> None:
