@@ -166,3 +166,15 @@ def test_the_times_of_an_expression(session: Session) -> None:
     assert first.compile_seconds > 0
     assert first.run_seconds > 0
     assert second.change is None
+
+
+def test_the_initial_state_can_be_more_than_the_prelude() -> None:
+    with Session(jit="O0") as session:
+        session.run("def f(x) x + 1; def binary ~ 50 (a b) a - b")
+        session.make_initial()
+        session.run("def f(x) 0; def g(x) x; def binary ~ 5 (a b) 0")
+        change = session.reset()
+        assert session.run("f(3) ~ 2 + 1") == 3
+        assert [each.name for each in session.functions()] == ["f", "binary~"]
+        session.undo(change)
+        assert session.run("f(3) ~ g(2)") == 0

@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from kaleido.diagnostics import Source
 from kaleido.terminal.text import printable
 
-__all__ = ["decoded", "read", "reason", "shown"]
+__all__ = ["FileSource", "decoded", "encoded", "read", "reason", "shown"]
+
+_BYTE_ORDER_MARK = "\ufeff"
+_INVALID_BYTE = re.compile("[\udc80-\udcff]")
 
 
-def read(path: str | Path) -> Source:
+@dataclass(frozen=True, eq=False)
+class FileSource(Source):
+    """The program in a file, and the bytes that it was read from."""
+
+    path: Path = field(kw_only=True)
+    data: bytes = field(kw_only=True, repr=False)
+
+    @cached_property
+    def original(self) -> str:
+        """`text` as :func:`encoded` turns it into `data` again: at the same offsets, with a surrogate for each U+FFFD
+        that stands for an invalid byte."""
+        return _lossless(self.data).removeprefix(_BYTE_ORDER_MARK)
+
+    @property
+    def byte_order_mark(self) -> str:
+        """The byte order mark at the beginning of the file; empty if there is none."""
+        return _BYTE_ORDER_MARK if _lossless(self.data[:3]) == _BYTE_ORDER_MARK else ""
+
+
+def read(path: str | Path) -> FileSource:
     """Read the program in a file. Raises OSError, and ValueError for a path that cannot be a file name."""
     with open(path, "rb") as file:
-        return Source(shown(path), decoded(file.read()))
+        data = file.read()
+    return FileSource(shown(path), decoded(data), path=Path(path), data=data)
 
 
 def decoded(data: bytes) -> str:
-    """Decode bytes as UTF-8, without a byte order mark. Invalid bytes become U+FFFD, which is a syntax error there."""
-    return data.decode("utf-8-sig", errors="replace")
+    """Decode bytes as UTF-8, without a byte order mark. Each invalid byte becomes U+FFFD.
+
+    That is a syntax error, except in a comment.
+    """
+    return _INVALID_BYTE.sub("\ufffd", _lossless(data)).removeprefix(_BYTE_ORDER_MARK)
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text of a :attr:`FileSource.original`, or of any other program."""
+    return text.encode("utf-8", errors="surrogateescape")
+
+
+def _lossless(data: bytes) -> str:
+    return data.decode("utf-8", errors="surrogateescape")
 
 
 def shown(path: str | Path) -> str:

@@ -17,6 +17,9 @@ order in which an entry meets them:
 ``notices``       ... lines above the prompt that report what the JIT did
 ``state``         the session, the console and the settings of one REPL; runs programs
 ``undo_log``      the items that have run, for ``:save``, and their changes, for ``:undo``
+``saved_files``   the files that ``:save`` may write over, and what it writes there, with
+``saved_program`` ... the items that have run, as a program, and
+``merging``       ... a file's own text, with the other items that have run
 ``settings``      the options of ``:set``
 ``console``       where values, messages and long output are written
 ``progress``      the line that shows how long an entry has been running

@@ -3,6 +3,9 @@
 The folder must belong to the user, and other users must not be able to write to it. Otherwise they could replace the
 history by a link, and the REPL would write to its target or change the target's mode. In a folder that passes this
 check only the user can have put a link, so it is followed if it leads to a file of the user.
+
+prompt_toolkit searches all entries at each key. So very long entries are not added to the history, and of a very long
+file only the last entries are loaded.
 """
 
 from __future__ import annotations
@@ -11,13 +14,21 @@ import fcntl
 import os
 import stat
 import sys
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from kaleido.repl.user_files import check_trusted, xdg_folder
 
-__all__ = ["history_path", "open_history"]
+__all__ = ["MAX_ENTRY", "MemoryHistory", "history_path", "open_history"]
+
+MAX_ENTRY = 50_000
+"""The most characters of an entry that is added to the history."""
+
+# The most bytes of the file that are loaded.
+_MAX_LOADED = 1_000_000
 
 
 def history_path() -> Path:
@@ -32,7 +43,7 @@ def open_history() -> History:
         _make_private(path)
     except OSError as error:
         _warn(error)
-        return InMemoryHistory()
+        return MemoryHistory()
     return _FileHistory(str(path))
 
 
@@ -56,10 +67,33 @@ def _make_private(path: Path) -> None:
         os.close(descriptor)
 
 
-class _FileHistory(FileHistory):
+class _LimitedHistory(History):
+    """A history without entries that are too long."""
+
+    def append_string(self, string: str) -> None:
+        if len(string) <= MAX_ENTRY:
+            super().append_string(string)
+
+
+class MemoryHistory(_LimitedHistory, InMemoryHistory):
+    """A history that ends with the REPL."""
+
+
+class _FileHistory(_LimitedHistory, FileHistory):
     """A history in a file. After a failed write, entries are kept in memory only."""
 
     _writable = True
+
+    def load_history_strings(self) -> Iterable[str]:
+        """The entries in the file, the newest first."""
+        try:
+            lines = _last_lines(os.fsdecode(self.filename))
+        except OSError:
+            return []
+        # An entry is a run of lines that begin with a plus sign.
+        runs = (list(run) for is_entry, run in groupby(lines, lambda line: line.startswith("+")) if is_entry)
+        entries = ["\n".join(line[1:] for line in run) for run in runs]
+        return [entry for entry in reversed(entries) if len(entry) <= MAX_ENTRY]
 
     def store_string(self, string: str) -> None:
         if self._writable:
@@ -73,6 +107,18 @@ class _FileHistory(FileHistory):
             except OSError as error:
                 self._writable = False
                 _warn(error)
+
+
+def _last_lines(path: str) -> list[str]:
+    """The lines of whole entries at the end of the file; all lines, if it is not too long."""
+    with open(path, "rb") as file:
+        skipped = max(0, os.fstat(file.fileno()).st_size - _MAX_LOADED)
+        file.seek(skipped)
+        data = file.read()
+    if skipped:
+        # Entries are separated by an empty line, and contain none.
+        _, _, data = data.partition(b"\n\n")
+    return data.decode("utf-8", errors="replace").split("\n")
 
 
 def _warn(error: OSError) -> None:

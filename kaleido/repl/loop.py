@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
+from kaleido.language.source_files import FileSource
 from kaleido.repl.commands import COMMANDS, Quit, execute
+from kaleido.repl.commands.files import run_file, summary
 from kaleido.repl.console import Console, Size
 from kaleido.repl.entries import LineReader, Piece, split_entry
 from kaleido.repl.progress import ProgressDisplay
@@ -93,7 +95,7 @@ class Repl:
                 if self._run_init:
                     self._run_init_file(progress)
                 for source in self._sources:
-                    self._run(source, [Piece(source.text, is_command=False)], progress)
+                    self._run_source(source, progress)
                 while True:
                     text = reader.read()
                     if not self._run_entry(self._state.entry_source(text), progress):
@@ -123,16 +125,40 @@ class Repl:
         return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)
 
     def _run_init_file(self, progress: ProgressDisplay) -> None:
+        """Run the user's init.kal. Its definitions then belong to the initial state of the session."""
+        state = self._state
         try:
             source = init_file()
         except OSError as error:
-            self._state.console.write_message(f"warning: init.kal is not run: {error}")
+            state.console.write_message(f"warning: init.kal is not run: {error}")
             return
         if source is not None:
-            errors_before = self._state.error_count
-            self._run_entry(source, progress)
-            if self._state.error_count > errors_before:
-                self._state.console.write_message(f"{source.name}: the rest of a program after an error is not run")
+            try:
+                complete = self._run_entry(source, progress) and not state.error_count
+                if not complete:
+                    self._report_incomplete(source)
+            finally:
+                # Also if it ends with `:quit`.
+                state.session.make_initial()
+                state.undo_log.clear()
+                state.init_run = True
+
+    def _run_source(self, source: Source, progress: ProgressDisplay) -> None:
+        """Run a program of the command line. A file counts as loaded, for `:reload` and `:save`."""
+        if not isinstance(source, FileSource):
+            self._run(source, [Piece(source.text, is_command=False)], progress)
+            return
+        self._state.last_loaded = source.path
+        self._state.undo_log.begin_entry()
+        with progress.tracking():
+            self._run_piece(source, is_command=False)
+        self._state.console.flush()
+
+    def _report_incomplete(self, init: Source) -> None:
+        items = [each.item for each in self._state.undo_log.items]
+        ran = bool(items) or self._state.command_count
+        what = f"only this has run: {summary(items, self._state.command_count)}" if ran else "nothing has run"
+        self._state.console.write_message(f"{init.name}: {what}")
 
     def _run_entry(self, source: Source, progress: ProgressDisplay) -> bool:
         """Run the programs and commands of an entry; returns False if the user stopped it."""
@@ -152,9 +178,10 @@ class Repl:
         try:
             if is_command:
                 interruptibly(lambda: execute(state, source))
+                state.command_count += 1
             else:
                 state.last_program = source.text.strip("\r\n")
-                interruptibly(lambda: state.run(source))
+                interruptibly(lambda: self._run_program(source))
         except KaleidoError as error:
             state.report(_with_command_hint(error, source.text.strip()))
         except KeyboardInterrupt as stop:
@@ -167,6 +194,12 @@ class Repl:
         except Exception:
             state.console.write_error(traceback.format_exc() + DEFECT_NOTICE)
         return True
+
+    def _run_program(self, source: Source) -> None:
+        if isinstance(source, FileSource):
+            run_file(self._state, source, report_success=False)
+        else:
+            self._state.run(source)
 
 
 def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:

@@ -13,7 +13,6 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
-from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
@@ -21,7 +20,7 @@ from prompt_toolkit.styles import DynamicStyle
 from kaleido.jit import discard_pending
 from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import CONTINUATION, PROMPT
-from kaleido.repl.history import open_history
+from kaleido.repl.history import MemoryHistory, open_history
 from kaleido.repl.key_bindings import key_bindings
 from kaleido.repl.notices import Notices
 from kaleido.repl.prompt_styles import EntryLexer, styles
@@ -66,7 +65,7 @@ class Prompt:
             multiline=True,
             prompt_continuation=_continuation,
             key_bindings=key_bindings(lambda: session.operators, self._pasted.extend),
-            history=open_history() if save_history else InMemoryHistory(),
+            history=open_history() if save_history else MemoryHistory(),
             enable_history_search=True,
             auto_suggest=ConditionalAutoSuggest(
                 AutoSuggestFromHistory(), Condition(lambda: state.settings.on("suggestions"))

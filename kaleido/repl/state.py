@@ -8,6 +8,7 @@ from pathlib import Path
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
+from kaleido.repl.saved_files import SavedFiles
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
 from kaleido.session import Result, Session
@@ -23,10 +24,11 @@ class State:
     """The session, the console and the settings of one REPL, and what its commands remember.
 
     `last_loaded`   the file that was loaded last
-    `overwritable`  the files that `:save` may overwrite: their whole content was loaded into this session, or saved
-                    from it
+    `files`         the files that were loaded or saved
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
+    `init_run`      whether the user's init.kal has run
+    `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
     session: Session
@@ -34,11 +36,13 @@ class State:
     settings: Settings
     undo_log: UndoLog = field(default_factory=UndoLog)
     last_loaded: Path | None = None
-    overwritable: set[Path] = field(default_factory=set)
+    files: SavedFiles = field(default_factory=SavedFiles)
     drafts: dict[str, str] = field(default_factory=dict)
     last_program: str = ""
     entry_count: int = 0
     error_count: int = 0
+    command_count: int = 0
+    init_run: bool = False
 
     def entry_source(self, text: str) -> Source:
         """The text of a new entry as a source, named ``<entry N>``."""

@@ -320,9 +320,13 @@ _SESSION = (
         above its definition, if the definition is reached before the call runs. `kaleido demo.kal` runs a file without
         the REPL.
 
+        `:save` over a loaded file keeps its text, byte for byte: comments, blank lines, order and line ends. A new
+        definition takes the place of the old one; everything else is added at the end.
+
         When the REPL starts, it runs `$XDG_CONFIG_HOME/kaleido/init.kal` if that exists (in `~/.config` if the variable
-        is not set). Put operators there that you always want, and commands such as `:set theme light`. The option
-        `--no-init` skips it.
+        is not set). Put operators there that you always want, and commands such as `:set theme light`. What it defines
+        belongs to the initial state: `:undo` and `:reset` keep it, `:save` leaves it out. The option `--no-init` skips
+        it.
         """,
     ),
     _topic(
@@ -331,7 +335,7 @@ _SESSION = (
         """
         `:undo` undoes the last entry that changed definitions, be it a line or a file. The definitions that it replaced
         are restored for all callers, and optimized again if they were at -O3. `:reset` removes all definitions except
-        the prelude; `:undo` undoes that, too. `:list` shows your definitions.
+        those of the prelude and of your init.kal; `:undo` undoes that, too. `:list` shows your definitions.
 
         To change a function, just `def` it again; the same definition again changes nothing. To change its number of
         parameters, `def` it in one entry with the functions that call it (Alt-Enter begins a line), or in one file.

@@ -7,12 +7,13 @@ them. So undoing an entry removes those from the items that have run, too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Definition, External
 from kaleido.language.printer import constant
+from kaleido.repl.saved_program import LoggedItem, new_program, whole_span
 from kaleido.session import Change, Result, mentioned
 
 __all__ = ["UndoLog"]
@@ -31,14 +32,18 @@ class _EntryRecord:
 
     items_before: int
     changes: list[Change] = field(default_factory=list)
-    removed: list[str] | None = None
+    removed: list[LoggedItem] | None = None
 
 
 class UndoLog:
     """The log of one REPL, empty at first. Call :meth:`begin_entry` before each entry."""
 
     def __init__(self) -> None:
-        self._items: list[str] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Make the log empty: what is in it cannot be undone, and is not saved."""
+        self._items: list[LoggedItem] = []
         self._records: deque[_EntryRecord] = deque(maxlen=_MAX_ENTRIES)
         self._current = _EntryRecord(0)
 
@@ -48,10 +53,13 @@ class UndoLog:
 
     def add(self, result: Result, source: Source, variables: dict[str, float]) -> None:
         """Add an item of `source` that has run; `variables` were in scope, if it is an expression."""
-        text = source.text[result.item.span.start : result.item.span.end]
+        span = whole_span(result.item)
+        text = source.text[span.start : span.end]
         if not isinstance(result.item, Definition | External):
             text = _with_variables(text, variables)
-        self._items.append(text)
+        last = self._items[-1] if self._items else None
+        previous = last.end if last is not None and last.source is source else 0
+        self._items.append(LoggedItem(source, result.item, text, previous))
         if result.change is not None:
             self._add_change(result.change)
 
@@ -82,9 +90,14 @@ class UndoLog:
         return undone
 
     @property
+    def items(self) -> Sequence[LoggedItem]:
+        """The items that have run. Do not modify."""
+        return self._items
+
+    @property
     def program(self) -> str:
         """The items that have run, as a program that repeats them."""
-        return "".join(f"{text};\n" for text in self._items)
+        return new_program(self._items)
 
     def __len__(self) -> int:
         """The number of items that have run."""

@@ -10,6 +10,7 @@ from typing import NoReturn
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, Unit, UnitStats
+from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.function import Function
@@ -64,7 +65,8 @@ class Session:
             source = prelude_source()
             self.run(source.text, source.name)
         self._table.externs = externs
-        self._initial = self._table.copy()
+        self._prelude = self._table.copy()
+        self.make_initial()
 
     # The object
 
@@ -110,10 +112,15 @@ class Session:
         """
         yield from self._pipeline.units(self._parsed(source))
 
-    def check(self, source: Source) -> None:
-        """Check that a text could run in a new session like this one; nothing runs. Raises KaleidoError."""
-        table = self._initial.copy()
-        check_text(parsed(source, table.operators, table.functions), table)
+    def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
+        """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
+
+        If not `initial`: after the prelude alone. Raises KaleidoError.
+        """
+        table = (self._initial if initial else self._prelude).copy()
+        text = parsed(source, table.operators, table.functions)
+        check_text(text, table)
+        return text.items
 
     def interrupt(self) -> None:
         """Stop the running program, as Ctrl-C does: the thread that runs it gets Interrupted. From any thread.
@@ -142,7 +149,7 @@ class Session:
 
     def functions(self, *, prelude: bool = False) -> list[Function]:
         """The functions that are defined, in the order of their first definition; the prelude's only on request."""
-        hidden = {} if prelude else self._initial.functions
+        hidden = {} if prelude else self._prelude.functions
         # A copy, because another thread may define a function meanwhile.
         defined = list(self._table.functions.items())
         names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
@@ -176,8 +183,12 @@ class Session:
             past = past.merged(change.past)
         return self._pipeline.restore(past, frozenset[str]().union(*(change.deoptimized for change in changes)))
 
+    def make_initial(self) -> None:
+        """Make the present definitions the initial state, which :meth:`reset` restores. At first, it is the prelude."""
+        self._initial = self._table.copy()
+
     def reset(self) -> Change:
-        """Remove all definitions but the prelude's, and restore these. Returns the change that undoes it.
+        """Remove all definitions but those of the initial state, and restore these. Returns the change that undoes it.
 
         Raises as :meth:`undo`.
         """

@@ -442,7 +442,7 @@ def test_save_writes_over_nothing_it_does_not_know(run: Run, keep: Keep) -> None
     assert re.match(r"error: `/.*` already exists\n", printed[1])
     assert printed[4] == f"saved 2 items to `{other}`\n"
     assert printed[6] == f"saved 3 items to `{path}`\n"
-    assert path.read_text() == "1;\n2;\ndef f(x) x;\n"
+    assert path.read_text() == "1;\n2;\ndef f(x) x"
 
 
 def test_save_says_what_does_not_load(run: Run, tmp_path: Path) -> None:
@@ -489,7 +489,7 @@ def test_save_follows_a_link_and_keeps_the_mode(run: Run, keep: Keep) -> None:
     link = path.with_name("link.kal")
     link.symlink_to(path)
     run(f":load {link}", "2", f":save {link}")
-    assert (link.is_symlink(), path.read_text()) == (True, "1;\n2;\n")
+    assert (link.is_symlink(), path.read_text()) == (True, "1\n2;\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
@@ -640,7 +640,18 @@ def test_reset(run: Run, tmp_path: Path) -> None:
 
 def test_reset_of_nothing(run: Run) -> None:
     assert run(":reset", ":undo")[0] == "nothing to reset\n"
-    assert run("5", ":reset", ":undo")[2] == "undid `:reset`\n"
+    assert run("5", ":reset", ":undo")[1:] == ["removed 1 expression: `:undo` restores it\n", "undid `:reset`\n"]
+    assert run("def f(x) x; f(1)", ":undo", ":reset", ":reset")[2:] == [
+        "removed the last value\n",
+        "nothing to reset\n",
+    ]
+
+
+def test_undo_of_many_functions_counts_them(run: Run, keep: Keep) -> None:
+    path = keep("".join(f"def f{number}(x) x\n" for number in range(300)))
+    printed = run("def f7(x) 0; def f8(x) 0", f":load {path}", ":undo", ":reset", ":undo")
+    assert printed[2] == "restored 2 functions: f7, f8\nremoved 298 functions: f0, f1, f2, f3, f4, …\n"
+    assert printed[4] == "restored f7: def f7(x) 0\nrestored f8: def f8(x) 0\n"
 
 
 def test_set(run: Run) -> None:

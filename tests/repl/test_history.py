@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.history import InMemoryHistory
 
-from kaleido.repl.history import history_path, open_history
+from kaleido.repl.history import MAX_ENTRY, MemoryHistory, history_path, open_history
 from tests.repl.conftest import UP, TypeKeys
 
 
@@ -30,6 +30,52 @@ def test_a_file_that_others_could_read_is_closed_to_them(state_home: Path) -> No
     path.chmod(0o644)
     assert list(open_history().load_history_strings()) == ["1"]
     assert mode(path) == 0o600
+
+
+def loaded(path: Path, data: bytes) -> list[str]:
+    """The entries of a history file, the newest first."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return list(open_history().load_history_strings())
+
+
+@pytest.mark.parametrize(
+    ("data", "entries"),
+    [
+        (b"", []),
+        (b"\n# date\n+1 + 2\n\n# date\n+30+4", ["30+4", "1 + 2"]),
+        (b"\n# date\n+1 +\n+2", ["1 +\n2"]),
+        (b"\n# date\n+1 +\n+", ["1 +\n"]),
+        (b"+1\n# comment\n+\xff\r\n", ["\ufffd\r", "1"]),
+    ],
+)
+def test_every_character_is_loaded(state_home: Path, data: bytes, entries: list[str]) -> None:
+    assert loaded(state_home / "kaleido" / "history", data) == entries
+
+
+def test_entries_after_a_last_line_without_an_end_are_loaded(state_home: Path) -> None:
+    path = state_home / "kaleido" / "history"
+    loaded(path, b"\n# date\n+30+4")
+    open_history().append_string("5")
+    assert loaded(path, path.read_bytes()) == ["5", "30+4"]
+
+
+def test_entries_that_are_too_long_are_not_in_the_history(state_home: Path) -> None:
+    path = state_home / "kaleido" / "history"
+    longest, too_long = "1" * MAX_ENTRY, "1" * (MAX_ENTRY + 1)
+    assert loaded(path, f"\n# date\n+{longest}\n\n# date\n+{too_long}\n".encode()) == [longest]
+    for history in (open_history(), MemoryHistory()):
+        history.append_string(too_long)
+        history.append_string("2")
+        assert history.get_strings() == ["2"]
+    assert path.stat().st_size < 3 * MAX_ENTRY
+
+
+def test_the_last_entries_of_a_long_file_are_loaded(state_home: Path) -> None:
+    entries = [f"\n# date\n+{number} +\n+{number}{' ' * (number % 7)}\n" for number in range(100_000)]
+    found = loaded(state_home / "kaleido" / "history", "".join(entries).encode())
+    assert 20_000 < len(found) < 50_000
+    assert found == [f"{n} +\n{n}{' ' * (n % 7)}" for n in range(99_999, 99_999 - len(found), -1)]
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:

@@ -173,7 +173,7 @@ def test_the_last_value(type_keys: TypeKeys) -> None:
 
 def test_before_any_value_and_after_reset_there_is_no_last_value(type_keys: TypeKeys) -> None:
     outcome = type_keys("_", "5 _", ":reset", "_")
-    assert outcome.output.startswith("5.0\n5.0\nremoved 0 functions")
+    assert outcome.output.startswith("5.0\n5.0\nremoved 2 expressions: `:undo` restores them\n")
     places = [line for line in outcome.errors.splitlines() if "┌" in line]
     assert places == ["  ┌ <entry 1>:1:1", "  ┌ <entry 4>:1:1"]
 
@@ -200,6 +200,67 @@ def test_the_init_file_has_definitions_and_options(type_keys: TypeKeys, state_ho
     assert outcome.output == "2.000000\n"
     assert outcome.errors.startswith("error: unknown variable `nothing`\n  ┌ ")
     assert "init.kal:3:1\n" in outcome.errors
+
+
+def test_the_init_file_belongs_to_the_initial_state(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "def mine(x) x * 2\ndef binary ~ 50 (a b) a - b\n:set values off\nmine(1)\n")
+    path = state_home / "saved.kal"
+    keys = [
+        ":undo",
+        "mine(3) ~ 1",
+        ":reset",
+        "def mine(x) x",
+        f":save {path}",
+        ":reset",
+        "printd(mine(3) ~ 1)",
+        ":list",
+    ]
+    outcome = type_keys(*keys)
+    assert outcome.errors.startswith("error: nothing to undo\n")
+    assert outcome.output.startswith(
+        f"removed 1 expression: `:undo` restores it\nsaved 1 item to `{path}`\n"
+        "removed 1 function: `:undo` restores it\n5.000000\n"
+    )
+    assert "def mine(x) x * 2" in outcome.output
+    assert path.read_text() == "def mine(x) x;\n"
+
+
+def test_save_says_what_needs_the_init_file(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "def mine(x) x * 2")
+    path = state_home / "saved.kal"
+    saved = type_keys("def f(x) x", f":save {path}", "def f(x) mine(x)", f":save {path}")
+    assert saved.output.count("saved ") == 2
+    assert saved.errors == (
+        f"warning: `{path}` needs your init.kal, which `kaleido {path}` does not run: unknown function `mine`\n"
+    )
+
+
+def test_the_init_file_can_replace_functions_of_the_prelude(type_keys: TypeKeys, state_home: Path) -> None:
+    init_file(state_home, "def sqrt(x) x")
+    assert type_keys("sqrt(4)", "def sqrt(x) 0", ":reset", "sqrt(4)", ":undo", "sqrt(4)").output.split("\n")[::2][
+        :3
+    ] == [
+        "4.0",
+        "4.0",
+        "0.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (":set vi off\n:set nosuch 3\ndef sq(x) x\ndef bad(\n", "only this has run: 1 command"),
+        ("def sq(x) x; 1; nothing; 2", "only this has run: 1 definition, 1 expression"),
+        ("def bad(", "nothing has run"),
+    ],
+)
+def test_an_init_file_with_errors_says_what_has_run(
+    type_keys: TypeKeys, state_home: Path, text: str, kept: str
+) -> None:
+    path = init_file(state_home, text)
+    outcome = type_keys("2")
+    assert outcome.errors.endswith(f"{path}: {kept}\n")
+    assert outcome.output.endswith("2.0\n")
 
 
 def test_the_init_file_can_be_left_out(type_keys: TypeKeys, state_home: Path) -> None:

@@ -7,17 +7,19 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, ParseError, Source, counted
-from kaleido.language.nodes import Definition, External
-from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.jit import uninterrupted
+from kaleido.language.nodes import Definition, External, Item
+from kaleido.language.source_files import FileSource, decoded, encoded, read, reason, shown
 from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.state import State
-from kaleido.session import Result
+from kaleido.session import Result, Session
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "run_file", "summary"]
 
 _EDITORS = ("nano", "vi", "vim", "emacs")
 """The editors to look for if neither VISUAL nor EDITOR is set."""
@@ -36,43 +38,44 @@ def _reload(request: Request) -> None:
 
 
 def _run_file(request: Request, path: Path, word: Word) -> None:
-    overwritable = request.state.overwritable
     try:
-        if _run_program(request.state, path):
-            overwritable.add(path.resolve())
-        else:
-            # The items that did not run are only in the file: `:save` must not overwrite it.
-            overwritable.discard(path.resolve())
+        source = read(path)
     except (OSError, ValueError) as error:
         request.fail(f"cannot read `{shown(path)}`", word, reason(error))
+    run_file(request.state, source)
 
 
-def _run_program(state: State, path: Path) -> bool:
-    """Run a file, and show its errors and a summary; returns whether all of it has run.
-
-    What has run before an error stays. Raises OSError, and ValueError for an impossible path, if it cannot be read.
-    """
-    source = read(path)
+def run_file(state: State, source: FileSource, *, report_success: bool = True) -> None:
+    """Run the program of a file, and show its errors and a summary. What has run before an error stays."""
     results: list[Result] = []
+    complete = False
     try:
         state.run(source, results)
+        complete = True
     except KaleidoError as error:
         state.report(error)
         kept = "nothing has run" if isinstance(error, ParseError) or not results else f"kept {_summary(results)}"
         state.console.write_message(f"{source.name}: {kept}")
-        return False
-    state.console.write_message(f"{source.name}: {_summary(results)}")
-    return True
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"{str(stop) or 'interrupted'}\n{source.name}: kept {_summary(results)}") from stop
+    else:
+        if report_success:
+            state.console.write_message(f"{source.name}: {_summary(results)}")
+    finally:
+        # The items that did not run are only in the file: `:save` must not overwrite it.
+        state.files.loaded(source, state.undo_log.items, complete=complete)
 
 
-def _summary(results: list[Result]) -> str:
-    """The number of definitions and of expressions that have run."""
-    if not results:
-        return "no definitions or expressions"
-    definitions = sum(isinstance(result.item, Definition | External) for result in results)
-    expressions = len(results) - definitions
-    parts = [counted(definitions, "definition")] if definitions else []
-    return ", ".join([*parts, *([counted(expressions, "expression")] if expressions else [])])
+def summary(items: Sequence[Item], command_count: int = 0) -> str:
+    """The number of definitions, of expressions and of commands that have run."""
+    definitions = sum(isinstance(item, Definition | External) for item in items)
+    expressions = len(items) - definitions
+    counts = [(definitions, "definition"), (expressions, "expression"), (command_count, "command")]
+    return ", ".join(counted(number, noun) for number, noun in counts if number) or "no definitions or expressions"
+
+
+def _summary(results: Sequence[Result]) -> str:
+    return summary([result.item for result in results])
 
 
 def _path(word: Word) -> Path:
@@ -82,32 +85,50 @@ def _path(word: Word) -> Path:
 
 
 def _save(request: Request, word: Word) -> None:
-    state, path = request.state, _path(word)
+    state, path, items = request.state, _path(word), [*request.state.undo_log.items]
     try:
         if path.is_dir():
             request.fail(f"`{word.text}` is a folder", word)
-        if path.exists() and path.resolve() not in state.overwritable:
-            hint = "this session has not loaded all of it: choose another name, or remove the file first"
+        refusal = state.files.refusal(path, items) if path.exists() else ""
+        if refusal:
+            hint = f"{refusal}: choose another name, or remove the file first"
             request.fail(f"`{word.text}` already exists", word, "", hint)
-        _write(path, state.undo_log.program)
+        data, count = state.files.program(path, items, lambda text: _checked(request.session, text))
+        with uninterrupted():
+            _write(path, data)
+            state.files.saved(path, data, items)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
-    state.overwritable.add(path.resolve())
+    _warn(request, Source(word.text, decoded(data)))
+    request.console.write(f"saved {counted(count, 'item')} to `{word.text}`\n")
+
+
+def _checked(session: Session, text: str) -> Sequence[Item]:
+    return session.check(Source("<saved>", decoded(encoded(text))))
+
+
+def _warn(request: Request, saved: Source) -> None:
+    """Say if a saved program could not run in a new REPL, or without the user's init.kal."""
     try:
-        request.session.check(Source(word.text, state.undo_log.program))
+        problem = "does not load as it is"
+        request.session.check(saved)
+        if request.state.init_run:
+            problem = f"needs your init.kal, which `kaleido {saved.name}` does not run"
+            request.session.check(saved, initial=False)
     except KaleidoError as error:
-        request.console.write_message(f"warning: `{word.text}` does not load as it is: {error.diagnostic.title}")
-    request.console.write(f"saved {counted(len(state.undo_log), 'item')} to `{word.text}`\n")
+        request.console.write_message(f"warning: `{saved.name}` {problem}: {error.diagnostic.title}")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     """Replace the content of a file atomically: after any failure it has its old content. Follows links."""
     path = path.resolve()
+    if path.exists() and path.read_bytes() == data:
+        return
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     descriptor, name = tempfile.mkstemp(prefix=".kaleido-", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
             os.fchmod(file.fileno(), mode)
         os.replace(name, path)
     except BaseException:
@@ -190,7 +211,14 @@ COMMANDS = [
         "none does. `:undo` undoes the whole file.",
         _load,
     ),
-    Command("reload", Group.FILES, (), "run the last loaded file again", "", _reload),
+    Command(
+        "reload",
+        Group.FILES,
+        (),
+        "run the last loaded file again",
+        "At first, that is the file of the command line: `kaleido -i FILE`.",
+        _reload,
+    ),
     Command(
         "edit",
         Group.FILES,
@@ -205,8 +233,9 @@ COMMANDS = [
         Group.FILES,
         (_FILE,),
         "save the definitions and expressions that have run",
-        "In the order in which they ran, without those that had errors or were undone. `:load`, or `kaleido FILE`, "
-        "runs them again. A file that this session has neither loaded nor saved is not overwritten.",
+        "In the order in which they ran, without those that had errors or were undone. A file that was loaded keeps "
+        "its text: a new definition replaces the old one, and everything else is added. A file that this session has "
+        "not loaded or saved, or that has changed since, is not overwritten.",
         _save,
     ),
 ]

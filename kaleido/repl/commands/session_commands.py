@@ -15,6 +15,9 @@ from kaleido.session import Change, Session
 
 __all__ = ["COMMANDS"]
 
+# `:undo` shows each function, up to so many. Of more, it only counts them, and names the first.
+_MOST_SHOWN, _MOST_NAMED = 12, 5
+
 
 def _undo(request: Request) -> None:
     # Ctrl-C must not come between the change of the session and that of the undo log.
@@ -27,7 +30,11 @@ def _undo(request: Request) -> None:
 
 
 def _undone(session: Session, change: Change) -> Iterator[str]:
-    for name in change.past.functions:
+    names = change.past.functions
+    if len(names) > _MOST_SHOWN:
+        yield from _counts(session, names)
+        return
+    for name in names:
         if name in session:
             yield f"restored {name}: {' '.join(session[name].source.split())}"
         else:
@@ -38,16 +45,36 @@ def _undone(session: Session, change: Change) -> Iterator[str]:
             yield f"removed {name}"
 
 
+def _counts(session: Session, names: Iterable[str]) -> Iterator[str]:
+    for verb, there in (("restored", True), ("removed", False)):
+        found = [name for name in names if (name in session) is there]
+        if found:
+            yield f"{verb} {_counted(found)}"
+
+
+def _counted(names: Sequence[str]) -> str:
+    """The number of functions, and the first names."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    return f"{counted(len(names), 'function')}: {shown}{', …' if len(names) > _MOST_NAMED else ''}"
+
+
 def _reset(request: Request) -> None:
-    state, functions = request.state, len(request.session.functions())
-    if not functions and not len(state.undo_log) and not request.session.variables:
-        request.console.write("nothing to reset\n")
-        return
+    log, variables = request.state.undo_log, request.session.variables
+    expressions = sum(each.name is None for each in log.items)
     with uninterrupted():
-        state.undo_log.reset(request.session.reset())
-        request.session.variables.clear()
-    them = "it" if functions == 1 else "them"
-    request.console.write(f"removed {counted(functions, 'function')}: `:undo` restores {them}\n")
+        change = request.session.reset()
+        functions = len(change.past.functions)
+        if not functions and not len(log) and not variables:
+            request.console.write("nothing to reset\n")
+            return
+        log.reset(change)
+        variables.clear()
+    if not functions and not expressions:
+        request.console.write("removed the last value\n")
+        return
+    what = counted(functions, "function") if functions else counted(expressions, "expression")
+    them = "it" if (functions or expressions) == 1 else "them"
+    request.console.write(f"removed {what}: `:undo` restores {them}\n")
 
 
 def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
@@ -92,7 +119,14 @@ COMMANDS = [
         "Another `:undo` undoes the entry before. `:save` leaves out what ran since the entry that was undone.",
         _undo,
     ),
-    Command("reset", Group.SESSION, (), "remove all your definitions; `:undo` restores them", "", _reset),
+    Command(
+        "reset",
+        Group.SESSION,
+        (),
+        "remove all your definitions; `:undo` restores them",
+        "Those of your init.kal stay.",
+        _reset,
+    ),
     Command(
         "set",
         Group.SESSION,
