@@ -142,7 +142,7 @@ def test_info_of_a_function(hot: Run) -> None:
     assert lines["called by"] == "g"
     assert lines["dependents"] == "g, loop.for@1:60"
     assert text.endswith("\ndef f(x) x + 1\n")
-    assert "for i = 1, i < n in g(i)  (-O3, 10 iterations at -O0)" in hot.last(HOT, ":info loop")
+    assert "loop.for@1:60  -O3, 10 iterations at -O0  for i = 1, i < n in g(i)" in hot.last(HOT, ":info loop")
 
 
 def test_info_of_a_function_with_many_callers(run: Run) -> None:
@@ -174,6 +174,40 @@ def test_ast(run: Run) -> None:
 
 
 # Looking inside
+
+
+LOOP = "def sum(n) var t in (for i = 1, i < n in t = t + i * i) : t; sum(100)"
+
+
+def test_every_name_of_a_unit_that_is_shown_is_an_argument(hot: Run) -> None:
+    names = [row[0] for row in columns(hot.last(HOT, LOOP, ":tiers"))]
+    assert sum(".for@" in name for name in names) == 2
+    for name in names:
+        for command in ("info", "ir", "asm", "cfg", "diff", "optimize"):
+            assert "error" not in hot.last(f":{command} {name}"), (command, name)
+
+
+def test_the_code_of_a_loop_that_was_replaced_while_it_ran(hot: Run) -> None:
+    _, now, optimized, baseline = hot(LOOP, ":ir sum.for@1:22", ":ir sum.for@1:22 O3", ":ir sum.for@1:22 O0")
+    assert now == optimized
+    assert "alloca" not in now
+    assert "phi" in now
+    assert "phi" not in baseline
+
+
+def test_info_of_a_loop(hot: Run) -> None:
+    text = hot.last(LOOP, ":info sum.for@1:22")
+    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
+    assert lines["sum.for@1:22"] == "a loop of sum"
+    assert (lines["tier"], lines["runs"]) == ("-O3", "10 iterations at -O0")
+    assert (lines["calls"], lines["called by"]) == ("none", "sum")
+    assert text.endswith("\nfor i = 1, i < n in t = t + i * i\n")
+
+
+def test_loops_that_are_not_there(hot: Run) -> None:
+    assert "its loops: `sum.for@1:22`" in hot.last(LOOP, ":asm sum.for@1:23")
+    assert "has ended" in hot.last(":ir top@1:1.for@1:1")
+    assert "watch a call: `:watch sum(n)`" in hot.last(LOOP, ":watch sum.for@1:22")
 
 
 def test_ir_of_a_function(run: Run) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import llvmlite.binding as llvm
 
 from kaleido import __version__
-from kaleido.jit import Tier, UnitStats
-from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Request, Word
+from kaleido.jit import Tier, Unit, UnitStats
+from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word
 from kaleido.report.tables import table
 from kaleido.report.tier_table import tier_table
 from kaleido.session import Function, Session
@@ -40,12 +40,12 @@ def _tiers(request: Request) -> None:
 
 
 def _info(request: Request, word: Word | None = None) -> None:
-    function = request.function(word) if word is not None else None
-    lines = list(_about_session(request.session) if function is None else _about_function(request, function))
+    unit = request.unit(word) if word is not None else None
+    lines = list(_about_session(request.session) if unit is None else _about_unit(request, unit))
     widest = max(width(name) for name, _ in lines)
     text = "".join(f"{padded(name, widest)}  {value}".rstrip() + "\n" for name, value in lines)
-    if function is not None:
-        text += "\n" + request.console.highlighted(function.source, "kaleido") + "\n"
+    if unit is not None:
+        text += "\n" + request.console.highlighted(_source(request, unit), "kaleido") + "\n"
     request.console.show(text)
 
 
@@ -64,29 +64,51 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     yield "code", f"{sum(sum(unit.code_bytes.values()) for unit in units):,} bytes"
 
 
-def _about_function(request: Request, function: Function) -> Iterator[tuple[str, str]]:
-    engine = request.session.engine
-    unit = engine.describe(function.unit.symbol)
+def _source(request: Request, unit: Unit) -> str:
+    owner = request.loop_owner(unit.label)
+    return owner.loops[unit.label] if owner is not None else request.session[unit.label].source
+
+
+def _about_unit(request: Request, unit: Unit) -> Iterator[tuple[str, str]]:
+    engine, owner = request.session.engine, request.loop_owner(unit.label)
+    function = owner or request.session[unit.label]
+    stats = engine.describe(unit.symbol)
     source, span = function.origin
     line, _ = source.position(span.start)
-    yield function.signature, f"defined in {source.name}:{line}"
-    yield "tier", _tier(function)
-    if unit.runs:
-        yield "runs", f"{unit.counter.of(unit.runs)} at -O0"
-    for tier in unit.compile_seconds:
-        yield f"-{tier}", f"{unit.code_bytes[tier]:,} bytes, compiled in {unit.compile_seconds[tier] * 1000:.2f} ms"
-    yield "version", f"{unit.versions:,}"
-    yield "calls", ", ".join(function.calls) or "none"
-    yield "called by", _callers(request.session, function) or "none"
-    yield "dependents", ", ".join(unit.dependents) or "none"
-    for loop in list(function.unit.with_nested())[1:]:
+    if owner is not None:
+        yield unit.label, f"a loop of {owner.name}"
+    else:
+        yield function.signature, f"defined in {source.name}:{line}"
+    yield "tier", f"-{stats.tier}" if stats.tier is not None else "not compiled"
+    if stats.runs:
+        yield "runs", f"{stats.counter.of(stats.runs)} at -O0"
+    for tier in stats.compile_seconds:
+        yield f"-{tier}", f"{stats.code_bytes[tier]:,} bytes, compiled in {stats.compile_seconds[tier] * 1000:.2f} ms"
+    yield "version", f"{stats.versions:,}"
+    yield "calls", ", ".join(_callees(request.session, unit, function)) or "none"
+    yield "called by", (_callers(request.session, function) if owner is None else _outer(unit, owner)) or "none"
+    yield "dependents", ", ".join(stats.dependents) or "none"
+    for loop in list(unit.with_nested())[1:]:
         yield "loop", _about_loop(request, engine.describe(loop.symbol))
 
 
-def _about_loop(request: Request, unit: UnitStats) -> str:
-    tier = f"-{unit.tier}" if unit.tier is not None else "not compiled"
-    runs = f", {unit.counter.of(unit.runs)} at -O0" if unit.runs else ""
-    return f"{request.loop_source(unit.name)}  ({tier}{runs})"
+def _callees(session: Session, unit: Unit, function: Function) -> list[str]:
+    """The functions that a unit's own source calls, which includes its loops; not the loops themselves."""
+    if unit.symbol == function.unit.symbol:
+        return list(function.calls)
+    called = {name for each in unit.with_nested() for name in each.calls}
+    return [name for name in function.calls if session[name].unit.symbol in called]
+
+
+def _outer(loop: Unit, owner: Function) -> str:
+    """The function or loop around a loop."""
+    return next(unit.label for unit in owner.unit.with_nested() if loop in unit.nested_units)
+
+
+def _about_loop(request: Request, loop: UnitStats) -> str:
+    tier = f"-{loop.tier}" if loop.tier is not None else "not compiled"
+    runs = f", {loop.counter.of(loop.runs)} at -O0" if loop.runs else ""
+    return f"{loop.name}  {tier}{runs}  {request.loop_source(loop.name)}"
 
 
 def _callers(session: Session, function: Function) -> str:
@@ -100,11 +122,11 @@ COMMANDS = [
     Command(
         "info",
         Group.LOOK,
-        (OPTIONAL_FUNCTION,),
-        "describe a function, or this session",
+        (OPTIONAL_UNIT,),
+        "describe a function or a loop, or this session",
         "Its tier, how often it ran at -O0, its version, its callees and callers, and its dependents: the functions "
         "and loops that inlined it in their optimized code. An operator is named by its sign, as in `:info |`, or as "
-        "in `:info binary|`.",
+        "in `:info binary|`; a loop by its line and column, as in `:info sum.for@1:22`.",
         _info,
     ),
     Command(

@@ -9,15 +9,15 @@ import tempfile
 from pathlib import Path
 
 from kaleido.codegen.mangling import function_name
-from kaleido.jit import Tier
+from kaleido.jit import Tier, Unit
 from kaleido.language.parser import parse
 from kaleido.language.printer import outline
-from kaleido.repl.commands.table import FUNCTION, PROGRAM, Command, Group, Parameter, Request, Word, tier_names
+from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Parameter, Request, Word, tier_names
 from kaleido.repl.console import temporary_file
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import flows
 from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
-from kaleido.session import Function, Session
+from kaleido.session import Session
 
 __all__ = ["COMMANDS"]
 
@@ -34,52 +34,52 @@ def _ast(request: Request, word: Word) -> None:
 
 
 def _ir(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    request.console.show(_listing(request.session, function, tier, "ir"), _FORMS["ir"])
+    unit, tier = _unit_and_tier(request, word, tier_word)
+    request.console.show(_listing(request.session, unit, tier, "ir"), _FORMS["ir"])
 
 
 def _asm(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    request.console.show(_listing(request.session, function, tier, "asm"), _FORMS["asm"])
+    unit, tier = _unit_and_tier(request, word, tier_word)
+    request.console.show(_listing(request.session, unit, tier, "asm"), _FORMS["asm"])
 
 
-def _function_and_tier(request: Request, word: Word, tier_word: Word | None) -> tuple[Function, Tier]:
-    """The function and tier that two arguments name. The default is its current tier, or the one it will begin in."""
-    function = request.function(word)
+def _unit_and_tier(request: Request, word: Word, tier_word: Word | None) -> tuple[Unit, Tier]:
+    """The unit and tier that two arguments name. The default is its current tier, or the one it will begin in."""
+    unit = request.unit(word)
     if tier_word is not None:
-        return function, request.tier(tier_word)
+        return unit, request.tier(tier_word)
     first = Tier.BASELINE if request.session.engine.policy.baseline else Tier.OPTIMIZED
-    return function, function.tier or first
+    return unit, request.session.engine.describe(unit.symbol).tier or first
 
 
-def _listing(session: Session, function: Function, tier: Tier, form: str) -> str:
-    """A function and its nested units as LLVM IR or as assembly."""
-    engine, symbols = session.engine, [unit.symbol for unit in function.unit.code_units(tier)]
+def _listing(session: Session, unit: Unit, tier: Tier, form: str) -> str:
+    """A unit and its nested units as LLVM IR or as assembly."""
+    engine, symbols = session.engine, [each.symbol for each in unit.code_units(tier)]
     if form == "ir":
         return "\n".join(ir_listing(engine.ir(symbol, tier)) for symbol in symbols)
     return "\n".join(assembly_listing(engine.assembly(symbol, tier)) for symbol in symbols)
 
 
 def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
-    function, console, session = request.function(word), request.console, request.session
+    unit, console, session = request.unit(word), request.console, request.session
     form = form_word.text if form_word is not None else "ir"
     if form_word is not None and form not in _FORMS:
         request.fail(f"unknown form `{form}`", form_word, f"expected {' or '.join(_FORMS)}")
     # Optimized once, for the listing and for the lines below it.
-    optimized = session.engine.ir(function.unit.symbol, Tier.OPTIMIZED)
-    baseline = _listing(session, function, Tier.BASELINE, form)
-    other = ir_listing(optimized) if form == "ir" else _listing(session, function, Tier.OPTIMIZED, form)
+    optimized = session.engine.ir(unit.symbol, Tier.OPTIMIZED)
+    baseline = _listing(session, unit, Tier.BASELINE, form)
+    other = ir_listing(optimized) if form == "ir" else _listing(session, unit, Tier.OPTIMIZED, form)
     rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
     # A lexer needs a whole listing: each side is highlighted by itself, and then both are joined line by line.
     left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
     half = (console.columns - len(SEPARATOR)) // 2
     heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMIZED}"
     lines = [console.emphasized(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
-    console.show("\n".join([*lines, "", *_inlined(session, function, optimized)]) + "\n")
+    console.show("\n".join([*lines, "", *_inlined(session, unit, optimized)]) + "\n")
 
 
-def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
-    found = inlining(optimized, session.engine.inline_group(function.unit.symbol, Tier.OPTIMIZED))
+def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
+    found = inlining(optimized, session.engine.inline_group(unit.symbol, Tier.OPTIMIZED))
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
@@ -92,9 +92,9 @@ def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
 
 
 def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    found = flows(_listing(request.session, function, tier, "ir"))
-    engine, root = request.session.engine, function.unit
+    root, tier = _unit_and_tier(request, word, tier_word)
+    found = flows(_listing(request.session, root, tier, "ir"))
+    engine = request.session.engine
     labels = {
         unit.body: unit.label for unit in [*root.with_nested(), *engine.inline_group(root.symbol, Tier.OPTIMIZED)]
     }
@@ -134,8 +134,8 @@ COMMANDS = [
     Command(
         "ir",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "show the LLVM IR of a function",
+        (UNIT, _TIER),
+        "show the LLVM IR of a function or a loop",
         "At the tier it runs in, or at another. At -O0 a loop is a function of its own, which is called; at -O3 it is "
         "inlined again, like other callees.",
         _ir,
@@ -143,16 +143,16 @@ COMMANDS = [
     Command(
         "asm",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "show the machine code of a function",
+        (UNIT, _TIER),
+        "show the machine code of a function or a loop",
         "At the tier it runs in, or at another, as assembly: instructions, labels, and constants with their values.",
         _asm,
     ),
     Command(
         "diff",
         Group.INSIDE,
-        (FUNCTION, _FORM),
-        "show a function at -O0 and at -O3 side by side",
+        (UNIT, _FORM),
+        "show a function or a loop at -O0 and at -O3 side by side",
         "As LLVM IR or as machine code. Below the code are the functions that are inlined at -O3, called directly, and "
         "called through stubs.",
         _diff,
@@ -160,8 +160,8 @@ COMMANDS = [
     Command(
         "cfg",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "draw the control-flow graph of a function",
+        (UNIT, _TIER),
+        "draw the control-flow graph of a function or a loop",
         "Each box is a basic block, each line a jump. If graphviz is installed, the graph is also drawn to an SVG "
         "file.",
         _cfg,
