@@ -420,7 +420,8 @@ _JIT = (
         its slot changes, the next iteration runs at -O3.
 
         This is on-stack replacement: in the single call of `sum` below, the loop begins at -O0 and ends at -O3.
-        `:tiers` shows the loop as `sum.for@1:22`, with its line and column.
+        `:tiers` shows the loop as `sum.for@1:22`, with its line and column; commands take this name, too. `:asm sum`
+        shows `sum` at -O0 and its loop at -O3, as they run now.
 
         In a function at -O3 its loops are inlined, and are ordinary loops again.
         """,

@@ -195,6 +195,43 @@ def test_the_code_of_a_loop_that_was_replaced_while_it_ran(hot: Run) -> None:
     assert "phi" not in baseline
 
 
+HEADING = re.compile(r"(?m)^\S+ at -O\d.*$")
+
+
+def test_each_unit_is_shown_in_the_tier_it_runs_in(hot: Run) -> None:
+    _, *printed = hot(LOOP, ":ir sum", ":asm sum", ":cfg sum")
+    for shown in printed:
+        assert [re.sub(r"[\d,]+ bytes", "# bytes", each) for each in HEADING.findall(shown)] == [
+            "sum at -O0, runs now · version 1 · # bytes",
+            "sum.for@1:22 at -O3, runs now · version 1 · # bytes · inlined: none",
+        ]
+
+
+def test_one_tier_of_all_units(hot: Run) -> None:
+    _, baseline, optimized = hot(LOOP, ":ir sum O0", ":ir sum O3")
+    assert [each.split(" · ")[0] for each in HEADING.findall(baseline)] == [
+        "sum at -O0, runs now",
+        "sum.for@1:22 at -O0, replaced by -O3",
+    ]
+    assert HEADING.findall(optimized) == ["sum at -O3, not compiled · version 1 · inlined: sum.for@1:22, binary:"]
+
+
+def test_the_heading_of_a_loop_that_its_function_inlined(hot: Run) -> None:
+    *_, loop, function = hot(LOOP, ":optimize sum", ":ir sum.for@1:22", ":ir sum")
+    assert "inlined: none · inlined in sum at -O3 define" in " ".join(loop.split())
+    assert function.count("define") == 1
+
+
+def test_calls_through_stubs_are_marked_with_the_tier_they_reach(hot: Run) -> None:
+    define = "def odd(n) n; def even(n) odd(n) + 1; def both(n) even(n) + odd(n)"
+    *_, ir, asm, optimized = hot(define, "both(1)", ":optimize even", ":ir both", ":asm both", ":ir both O3")
+    for shown in (ir, asm):
+        marked = [line for line in shown.splitlines() if "stub" in line]
+        assert [("odd" in line, line.rpartition("stub → ")[2]) for line in marked] == [(False, "-O3"), (True, "-O0")]
+    assert "stub" not in optimized
+    assert "stub → not compiled" in hot.last("def g(x) 1; def f(x) g(x)", ":ir f")
+
+
 def test_info_of_a_loop(hot: Run) -> None:
     text = hot.last(LOOP, ":info sum.for@1:22")
     lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
@@ -258,7 +295,7 @@ def test_diff(run: Run, width: int) -> None:
     half = (width - 3) // 2
     assert {line[half : half + 3].rstrip() for line in body.splitlines()} == {" │"}
     assert max(map(len, body.splitlines())) <= width
-    assert body.splitlines()[0].split() == ["-O0", "│", "-O3"]
+    assert [side.strip()[:15] for side in body.splitlines()[0].split("│")] == ["g at -O0, not c", "g at -O3, not c"]
     assert "alloca" in body
     assert below == "inlined at -O3: f\n"
 
@@ -273,7 +310,7 @@ def test_diff_of_what_is_not_inlined(run: Run) -> None:
 def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib")
-    assert shown.startswith("fib at -O0\n")
+    assert shown.startswith("fib at -O0, not compiled · version 1\n")
     assert "entry" in shown
     assert "▼" in shown
     dot = tmp_path / "dot"

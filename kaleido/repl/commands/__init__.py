@@ -5,6 +5,7 @@
 ``help``              `:help`
 ``inspect``           `:list`, `:info`, `:tiers`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
+``unit_code``         the code of a unit, in the tier that it runs in
 ``measure``           `:time`, `:bench`, `:watch`, `:optimize`
 ``files``             `:load`, `:reload`, `:edit`, `:save`
 ``session_commands``  `:undo`, `:reset`, `:set`, `:quit`
