@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kaleido import __version__, cli
+from kaleido.report.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tutorials" / "examples"
@@ -168,7 +169,10 @@ def test_stats_are_a_table_on_standard_error() -> None:
     code, output, errors = outcome("--jit=sync", "--stats", "-c", "def f(x) x; for i = 1, i < 5000 in f(i)")
     assert (code, output) == (0, "")
     row = next(line for line in errors.splitlines() if line.startswith("f "))
-    assert re.match(r"f +O0 → O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+    assert re.match(r"f +-O0 → -O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+    assert errors.endswith("\ndeoptimized: " + COLUMNS["deoptimized"] + ".\n")
+    headings = errors.partition("\n")[0]
+    assert all(name in headings for name in re.findall(r"(?m)^([^:]+): ", errors.rpartition("\n\n")[2]))
 
 
 def test_emit() -> None:
@@ -226,7 +230,7 @@ def test_a_lost_output_loses_no_report(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1
-    assert b"runs at O0" in done.stderr
+    assert b"runs at -O0" in done.stderr
     assert json.loads(trace.read_text())["traceEvents"]
 
 

@@ -14,6 +14,8 @@ from kaleido import Session
 from kaleido.jit import Event, EventKind, Tier
 from kaleido.repl.commands import COMMANDS
 from kaleido.repl.settings import OPTIONS
+from kaleido.report.columns import COLUMNS
+from kaleido.report.tier_table import HEADINGS
 from tests.repl.conftest import Run
 
 Keep = Callable[..., Path]
@@ -110,9 +112,13 @@ def test_tiers(hot: Run) -> None:
     hot.columns = 200
     printed = hot(":tiers", HOT, ":tiers", "def f(x) x + 2", ":tiers")
     assert printed[0].startswith("nothing is compiled yet")
-    rows = {row[0]: row for row in columns(printed[2])}
-    assert [*rows][-2:] == ["h", "loop"]
-    assert {*rows} == {"f", "g", "h", "loop", "loop.for@1:60"}
+    shown, _, explained = printed[2].partition("\n\n")
+    rows = {row[0]: row for row in columns(shown)}
+    # Those at -O3 in the order of definition.
+    assert [*rows] == ["f", "g", "loop.for@1:60", "h", "loop"]
+    assert [line.partition(":")[0] for line in explained.splitlines()] == [
+        heading for heading in COLUMNS if heading in shown.partition("\n")[0]
+    ]
     assert rows["h"][1:4] == ["-O0", "1", "call"]
     assert (rows["g"][1], rows["g"][2:4]) == ("-O3", ["10", "calls"])
     assert rows["f"][-2:] == ["g,", "loop.for@1:60"]
@@ -120,8 +126,15 @@ def test_tiers(hot: Run) -> None:
     assert " ".join(rows["loop.for@1:60"]).endswith(" for i = 1, i < n in g(i)")
     assert float(rows["g"][5]) > 0
     assert int(rows["g"][6]) > 0
-    rows = {row[0]: row for row in columns(printed[-1])}
+    rows = {row[0]: row for row in columns(printed[-1].partition("\n\n")[0])}
     assert (rows["g"][1], rows["f"][-1]) == ("-O0", "-")
+
+
+def test_the_columns_of_tiers_are_explained_in_the_words_of_help(hot: Run) -> None:
+    _, shown, helped = (" ".join(text.split()) for text in hot(HOT, ":tiers", ":help tiers"))
+    for heading, text in COLUMNS.items():
+        assert (f"`{heading}`: {text}." in helped) == (heading in HEADINGS)
+        assert (f"{heading}: {text}." in shown) == (heading in HEADINGS)
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
@@ -129,7 +142,7 @@ def test_tables_fit(hot: Run, width: int) -> None:
     hot.columns = width
     for text in hot(HOT, ":tiers", ":list", ":set", ":help", ":help tiers")[1:3]:
         assert max(map(len, text.splitlines())) <= max(width, 44)
-    names = [row[0] for row in columns(hot.last(HOT, ":tiers"))]
+    names = [row[0] for row in columns(hot.last(HOT, ":tiers").partition("\n\n")[0])]
     assert "f" in names
 
 
@@ -180,7 +193,7 @@ LOOP = "def sum(n) var t in (for i = 1, i < n in t = t + i * i) : t; sum(100)"
 
 
 def test_every_name_of_a_unit_that_is_shown_is_an_argument(hot: Run) -> None:
-    names = [row[0] for row in columns(hot.last(HOT, LOOP, ":tiers"))]
+    names = [row[0] for row in columns(hot.last(HOT, LOOP, ":tiers").partition("\n\n")[0])]
     assert sum(".for@" in name for name in names) == 2
     for name in names:
         for command in ("info", "ir", "asm", "cfg", "diff", "optimize"):

@@ -9,8 +9,9 @@ import llvmlite.binding as llvm
 from kaleido import __version__
 from kaleido.jit import Tier, Unit, UnitStats
 from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word
+from kaleido.report.columns import COLUMNS, legend
 from kaleido.report.tables import table
-from kaleido.report.tier_table import tier_table
+from kaleido.report.tier_table import HEADINGS, tier_table
 from kaleido.session import Function, Session
 from kaleido.terminal.text import padded, width
 
@@ -36,7 +37,14 @@ def _tier(function: Function) -> str:
 def _tiers(request: Request) -> None:
     session, console = request.session, request.console
     shown = tier_table(session.stats(), session.engine.policy, request.loop_source, console.columns)
-    console.show(shown or "nothing is compiled yet: a function is compiled when it is first called\n")
+    headings = shown.partition("\n")[0]
+    explained = legend((name for name in HEADINGS if name in headings), console.columns)
+    text = (
+        f"{shown}\n{explained}"
+        if shown
+        else "nothing is compiled yet: a function is compiled when it is first called\n"
+    )
+    console.show(text)
 
 
 def _info(request: Request, word: Word | None = None) -> None:
@@ -55,7 +63,7 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     yield "processor", llvm.get_host_cpu_name()
     if policy.tiered:
         yield "tiers", "-O0, then -O3 " + ("in the background" if policy.background else "while the program waits")
-        yield "hot", f"after {policy.call_threshold:,} calls, or {policy.iteration_threshold:,} iterations"
+        yield "hot", f"at {policy.call_threshold:,} calls, or {policy.iteration_threshold:,} iterations"
     else:
         yield "tiers", "-O0 only" if policy.baseline else "-O3 only"
     yield "stack", f"{policy.stack_size:,} bytes"
@@ -133,10 +141,10 @@ COMMANDS = [
         "tiers",
         Group.LOOK,
         (),
-        "list compiled functions and loops, hottest first",
-        "For each function and loop that has machine code: its tier, how often it ran at -O0, how long it took to "
-        "compile at each tier, the bytes of its code, and its dependents: the functions and loops that inlined it in "
-        "their optimized code. `:watch` shows the table while a program runs; `:help tiers` explains tiers.",
+        "list functions and loops that have code, those at -O3 first",
+        "At -O0, those first that are nearest to their threshold. "
+        + " ".join(f"`{name}`: {COLUMNS[name]}." for name in HEADINGS if name in COLUMNS)
+        + " `:watch` shows the table while a program runs; `:help tiers` explains tiers.",
         _tiers,
     ),
 ]
