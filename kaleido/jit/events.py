@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
+    ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
     """
 
@@ -37,6 +38,7 @@ class EventKind(StrEnum):
     FREED = "freed"
     FAILED = "failed"
     FAULTED = "faulted"
+    RAN = "ran"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Event:
     `version`   which definition of the symbol, from 1
     `runs`      how often the unit had run at the baseline, counted as `counter` says
     `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
+    `began`     when a compilation or a run began, as `time`
     `size`      bytes of machine code
     """
 
@@ -65,6 +68,7 @@ class Event:
     size: int = 0
     batch: int = 1
     message: str = ""
+    began: float = 0.0
 
 
 Listener = Callable[[Event], None]
