@@ -8,6 +8,7 @@ from pathlib import Path
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import raise_pending, uninterrupted
 from kaleido.repl.console import Console
+from kaleido.repl.event_log import EventLog, Tracing
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
 from kaleido.session import Result, Session
@@ -27,6 +28,7 @@ class State:
                     from it
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
+    `event_log`     what happened since the start, and `tracing` the trace that is being recorded
     """
 
     session: Session
@@ -39,6 +41,20 @@ class State:
     last_program: str = ""
     entry_count: int = 0
     error_count: int = 0
+    event_log: EventLog = field(init=False)
+    tracing: Tracing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.event_log, self.tracing = EventLog(self.session), Tracing(self.session)
+
+    def close(self) -> None:
+        """Stop listening to the session; a trace that is running ends, and is written."""
+        self.event_log.close()
+        if self.tracing.path is not None:
+            try:
+                self.tracing.stop()
+            except OSError as error:
+                self.console.write_error(f"error: the trace is lost: {error}")
 
     def entry_source(self, text: str) -> Source:
         """The text of a new entry as a source, named ``<entry N>``."""

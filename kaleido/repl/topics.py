@@ -376,8 +376,9 @@ _JIT = (
         compiles it again at -O3, the optimized tier: this takes longer, and the code is fast. Its address is published
         in the slot of the function's stub, while the program runs. Both tiers return the same results to the last bit.
 
-        `:tiers` shows the tier of each function and loop, `:ir f` and `:asm f` show the code of one, `:diff f` compares
-        its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3 now.
+        `:tiers` shows the tier of each function and loop, `:events` what happened to them, `:ir f` and `:asm f` show
+        the code of one, `:diff f` compares its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3
+        now.
 
         Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows the
         swap.

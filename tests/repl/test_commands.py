@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import stat
@@ -206,6 +207,63 @@ def test_the_code_of_a_loop_that_was_replaced_while_it_ran(hot: Run) -> None:
     assert "alloca" not in now
     assert "phi" in now
     assert "phi" not in baseline
+
+
+def test_events(hot: Run) -> None:
+    *_, every, of_loop, of_g, of_h, unknown = hot(
+        HOT, "def f(x) x + 2", ":events", ":events loop", ":events g", ":events h", ":events nothing"
+    )
+    pattern = re.compile(r" +\d+\.\d{3} s  (\S+?):? .+")
+    names = [[found[1] for found in map(pattern.fullmatch, text.splitlines()) if found] for text in (every, of_loop)]
+    assert len(names[0]) == every.count("\n")
+    assert {*names[0]} == {"f", "g", "h", "loop", "loop.for@1:60"}
+    assert {*names[1]} == {"loop", "loop.for@1:60"}
+    # Each once: what made it hot is in the line of its swap.
+    assert of_g.count("hot at 10 calls; -O3 ") == of_g.count("hot") == of_g.count("-O3 ") - 1 == 1
+    assert "g deoptimized, -O3 → -O0: f has changed" in of_g
+    assert "hot" not in of_h
+    assert "unknown function `nothing`" in unknown
+
+
+def test_events_of_what_is_gone_and_of_what_did_nothing(run: Run) -> None:
+    *_, gone, nothing = run("def f(x) x", ":undo", ":events f", ":events sqrt")
+    assert "f: version 1 defined" in gone
+    assert nothing == "nothing has happened to sqrt yet\n"
+    assert run(":events")[0] == "nothing has happened yet\n"
+
+
+def test_a_fault_is_an_event(run: Run) -> None:
+    assert "f: left before its end: stack overflow in f after" in run.last("def f(x) 1 + f(x)", "f(1)", ":events f")
+
+
+def test_trace(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    entries = ("def f(x) x", "f(1)", ":trace", f":trace {path}", f":trace {path}")
+    *_, ended, again, refused = run(f":trace {path}", *entries)
+    assert ended.startswith(f"{path}: ")
+    assert ended.endswith(" events, for Perfetto or chrome://tracing\n")
+    assert again == f"tracing into {path}: `:trace` ends it\n"
+    assert "a trace is running already" in refused
+    # The end of the REPL ends a trace.
+    assert json.loads(path.read_text())["traceEvents"]
+
+
+def test_a_trace_has_what_happened_meanwhile(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    run("def before(x) x; before(1)", f":trace {path}", "def f(x) x; f(1)", ":trace", "def after(x) x; after(1)")
+    text = path.read_text()
+    assert "defined f" in text
+    assert "run top@1:13" in text
+    assert "before" not in text
+    assert "after" not in text
+
+
+def test_a_trace_overwrites_nothing_else(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_text("mine")
+    assert "File exists" in run.last(f":trace {path}")
+    assert path.read_text() == "mine"
+    assert "`:trace FILE` begins one" in run.last(":trace")
 
 
 HEADING = re.compile(r"(?m)^\S+ at -O\d.*$")

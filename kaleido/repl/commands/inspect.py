@@ -1,4 +1,4 @@
-"""Commands that show the definitions of the session and the tiers they run in: `:list`, `:info`, `:tiers`."""
+"""Commands that show the definitions of the session and their tiers: `:list`, `:info`, `:tiers`, `:events`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ def _tiers(request: Request) -> None:
         else "nothing is compiled yet: a function is compiled when it is first called\n"
     )
     console.show(text)
+
+
+def _events(request: Request, word: Word | None = None) -> None:
+    log = request.state.event_log
+    # A function that was removed is still in the log.
+    name = None if word is None else word.text if word.text in log.names else request.unit(word).label
+    lines = list(log.lines(name))
+    nothing = f"nothing has happened to {name} yet" if name is not None else "nothing has happened yet"
+    request.console.show("".join(f"{line}\n" for line in lines) or f"{nothing}\n")
 
 
 def _info(request: Request, word: Word | None = None) -> None:
@@ -146,5 +155,15 @@ COMMANDS = [
         + " ".join(f"`{name}`: {COLUMNS[name]}." for name in HEADINGS if name in COLUMNS)
         + " `:watch` shows the table while a program runs; `:help tiers` explains tiers.",
         _tiers,
+    ),
+    Command(
+        "events",
+        Group.LOOK,
+        (OPTIONAL_UNIT,),
+        "list what happened to a function, or to all, since the start",
+        "One line each, with the seconds since the start: definitions, compilations, swaps with what made them hot, "
+        "deoptimizations and their reasons, and code that was freed. The lines of a function include those of its "
+        "loops.",
+        _events,
     ),
 ]

@@ -1,9 +1,10 @@
-"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`."""
+"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`, `:trace`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from kaleido.bench import measure
 from kaleido.codegen.mangling import function_name
@@ -11,7 +12,8 @@ from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
-from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Request, Word
+from kaleido.language.source_files import reason
+from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.redraw import redrawing
 from kaleido.report.bars import chart
 from kaleido.report.tier_table import tier_table
@@ -152,6 +154,24 @@ def _optimize(request: Request, word: Word) -> None:
     request.console.write(f"{unit.label} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
 
 
+def _trace(request: Request, word: Word | None = None) -> None:
+    tracing, console = request.state.tracing, request.console
+    if word is None:
+        if tracing.path is None:
+            request.fail("no trace is running", request.name, "", "`:trace FILE` begins one")
+        path = tracing.path
+        console.write_message(f"{path}: {counted(tracing.stop(), 'event')}, for Perfetto or chrome://tracing")
+        return
+    if tracing.path is not None:
+        request.fail("a trace is running already", word, f"into {tracing.path}", "`:trace` ends it")
+    try:
+        tracing.start(Path(word.text).expanduser())
+    except OSError as error:
+        hint = "another name: only traces of this session are overwritten" if isinstance(error, FileExistsError) else ""
+        request.fail(f"cannot write {word.text}", word, reason(error), hint)
+    console.write_message(f"tracing into {tracing.path}: `:trace` ends it")
+
+
 COMMANDS = [
     Command(
         "time",
@@ -188,5 +208,15 @@ COMMANDS = [
         "compile a function or a loop at -O3 now",
         "Whether it is hot or not. It is compiled together with its inline group: its loops and its nearest callees.",
         _optimize,
+    ),
+    Command(
+        "trace",
+        Group.MEASURE,
+        (Parameter("file", "a file", kind=Kind.PATH, optional=True),),
+        "begin a trace into a file; without a file, end it",
+        "What the JIT does from now on, as a timeline that Perfetto and `chrome://tracing` show: each compilation, "
+        "each expression that runs, each swap, and arrows from hot to swapped. `:quit` ends it, too. "
+        "`kaleido --trace FILE` traces from the start.",
+        _trace,
     ),
 ]
