@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kaleido import __version__, cli
+from kaleido.report.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tutorials" / "examples"
@@ -143,14 +144,15 @@ def test_trace(tmp_path: Path) -> None:
     program = "var s = 0 in (for i = 1, i < 300000 in s = s + 1/(i*i)) : s"
     assert kaleido("--jit=sync", "--trace", path, "-c", program).returncode == 0
     events = json.loads(path.read_text())["traceEvents"]
-    loop = [event for event in events if ".for@" in event["args"].get("unit", "")]
-    assert [(event["name"], event["args"]["tier"]) for event in loop if event["name"] not in ("defined", "freed")] == [
-        ("compiled", "O0"),
-        ("hot", "O0"),
-        ("compiled", "O3"),
-        ("swapped", "O3"),
+    assert [event["name"] for event in events if event["ph"] in "Xi" and "freed" not in event["name"]] == [
+        "defined top@1:1",
+        "defined top@1:1.for@1:15",
+        "compile -O0 top@1:1 + 2 more",
+        "hot top@1:1.for@1:15",
+        "compile -O3 top@1:1.for@1:15",
+        "swap top@1:1.for@1:15",
+        "run top@1:1",
     ]
-    assert all(event["ph"] in "XiM" for event in events)
     assert all(event["dur"] > 0 for event in events if event["ph"] == "X")
 
 
@@ -159,16 +161,19 @@ def test_trace_shows_invalidation(tmp_path: Path) -> None:
     program = "def g(x) x; def f(x) g(x); for i = 1, i < 9 in f(i); def g(x) 2*x; for i = 1, i < 9 in f(i)"
     assert kaleido("--jit=sync", "--threshold=3", "--trace", path, "-c", program).returncode == 0
     events = json.loads(path.read_text())["traceEvents"]
-    history = [event["name"] for event in events if event["args"].get("unit") == "f"]
-    assert history.count("swapped") == 2
-    assert history.index("deoptimized") > history.index("swapped")
+    history = [event["name"] for event in events]
+    assert history.count("swap f") == 2
+    assert history.index("deoptimized f") > history.index("swap f")
 
 
 def test_stats_are_a_table_on_standard_error() -> None:
     code, output, errors = outcome("--jit=sync", "--stats", "-c", "def f(x) x; for i = 1, i < 5000 in f(i)")
     assert (code, output) == (0, "")
     row = next(line for line in errors.splitlines() if line.startswith("f "))
-    assert re.match(r"f +O0 → O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+    assert re.match(r"f +-O0 → -O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+    assert errors.endswith("\ndeoptimized: " + COLUMNS["deoptimized"] + ".\n")
+    headings = errors.partition("\n")[0]
+    assert all(name in headings for name in re.findall(r"(?m)^([^:]+): ", errors.rpartition("\n\n")[2]))
 
 
 def test_emit() -> None:
@@ -226,7 +231,7 @@ def test_a_lost_output_loses_no_report(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1
-    assert b"runs at O0" in done.stderr
+    assert b"runs at -O0" in done.stderr
     assert json.loads(trace.read_text())["traceEvents"]
 
 

@@ -196,6 +196,7 @@ def test_the_python_in_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
 MASKS = [
     (r"(?m)^ .*\n", ""),  # machine code
     (r"(?m) +for i = .*", " for i = …"),
+    (r"(?m) later, after .*", " later"),
     (r"(?m) +meanwhile .*| Each time includes[\s\S]*", ""),
     (r"(?m)^(-O\d) +[█-▏].*$", r"\1 █"),
     (r"(?<![\w-])\d[\d,.]*(?:e\+\d+)?", "#"),

@@ -56,6 +56,22 @@ def test_an_ir_listing_is_the_functions() -> None:
         """)
 
 
+def test_comments_for_calls() -> None:
+    module = """
+        define tailcc double @f(double %x) {
+          %a = call tailcc double @g(double %x) #1
+          %b = musttail call tailcc double @"k\\CF\\80"(double %a) #1
+          %c = call tailcc double @g.impl(double %a)
+          ret double %b
+        }
+    """
+    shown = ir_listing(dedent(module), {"g": "stub", "kπ": "other", "f": "never"})
+    assert [line.rpartition("  ; ")[2] for line in shown.splitlines() if "  ; " in line] == ["stub", "other"]
+    assembly = 'f:\n\tcallq\tg@PLT\n\tjmp\t"kπ"@PLT\n\tjmp\tg.impl@PLT\n\tjmp\t.LBB0_1\n'
+    shown = assembly_listing(assembly, {"g": "stub", "kπ": "other", "f": "never"})
+    assert [line.rpartition("  # ")[2] for line in shown.splitlines() if "  # " in line] == ["stub", "other"]
+
+
 def test_an_ir_listing_of_nothing() -> None:
     assert ir_listing("") == "\n"
 

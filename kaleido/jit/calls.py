@@ -7,6 +7,7 @@ if no caller waits for it any longer: code is freed only when no call that could
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -17,10 +18,11 @@ from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.interrupts import discard_pending, interruptibly, signals_deferred
 from kaleido.jit.program.program import Program
+from kaleido.jit.program.versions import Version
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
 from kaleido.jit.running.stacks import free_unused_stack, renew_handlers
-from kaleido.jit.unit import Unit
+from kaleido.jit.unit import RunCounter, Unit
 
 __all__ = ["Calls"]
 
@@ -54,7 +56,8 @@ class Calls:
                     raise TypeError(f"{name} takes {expected} arguments, not {len(arguments)}")
                 side = self._program.reclaimer.begin_call()
             return self._evaluation.submit(
-                lambda thread: self._run(enter, thread, stub.address, arguments), partial(self._end_call, side)
+                lambda thread: self._run(version, enter, thread, stub.address, arguments),
+                partial(self._end_call, side),
             )
         except BaseException:
             if side is not None:
@@ -62,12 +65,20 @@ class Calls:
             raise
 
     def _run(
-        self, enter: Callable[..., Any], thread: NativeThread | None, stub: int, arguments: tuple[Any, ...]
+        self,
+        version: Version,
+        enter: Callable[..., Any],
+        thread: NativeThread | None,
+        stub: int,
+        arguments: tuple[Any, ...],
     ) -> Any:
         """Enter native code. Runs on the evaluation thread."""
         if thread is not None:
             renew_handlers()
+        begin = time.perf_counter()
         result = enter(thread.address if thread is not None else 0, stub, *arguments)
+        if version.unit.counter is RunCounter.NONE:
+            self._program.events.emit(EventKind.RAN, version, began=begin, runs=0)
         if thread is not None and thread.fault:
             self._raise(thread)
         return result

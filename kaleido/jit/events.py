@@ -27,6 +27,7 @@ class EventKind(StrEnum):
                  memory with its batch, which is given back with the last of them
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
+    ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
     """
 
@@ -38,6 +39,7 @@ class EventKind(StrEnum):
     FREED = "freed"
     FAILED = "failed"
     FAULTED = "faulted"
+    RAN = "ran"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Event:
     `version`   which definition of the symbol, from 1
     `runs`      how often the unit had run at the baseline, counted as `counter` says
     `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
+    `began`     when a compilation or a run began, as `time`
     `size`      bytes of machine code
     """
 
@@ -66,6 +69,7 @@ class Event:
     size: int = 0
     batch: int = 1
     message: str = ""
+    began: float = 0.0
 
 
 Listener = Callable[[Event], None]

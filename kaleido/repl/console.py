@@ -156,13 +156,16 @@ class Console:
         from pygments.lexers import get_lexer_by_name
 
         from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
+        from kaleido.repl.code_lexers import AssemblyLexer, without_errors
         from kaleido.repl.themes import color, theme
 
         # By class: Pygments finds the lexers of Kaleido by name only if the package is installed.
-        ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer}
+        ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer, "gas": AssemblyLexer}
         options = {"stripnl": False, "ensurenl": False}
         lexer = ours[language](**options) if language in ours else get_lexer_by_name(language, **options)
-        return color(lexer.get_tokens(text), theme(self.settings["theme"]))
+        tokens = lexer.get_tokens(text)
+        shown = tokens if language.startswith("kaleido") else without_errors(tokens)
+        return color(shown, theme(self.settings["theme"]))
 
     def emphasized(self, text: str) -> str:
         """`text` in bold, as a heading."""

@@ -105,6 +105,7 @@ class Repl:
             finally:
                 reader.close()
                 progress.close()
+                self._state.close()
 
     def _greet(self) -> None:
         console = self._state.console

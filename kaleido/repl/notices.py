@@ -11,7 +11,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from kaleido.jit import Event, EventKind, RunCounter, Tier
+from kaleido.jit import Event, EventKind, RunCounter
+from kaleido.report.event_lines import EventLines
 from kaleido.session import Session
 
 __all__ = ["Notices"]
@@ -36,6 +37,7 @@ class Notices:
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._events: deque[Event] = deque()
+        self._lines = EventLines(session.engine.policy)
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
@@ -46,12 +48,31 @@ class Notices:
         events = []
         while self._events:
             events.append(self._events.popleft())
-        return list(_lines(events))
+        return list(self._describe(events))
 
     def _listen(self, event: Event) -> None:
-        if event.counter is not RunCounter.NONE and _has_notice(event):
+        if event.counter is RunCounter.NONE:
+            return
+        if _has_notice(event):
             self._events.append(event)
             self._changed()
+        elif event.kind in (EventKind.DEFINED, EventKind.HOT):
+            self._events.append(event)
+
+    def _describe(self, events: Iterable[Event]) -> Iterator[str]:
+        """A line for each event, in order, up to the maximum for its kind; then the number of the others."""
+        shown: Counter[EventKind] = Counter()
+        for event in _merge_freed(events):
+            if not _has_notice(event):
+                self._lines.observe(event)
+                continue
+            shown[event.kind] += 1
+            line = self._lines.line(event)
+            if shown[event.kind] <= _max_lines(event.kind):
+                yield line
+        for kind, number in shown.items():
+            if number > _max_lines(kind):
+                yield f"… and {number - _max_lines(kind):,} more {_MORE_OF_A_KIND[kind]}"
 
 
 def _has_notice(event: Event) -> bool:
@@ -59,18 +80,6 @@ def _has_notice(event: Event) -> bool:
         # The code of a loop at top level is always freed when its expression ends.
         return not event.unit.startswith("top@")
     return event.kind in (EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FAILED)
-
-
-def _lines(events: Iterable[Event]) -> Iterator[str]:
-    """A line for each event, in order, up to the maximum for its kind; then the number of the others."""
-    shown: Counter[EventKind] = Counter()
-    for event in _merge_freed(events):
-        shown[event.kind] += 1
-        if shown[event.kind] <= _max_lines(event.kind):
-            yield _line(event)
-    for kind, number in shown.items():
-        if number > _max_lines(kind):
-            yield f"… and {number - _max_lines(kind):,} more {_MORE_OF_A_KIND[kind]}"
 
 
 def _max_lines(kind: EventKind) -> int:
@@ -87,20 +96,3 @@ def _merge_freed(events: Iterable[Event]) -> list[Event]:
         before = merged.get(key)
         merged[key] = event if before is None else replace(event, size=before.size + event.size)
     return list(merged.values())
-
-
-def _line(event: Event) -> str:
-    match event.kind:
-        case EventKind.SWAPPED:
-            after = f"after {event.counter.of(event.runs)}" if event.runs else "on request"
-            milliseconds = f"{event.seconds * 1000:.1f} ms"
-            return f"{event.unit} -{Tier.BASELINE} → -{Tier.OPTIMIZED} {after}, {milliseconds}"
-        case EventKind.DEOPTIMIZED if not event.size:
-            # The optimized code was not yet published.
-            return f"{event.unit} is compiled again: {event.message} changed during the compilation"
-        case EventKind.DEOPTIMIZED:
-            return f"{event.unit} deoptimized, -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
-        case EventKind.FAILED:
-            return f"{event.unit} stays at -{Tier.BASELINE}: {event.message}"
-        case _:
-            return f"{event.unit}: {event.size:,} bytes of version {event.version} freed"

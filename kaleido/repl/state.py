@@ -8,6 +8,7 @@ from pathlib import Path
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
+from kaleido.repl.event_log import EventLog, Tracing
 from kaleido.repl.saved_files import SavedFiles
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
@@ -28,6 +29,7 @@ class State:
     `drafts`        edited texts that had errors, by the name of the edited function
     `last_program`  the last program that was entered
     `init_run`      whether the user's init.kal has run
+    `event_log`     what happened since the start, and `tracing` the trace that is being recorded
     `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
@@ -43,6 +45,20 @@ class State:
     error_count: int = 0
     command_count: int = 0
     init_run: bool = False
+    event_log: EventLog = field(init=False)
+    tracing: Tracing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.event_log, self.tracing = EventLog(self.session), Tracing(self.session)
+
+    def close(self) -> None:
+        """Stop listening to the session; a trace that is running ends, and is written."""
+        self.event_log.close()
+        if self.tracing.path is not None:
+            try:
+                self.tracing.stop()
+            except OSError as error:
+                self.console.write_error(f"error: the trace is lost: {error}")
 
     def entry_source(self, text: str) -> Source:
         """The text of a new entry as a source, named ``<entry N>``."""

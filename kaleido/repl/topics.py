@@ -383,8 +383,9 @@ _JIT = (
         compiles it again at -O3, the optimized tier: this takes longer, and the code is fast. Its address is published
         in the slot of the function's stub, while the program runs. Both tiers return the same results to the last bit.
 
-        `:tiers` shows the tier of each function and loop, `:ir f` and `:asm f` show the code of one, `:diff f` compares
-        its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3 now.
+        `:tiers` shows the tier of each function and loop, `:events` what happened to them, `:ir f` and `:asm f` show
+        the code of one, `:diff f` compares its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3
+        now.
 
         Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows the
         swap.
@@ -427,7 +428,8 @@ _JIT = (
         its slot changes, the next iteration runs at -O3.
 
         This is on-stack replacement: in the single call of `sum` below, the loop begins at -O0 and ends at -O3.
-        `:tiers` shows the loop as `sum.for@1:22`, with its line and column.
+        `:tiers` shows the loop as `sum.for@1:22`, with its line and column; commands take this name, too. `:asm sum`
+        shows `sum` at -O0 and its loop at -O3, as they run now.
 
         In a function at -O3 its loops are inlined, and are ordinary loops again.
         """,

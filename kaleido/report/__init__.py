@@ -3,9 +3,11 @@
 In the order in which a program's data meets them:
 
 ===============  ====================================================================================
+``event_lines``  the engine's events as lines of text
 ``trace``        the engine's events as a timeline in Chrome's trace format
 ``stats_table``  the table of ``--stats``: each function and loop that was compiled in a run
 ``tier_table``   the table of ``:tiers``: each function and loop that has code now
+``columns``      what the columns of both tables contain
 ``tables``       aligned columns, for both tables
 ``listing``      LLVM IR and assembly without what only tools read; which callees were inlined
 ``flow``         the control-flow graph of a function, read from its IR

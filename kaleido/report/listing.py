@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kaleido.jit import Unit, quoted
@@ -14,14 +14,25 @@ __all__ = ["Inlining", "assembly_listing", "beside", "inlining", "ir_listing"]
 
 SEPARATOR = " │ "
 
+_NO_NOTES: Mapping[str, str] = {}
 
-def ir_listing(ir: str) -> str:
-    """A module's definitions, declarations and globals, without its target, attributes and metadata."""
+# A call of a function by its name, in LLVM IR and in assembly.
+_IR_CALL = re.compile(r'\bcall\b[^@]*(@(?:"[^"]*"|[-\w$.]+))\(')
+_ASSEMBLY_CALL = re.compile(r'\s+(?:callq?|jmp|bl?)\s+("[^"]*"|[^\s"@]+)(?:@PLT)?\s*$')
+
+
+def ir_listing(ir: str, notes: Mapping[str, str] = _NO_NOTES) -> str:
+    """A module's definitions, declarations and globals, without its target, attributes and metadata.
+
+    `notes` are comments for calls, by the symbol that is called.
+    """
+    comments = {_name(symbol): f"  ; {note}" for symbol, note in notes.items()}
     kept, inside = [], False
     for line in ir.splitlines():
         inside = inside or line.startswith("define ")
         if inside or line.startswith(("declare ", "@")):
-            kept.append(_readable(line))
+            called = _IR_CALL.search(line)
+            kept.append(_readable(line) + (comments.get(called[1], "") if called else ""))
         if line == "}":
             inside = False
             kept.append("")
@@ -49,11 +60,13 @@ _LOCAL = re.compile(r"\.Lfunc_end\d+:|\.L__unnamed")
 _CONSTANT = re.compile(r"\s+\.quad\s+0x([0-9a-fA-F]{1,16})\s*$")
 
 
-def assembly_listing(assembly: str) -> str:
-    """The instructions and labels of an assembly text, and its constants with their values as doubles."""
-    kept = [
-        _with_value(line) for line in assembly.splitlines() if not _DIRECTIVE.match(line) and not _LOCAL.match(line)
-    ]
+def assembly_listing(assembly: str, notes: Mapping[str, str] = _NO_NOTES) -> str:
+    """The instructions and labels of an assembly text, and its constants with their values as doubles.
+
+    `notes` are comments for calls, by the symbol that is called.
+    """
+    lines = [line for line in assembly.splitlines() if not _DIRECTIVE.match(line) and not _LOCAL.match(line)]
+    kept = [_with_note(_with_value(line), notes) for line in lines]
     return _tidy("\n".join(_indented(kept)))
 
 
@@ -62,6 +75,12 @@ def _with_value(line: str) -> str:
     if constant is None:
         return line
     return f"{line}  # {struct.unpack('>d', bytes.fromhex(constant[1].zfill(16)))[0]!r}"
+
+
+def _with_note(line: str, notes: Mapping[str, str]) -> str:
+    called = _ASSEMBLY_CALL.match(line)
+    note = notes.get(called[1].strip('"')) if called else None
+    return line if note is None else f"{line}  # {note}"
 
 
 def _indented(lines: Sequence[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kaleido.jit import Event, EventKind, RunCounter, Tier, UnitStats
+from kaleido.report.columns import legend
 from kaleido.report.tables import table
 
 __all__ = ["StatsTable"]
@@ -51,22 +52,22 @@ class StatsTable:
                 row.tiers.append(Tier.BASELINE)
 
     def render(self, now: Iterable[UnitStats]) -> str:
-        """The table. `now` has the current run counts of the units that still exist."""
+        """The table, and what its columns contain. `now` has the current run counts of the units that still exist."""
         for unit in now:
             if unit.symbol in self._rows:
                 self._rows[unit.symbol].runs = max(self._rows[unit.symbol].runs, unit.runs)
         rows = [row for row in self._rows.values() if row.tiers and row.counter is not RunCounter.NONE]
-        return table(_HEADINGS, [_cells(row) for row in rows], left=("unit", "tiers"))
+        return table(_HEADINGS, [_cells(row) for row in rows], left=("unit", "tiers")) + "\n" + legend(_HEADINGS)
 
 
 _HEADINGS = [
     "unit",
     "tiers",
-    "runs at O0",
-    "O0 ms",
-    "O3 ms",
-    "O0 bytes",
-    "O3 bytes",
+    "runs at -O0",
+    "-O0 ms",
+    "-O3 ms",
+    "-O0 bytes",
+    "-O3 bytes",
     "versions",
     "deoptimized",
 ]
@@ -85,6 +86,6 @@ def _cells(row: _Row) -> list[str]:
 
 
 def _tier_history(tiers: list[Tier]) -> str:
-    """``O0 → O3``; of a long history only the last tiers."""
-    shown = [str(tier) for tier in tiers]
+    """``-O0 → -O3``; of a long history only the last tiers."""
+    shown = [f"-{tier}" for tier in tiers]
     return " → ".join(shown if len(shown) <= 4 else ["…", *shown[-3:]])

@@ -1,15 +1,16 @@
-"""The table of ``:tiers``: each function and loop that has machine code, with its tier; the hottest first."""
+"""The table of ``:tiers``: each function and loop that has machine code, with its tier."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from kaleido.jit import Policy, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
 
-__all__ = ["tier_table"]
+__all__ = ["HEADINGS", "tier_table"]
 
-_HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "dependents", "source")
+HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "dependents", "source")
 _TEXT = ("unit", "tier", "dependents", "source")
 
 # The columns that are left out first on a narrow terminal.
@@ -21,18 +22,21 @@ def tier_table(
 ) -> str:
     """A table of the units that have machine code and a run counter, or an empty string if there is none.
 
-    Optimized units come first; the others are ordered by their runs at the baseline divided by their threshold.
+    Optimized units come first, in the order of their definition: their runs are no longer counted. The others follow,
+    those first that have run most, in thresholds.
     `source` returns a loop's line of source for its name, and an empty string for a function's.
     """
     units = [unit for unit in stats if unit.tier is not None and unit.counter is not RunCounter.NONE]
-    units.sort(
-        key=lambda unit: (unit.tier is Tier.OPTIMIZED, unit.runs / policy.thresholds[unit.counter]), reverse=True
-    )
+    units.sort(key=lambda unit: _coldness(unit, policy))
     rows = [_row(unit, unit.tier, source) for unit in units if unit.tier is not None]
     if not rows:
         return ""
-    headings = _HEADINGS if any(row[-1] for row in rows) else _HEADINGS[:-1]
+    headings = HEADINGS if any(row[-1] for row in rows) else HEADINGS[:-1]
     return table(headings, [row[: len(headings)] for row in rows], left=_TEXT, columns=columns, expendable=_EXPENDABLE)
+
+
+def _coldness(unit: UnitStats, policy: Policy) -> float:
+    return -math.inf if unit.tier is Tier.OPTIMIZED else -unit.runs / policy.thresholds[unit.counter]
 
 
 def _row(unit: UnitStats, tier: Tier, source: Callable[[str], str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import stat
@@ -14,6 +15,8 @@ from kaleido import Session
 from kaleido.jit import Event, EventKind, Tier
 from kaleido.repl.commands import COMMANDS
 from kaleido.repl.settings import OPTIONS
+from kaleido.report.columns import COLUMNS
+from kaleido.report.tier_table import HEADINGS
 from tests.repl.conftest import Run
 
 Keep = Callable[..., Path]
@@ -110,9 +113,13 @@ def test_tiers(hot: Run) -> None:
     hot.columns = 200
     printed = hot(":tiers", HOT, ":tiers", "def f(x) x + 2", ":tiers")
     assert printed[0].startswith("nothing is compiled yet")
-    rows = {row[0]: row for row in columns(printed[2])}
-    assert [*rows][-2:] == ["h", "loop"]
-    assert {*rows} == {"f", "g", "h", "loop", "loop.for@1:60"}
+    shown, _, explained = printed[2].partition("\n\n")
+    rows = {row[0]: row for row in columns(shown)}
+    # Those at -O3 in the order of definition.
+    assert [*rows] == ["f", "g", "loop.for@1:60", "h", "loop"]
+    assert [line.partition(":")[0] for line in explained.splitlines()] == [
+        heading for heading in COLUMNS if heading in shown.partition("\n")[0]
+    ]
     assert rows["h"][1:4] == ["-O0", "1", "call"]
     assert (rows["g"][1], rows["g"][2:4]) == ("-O3", ["10", "calls"])
     assert rows["f"][-2:] == ["g,", "loop.for@1:60"]
@@ -120,8 +127,15 @@ def test_tiers(hot: Run) -> None:
     assert " ".join(rows["loop.for@1:60"]).endswith(" for i = 1, i < n in g(i)")
     assert float(rows["g"][5]) > 0
     assert int(rows["g"][6]) > 0
-    rows = {row[0]: row for row in columns(printed[-1])}
+    rows = {row[0]: row for row in columns(printed[-1].partition("\n\n")[0])}
     assert (rows["g"][1], rows["f"][-1]) == ("-O0", "-")
+
+
+def test_the_columns_of_tiers_are_explained_in_the_words_of_help(hot: Run) -> None:
+    _, shown, helped = (" ".join(text.split()) for text in hot(HOT, ":tiers", ":help tiers"))
+    for heading, text in COLUMNS.items():
+        assert (f"`{heading}`: {text}." in helped) == (heading in HEADINGS)
+        assert (f"{heading}: {text}." in shown) == (heading in HEADINGS)
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
@@ -129,7 +143,7 @@ def test_tables_fit(hot: Run, width: int) -> None:
     hot.columns = width
     for text in hot(HOT, ":tiers", ":list", ":set", ":help", ":help tiers")[1:3]:
         assert max(map(len, text.splitlines())) <= max(width, 44)
-    names = [row[0] for row in columns(hot.last(HOT, ":tiers"))]
+    names = [row[0] for row in columns(hot.last(HOT, ":tiers").partition("\n\n")[0])]
     assert "f" in names
 
 
@@ -142,7 +156,7 @@ def test_info_of_a_function(hot: Run) -> None:
     assert lines["called by"] == "g"
     assert lines["dependents"] == "g, loop.for@1:60"
     assert text.endswith("\ndef f(x) x + 1\n")
-    assert "for i = 1, i < n in g(i)  (-O3, 10 iterations at -O0)" in hot.last(HOT, ":info loop")
+    assert "loop.for@1:60  -O3, 10 iterations at -O0  for i = 1, i < n in g(i)" in hot.last(HOT, ":info loop")
 
 
 def test_info_of_a_function_with_many_callers(run: Run) -> None:
@@ -174,6 +188,134 @@ def test_ast(run: Run) -> None:
 
 
 # Looking inside
+
+
+LOOP = "def sum(n) var t in (for i = 1, i < n in t = t + i * i) : t; sum(100)"
+
+
+def test_every_name_of_a_unit_that_is_shown_is_an_argument(hot: Run) -> None:
+    names = [row[0] for row in columns(hot.last(HOT, LOOP, ":tiers").partition("\n\n")[0])]
+    assert sum(".for@" in name for name in names) == 2
+    for name in names:
+        for command in ("info", "ir", "asm", "cfg", "diff", "optimize"):
+            assert "error" not in hot.last(f":{command} {name}"), (command, name)
+
+
+def test_the_code_of_a_loop_that_was_replaced_while_it_ran(hot: Run) -> None:
+    _, now, optimized, baseline = hot(LOOP, ":ir sum.for@1:22", ":ir sum.for@1:22 O3", ":ir sum.for@1:22 O0")
+    assert now == optimized
+    assert "alloca" not in now
+    assert "phi" in now
+    assert "phi" not in baseline
+
+
+def test_events(hot: Run) -> None:
+    *_, every, of_loop, of_g, of_h, unknown = hot(
+        HOT, "def f(x) x + 2", ":events", ":events loop", ":events g", ":events h", ":events nothing"
+    )
+    pattern = re.compile(r" +\d+\.\d{3} s  (\S+?):? .+")
+    names = [[found[1] for found in map(pattern.fullmatch, text.splitlines()) if found] for text in (every, of_loop)]
+    assert len(names[0]) == every.count("\n")
+    assert {*names[0]} == {"f", "g", "h", "loop", "loop.for@1:60"}
+    assert {*names[1]} == {"loop", "loop.for@1:60"}
+    # Each once: what made it hot is in the line of its swap.
+    assert of_g.count("hot at 10 calls; -O3 ") == of_g.count("hot") == of_g.count("-O3 ") - 1 == 1
+    assert "g deoptimized, -O3 → -O0: f has changed" in of_g
+    assert "hot" not in of_h
+    assert "unknown function `nothing`" in unknown
+
+
+def test_events_of_what_is_gone_and_of_what_did_nothing(run: Run) -> None:
+    *_, gone, nothing = run("def f(x) x", ":undo", ":events f", ":events sqrt")
+    assert "f: version 1 defined" in gone
+    assert nothing == "nothing has happened to sqrt yet\n"
+    assert run(":events")[0] == "nothing has happened yet\n"
+
+
+def test_a_fault_is_an_event(run: Run) -> None:
+    assert "f: left before its end: stack overflow in f after" in run.last("def f(x) 1 + f(x)", "f(1)", ":events f")
+
+
+def test_trace(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    entries = ("def f(x) x", "f(1)", ":trace", f":trace {path}", f":trace {path}")
+    *_, ended, again, refused = run(f":trace {path}", *entries)
+    assert ended.startswith(f"{path}: ")
+    assert ended.endswith(" events, for Perfetto or chrome://tracing\n")
+    assert again == f"tracing into {path}: `:trace` ends it\n"
+    assert "a trace is running already" in refused
+    # The end of the REPL ends a trace.
+    assert json.loads(path.read_text())["traceEvents"]
+
+
+def test_a_trace_has_what_happened_meanwhile(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    run("def before(x) x; before(1)", f":trace {path}", "def f(x) x; f(1)", ":trace", "def after(x) x; after(1)")
+    text = path.read_text()
+    assert "defined f" in text
+    assert "run top@1:13" in text
+    assert "before" not in text
+    assert "after" not in text
+
+
+def test_a_trace_overwrites_nothing_else(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_text("mine")
+    assert "File exists" in run.last(f":trace {path}")
+    assert path.read_text() == "mine"
+    assert "`:trace FILE` begins one" in run.last(":trace")
+
+
+HEADING = re.compile(r"(?m)^\S+ at -O\d.*$")
+
+
+def test_each_unit_is_shown_in_the_tier_it_runs_in(hot: Run) -> None:
+    _, *printed = hot(LOOP, ":ir sum", ":asm sum", ":cfg sum")
+    for shown in printed:
+        assert [re.sub(r"[\d,]+ bytes", "# bytes", each) for each in HEADING.findall(shown)] == [
+            "sum at -O0, runs now · version 1 · # bytes",
+            "sum.for@1:22 at -O3, runs now · version 1 · # bytes · inlined: none",
+        ]
+
+
+def test_one_tier_of_all_units(hot: Run) -> None:
+    _, baseline, optimized = hot(LOOP, ":ir sum O0", ":ir sum O3")
+    assert [each.split(" · ")[0] for each in HEADING.findall(baseline)] == [
+        "sum at -O0, runs now",
+        "sum.for@1:22 at -O0, replaced by -O3",
+    ]
+    assert HEADING.findall(optimized) == ["sum at -O3, not compiled · version 1 · inlined: sum.for@1:22, binary:"]
+
+
+def test_the_heading_of_a_loop_that_its_function_inlined(hot: Run) -> None:
+    *_, loop, function = hot(LOOP, ":optimize sum", ":ir sum.for@1:22", ":ir sum")
+    assert "inlined: none · inlined in sum at -O3 define" in " ".join(loop.split())
+    assert function.count("define") == 1
+
+
+def test_calls_through_stubs_are_marked_with_the_tier_they_reach(hot: Run) -> None:
+    define = "def odd(n) n; def even(n) odd(n) + 1; def both(n) even(n) + odd(n)"
+    *_, ir, asm, optimized = hot(define, "both(1)", ":optimize even", ":ir both", ":asm both", ":ir both O3")
+    for shown in (ir, asm):
+        marked = [line for line in shown.splitlines() if "stub" in line]
+        assert [("odd" in line, line.rpartition("stub → ")[2]) for line in marked] == [(False, "-O3"), (True, "-O0")]
+    assert "stub" not in optimized
+    assert "stub → not compiled" in hot.last("def g(x) 1; def f(x) g(x)", ":ir f")
+
+
+def test_info_of_a_loop(hot: Run) -> None:
+    text = hot.last(LOOP, ":info sum.for@1:22")
+    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
+    assert lines["sum.for@1:22"] == "a loop of sum"
+    assert (lines["tier"], lines["runs"]) == ("-O3", "10 iterations at -O0")
+    assert (lines["calls"], lines["called by"]) == ("none", "sum")
+    assert text.endswith("\nfor i = 1, i < n in t = t + i * i\n")
+
+
+def test_loops_that_are_not_there(hot: Run) -> None:
+    assert "its loops: `sum.for@1:22`" in hot.last(LOOP, ":asm sum.for@1:23")
+    assert "has ended" in hot.last(":ir top@1:1.for@1:1")
+    assert "watch a call: `:watch sum(n)`" in hot.last(LOOP, ":watch sum.for@1:22")
 
 
 def test_ir_of_a_function(run: Run) -> None:
@@ -224,7 +366,7 @@ def test_diff(run: Run, width: int) -> None:
     half = (width - 3) // 2
     assert {line[half : half + 3].rstrip() for line in body.splitlines()} == {" │"}
     assert max(map(len, body.splitlines())) <= width
-    assert body.splitlines()[0].split() == ["-O0", "│", "-O3"]
+    assert [side.strip()[:15] for side in body.splitlines()[0].split("│")] == ["g at -O0, not c", "g at -O3, not c"]
     assert "alloca" in body
     assert below == "inlined at -O3: f\n"
 
@@ -239,7 +381,7 @@ def test_diff_of_what_is_not_inlined(run: Run) -> None:
 def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib")
-    assert shown.startswith("fib at -O0\n")
+    assert shown.startswith("fib at -O0, not compiled · version 1\n")
     assert "entry" in shown
     assert "▼" in shown
     dot = tmp_path / "dot"

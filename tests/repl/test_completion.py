@@ -20,7 +20,7 @@ from kaleido.repl.topics import TOPICS
 
 def completions(session: Session, text: str, after: str = "") -> list[Completion]:
     """What is offered between two texts."""
-    session.run("def triple(x) 3 * x")
+    session.run("def triple(x) 3 * x\ndef count(n) for i = 1, i < n in i")
     settings = Settings()
     state = State(session, Console(settings, interactive=False), settings)
     return list(EntryCompleter(state).get_completions(Document(text + after, len(text)), CompleteEvent()))
@@ -39,6 +39,8 @@ def offered(session: Session, text: str, after: str = "") -> list[str]:
         (":ir tri", ["triple"]),
         (":ir binary|", ["binary|"]),
         (":ir triple O", ["O0", "O3"]),
+        (":ir count", ["count", "count.for@2:14"]),
+        (":edit count", ["count"]),
         (":ir triple O3 ", []),
         (":diff triple ", ["ir", "asm"]),
         (":help una", ["unary"]),

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pygments.token import Comment, Name
 
+from kaleido import Session
+from kaleido.jit import Tier
+from kaleido.repl.code_lexers import AssemblyLexer
+from kaleido.repl.commands.unit_code import parts
 from kaleido.repl.console import Console, Size
 from kaleido.repl.settings import Settings
+from kaleido.repl.themes import THEMES
 from kaleido.terminal import streams
+from kaleido.terminal.text import painted
 
 Captured = pytest.CaptureFixture[str]
 
@@ -187,6 +194,34 @@ def test_colors() -> None:
     text = "def f(x) x\n\n"
     assert plain.highlighted(text, "kaleido") == text
     assert colored.highlighted(text, "kaleido").startswith("\x1b[1;35mdef\x1b[0m ")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_code_has_no_error_tokens(theme: str) -> None:
+    program = """def unary ! (x) if x then 0 else 1
+        def binary | 5 (a b) if a then 1 else b
+        def sum(n) var t in (for i = 1, i < n in t = t + sin(i) * i | !t) : t"""
+    shown, error = console(colored=True), painted("x", "4;31").partition("x")[0]
+    shown.settings["theme"] = theme
+    bright = error.replace("31", "91")
+    with Session() as session:
+        session.run(program)
+        for name in ("sum", "binary|", "unary!", "sin"):
+            unit = session[name].unit
+            for part in [each for tier in Tier for each in parts(session.engine, unit, tier)]:
+                for form, language in (("ir", "llvm"), ("asm", "gas")):
+                    text = shown.highlighted(part.listing(form), language)
+                    assert error not in text
+                    assert bright not in text
+
+
+def test_a_quoted_name_in_assembly_is_one_token() -> None:
+    tokens = list(
+        AssemblyLexer().get_tokens('"kal.sum.for@1:22#1.impl":\n    jmp        "kal.sum.for@1:22#1"@PLT  # stub')
+    )
+    names = [(kind, text) for kind, text in tokens if "kal" in text]
+    assert names == [(Name.Label, '"kal.sum.for@1:22#1.impl":'), (Name.Constant, '"kal.sum.for@1:22#1"@PLT')]
+    assert (Comment.Single, "# stub\n") in tokens
 
 
 @pytest.mark.parametrize("language", ["kaleido", "kaleido-console", "llvm", "gas"])

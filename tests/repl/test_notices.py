@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import cast
 
 import pytest
 
 from kaleido import Session
-from kaleido.jit import Event, EventKind, RunCounter, Tier
+from kaleido.jit import Event, EventKind, Policy, RunCounter, Tier
 from kaleido.repl.notices import Notices
 
 
@@ -17,6 +18,8 @@ class Engine:
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
+        self.policy = Policy()
+        self.engine = self
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         self._listeners.append(listener)
@@ -37,9 +40,10 @@ def event(
     counter: RunCounter = RunCounter.CALLS,
     size: int = 0,
     message: str = "",
+    time: float = 0.0,
 ) -> Event:
     return Event(
-        kind, unit, f"kal.{unit}", 0.0, 0, None, version, runs, counter, seconds=0.0024, size=size, message=message
+        kind, unit, f"kal.{unit}", time, 0, None, version, runs, counter, seconds=0.0024, size=size, message=message
     )
 
 
@@ -50,18 +54,12 @@ def lines(*events: Event) -> list[str]:
     return notices.take()
 
 
-SWAPPED, DEOPTIMIZED, FREED = EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FREED
+SWAPPED, DEOPTIMIZED, FREED, HOT = EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FREED, EventKind.HOT
 
 
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        (event(SWAPPED, runs=1_000), "f -O0 → -O3 after 1,000 calls, 2.4 ms"),
-        (event(SWAPPED, runs=1), "f -O0 → -O3 after 1 call, 2.4 ms"),
-        (
-            event(SWAPPED, "f.for@1:2", runs=10_000, counter=RunCounter.ITERATIONS),
-            "f.for@1:2 -O0 → -O3 after 10,000 iterations, 2.4 ms",
-        ),
         (event(DEOPTIMIZED, size=30, message="g"), "f deoptimized, -O3 → -O0: g has changed"),
         (event(DEOPTIMIZED, message="g"), "f is compiled again: g changed during the compilation"),
         (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
@@ -72,8 +70,33 @@ def test_lines(told: Event, line: str) -> None:
     assert lines(told) == [line]
 
 
-def test_what_did_not_run_was_not_hot() -> None:
-    assert lines(event(SWAPPED)) == ["f -O0 → -O3 on request, 2.4 ms"]
+def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
+    hot = event(HOT, runs=1_204, time=1.0)
+    later = "f: hot at 1,000 calls; -O3 8.6 ms later"
+    assert lines(hot, event(SWAPPED, runs=482_763, time=1.0086)) == [f"{later}, after 482,763"]
+    # The program waits meanwhile.
+    assert lines(hot, event(SWAPPED, runs=1_000, time=1.0086)) == [later]
+    loop = RunCounter.ITERATIONS
+    assert lines(
+        event(HOT, "f.for@1:2", runs=10_000, counter=loop),
+        event(SWAPPED, "f.for@1:2", runs=10_001, counter=loop, time=1.5),
+    ) == ["f.for@1:2: hot at 10,000 iterations; -O3 1,500.0 ms later, after 10,001"]
+
+
+def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
+    engine = Engine()
+    notices = Notices(cast(Session, engine), changed=lambda: None)
+    engine.tell(event(HOT, runs=1_000, time=1.0))
+    assert notices.take() == []
+    engine.tell(event(SWAPPED, runs=1_000, time=1.002))
+    assert notices.take() == ["f: hot at 1,000 calls; -O3 2.0 ms later"]
+
+
+@pytest.mark.parametrize(
+    "before", [(), (event(EventKind.HOT, runs=3),), (event(EventKind.HOT, runs=1_000), event(EventKind.DEFINED))]
+)
+def test_what_was_not_hot_was_requested(before: tuple[Event, ...]) -> None:
+    assert lines(*before, event(SWAPPED, runs=5)) == ["f: -O3 on request, in 2.4 ms"]
 
 
 @pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.FAULTED])
@@ -99,7 +122,7 @@ def test_the_code_of_a_version_is_freed_at_once() -> None:
         event(FREED, version=2, size=5),
     ) == [
         "f: 42 bytes of version 1 freed",
-        "g -O0 → -O3 on request, 2.4 ms",
+        "g: -O3 on request, in 2.4 ms",
         "f: 5 bytes of version 2 freed",
     ]
 
@@ -107,7 +130,7 @@ def test_the_code_of_a_version_is_freed_at_once() -> None:
 def test_of_a_kind_six_are_shown() -> None:
     names = [f"f{number}" for number in range(8)]
     shown = lines(*(event(kind, name, message="g") for name in names for kind in (SWAPPED, DEOPTIMIZED)), event(FREED))
-    assert [line.split()[0] for line in shown[:12]] == [name for name in names[:6] for _ in range(2)]
+    assert [line.split()[0].rstrip(":") for line in shown[:12]] == [name for name in names[:6] for _ in range(2)]
     assert shown[12] == "f: 0 bytes of version 1 freed"
     assert [line[:7] for line in shown[13:]] == ["… and 2", "… and 2"]
 
@@ -147,9 +170,9 @@ def test_of_a_session() -> None:
         session.engine.optimize(session["g"].unit.symbol)
         session.run("f(1) f(1) f(1) f(1) f(1) f(1) f(1) f(1)")
         swapped = notices.take()
-        assert [line.rpartition(",")[0] for line in swapped] == [
-            "g -O0 → -O3 after 1 call",
-            "f -O0 → -O3 after 10 calls",
+        assert [re.sub(r"[\d.]+ ms", "# ms", line) for line in swapped] == [
+            "g: -O3 on request, in # ms",
+            "f: hot at 10 calls; -O3 # ms later",
         ]
         session.run("def f(x) x + 1")
         assert notices.take()[0] == "g deoptimized, -O3 → -O0: f has changed"

@@ -238,7 +238,7 @@ def test_a_pager_that_leaves_early(start: Start) -> None:
     terms = "+".join(f"sin(x*{number})" for number in range(1, 600))
     enter(terminal, f"def big(x) {terms}")
     # More than a pipe takes.
-    enter(terminal, ":ir big", "define tailcc double")
+    enter(terminal, ":ir big", "big at -O0, not compiled")
     enter(terminal, "6*7", "42.0\r\n")
 
 

@@ -156,7 +156,7 @@ def optimize(session: Session, *names: str) -> None:
 
 
 def test_a_swap_is_told_above_what_is_typed(sit_at: SitAt, session: Session, capfd: pytest.CaptureFixture[str]) -> None:
-    notice = "f -O0 → -O3 on request, "
+    notice = "f: -O3 on request, in "
     screen = sit_at(
         (NEW_PROMPT, "def f(x) x + 1\r"),
         (NEW_PROMPT, "f(4)"),
@@ -177,10 +177,10 @@ def test_an_entry_of_several_lines_stays_below_a_notice(
     screen = sit_at(
         (NEW_PROMPT, "1 +\r20 +"),
         ("...> 20 +", lambda: optimize(session, "f")),
-        ("f -O0 → -O3", ENTER + "300" + ENTER),
+        ("f: -O3 on request", ENTER + "300" + ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert "kal> 1 +" in screen.plain.partition("f -O0 → -O3")[2]
+    assert "kal> 1 +" in screen.plain.partition("f: -O3 on request")[2]
     assert capfd.readouterr().out == "321.0\n"
 
 
@@ -212,9 +212,9 @@ def test_of_many_notices_a_few_are_shown(sit_at: SitAt, session: Session) -> Non
         ("… and 4 more swapped: `:tiers` shows them", ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert re.findall(r"(f\d) -O0 → -O3", screen.plain) == names[:6]
+    assert re.findall(r"(f\d): -O3 on request", screen.plain) == names[:6]
     # The prompt is not drawn again for each of them.
-    assert PROMPT not in screen.plain[screen.plain.index("f0 -O0") : screen.plain.index("… and 4 more")]
+    assert PROMPT not in screen.plain[screen.plain.index("f0: -O3") : screen.plain.index("… and 4 more")]
 
 
 def test_notices_can_be_switched_off(sit_at: SitAt, session: Session) -> None:
@@ -227,10 +227,10 @@ def test_notices_can_be_switched_off(sit_at: SitAt, session: Session) -> None:
         (NEW_PROMPT, ":set notices on\r"),
         (NEW_PROMPT, "2"),
         ("2", lambda: optimize(session, "g")),
-        ("g -O0 → -O3", ENTER),
+        ("g: -O3", ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert "f -O0" not in screen.plain
+    assert "f: -O3" not in screen.plain
 
 
 def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt, session: Session) -> None:
@@ -242,8 +242,8 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
         (NEW_PROMPT, CTRL_D),
     )
     for line in (
-        r"f -O0 → -O3 on request, [\d.]+ ms",
-        r"top@1:1\.for@1:1 -O0 → -O3 after [\d,]+ iterations, [\d.]+ ms",
+        r"f: -O3 on request, in [\d.]+ ms",
+        r"top@1:1\.for@1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
         assert re.search(rf"{NEW_PROMPT} *\r{line}\r\nkal>", screen.plain)

@@ -41,13 +41,14 @@ class UndefinedUnit(LookupError):
 class Compilation:
     """Object code of `members`: a batch at the baseline; at -O3 an inline group, whose root is the first.
 
-    `seconds` is what compiling took.
+    `seconds` is what compiling took; it began at `began`.
     """
 
     tier: Tier
     members: tuple[Version, ...]
     code: ObjectCode
     seconds: float
+    began: float
 
     @property
     def root(self) -> Version:
@@ -183,14 +184,21 @@ class VersionCompiler:
     def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
         """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
         compilation = self._compile(members, Tier.OPTIMIZED)
-        seconds, size = compilation.seconds, compilation.code.text_size
-        self._events.emit(EventKind.COMPILED, members[0], tier=Tier.OPTIMIZED, seconds=seconds, size=size, runs=runs)
+        self._events.emit(
+            EventKind.COMPILED,
+            members[0],
+            tier=Tier.OPTIMIZED,
+            seconds=compilation.seconds,
+            size=compilation.code.text_size,
+            runs=runs,
+            began=compilation.began,
+        )
         return compilation
 
     def _compile(self, members: Sequence[Version], tier: Tier) -> Compilation:
         begin = time.perf_counter()
         code = self._compiler.compile([member.unit for member in members], tier)
-        return Compilation(tier, tuple(members), code, time.perf_counter() - begin)
+        return Compilation(tier, tuple(members), code, time.perf_counter() - begin, begin)
 
     def _compile_baseline(self, batch: Sequence[Version], after: Names) -> None:
         """Compile, load and install a batch; publish the versions in it that are current."""
@@ -203,7 +211,7 @@ class VersionCompiler:
             size, seconds = ends[address] - address, compilation.seconds / len(batch)
             calls = dict.fromkeys(version.unit.calls, version.unit)
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
-            self._events.emit(EventKind.COMPILED, version, code, batch=len(batch))
+            self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=compilation.began)
             self._publisher.install(version, code)
 
     def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:

@@ -65,9 +65,9 @@ class TierUp:
             if changed:
                 events.emit(EventKind.DEOPTIMIZED, version, tier=Tier.OPTIMIZED, message=labels(changed))
                 return True
-            runs = version.runs
             compiler.install_optimized(compilation, compiler.load(compilation, {}))
-            events.emit(EventKind.SWAPPED, version, version.optimized, runs=runs)
+            # Now the runs are final: loading takes time, in which the baseline code counted on.
+            events.emit(EventKind.SWAPPED, version, version.optimized, runs=version.runs)
             self._program.reclaimer.collect()
             return False
 

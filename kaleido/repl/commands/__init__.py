@@ -3,9 +3,10 @@
 ====================  ==========================================================
 ``table``             classes Command, Parameter and Request: what a row has
 ``help``              `:help`
-``inspect``           `:list`, `:info`, `:tiers`
+``inspect``           `:list`, `:info`, `:tiers`, `:events`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
-``measure``           `:time`, `:bench`, `:watch`, `:optimize`
+``unit_code``         the code of a unit, in the tier that it runs in
+``measure``           `:time`, `:bench`, `:watch`, `:optimize`, `:trace`
 ``files``             `:load`, `:reload`, `:edit`, `:save`
 ``session_commands``  `:undo`, `:reset`, `:set`, `:quit`
 ====================  ==========================================================

@@ -1,4 +1,4 @@
-"""Commands that show the definitions of the session and the tiers they run in: `:list`, `:info`, `:tiers`."""
+"""Commands that show the definitions of the session and their tiers: `:list`, `:info`, `:tiers`, `:events`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import llvmlite.binding as llvm
 
 from kaleido import __version__
 from kaleido.codegen.scope import Declaration
-from kaleido.jit import Tier, UnitStats
-from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Request, Word
+from kaleido.jit import Tier, Unit, UnitStats
+from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word
+from kaleido.report.columns import COLUMNS, legend
 from kaleido.report.tables import table
-from kaleido.report.tier_table import tier_table
+from kaleido.report.tier_table import HEADINGS, tier_table
 from kaleido.session import Function, Session
 from kaleido.terminal.text import padded, width
 
@@ -37,7 +38,23 @@ def _tier(function: Function) -> str:
 def _tiers(request: Request) -> None:
     session, console = request.session, request.console
     shown = tier_table(session.stats(), session.engine.policy, request.loop_source, console.columns)
-    console.show(shown or "nothing is compiled yet: a function is compiled when it is first called\n")
+    headings = shown.partition("\n")[0]
+    explained = legend((name for name in HEADINGS if name in headings), console.columns)
+    text = (
+        f"{shown}\n{explained}"
+        if shown
+        else "nothing is compiled yet: a function is compiled when it is first called\n"
+    )
+    console.show(text)
+
+
+def _events(request: Request, word: Word | None = None) -> None:
+    log = request.state.event_log
+    # A function that was removed is still in the log.
+    name = None if word is None else word.text if word.text in log.names else request.unit(word).label
+    lines = list(log.lines(name))
+    nothing = f"nothing has happened to {name} yet" if name is not None else "nothing has happened yet"
+    request.console.show("".join(f"{line}\n" for line in lines) or f"{nothing}\n")
 
 
 def _info(request: Request, word: Word | None = None) -> None:
@@ -45,10 +62,10 @@ def _info(request: Request, word: Word | None = None) -> None:
     if word is not None and declaration is not None:
         request.console.show(_rows(_about_declaration(request, word.text, declaration)))
         return
-    function = request.function(word) if word is not None else None
-    text = _rows(_about_session(request.session) if function is None else _about_function(request, function))
-    if function is not None:
-        text += "\n" + request.console.highlighted(function.source, "kaleido") + "\n"
+    unit = request.unit(word) if word is not None else None
+    text = _rows(_about_session(request.session) if unit is None else _about_unit(request, unit))
+    if unit is not None:
+        text += "\n" + request.console.highlighted(_source(request, unit), "kaleido") + "\n"
     request.console.show(text)
 
 
@@ -76,7 +93,7 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     yield "processor", llvm.get_host_cpu_name()
     if policy.tiered:
         yield "tiers", "-O0, then -O3 " + ("in the background" if policy.background else "while the program waits")
-        yield "hot", f"after {policy.call_threshold:,} calls, or {policy.iteration_threshold:,} iterations"
+        yield "hot", f"at {policy.call_threshold:,} calls, or {policy.iteration_threshold:,} iterations"
     else:
         yield "tiers", "-O0 only" if policy.baseline else "-O3 only"
     yield "stack", f"{policy.stack_size:,} bytes"
@@ -85,29 +102,51 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     yield "code", f"{sum(sum(unit.code_bytes.values()) for unit in units):,} bytes"
 
 
-def _about_function(request: Request, function: Function) -> Iterator[tuple[str, str]]:
-    engine = request.session.engine
-    unit = engine.describe(function.unit.symbol)
+def _source(request: Request, unit: Unit) -> str:
+    owner = request.loop_owner(unit.label)
+    return owner.loops[unit.label] if owner is not None else request.session[unit.label].source
+
+
+def _about_unit(request: Request, unit: Unit) -> Iterator[tuple[str, str]]:
+    engine, owner = request.session.engine, request.loop_owner(unit.label)
+    function = owner or request.session[unit.label]
+    stats = engine.describe(unit.symbol)
     source, span = function.origin
     line, _ = source.position(span.start)
-    yield function.signature, f"defined in {source.name}:{line}"
-    yield "tier", _tier(function)
-    if unit.runs:
-        yield "runs", f"{unit.counter.of(unit.runs)} at -O0"
-    for tier in unit.compile_seconds:
-        yield f"-{tier}", f"{unit.code_bytes[tier]:,} bytes, compiled in {unit.compile_seconds[tier] * 1000:.2f} ms"
-    yield "version", f"{unit.versions:,}"
-    yield "calls", ", ".join(function.calls) or "none"
-    yield "called by", _callers(request.session, function) or "none"
-    yield "dependents", ", ".join(unit.dependents) or "none"
-    for loop in list(function.unit.with_nested())[1:]:
+    if owner is not None:
+        yield unit.label, f"a loop of {owner.name}"
+    else:
+        yield function.signature, f"defined in {source.name}:{line}"
+    yield "tier", f"-{stats.tier}" if stats.tier is not None else "not compiled"
+    if stats.runs:
+        yield "runs", f"{stats.counter.of(stats.runs)} at -O0"
+    for tier in stats.compile_seconds:
+        yield f"-{tier}", f"{stats.code_bytes[tier]:,} bytes, compiled in {stats.compile_seconds[tier] * 1000:.2f} ms"
+    yield "version", f"{stats.versions:,}"
+    yield "calls", ", ".join(_callees(request.session, unit, function)) or "none"
+    yield "called by", (_callers(request.session, function) if owner is None else _outer(unit, owner)) or "none"
+    yield "dependents", ", ".join(stats.dependents) or "none"
+    for loop in list(unit.with_nested())[1:]:
         yield "loop", _about_loop(request, engine.describe(loop.symbol))
 
 
-def _about_loop(request: Request, unit: UnitStats) -> str:
-    tier = f"-{unit.tier}" if unit.tier is not None else "not compiled"
-    runs = f", {unit.counter.of(unit.runs)} at -O0" if unit.runs else ""
-    return f"{request.loop_source(unit.name)}  ({tier}{runs})"
+def _callees(session: Session, unit: Unit, function: Function) -> list[str]:
+    """The functions that a unit's own source calls, which includes its loops; not the loops themselves."""
+    if unit.symbol == function.unit.symbol:
+        return list(function.calls)
+    called = {name for each in unit.with_nested() for name in each.calls}
+    return [name for name in function.calls if session[name].unit.symbol in called]
+
+
+def _outer(loop: Unit, owner: Function) -> str:
+    """The function or loop around a loop."""
+    return next(unit.label for unit in owner.unit.with_nested() if loop in unit.nested_units)
+
+
+def _about_loop(request: Request, loop: UnitStats) -> str:
+    tier = f"-{loop.tier}" if loop.tier is not None else "not compiled"
+    runs = f", {loop.counter.of(loop.runs)} at -O0" if loop.runs else ""
+    return f"{loop.name}  {tier}{runs}  {request.loop_source(loop.name)}"
 
 
 def _callers(session: Session, function: Function) -> str:
@@ -121,21 +160,31 @@ COMMANDS = [
     Command(
         "info",
         Group.LOOK,
-        (OPTIONAL_FUNCTION,),
-        "describe a function, or this session",
+        (OPTIONAL_UNIT,),
+        "describe a function or a loop, or this session",
         "Its tier, how often it ran at -O0, its version, its callees and callers, and its dependents: the functions "
         "and loops that inlined it in their optimized code. An operator is named by its sign, as in `:info |`, or as "
-        "in `:info binary|`.",
+        "in `:info binary|`; a loop by its line and column, as in `:info sum.for@1:22`.",
         _info,
     ),
     Command(
         "tiers",
         Group.LOOK,
         (),
-        "list compiled functions and loops, hottest first",
-        "For each function and loop that has machine code: its tier, how often it ran at -O0, how long it took to "
-        "compile at each tier, the bytes of its code, and its dependents: the functions and loops that inlined it in "
-        "their optimized code. `:watch` shows the table while a program runs; `:help tiers` explains tiers.",
+        "list functions and loops that have code, those at -O3 first",
+        "At -O0, those first that are nearest to their threshold. "
+        + " ".join(f"`{name}`: {COLUMNS[name]}." for name in HEADINGS if name in COLUMNS)
+        + " `:watch` shows the table while a program runs; `:help tiers` explains tiers.",
         _tiers,
+    ),
+    Command(
+        "events",
+        Group.LOOK,
+        (OPTIONAL_UNIT,),
+        "list what happened to a function, or to all, since the start",
+        "One line each, with the seconds since the start: definitions, compilations, swaps with what made them hot, "
+        "deoptimizations and their reasons, and code that was freed. The lines of a function include those of its "
+        "loops.",
+        _events,
     ),
 ]

@@ -1,9 +1,10 @@
-"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`."""
+"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`, `:trace`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from kaleido.bench import measure
 from kaleido.codegen.mangling import function_name
@@ -11,11 +12,12 @@ from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
-from kaleido.repl.commands.table import FUNCTION, PROGRAM, Command, Group, Request, Word
+from kaleido.language.source_files import reason
+from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.redraw import redrawing
 from kaleido.report.bars import chart
 from kaleido.report.tier_table import tier_table
-from kaleido.session import Session
+from kaleido.session import Function, Session
 from kaleido.terminal import streams
 from kaleido.terminal.text import cut
 
@@ -90,6 +92,9 @@ def _expression(request: Request, word: Word) -> tuple[Source, Expression]:
 
 
 def _watch(request: Request, word: Word) -> None:
+    owner = request.loop_owner(word.text)
+    if owner is not None:
+        request.fail(f"`{word.text}` runs in `{owner.name}`", word, "", f"watch a call: `:watch {_call(owner)}`")
     program = _WatchedProgram(request, _expression(request, word)[0])
     try:
         with redrawing(request.console, program.picture):
@@ -97,6 +102,10 @@ def _watch(request: Request, word: Word) -> None:
                 interruptibly(program.run)
     except KeyboardInterrupt:
         request.console.write(f"stopped after {program.run_count}\n")
+
+
+def _call(function: Function) -> str:
+    return f"{function.name}({', '.join(function.parameters)})" if function.name.isidentifier() else "expr"
 
 
 class _WatchedProgram:
@@ -132,10 +141,9 @@ class _WatchedProgram:
 
 
 def _optimize(request: Request, word: Word) -> None:
-    function = request.function(word)
-    engine, unit = request.session.engine, function.unit
-    if function.tier is Tier.OPTIMIZED:
-        request.console.write(f"{function.name} already runs at -{Tier.OPTIMIZED}\n")
+    engine, unit = request.session.engine, request.unit(word)
+    if engine.describe(unit.symbol).tier is Tier.OPTIMIZED:
+        request.console.write(f"{unit.label} already runs at -{Tier.OPTIMIZED}\n")
         return
     try:
         engine.optimize(unit.symbol)
@@ -143,7 +151,25 @@ def _optimize(request: Request, word: Word) -> None:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
     now = engine.describe(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
-    request.console.write(f"{function.name} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
+    request.console.write(f"{unit.label} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
+
+
+def _trace(request: Request, word: Word | None = None) -> None:
+    tracing, console = request.state.tracing, request.console
+    if word is None:
+        if tracing.path is None:
+            request.fail("no trace is running", request.name, "", "`:trace FILE` begins one")
+        path = tracing.path
+        console.write_message(f"{path}: {counted(tracing.stop(), 'event')}, for Perfetto or chrome://tracing")
+        return
+    if tracing.path is not None:
+        request.fail("a trace is running already", word, f"into {tracing.path}", "`:trace` ends it")
+    try:
+        tracing.start(Path(word.text).expanduser())
+    except OSError as error:
+        hint = "another name: only traces of this session are overwritten" if isinstance(error, FileExistsError) else ""
+        request.fail(f"cannot write {word.text}", word, reason(error), hint)
+    console.write_message(f"tracing into {tracing.path}: `:trace` ends it")
 
 
 COMMANDS = [
@@ -178,9 +204,19 @@ COMMANDS = [
     Command(
         "optimize",
         Group.MEASURE,
-        (FUNCTION,),
-        "compile a function at -O3 now",
+        (UNIT,),
+        "compile a function or a loop at -O3 now",
         "Whether it is hot or not. It is compiled together with its inline group: its loops and its nearest callees.",
         _optimize,
+    ),
+    Command(
+        "trace",
+        Group.MEASURE,
+        (Parameter("file", "a file", kind=Kind.PATH, optional=True),),
+        "begin a trace into a file; without a file, end it",
+        "What the JIT does from now on, as a timeline that Perfetto and `chrome://tracing` show: each compilation, "
+        "each expression that runs, each swap, and arrows from hot to swapped. `:quit` ends it, too. "
+        "`kaleido --trace FILE` traces from the start.",
+        _trace,
     ),
 ]

@@ -7,17 +7,20 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from textwrap import wrap
 
 from kaleido.codegen.mangling import function_name
-from kaleido.jit import Tier
+from kaleido.jit import Tier, Unit
 from kaleido.language.parser import parse
 from kaleido.language.printer import outline
-from kaleido.repl.commands.table import FUNCTION, PROGRAM, Command, Group, Parameter, Request, Word, tier_names
-from kaleido.repl.console import temporary_file
+from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Parameter, Request, Word, tier_names
+from kaleido.repl.commands.unit_code import Part, parts
+from kaleido.repl.console import Console, temporary_file
 from kaleido.report.drawing import dot, drawing
-from kaleido.report.flow import flows
+from kaleido.report.flow import Flow, flows
 from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
-from kaleido.session import Function, Session
+from kaleido.session import Session
+from kaleido.terminal.text import cut, padded
 
 __all__ = ["COMMANDS"]
 
@@ -34,52 +37,63 @@ def _ast(request: Request, word: Word) -> None:
 
 
 def _ir(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    request.console.show(_listing(request.session, function, tier, "ir"), _FORMS["ir"])
+    _show(request, word, tier_word, "ir")
 
 
 def _asm(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    request.console.show(_listing(request.session, function, tier, "asm"), _FORMS["asm"])
+    _show(request, word, tier_word, "asm")
 
 
-def _function_and_tier(request: Request, word: Word, tier_word: Word | None) -> tuple[Function, Tier]:
-    """The function and tier that two arguments name. The default is its current tier, or the one it will begin in."""
-    function = request.function(word)
-    if tier_word is not None:
-        return function, request.tier(tier_word)
-    first = Tier.BASELINE if request.session.engine.policy.baseline else Tier.OPTIMIZED
-    return function, function.tier or first
+def _show(request: Request, word: Word, tier_word: Word | None, form: str) -> None:
+    console = request.console
+    shown = (
+        f"{_emphasized(part.heading(), console)}\n{console.highlighted(part.listing(form), _FORMS[form])}"
+        for part in _parts(request, word, tier_word)
+    )
+    console.show("\n".join(shown))
 
 
-def _listing(session: Session, function: Function, tier: Tier, form: str) -> str:
-    """A function and its nested units as LLVM IR or as assembly."""
-    engine, symbols = session.engine, [unit.symbol for unit in function.unit.code_units(tier)]
+def _parts(request: Request, word: Word, tier_word: Word | None) -> list[Part]:
+    """The parts that two arguments name: the unit, and the tier if it is not the one that each part runs in now."""
+    unit = request.unit(word)
+    return parts(request.session.engine, unit, request.tier(tier_word) if tier_word is not None else None)
+
+
+def _emphasized(heading: str, console: Console) -> str:
+    return "\n".join(map(console.emphasized, wrap(heading, console.columns)))
+
+
+def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
+    unit, console, session = request.unit(word), request.console, request.session
+    form = form_word.text if form_word is not None else "ir"
+    if form_word is not None and form not in _FORMS:
+        request.fail(f"unknown form `{form}`", form_word, f"expected {' or '.join(_FORMS)}")
+    # Optimized once, for the listing and for the lines below it.
+    optimized = session.engine.ir(unit.symbol, Tier.OPTIMIZED)
+    baseline = _listing(session, unit, Tier.BASELINE, form)
+    other = ir_listing(optimized) if form == "ir" else _listing(session, unit, Tier.OPTIMIZED, form)
+    rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
+    # A lexer needs a whole listing: each side is highlighted by itself, and then both are joined line by line.
+    left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
+    half = (console.columns - len(SEPARATOR)) // 2
+    headings = (padded(cut(Part(session.engine, unit, tier).title(), half), half) for tier in Tier)
+    lines = [
+        console.emphasized(SEPARATOR.join(headings).rstrip()),
+        *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True)),
+    ]
+    console.show("\n".join([*lines, "", *_inlined(session, unit, optimized)]) + "\n")
+
+
+def _listing(session: Session, unit: Unit, tier: Tier, form: str) -> str:
+    """A unit and its nested units as LLVM IR or as assembly. Marks of calls have no room in half a line."""
+    engine, symbols = session.engine, [each.symbol for each in unit.code_units(tier)]
     if form == "ir":
         return "\n".join(ir_listing(engine.ir(symbol, tier)) for symbol in symbols)
     return "\n".join(assembly_listing(engine.assembly(symbol, tier)) for symbol in symbols)
 
 
-def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
-    function, console, session = request.function(word), request.console, request.session
-    form = form_word.text if form_word is not None else "ir"
-    if form_word is not None and form not in _FORMS:
-        request.fail(f"unknown form `{form}`", form_word, f"expected {' or '.join(_FORMS)}")
-    # Optimized once, for the listing and for the lines below it.
-    optimized = session.engine.ir(function.unit.symbol, Tier.OPTIMIZED)
-    baseline = _listing(session, function, Tier.BASELINE, form)
-    other = ir_listing(optimized) if form == "ir" else _listing(session, function, Tier.OPTIMIZED, form)
-    rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
-    # A lexer needs a whole listing: each side is highlighted by itself, and then both are joined line by line.
-    left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
-    half = (console.columns - len(SEPARATOR)) // 2
-    heading = f"{f'-{Tier.BASELINE}':<{half}}{SEPARATOR}-{Tier.OPTIMIZED}"
-    lines = [console.emphasized(heading), *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True))]
-    console.show("\n".join([*lines, "", *_inlined(session, function, optimized)]) + "\n")
-
-
-def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
-    found = inlining(optimized, session.engine.inline_group(function.unit.symbol, Tier.OPTIMIZED))
+def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
+    found = inlining(optimized, session.engine.inline_group(unit.symbol, Tier.OPTIMIZED))
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
@@ -92,18 +106,22 @@ def _inlined(session: Session, function: Function, optimized: str) -> list[str]:
 
 
 def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
-    function, tier = _function_and_tier(request, word, tier_word)
-    found = flows(_listing(request.session, function, tier, "ir"))
-    engine, root = request.session.engine, function.unit
-    labels = {
-        unit.body: unit.label for unit in [*root.with_nested(), *engine.inline_group(root.symbol, Tier.OPTIMIZED)]
-    }
-    drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for flow in found) <= _MAX_SVG_BLOCKS
-    for flow in found:
+    found = [(part, flow) for part in _parts(request, word, tier_word) for flow in flows(part.listing("ir"))]
+    drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for _, flow in found) <= _MAX_SVG_BLOCKS
+    for part, flow in found:
         path = _svg(dot(flow)) if drawn else None
         picture = f"\nSVG: {path}\n" if path is not None else ""
-        heading = request.console.emphasized(f"{labels.get(flow.name, flow.name)} at -{tier}")
+        heading = _emphasized(_flow_heading(part, flow), request.console)
         request.console.show(f"{heading}\n{drawing(flow, request.console.columns)}{picture}")
+
+
+def _flow_heading(part: Part, flow: Flow) -> str:
+    if flow.name == part.unit.body:
+        return part.heading()
+    # A callee in the module of a root that is not inlined.
+    members = part.engine.inline_group(part.unit.symbol, part.tier)
+    label = next((member.label for member in members if member.body == flow.name), flow.name)
+    return f"{label} at -{part.tier}, compiled with {part.unit.label}"
 
 
 def _svg(graph: str) -> Path | None:
@@ -134,25 +152,28 @@ COMMANDS = [
     Command(
         "ir",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "show the LLVM IR of a function",
-        "At the tier it runs in, or at another. At -O0 a loop is a function of its own, which is called; at -O3 it is "
-        "inlined again, like other callees.",
+        (UNIT, _TIER),
+        "show the LLVM IR of a function or a loop",
+        "Each part in the tier that it runs in now, or all of it at another. At -O0 a loop is a function of its own, "
+        "which is called, and may run at -O3; at -O3 its function has it inlined, like other callees. The heading has "
+        "the version, the bytes of the code, and the inlined callees. A call through a stub is marked with the tier "
+        "that the stub leads to now.",
         _ir,
     ),
     Command(
         "asm",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "show the machine code of a function",
-        "At the tier it runs in, or at another, as assembly: instructions, labels, and constants with their values.",
+        (UNIT, _TIER),
+        "show the machine code of a function or a loop",
+        "As assembly: instructions, labels, and constants with their values. Each part in the tier that it runs in "
+        "now, or all of it at another; headings and marks are those of `:ir`.",
         _asm,
     ),
     Command(
         "diff",
         Group.INSIDE,
-        (FUNCTION, _FORM),
-        "show a function at -O0 and at -O3 side by side",
+        (UNIT, _FORM),
+        "show a function or a loop at -O0 and at -O3 side by side",
         "As LLVM IR or as machine code. Below the code are the functions that are inlined at -O3, called directly, and "
         "called through stubs.",
         _diff,
@@ -160,8 +181,8 @@ COMMANDS = [
     Command(
         "cfg",
         Group.INSIDE,
-        (FUNCTION, _TIER),
-        "draw the control-flow graph of a function",
+        (UNIT, _TIER),
+        "draw the control-flow graph of a function or a loop",
         "Each box is a basic block, each line a jump. If graphviz is installed, the graph is also drawn to an SVG "
         "file.",
         _cfg,

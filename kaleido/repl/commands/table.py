@@ -11,15 +11,16 @@ from typing import NoReturn
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
-from kaleido.jit import Tier
+from kaleido.jit import Tier, Unit
 from kaleido.repl.console import Console
 from kaleido.repl.state import State
 from kaleido.session import Function, Session
 
 __all__ = [
-    "FUNCTION",
     "OPTIONAL_FUNCTION",
+    "OPTIONAL_UNIT",
     "PROGRAM",
+    "UNIT",
     "Command",
     "Group",
     "Kind",
@@ -155,7 +156,7 @@ class Request:
         if found is None and self.declared(word) is not None:
             self.fail(f"`{word.text}` is declared, and not defined", word, "no function yet", "`def` it")
         if found is None:
-            hint = suggestion(word.text, function_names(self.state))
+            hint = suggestion(word.text, unit_names(self.state))
             self.fail(f"unknown function `{word.text}`", word, "not defined", hint)
         return self.session[found]
 
@@ -165,10 +166,30 @@ class Request:
         names = (word.text, f"binary{word.text}", f"unary{word.text}")
         return next((declared[name] for name in names if name in declared), None)
 
+    def unit(self, word: Word) -> Unit:
+        """The unit of the function, or of the loop (as in ``sum.for@1:22``), that an argument names."""
+        owner = self.loop_owner(word.text)
+        if owner is not None:
+            return next(unit for unit in owner.unit.with_nested() if unit.label == word.text)
+        if word.text.startswith("top@"):
+            ended = "code of a loop at top level is freed when its expression ends"
+            self.fail(f"`{word.text}` has ended", word, ended, "the code of a loop in a function stays: `def` one")
+        function, is_loop, _ = word.text.rpartition(".for@")
+        if is_loop and function in self.session:
+            loops = ", ".join(f"`{name}`" for name in self.session[function].loops)
+            self.fail(f"`{function}` has no loop `{word.text}`", word, "", f"its loops: {loops}" if loops else "")
+        return self.function(word).unit
+
+    def loop_owner(self, name: str) -> Function | None:
+        """The function that has a loop of this name; None where there is none."""
+        owner, is_loop, _ = name.rpartition(".for@")
+        function = self.session[owner] if is_loop and owner in self.session else None
+        return function if function is not None and name in function.loops else None
+
     def loop_source(self, name: str) -> str:
         """The source of a loop on one line, by its unit's name; empty for other units and for loops at top level."""
-        owner, is_loop, _ = name.rpartition(".for@")
-        return self.session[owner].loops.get(name, "") if is_loop and owner in self.session else ""
+        owner = self.loop_owner(name)
+        return owner.loops[name] if owner is not None else ""
 
     def tier(self, word: Word) -> Tier:
         """The tier that an argument names, such as ``O3`` or ``-o3``."""
@@ -194,8 +215,15 @@ def function_names(state: State, before: Sequence[str] = ()) -> list[str]:
     return [function.name for function in state.session.functions(prelude=True)]
 
 
-FUNCTION = Parameter("f", "a function", function_names)
-OPTIONAL_FUNCTION = replace(FUNCTION, optional=True)
+def unit_names(state: State, before: Sequence[str] = ()) -> list[str]:
+    """The names of all functions, and of their loops."""
+    functions = state.session.functions(prelude=True)
+    return [name for function in functions for name in (function.name, *function.loops)]
+
+
+OPTIONAL_FUNCTION = Parameter("f", "a function", function_names, optional=True)
+UNIT = Parameter("f", "a function", unit_names)
+OPTIONAL_UNIT = replace(UNIT, optional=True)
 PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
 
 
