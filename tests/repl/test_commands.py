@@ -403,7 +403,7 @@ def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_time(run: Run) -> None:
     value, compile_line, run_line = run.last("def f(x) x + 1", ":time f(2)").splitlines()
     assert value == "3.0"
-    assert re.fullmatch(r"compile +[\d.]+ ms   2 units at -O0", compile_line)
+    assert re.fullmatch(r"compile +[\d.]+ ms   the entry and 1 unit at -O0", compile_line)
     assert re.fullmatch(r"run +[\d.]+ ms", run_line)
 
 

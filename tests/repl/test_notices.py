@@ -83,6 +83,11 @@ def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
     ) == ["f.for@1:2: hot at 10,000 iterations; -O3 1,500.0 ms later, after 10,001"]
 
 
+def test_a_loop_at_top_level_has_no_internal_name() -> None:
+    loop = event(SWAPPED, "top@3:1.for@3:9", counter=RunCounter.ITERATIONS)
+    assert lines(loop) == ["the loop at top level, 3:9: -O3 on request, in 2.4 ms"]
+
+
 def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     engine = Engine()
     notices = Notices(cast(Session, engine), changed=lambda: None)

@@ -243,7 +243,7 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
     )
     for line in (
         r"f: -O3 on request, in [\d.]+ ms",
-        r"top@1:1\.for@1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
+        r"the loop at top level, 1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
         assert re.search(rf"{NEW_PROMPT} *\r{line}\r\nkal>", screen.plain)
