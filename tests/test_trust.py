@@ -103,7 +103,7 @@ def test_the_command_imports_nothing_from_where_it_is_run(tmp_path: Path) -> Non
     for module in ("lark", "llvmlite", "prompt_toolkit", "ctypes", "json", "traceback", "readline", "sitecustomize"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from where it was run')\n")
     (tmp_path / "kaleido").mkdir()
-    for name in ("kaleido/__init__.py", "kaleido/cli.py"):
+    for name in ("kaleido/__init__.py", "kaleido/__main__.py", "kaleido/cli.py"):
         shutil.copy(tmp_path / "lark.py", tmp_path / name)
     for name in ("prelude.kal", "init.kal", "kaleido.lark", ".kaleido"):
         (tmp_path / name).write_text("printd(666)\n")

@@ -66,7 +66,9 @@ class Lifetime:
 
         The garbage collector runs on any thread, with any lock held, and must not wait.
         """
-        if not self._access.belongs_to_parent and not self.freed.is_set():
+        if self._access.belongs_to_parent or self.freed.is_set():
+            return
+        with signals_deferred():
             threading.Thread(target=self.close, name="kaleido-closing").start()
 
     def detach_after_fork(self) -> None:
