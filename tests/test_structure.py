@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -162,3 +163,11 @@ def test_two_files_share_a_name_only_where_they_mean_the_same() -> None:
 
 def test_the_engine_s_interface_is_a_table_of_contents() -> None:
     assert len((PACKAGE / "jit" / "engine.py").read_text("utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("package", [each for each, path in MODULES.items() if path.stem == "__init__"])
+def test_the_map_of_a_package_names_modules_that_exist(package: str) -> None:
+    folder = MODULES[package].parent
+    rows = re.findall(r"(?m)^``([\w.]+)``", ast.get_docstring(ast.parse(MODULES[package].read_text("utf-8"))) or "")
+    present = {path.name for path in folder.iterdir()} | {path.stem for path in folder.iterdir()}
+    assert [row for row in rows if row not in present] == []

@@ -23,7 +23,8 @@ class EventKind(StrEnum):
     swapped      its stub now leads to the optimized code
     deoptimized  its optimized code inlined a version that is no longer current, and is out of use; or, if it was still
                  being compiled (then it has no `size`), was never used; `message` names what changed
-    freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more
+    freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more. -O0 code shares its
+                 memory with its batch, which is given back with the last of them
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ===========  ==================================================================================

@@ -4,7 +4,7 @@ The files, in the order in which a text meets them:
 
 ====================  ================================================================================
 ``session``           `Session`, the public API: `run` and `evaluate` take a text
-``text``              parse: the text's items, and the functions that it defines further down
+``parsed_text``       parse: the text's items, and the functions that it defines further down
 ``pipeline``          takes each item through the steps below, under the session's lock
 ``transaction``       check and lower: definitions that take effect together, with their units
 ``checks``            prototypes against the function table; bodies by ``codegen.checker``

@@ -103,8 +103,10 @@ class Stubs:
 
     def free(self, stub: Stub) -> None:
         """Make `stub` available to another symbol. No code may call it any more, and no thread be executing it."""
-        ctypes.memset(stub.record, 0, ctypes.sizeof(_Record))
         self.disconnect(stub)
+        # Everything but the slot.
+        counted = _Record.runs.offset
+        ctypes.memset(stub.record + counted, 0, ctypes.sizeof(_Record) - counted)
         self._unused[stub.signature].append(stub)
 
     def disconnect(self, stub: Stub) -> None:

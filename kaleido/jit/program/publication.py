@@ -96,7 +96,8 @@ class Publisher:
         self._events.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
         if root.current:
             self.publish(root)
-        # Last: code is retired only after no slot leads to it.
+        # Last: no slot leads to retired code. (Without a baseline tier one does, until the end of the transaction: it
+        # publishes the recompiled code before anything is freed.)
         if code is not None:
             self._retire(root, code)
 

@@ -6,6 +6,7 @@ What happens when g changes:
 baseline code that calls g             calls g's stub, which now leads to the new version: its next call
 optimized code that inlined g          is deoptimized: its stub leads to its baseline, and its counter starts again
 optimized code that inlined g, running runs on with the old g until it returns: a loop in it, until the loop ends
+a loop of the old g, still running     ends in the code it is in: its version is out of the table, and is not optimized
 optimized code that is being compiled  is dropped when the recompiler comes to publish it, and compiled again
 with no baseline tier (--jit=O3)       the dependents of g are recompiled first, and exchanged together with g
 the old g itself                       is retired: freed after a grace period, when no call can be in it any more
