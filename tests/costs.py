@@ -15,6 +15,9 @@ from statistics import median
 from typing import Any
 
 from kaleido.jit import Engine, Policy, Signature, Tier, Unit
+from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.native.loader import Loader
+from tests.growth import resident
 
 SQUARE = """
 define tailcc double @"{name}.impl"(double %x) nounwind {{
@@ -66,6 +69,23 @@ def per_call(policy: Policy, n: int = 25) -> float:
         engine.define(fib())
         calls = 2 * int(engine.call("fib", n + 1)) - 1
         return microseconds(lambda: engine.call("fib", n), 9) * 1000 / calls
+
+
+def loading(repeat: int) -> list[tuple[str, float, str]]:
+    """Object code into memory, by the loader's own linking and by LLVM's linker, in turn."""
+    code = baseline_code(SQUARE.format(name="f"))
+    loaders = {name: Loader(Target(Policy()), 64, jitlink=bool(name)) for name in ("", " by JITLink")}
+    times: dict[str, list[float]] = {name: [] for name in loaders}
+    sizes = dict.fromkeys(loaders, 0)
+    for _ in range(10):
+        for name, loader in loaders.items():
+            before = resident()
+            times[name].append(microseconds(lambda loader=loader: loader.load(code, ["f.impl"], {}), repeat))  # type: ignore[misc]
+            sizes[name] += resident() - before
+    for loader in loaders.values():
+        loader.close()
+    found = [(f"load its object code{name}", median(times[name]), "µs") for name in loaders]
+    return found + [(f"resident memory for that{name}", sizes[name] / repeat / 10, "bytes") for name in loaders]
 
 
 def rows(repeat: int) -> list[tuple[str, float, str]]:
@@ -124,6 +144,7 @@ def rows(repeat: int) -> list[tuple[str, float, str]]:
     size = engine.describe("warm").code_bytes[Tier.BASELINE]
     found.append(("machine code of the unit at -O0", size, "bytes"))
     engine.close()
+    found += loading(repeat)
     found.append(("fib at -O0, no counter, each call", per_call(Policy(optimize=False)), "ns"))
     found.append(("fib at -O0, with the counter, each call", per_call(never), "ns"))
     found.append(("fib at -O3, each call", per_call(Policy(baseline=False)), "ns"))

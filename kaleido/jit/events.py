@@ -106,7 +106,7 @@ class UnitStats:
 class MemoryUse:
     """What an engine holds in memory.
 
-    `arenas`   LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects
+    `arenas`   regions of code memory; and LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects
     `objects`  loaded objects: of units, of stub pools, entry points and thunks
     `symbols`  names that are defined or called
     `codes`    machine codes of units, of either tier, retired ones included

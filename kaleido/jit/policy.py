@@ -25,8 +25,9 @@ class Policy:
     `max_group_units`      the most units linked into one optimized module, nearest callees first
     `max_group_ir`         and the most characters of their IR, the root's own not counted
     `inline_threshold`     LLVM's inlining threshold at -O3
-    `arena_libraries`      objects loaded into one arena before a new one begins. An arena stays as long as one of its
-                           objects is in use, and keeps 7 KB for each that is not
+    `arena_libraries`      objects that LLVM's linker, where it is in use, loads into one arena before a new one
+                           begins. An arena stays as long as one of its objects is in use, and keeps 7 KB for each that
+                           is not
     `stack_size`           bytes of stack of the evaluation thread; committed only as it is used
 
     Raises ValueError for settings that contradict each other or are out of range.

@@ -33,6 +33,14 @@ def load_library(library: str) -> None:
 
 
 def find_function(name: str) -> int | None:
-    """The address of a C function in this process; None if there is none of that name."""
+    """The address of a C function in this process, or of one that was added to LLVM; None if there is none."""
     address: int | None = llvm.address_of_symbol(name)
-    return address
+    return address or _process_function(name)
+
+
+def _process_function(name: str) -> int | None:
+    try:
+        # As an item, not an attribute: it is looked up each time, for a library may be loaded in between.
+        return ctypes.cast(ctypes.CDLL(None)[name], ctypes.c_void_p).value
+    except AttributeError:
+        return None

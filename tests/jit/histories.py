@@ -209,8 +209,7 @@ class World:
             if code is not None
         }
         assert {code for _, code in self._program.publisher.code_map.owners()} == codes
-        objects = {loaded for arena in self._loader._arenas for loaded in arena.objects}
-        bodies = {loaded for loaded in objects if any(name.endswith(".impl") for name in loaded.addresses)}
+        bodies = {loaded for loaded in self._loader.loaded if any(name.endswith(".impl") for name in loaded.addresses)}
         assert bodies == {code.loaded for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
         if self._policy.tiered:

@@ -76,7 +76,7 @@ def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
 class Target:
     """The host's processor with all its features, the same for both tiers: results must not depend on the tier.
 
-    Object code is position independent and can be loaded at any address. The linker relaxes accesses to addresses that
+    Object code is position independent and can be loaded at any address. The loader relaxes accesses to addresses that
     are near enough into direct ones.
     """
 

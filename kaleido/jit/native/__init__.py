@@ -1,7 +1,12 @@
 """Machine code in memory. The files; each builds on those above it.
 
 ==================  ===========================================================================
-``loader``          loads object code into executable memory, and frees it
+``free_space``      the unused parts of a range of addresses
+``code_memory``     regions of memory for code and its variables, never writable and executable
+``elf``             reads object files for x86-64
+``linking``         places an object file in code memory: layout, symbols, relocation
+``jitlink``         LLVM's linker, for other platforms and for objects that ``elf`` does not know
+``loader``          loads object code with either, and frees it
 ``code_ranges``     which addresses are machine code: for signal handlers, and to look up units
 ``faults``          how native code is left early, on stack overflow and Ctrl-C: the design, and
                     `NativeThread`, what the handlers know about a thread

@@ -19,10 +19,10 @@ What does not work, and why.
   that were there all the time, and an interrupted program would go on.
 - *A copy for each change.* The copies could never be freed, since no count tells whether a handler reads one. Their
   size would grow with the square of the number of units.
-- *Asking the system (``dladdr``) or LLVM.* Both take locks, and the system does not know of code that LLVM's JIT
-  linker loaded.
-- *One region for all code*, as other virtual machines reserve it, for which two comparisons would do: LLVM's loader
-  chooses the addresses, and llvmlite offers no choice of its memory manager.
+- *Asking the system (``dladdr``) or LLVM.* Both take locks, and the system does not know of code that was not loaded
+  from a file.
+- *Comparing with the bounds of the regions that code is in* (see ``code_memory``): stubs, entry points and the hook are
+  in them, too, and are not the code of a unit. And where LLVM's linker loads, there are no regions.
 
 Python code that wants to know more than "is this code?" uses a :class:`CodeMap`, one for each engine.
 """

@@ -20,6 +20,7 @@ def test_arenas_are_disposed_of_with_loops_and_both_tiers() -> None:
             engine.define(unit(f"(define (f n) (let i 0 (do {loop} (+ i {number}))))"))
             assert [engine.call("f", 5) for _ in range(2)] == [5 + number] * 2
         assert engine.memory().arenas <= 4
+        assert engine.memory().objects <= 12
 
 
 def test_removed_units_leave_no_arenas_and_no_statistics() -> None:
@@ -30,6 +31,7 @@ def test_removed_units_leave_no_arenas_and_no_statistics() -> None:
             assert engine.call(once.symbol) == number
             engine.remove(once.symbol)
         assert engine.memory().arenas <= 4
+        assert engine.memory().objects <= 12
         assert engine.stats() == []
 
 
@@ -42,11 +44,12 @@ def test_failing_to_load_keeps_no_memory() -> None:
                 engine.define(unit("(define (f x) (foreign not_a_c_function x))"))
         assert engine.call("f", 1) == 1
         assert engine.memory().arenas <= 3
+        assert engine.memory().objects <= 12
 
 
 def test_an_arena_is_closed_with_its_last_object() -> None:
     target = Target(Policy())
-    loader = Loader(target, 3)
+    loader = Loader(target, 3, jitlink=True)
     code = target.emit(parse("define i32 @f() {\n ret i32 7\n}", llvm.create_context()), Tier.BASELINE)
     objects = [loader.load(code, ["f"], {}) for _ in range(7)]
     assert loader.arenas == 3
