@@ -280,6 +280,9 @@ def _execute(session: Session, source: Source, options: Namespace) -> None:
     from kaleido.terminal import streams
 
     for result in session.evaluate(source):
+        if result.warning:
+            _flush()
+            _write_error(result.warning, OK)
         if result.shown is not None and not options.quiet:
             streams.write(f"{result.shown}\n")
 

@@ -263,3 +263,9 @@ def test_leaving_while_the_recompiler_is_busy(tmp_path: Path, attempt: int) -> N
     code, output, errors = outcome("--threshold=5", script)
     assert (code, errors) == (0, "")
     assert output == outcome("--jit=O0", script)[1]
+
+
+def test_a_definition_of_assignment_is_a_warning() -> None:
+    code, output, errors = outcome("-c", "def binary = 9 (a b) 0; 1 + 1")
+    assert (code, output) == (0, "2.0\n")
+    assert errors == "warning: <command line>:1: `=` remains assignment; its precedence is 9 now\n"

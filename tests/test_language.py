@@ -53,6 +53,7 @@ class Outcome:
 
     @classmethod
     def of(cls, output: bytes, errors: str) -> Outcome:
+        errors = re.sub(r"(?m)^warning: .*\n", "", errors)
         location = LOCATION.search(errors)
         return cls(output, errors.partition("\n")[0], int(location[1]) if location else None)
 

@@ -307,7 +307,6 @@ def test_incomplete(text: str) -> None:
         ("def binary@ 1e1 (a b) a", "a precedence is a whole number from 1 to 100, not `1e1`", Span(12, 15)),
         ("def binary@ (a) a", "a binary operator takes 2 parameters, not 1", Span(4, 15)),
         ("def unary@ () 1", "a unary operator takes 1 parameter, not 0", Span(4, 13)),
-        ("def binary= (a b) a", "`=` is assignment and cannot be redefined", Span(4, 11)),
     ],
 )
 def test_wrong(text: str, title: str, place: Span) -> None:

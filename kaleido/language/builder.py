@@ -30,7 +30,7 @@ from kaleido.language.nodes import (
     Var,
     Variable,
 )
-from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX, binds_before
+from kaleido.language.operators import ASSIGNMENT, binds_before
 
 # Possessive quantifiers, because a number may have a million digits: a mismatch must not backtrack.
 NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
@@ -89,9 +89,6 @@ class Builder(Transformer[Token, Any]):
         span = span_of(keyword).to(span_of(name))
         if not precedence:
             return Operator(str(name), None, span)
-        if str(name) == ASSIGNMENT:
-            _report("`=` is assignment and cannot be redefined", span, hint="`==` compares, and can be")
-            return Operator(ASSIGNMENT, BUILTIN_INFIX[ASSIGNMENT], span)
         return Operator(str(name), _precedence(precedence[0]), span)
 
     def expression(self, children: list[Any]) -> Expression:

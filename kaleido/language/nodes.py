@@ -155,6 +155,11 @@ class Prototype:
     def arity(self) -> int:
         return len(self.parameters)
 
+    @property
+    def is_assignment(self) -> bool:
+        """Whether it is that of ``=``, which no function implements: it only sets a precedence."""
+        return self.name == "binary="
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:

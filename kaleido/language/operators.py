@@ -13,6 +13,7 @@ from functools import cached_property
 from kaleido.language.nodes import Operator
 
 ASSIGNMENT = "="
+"""Always assignment, which is no function. A definition of it only sets its precedence, as in LLVM's tutorial."""
 
 BUILTIN_INFIX: Mapping[str, int] = {
     ASSIGNMENT: 2,

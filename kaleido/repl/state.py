@@ -84,6 +84,8 @@ class State:
             for result in items:
                 self.undo_log.add(result, source, self.session.variables)
                 self._show(result)
+                if result.warning:
+                    self.console.write_message(result.warning)
                 results.append(result)
         return results
 

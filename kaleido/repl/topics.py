@@ -166,8 +166,9 @@ _LANGUAGE = (
             : 1    = 2    | 5    & 6    < > <= >= == != 10
             + - 20    * / % 40    and the prefixes - and !
 
-        All except `=` may be redefined. `a<-b` means `a < -b` as long as `<-` is not defined. Both operands are always
-        evaluated, the left one first. So an operator can be a control structure: `>>` below is a sequence.
+        All may be redefined; of `=`, only the precedence. `a<-b` means `a < -b` as long as `<-` is not defined. Both
+        operands are always evaluated, the left one first. So an operator can be a control structure: `>>` below is a
+        sequence.
         """,
         """
         kal> def binary ** 50 (a b) pow(a, b)

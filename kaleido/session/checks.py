@@ -71,13 +71,13 @@ class Checks:
             return References()
 
     def _defines(self, item: Definition | External) -> bool:
-        """Whether an item defines a function, and does not only declare one.
+        """Whether an item defines a function, and does not only declare one. A definition of ``=`` does neither.
 
         An extern only declares what the program defines, before or further down, and what is nowhere yet.
         """
         name = item.prototype.name
         if isinstance(item, Definition):
-            return True
+            return not item.prototype.is_assignment
         return self._definition_of(name) is None and is_available(name, find_function)
 
     def _definition_of(self, name: str) -> Declaration | None:
@@ -97,7 +97,8 @@ class Checks:
             if definition is not None:
                 return self._check_redeclaration(prototype, definition)
             return (
-                self._check_allowed(prototype)
+                self._check_assignment(prototype)
+                and self._check_allowed(prototype)
                 and self._check_c_arity(prototype)
                 and self._check_arity(prototype)
                 and self._check_callers(item)
@@ -156,6 +157,11 @@ class Checks:
             title = f"`{prototype.name}` is defined with {defined}, not {prototype.arity}"
             self._problems.report(title, prototype.span, "", "", *definition.places)
         return agrees
+
+    def _check_assignment(self, prototype: Prototype) -> bool:
+        if prototype.is_assignment:
+            self._problems.report("`=` is assignment, not a function", prototype.span, "", "`==` compares")
+        return not prototype.is_assignment
 
     def _check_allowed(self, prototype: Prototype) -> bool:
         """Without externs, a program may only repeat an extern of the prelude as it is."""

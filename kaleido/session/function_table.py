@@ -75,14 +75,15 @@ class FunctionTable:
         `moved` are entries that change only their place. Returns the snapshot with which :meth:`restore` undoes this.
         """
         called = {name for each in functions.values() for name in each.calls if name not in self.functions}
-        names = [item.prototype.name for item in items]
+        names = [item.prototype.name for item in items if not item.prototype.is_assignment]
         snapshot = self._snapshot(functions, names, [*names, *called])
         self.functions |= moved
         self.functions |= functions
         self.awaited.difference_update(functions)
         self.awaited.update(called.difference(functions))
         for item in items:
-            self.declared[item.prototype.name] = Declaration.of(item.prototype, source)
+            if not item.prototype.is_assignment:
+                self.declared[item.prototype.name] = Declaration.of(item.prototype, source)
             if item.prototype.operator is not None:
                 self.operators = self.operators.with_operator(item.prototype.operator)
             self._latest = source, item

@@ -53,7 +53,7 @@ def parsed(source: Source, operators: OperatorTable, defined: Container[str]) ->
     items = parse(source, operators)
     forward: ForwardDeclarations = {}
     for item in items:
-        if not isinstance(item, Definition):
+        if not isinstance(item, Definition) or item.prototype.is_assignment:
             continue
         name = item.prototype.name
         # A built-in operator keeps its meaning up to its definition.

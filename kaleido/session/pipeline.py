@@ -37,6 +37,7 @@ class Result:
                        of them has. None for the others, for an expression, and if nothing has changed
     `compile_seconds`  the time from an expression's tree to machine code, with all that it can reach and had none
     `run_seconds`      the time that an expression ran
+    `warning`          a line to show to the user, if the item does less than it seems to; else empty
     """
 
     item: Item
@@ -44,6 +45,7 @@ class Result:
     change: Change | None = None
     compile_seconds: float = 0.0
     run_seconds: float = 0.0
+    warning: str = ""
 
     @property
     def shown(self) -> str | None:
@@ -52,6 +54,14 @@ class Result:
         The value of a loop at top level is not shown: it is always zero.
         """
         return None if self.value is None or isinstance(self.item, For) else repr(self.value)
+
+
+def _warning(item: Definition | External, source: Source) -> str:
+    operator = item.prototype.operator
+    if operator is None or not item.prototype.is_assignment:
+        return ""
+    place = f"{source.name}:{source.position(item.span.start)[0]}"
+    return f"warning: {place}: `=` remains assignment; its precedence is {operator.precedence} now"
 
 
 class Pipeline:
@@ -109,7 +119,10 @@ class Pipeline:
     def _define(self, items: Sequence[Definition | External], text: Text) -> list[Result]:
         """Define a run of definitions. Returns a result for each; the first one has the change."""
         change = self.define(items, text)
-        return [Result(item, None, change if index == 0 else None) for index, item in enumerate(items)]
+        return [
+            Result(item, None, change if index == 0 else None, warning=_warning(item, text.source))
+            for index, item in enumerate(items)
+        ]
 
     def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
         """Check, lower, define and commit definitions of a text, all or none of them.

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from kaleido.diagnostics import counted, suggestion
 from kaleido.jit import uninterrupted
+from kaleido.language.operators import ASSIGNMENT
 from kaleido.repl.commands.table import Command, Group, Parameter, Quit, Request, Word
 from kaleido.repl.settings import OPTIONS
 from kaleido.repl.state import State
@@ -39,6 +40,9 @@ def _undone(session: Session, change: Change) -> Iterator[str]:
             yield f"restored {name}: {' '.join(session[name].source.split())}"
         else:
             yield f"removed {name}"
+    precedence = session.operators.infix[ASSIGNMENT]
+    if change.past.operators.infix[ASSIGNMENT] != precedence:
+        yield f"restored the precedence of `=`: {precedence}"
     declared = session.declared
     for name, declaration in change.past.declared.items():
         if declaration is not None and not (name in session or name in declared or name in change.past.functions):
