@@ -204,7 +204,7 @@ def _nothing() -> None:
 def _terminal_size() -> Size:
     # The terminal comes first: an exported COLUMNS does not change when the terminal is resized.
     try:
-        size = os.get_terminal_size(1)
+        size = os.get_terminal_size(streams.screen())
     except OSError:
         size = shutil.get_terminal_size()
     return Size(size.columns, size.lines)

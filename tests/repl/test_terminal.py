@@ -255,3 +255,16 @@ def test_output_that_is_interrupted_while_nobody_reads_it(terminal: Any) -> None
 
 def test_a_value_has_a_line_of_its_own(terminal: Any) -> None:
     enter(terminal, "putchard(72)", "H\r\n0.0\r\n")
+
+
+def test_watch_follows_the_size_of_the_terminal(terminal: Any) -> None:
+    enter(terminal, "def a_function_with_a_long_name_indeed(x) for i = 1, i < x in i")
+    terminal.send(":watch a_function_with_a_long_name_indeed(100)\r")
+    for columns in (110, 60, 90):
+        terminal.setwinsize(20, columns)
+        # The rule of the table is as wide as the terminal or as the table, whichever is less.
+        terminal.expect(rf"\n-{{40,{columns}}}\r\n(?:[^\n]+\n)+?\(Ctrl-C stops\)")
+    terminal.sendintr()
+    terminal.expect_exact("stopped after")
+    terminal.expect_exact(PROMPT)
+    assert leave(terminal, "\x04") == 0
