@@ -258,3 +258,14 @@ def test_leaving_while_the_recompiler_is_busy(tmp_path: Path, attempt: int) -> N
     code, output, errors = outcome("--threshold=5", script)
     assert (code, errors) == (0, "")
     assert output == outcome("--jit=O0", script)[1]
+
+
+@pytest.mark.parametrize("code", ["-(1)", "-1", "-sin(0) - 1"])
+def test_code_may_begin_with_a_sign(code: str) -> None:
+    assert kaleido("-c", code).stdout == "-1.0\n"
+    assert kaleido("--jit=O0", "-c", code).stdout == "-1.0\n"
+    assert kaleido("-qc", code).stdout == ""
+
+
+def test_code_is_still_needed() -> None:
+    assert kaleido("-c").returncode == 2

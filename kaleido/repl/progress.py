@@ -30,11 +30,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from kaleido.repl.console import Console
 from kaleido.terminal import streams
 from kaleido.terminal.held_output import HeldOutput
 from kaleido.terminal.text import cut
+
+if TYPE_CHECKING:
+    from kaleido.repl.terminal_control import TerminalControl
 
 __all__ = ["ProgressDisplay"]
 
@@ -54,6 +58,7 @@ class ProgressDisplay:
         self._held = _held_output(console)
         if self._held is not None:
             console.hide, console.begin_line = self._held.drain, self._begin_line
+        self._terminal = _terminal_control(console)
         self._running = threading.Event()
         self._closed = False
         self._begin = 0.0
@@ -67,6 +72,8 @@ class ProgressDisplay:
         if self._held is not None:
             with suppress(OSError):
                 self._held.close()
+        if self._terminal is not None:
+            self._terminal.close()
 
     @contextmanager
     def tracking(self) -> Iterator[None]:
@@ -82,6 +89,8 @@ class ProgressDisplay:
             with self._console.lock, suppress(OSError):
                 self._running.clear()
                 self._console.hide()
+            if self._terminal is not None:
+                self._terminal.begin_entry()
 
     def _begin_line(self) -> None:
         assert self._held is not None
@@ -106,11 +115,26 @@ class ProgressDisplay:
         else:
             self._show(self._held, time.monotonic() - self._begin)
 
+    @property
+    def _is_typed_at(self) -> bool:
+        """Whether the terminal echoes what is typed, which would mix with a progress line."""
+        return self._terminal is not None and self._terminal.is_shared
+
     def _show(self, held: HeldOutput, seconds: float) -> None:
-        if seconds < _DELAY:
+        if self._terminal is not None:
+            self._terminal.share()
+        if seconds < _DELAY or self._is_typed_at:
             held.drain()
         else:
             held.show(cut(f"running for {int(seconds)} s: Ctrl-C stops it", self._console.columns - 1))
+
+
+def _terminal_control(console: Console) -> TerminalControl | None:
+    if console.dumb or not os.isatty(0) or not os.isatty(1):
+        return None
+    from kaleido.repl.terminal_control import TerminalControl
+
+    return TerminalControl(console)
 
 
 def _held_output(console: Console) -> HeldOutput | None:
