@@ -84,7 +84,7 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     try:
         if arguments and arguments[0] in _COMMANDS:
             return _command(*arguments)
-        return _run(_parser().parse_args(arguments), close=close)
+        return _run(_parser().parse_args(_with_code_joined(arguments)), close=close)
     except SystemExit as stop:
         return int(stop.code or 0)
     except _UsageError as error:
@@ -107,6 +107,18 @@ def _command(name: str, *arguments: str) -> int:
     _add_color(parser)
     code: int = import_module(_COMMANDS[name]).run(arguments, parser)
     return code
+
+
+def _with_code_joined(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with the code after ``-c`` joined to it: argparse takes code such as ``-(1)`` for an option."""
+    joined = [*arguments]
+    for index, argument in enumerate(joined[:-1]):
+        if not argument.startswith("-") or argument in ("-", "--"):
+            break
+        if re.fullmatch("-[iq]*c", argument) and joined[index + 1]:
+            joined[index : index + 2] = [argument + joined[index + 1]]
+            break
+    return joined
 
 
 def _base_parser(name: str) -> ArgumentParser:
@@ -309,7 +321,8 @@ def _sources(options: Namespace) -> list[Source]:
     if options.code is not None:
         return [Source("<command line>", decoded(os.fsencode(options.code)))]
     if options.script is None:
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        # A user types. If standard output goes elsewhere, as in `kaleido | tee log`, prompts are on standard error.
+        if sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty()):
             return []
         return [] if options.interactive else [_standard_input()]
     return [_standard_input() if options.script == "-" else _file(options.script)]

@@ -269,3 +269,14 @@ def test_a_definition_of_assignment_is_a_warning() -> None:
     code, output, errors = outcome("-c", "def binary = 9 (a b) 0; 1 + 1")
     assert (code, output) == (0, "2.0\n")
     assert errors == "warning: <command line>:1: `=` remains assignment; its precedence is 9 now\n"
+
+
+@pytest.mark.parametrize("code", ["-(1)", "-1", "-sin(0) - 1"])
+def test_code_may_begin_with_a_sign(code: str) -> None:
+    assert kaleido("-c", code).stdout == "-1.0\n"
+    assert kaleido("--jit=O0", "-c", code).stdout == "-1.0\n"
+    assert kaleido("-qc", code).stdout == ""
+
+
+def test_code_is_still_needed() -> None:
+    assert kaleido("-c").returncode == 2

@@ -27,25 +27,6 @@ def piped(code: str) -> str:
     return output.decode()
 
 
-def on_terminal(code: str) -> str:
-    """What a program writes to a terminal."""
-    leader, follower = pty.openpty()
-    with subprocess.Popen([sys.executable, "-c", BEGINNING + dedent(code)], stdout=follower) as process:
-        os.close(follower)
-        output = b"".join(iter(lambda: _read(leader), b""))
-    os.close(leader)
-    assert process.returncode == 0
-    return output.decode().replace("\r\n", "\n")
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65_536)
-    except OSError:
-        # Linux says so when the other end is closed.
-        return b""
-
-
 # Writing
 
 
@@ -129,94 +110,6 @@ def test_one_in_another() -> None:
     """)
         == "after\n"
     )
-
-
-# Holding back
-
-
-needs_pending = pytest.mark.skipif(
-    not hasattr(streams._libc()[0], "__fpending"), reason="an extension of the C library's"
-)
-
-
-def test_a_terminal_has_each_line_at_once() -> None:
-    assert (
-        on_terminal("""
-        streams.write("1\\n")
-        os.write(1, b"2\\n")
-    """)
-        == "1\n2\n"
-    )
-
-
-@needs_pending
-def test_what_is_held_back_goes_out_when_it_is_drained() -> None:
-    assert (
-        on_terminal("""
-        assert streams.hold_back(True)
-        streams.write("1\\n")
-        os.write(1, b"2\\n")
-        assert streams.drain() == b"\\n"
-        streams.write("3")
-        assert streams.drain() == b"3"
-        assert streams.drain() == b""
-    """)
-        == "2\n1\n3"
-    )
-
-
-@needs_pending
-def test_something_may_go_before_it_but_only_if_there_is_something() -> None:
-    assert (
-        on_terminal("""
-        streams.hold_back(True)
-        streams.drain(b"<nothing>")
-        streams.write("1")
-        streams.drain(b"<before>")
-    """)
-        == "<before>1"
-    )
-
-
-@needs_pending
-def test_it_goes_out_when_it_is_flushed_or_held_back_no_longer() -> None:
-    assert (
-        on_terminal("""
-        streams.hold_back(True)
-        streams.write("1\\n")
-        streams.flush()
-        os.write(1, b"2\\n")
-        streams.write("3\\n")
-        streams.hold_back(False)
-        os.write(1, b"4\\n")
-        streams.write("5\\n")
-        os.write(1, b"6\\n")
-    """)
-        == "1\n2\n3\n4\n5\n6\n"
-    )
-
-
-@needs_pending
-def test_it_goes_out_at_the_end() -> None:
-    assert (
-        on_terminal("""
-        streams.hold_back(True)
-        streams.write("1\\n")
-    """)
-        == "1\n"
-    )
-
-
-@needs_pending
-def test_more_than_can_be_held_back_is_not_lost() -> None:
-    output = on_terminal("""
-        streams.hold_back(True)
-        for number in range(30_000):
-            streams.write(f"{number}\\n")
-        assert streams.drain() == b"\\n"
-        os.write(1, b"end\\n")
-    """)
-    assert output.split() == [*map(str, range(30_000)), "end"]
 
 
 # Colors

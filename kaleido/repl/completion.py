@@ -9,7 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from kaleido.language.highlighting import patterns
-from kaleido.repl.commands import COMMANDS, Kind
+from kaleido.repl.commands import COMMANDS, Kind, abbreviated
 from kaleido.repl.entries import is_command
 from kaleido.repl.state import State
 
@@ -35,8 +35,8 @@ class EntryCompleter(Completer):
             for known, command in COMMANDS.items():
                 if known.startswith(name):
                     yield Completion(known, -len(name), display=command.usage, display_meta=command.summary)
-        elif name in COMMANDS:
-            yield from self._complete_argument(name, arguments, text, event)
+        elif len(found := abbreviated(name, COMMANDS)) == 1:
+            yield from self._complete_argument(found[0], arguments, text, event)
 
     def _complete_argument(
         self, name: str, arguments: list[str], text: str, event: CompleteEvent

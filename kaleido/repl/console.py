@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO
 
@@ -40,14 +40,17 @@ class Size:
 class Console:
     """Writes text to a terminal or to other streams.
 
-    `interactive`  whether a user types at a terminal
-    `colored`      whether standard output gets colors
-    `palette`      the colors of error messages
-    `size`         returns the size of the terminal; called each time that the size is needed
-    `is_lent`      whether another program, such as a pager, controls the terminal now
-    `hide`         erases a temporary line, such as the progress line
-    `lock`         held while the temporary line is written or erased
-    `begin_line`   ends a line that a program left unfinished, if the position of the cursor is known
+    `interactive`    whether a user types at a terminal
+    `colored`        whether standard output gets colors
+    `palette`        the colors of error messages
+    `size`           returns the size of the terminal; called each time that the size is needed
+    `is_lent`        whether another program, such as a pager, controls the terminal now
+    `hide`           erases a temporary line, such as the progress line
+    `lock`           held while the temporary line is written or erased
+    `begin_line`     ends a line that a program left unfinished, if the position of the cursor is known
+    `lending`        returns a context manager that surrounds each block in which another program has the terminal
+    `erase_prompt`   erases the prompt, if there is one
+    `redraw_prompt`  draws it again
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Console:
         self.lock = threading.RLock()
         self.hide: Callable[[], None] = _nothing
         self.begin_line: Callable[[], None] = _nothing
+        self.lending: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.erase_prompt: Callable[[], None] = _nothing
+        self.redraw_prompt: Callable[[], None] = _nothing
 
     @classmethod
     def of_streams(cls, color: str, *, interactive: bool, size: Callable[[], Size] | None = None) -> Console:
@@ -125,9 +131,12 @@ class Console:
                 raise
 
     def ask(self, prompt: str) -> None:
-        """Write a prompt, before a plain line is read."""
-        self.write(prompt)
+        """Write a prompt, before a plain line is read: to standard error, unless standard output is a terminal, too."""
+        if self.interactive:
+            self.write(prompt)
         self.flush()
+        if not self.interactive:
+            print(prompt, end="", file=sys.stderr, flush=True)
 
     def show(self, text: str, language: str = "") -> None:
         """Write a text, highlighted as one of Pygments' languages; a long one goes through the user's pager."""
@@ -144,7 +153,8 @@ class Console:
                 self.flush()
                 self.is_lent = True
             try:
-                yield
+                with self.lending():
+                    yield
             finally:
                 self.is_lent = False
                 discard_pending()
@@ -207,7 +217,7 @@ def _nothing() -> None:
 def _terminal_size() -> Size:
     # The terminal comes first: an exported COLUMNS does not change when the terminal is resized.
     try:
-        size = os.get_terminal_size(1)
+        size = os.get_terminal_size(streams.screen())
     except OSError:
         size = shutil.get_terminal_size()
     return Size(size.columns, size.lines)

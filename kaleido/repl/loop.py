@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Repl"]
 
 
+# Words that are commands if they are a whole entry.
+_WORDS = {"exit": ":quit", "quit": ":quit", "help": ":help"}
+
+
 class _Reader(Protocol):
     """A source of entries."""
 
@@ -80,6 +84,10 @@ class Repl:
         on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
         return self._input is not None or (self._lines is None and on_terminal)
 
+    def _is_asked(self) -> bool:
+        """Whether a user types, and sees a prompt on standard error, while standard output goes elsewhere."""
+        return self._lines is None and sys.stdin.isatty() and sys.stderr.isatty()
+
     def run(self) -> int:
         """Read and run entries until the user leaves; returns the exit code.
 
@@ -98,7 +106,8 @@ class Repl:
                     self._run_source(source, progress)
                 while True:
                     text = reader.read()
-                    if not self._run_entry(self._state.entry_source(text), progress):
+                    source = _as_command(self._state.entry_source(text), self._state)
+                    if not self._run_entry(source, progress):
                         reader.discard()
             except (EOFError, Quit):
                 return OK
@@ -109,7 +118,7 @@ class Repl:
 
     def _greet(self) -> None:
         console = self._state.console
-        if console.interactive:
+        if console.interactive or self._is_asked():
             console.write_message(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
             if self._state.session.engine.unprotected:
                 console.write_message(f"warning: {self._state.session.engine.unprotected}")
@@ -118,7 +127,7 @@ class Repl:
         console, session = self._state.console, self._state.session
         lines = sys.stdin.buffer if self._lines is None else self._lines
         if not console.interactive:
-            return LineReader(session, lines)
+            return LineReader(session, lines, ask=console.ask if self._is_asked() else None)
         if self._input is None and console.dumb:
             return LineReader(session, lines, ask=console.ask)
         from kaleido.repl.prompt import Prompt
@@ -203,13 +212,27 @@ class Repl:
             self._state.run(source)
 
 
+def _as_command(source: Source, state: State) -> Source:
+    """A command for an entry that is only a word: ``exit``, ``quit``, ``help``, or the name of a function to show.
+
+    Functions and variables come first: a word that names one is never ``exit`` and the like.
+    """
+    word = source.text.strip().removesuffix(";").rstrip()
+    if word in state.session.variables:
+        return source
+    if word.isidentifier() and word in state.session:
+        return Source(source.name, f":info {word}")
+    word = word.removesuffix("()")
+    command = _WORDS.get(word) if word not in state.session else None
+    return source if command is None else Source(source.name, command)
+
+
 def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:
     """`error`, with a hint if `program` is the name of a command without its colon."""
     word = program.removesuffix("()")
-    command = "quit" if word == "exit" else word
-    if command not in COMMANDS:
+    if word not in COMMANDS:
         return error
-    return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{command}`"))
+    return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{word}`"))
 
 
 def _console(color: str, interactive: bool, output: Output | None) -> Console:

@@ -5,8 +5,8 @@ get into the output of the program. That output may be in the middle of a line a
 it, in C.
 
 The solution: while an entry runs, C's standard output is held back in a buffer of ours, which a thread drains several
-times a second. So the last byte that reached the terminal is known. If it ended a line, the cursor is at the beginning
-of a line, and the progress line is written there. It is erased before anything else is written.
+times a second. :mod:`kaleido.terminal.held_output` shows the progress line only at the beginning of a line, and erases
+it before anything else is written, even if C writes the buffer out by itself.
 
 Limits: output that bypasses C's standard output, such as a program's own ``write`` to the file descriptor, is not
 seen, and may share a line with the progress line. Where the C library cannot tell how much a stream has buffered, or
@@ -30,10 +30,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from kaleido.repl.console import Console
 from kaleido.terminal import streams
+from kaleido.terminal.held_output import HeldOutput
 from kaleido.terminal.text import cut
+
+if TYPE_CHECKING:
+    from kaleido.repl.terminal_control import TerminalControl
 
 __all__ = ["ProgressDisplay"]
 
@@ -43,20 +48,17 @@ _DELAY = 1.0
 # Seconds between two updates.
 _INTERVAL = 0.05
 
-_ERASE = b"\r\x1b[K"
-
 
 class ProgressDisplay:
     """The progress display of one REPL, for one entry at a time. Close it to restore the mode of standard output."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        # Whether a progress line can be shown.
-        self._on_terminal = console.interactive and os.isatty(1) and streams.hold_back(True)
-        self._line = _ProgressLine(console)
-        console.hide = self._line.erase
-        if self._on_terminal:
-            console.begin_line = self._line.begin_line
+        # None if no progress line can be shown.
+        self._held = _held_output(console)
+        if self._held is not None:
+            console.hide, console.begin_line = self._held.drain, self._begin_line
+        self._terminal = _terminal_control(console)
         self._running = threading.Event()
         self._closed = False
         self._begin = 0.0
@@ -67,14 +69,18 @@ class ProgressDisplay:
         self._closed = True
         self._running.set()
         self._thread.join()
-        if self._on_terminal:
+        if self._held is not None:
             with suppress(OSError):
-                streams.hold_back(False)
+                self._held.close()
+        if self._terminal is not None:
+            self._terminal.close()
 
     @contextmanager
     def tracking(self) -> Iterator[None]:
         """A block in which an entry runs. The cursor is at the beginning of a line when it starts."""
-        self._line.reset()
+        if self._held is not None:
+            with suppress(OSError):
+                self._held.begin()
         self._begin = time.monotonic()
         self._running.set()
         try:
@@ -82,7 +88,14 @@ class ProgressDisplay:
         finally:
             with self._console.lock, suppress(OSError):
                 self._running.clear()
-                self._line.erase()
+                self._console.hide()
+            if self._terminal is not None:
+                self._terminal.begin_entry()
+
+    def _begin_line(self) -> None:
+        assert self._held is not None
+        with self._console.lock:
+            self._held.end_line()
 
     def _update_regularly(self) -> None:
         while self._running.wait() and not self._closed:
@@ -94,56 +107,37 @@ class ProgressDisplay:
                     self._update()
 
     def _update(self) -> None:
-        if not self._on_terminal:
+        if self._held is None:
             streams.flush()
         elif self._console.is_lent:
             # The time in a pager or an editor is not running time.
             self._begin = time.monotonic()
         else:
-            self._line.update(time.monotonic() - self._begin)
+            self._show(self._held, time.monotonic() - self._begin)
+
+    @property
+    def _is_typed_at(self) -> bool:
+        """Whether the terminal echoes what is typed, which would mix with a progress line."""
+        return self._terminal is not None and self._terminal.is_shared
+
+    def _show(self, held: HeldOutput, seconds: float) -> None:
+        if self._terminal is not None:
+            self._terminal.share()
+        if seconds < _DELAY or self._is_typed_at:
+            held.drain()
+        else:
+            held.show(cut(f"running for {int(seconds)} s: Ctrl-C stops it", self._console.columns - 1))
 
 
-class _ProgressLine:
-    """The progress line, which is erased before other output is written."""
+def _terminal_control(console: Console) -> TerminalControl | None:
+    if console.dumb or not os.isatty(0) or not os.isatty(1):
+        return None
+    from kaleido.repl.terminal_control import TerminalControl
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.reset()
+    return TerminalControl(console)
 
-    def reset(self) -> None:
-        """Begin a new entry: no progress line is shown, and the cursor is at the beginning of a line."""
-        self._shown = ""
-        self._at_line_start = True
 
-    def update(self, seconds: float) -> None:
-        """Write out the output that is held back; show the progress line if the entry takes long."""
-        self._drain()
-        if seconds >= _DELAY and self._at_line_start:
-            self._show(f"running for {int(seconds)} s: Ctrl-C stops it")
-
-    def _drain(self) -> None:
-        last = streams.drain(_ERASE if self._shown and not self._console.dumb else b"")
-        if last:
-            self._at_line_start = last == b"\n"
-            # On a dumb terminal the line cannot be erased, and is written only once.
-            self._shown = self._shown if self._console.dumb else ""
-
-    def begin_line(self) -> None:
-        """Write a line end, unless the cursor is at the beginning of a line."""
-        with self._console.lock:
-            self._drain()
-            if not self._at_line_start:
-                os.write(1, b"\n")
-                self._at_line_start = True
-
-    def _show(self, text: str) -> None:
-        if text != self._shown and not (self._shown and self._console.dumb):
-            shown = cut(text, self._console.columns - 1)
-            os.write(1, (shown + ("\n" if self._console.dumb else "\r")).encode())
-            self._shown = text
-
-    def erase(self) -> None:
-        """Erase the progress line if it is shown."""
-        if self._shown and not self._console.dumb:
-            os.write(1, _ERASE)
-            self._shown = ""
+def _held_output(console: Console) -> HeldOutput | None:
+    if not console.interactive or not os.isatty(1) or not HeldOutput.is_supported():
+        return None
+    return HeldOutput(erasable=not console.dumb)

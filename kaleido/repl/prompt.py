@@ -13,7 +13,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
-from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor
+from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor, TabsProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
 
@@ -37,6 +37,9 @@ __all__ = ["Prompt"]
 
 # Seconds from the first new notice until all are shown: they come in bursts, and the prompt is redrawn once.
 _NOTICE_DELAY = 0.05
+
+# Rows for the menu of completions, and rows of a small window that it leaves to the input and the toolbar.
+_MENU_ROWS, _OTHER_ROWS = 8, 3
 
 
 class Prompt:
@@ -75,12 +78,19 @@ class Prompt:
             lexer=EntryLexer(),
             style=self._style,
             include_default_pygments_style=False,
-            input_processors=[HighlightMatchingBracketProcessor(chars="()")],
+            input_processors=[
+                HighlightMatchingBracketProcessor(chars="()"),
+                TabsProcessor(tabstop=4, char1=" ", char2=" "),
+            ],
             color_depth=self._depth,
             enable_suspend=True,
+            enable_open_in_editor=True,
+            tempfile_suffix=".kal",
             input=input,
             output=output,
         )
+        self._prompt.app.before_render += lambda _: self._fit_menu()
+        state.console.erase_prompt, state.console.redraw_prompt = self._erase, self._invalidate
 
     def read(self) -> str:
         """Return the next entry that is not blank. Raises EOFError at Ctrl-D on an empty line."""
@@ -112,6 +122,7 @@ class Prompt:
         self._pasted.clear()
 
     def close(self) -> None:
+        self._state.console.erase_prompt = self._state.console.redraw_prompt = lambda: None
         self._status.close()
         self._notices.close()
 
@@ -119,6 +130,11 @@ class Prompt:
         settings = self._state.settings
         self._prompt.editing_mode = EditingMode.VI if settings.on("vi") else EditingMode.EMACS
         self._prompt.bottom_toolbar = self._toolbar if settings.on("toolbar") else None
+
+    def _fit_menu(self) -> None:
+        """Leave lines for the menu of completions, but no more than a small window has beside input and toolbar."""
+        rows = self._prompt.output.get_size().rows
+        self._prompt.reserve_space_for_menu = max(0, min(_MENU_ROWS, rows - _OTHER_ROWS))
 
     def _next_pasted(self) -> str:
         """Take the next entry of a pasted transcript, and show it as if it had been typed."""
@@ -148,6 +164,10 @@ class Prompt:
 
     # Callbacks for events, which arrive on any thread. Before the prompt is there, and after it has ended, its event
     # loop is missing or closed: then these raise RuntimeError or AttributeError, and there is nothing to redraw.
+
+    def _erase(self) -> None:
+        if self._prompt.app.is_running:
+            self._prompt.app.renderer.erase()
 
     def _invalidate(self) -> None:
         with suppress(RuntimeError, AttributeError):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 
 from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console
 from kaleido.terminal import streams
+from kaleido.terminal.text import width
 
 __all__ = ["redrawing"]
 
 # Seconds between two drawings.
 _INTERVAL = 0.2
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @contextmanager
@@ -55,13 +60,22 @@ class _Drawing:
 
     def __init__(self, console: Console, screen: int) -> None:
         self._console, self._screen = console, screen
-        self._rows = 0
+        self._lines: list[str] = []
 
     def draw(self, picture: str) -> None:
         lines = picture.splitlines()
         if not self._console.dumb:
-            # Rows that have scrolled off the screen cannot be overwritten.
-            lines = lines[: self._console.rows - 2]
-        erase = f"\x1b[{self._rows}A\r\x1b[J" if self._rows else ""
+            lines = self._visible(lines)
+        rows = sum(map(self._rows, self._lines))
+        erase = f"\x1b[{rows}A\r\x1b[J" if rows else ""
         os.write(self._screen, (erase + "".join(f"{line}\n" for line in lines)).encode())
-        self._rows = len(lines)
+        self._lines = lines
+
+    def _visible(self, lines: list[str]) -> list[str]:
+        """The first of `lines`, as many as the terminal shows: rows that have scrolled off cannot be overwritten."""
+        ends = accumulate(map(self._rows, lines))
+        return [line for line, end in zip(lines, ends, strict=True) if end <= self._console.rows - 2]
+
+    def _rows(self, line: str) -> int:
+        """The number of rows that a line takes now. A terminal that has become narrower has wrapped it again."""
+        return max(1, -(-width(_ESCAPE.sub("", line)) // self._console.columns))

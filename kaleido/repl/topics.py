@@ -289,14 +289,15 @@ _SESSION = (
         "keys",
         "typing and editing",
         """
-            Enter        run a complete entry, or begin a new line
-            Alt-Enter    begin a new line
-            Tab          complete a name, a keyword, a command
-            right arrow  accept the suggestion
-            Up           the previous entry that begins like this
-            Ctrl-R       search the history
-            Ctrl-C       discard the entry; stop a running program
-            Ctrl-D       leave, on an empty line
+            Enter          run a complete entry, or begin a new line
+            Alt-Enter      begin a new line
+            Tab            complete a name, a keyword, a command
+            right arrow    accept the suggestion
+            Up             the previous entry that begins like this
+            Ctrl-R         search the history
+            Ctrl-X Ctrl-E  edit the entry in `$EDITOR`
+            Ctrl-C         discard the entry; stop a running program
+            Ctrl-D         leave, on an empty line
 
         The history keeps entries of several lines together. A transcript can be pasted: prompts and output are removed.
         Enter on a second empty line runs an incomplete entry, to show its error. `:set vi on` selects the keys of vi.

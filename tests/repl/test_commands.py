@@ -34,7 +34,10 @@ def columns(table: str) -> list[list[str]]:
     ("entry", "line", "place", "hint"),
     [
         (":tires", "error: unknown command `:tires`", "1:1", "did you mean `:tiers`?"),
-        (":q", "error: unknown command `:q`", "1:1", "did you mean `:quit`?"),
+        (":re", "error: `:re` is ambiguous", "1:1", "`:reload` or `:reset`?"),
+        (":help :nosuch", "error: unknown command `:nosuch`", "1:7", "`:help` shows the commands"),
+        (":ir nosuch", "error: unknown function `nosuch`", "1:5", ""),
+        (":ir mine", "error: unknown function `mine`", "1:5", ""),
         (":frobnicate", "error: unknown command `:frobnicate`", "1:1", "`:help` shows the commands"),
         (":", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
         (":help :lits", "error: unknown command `:lits`", "1:7", "did you mean `:list`?"),
@@ -44,10 +47,10 @@ def columns(table: str) -> list[list[str]]:
         (":ir f O0 O3", "error: too many arguments", "1:10", "the usage is `:ir f [O0|O3]`"),
         (":ir +", "error: `+` is built in", "1:5", ""),
         (":load", "error: `:load` needs an argument", "1:1", "the usage is `:load file`"),
-        ("help", "error: unknown variable `help`", "1:1", "commands begin with a colon: `:help`"),
-        ("quit()", "error: unknown function `quit`", "1:1", "commands begin with a colon: `:quit`"),
+        ("tiers", "error: unknown variable `tiers`", "1:1", "commands begin with a colon: `:tiers`"),
+        ("undo()", "error: unknown function `undo`", "1:1", "commands begin with a colon: `:undo`"),
         (": list", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
-        ("exit", "error: unknown variable `exit`", "1:1", "commands begin with a colon: `:quit`"),
+        ("exit + 1", "error: unknown variable `exit`", "1:1", ""),
         (":ir squar", "error: unknown function `squar`", "1:5", "did you mean `square`?"),
         (":set notice off", "error: unknown option `notice`", "1:6", "did you mean `notices`?"),
     ],
@@ -56,6 +59,33 @@ def test_what_cannot_be_done(run: Run, entry: str, line: str, place: str, hint: 
     message = run.last("def square(x) x * x", entry)
     assert message.startswith(f"{line}\n  ┌ <entry 2>:{place}\n")
     assert message.endswith(f"\n  = hint: {hint}\n") if hint else "hint" not in message
+
+
+@pytest.mark.parametrize("entry", ["exit", "quit", " exit() ", "quit;", ":q", ":quit"])
+def test_ways_to_leave(run: Run, entry: str) -> None:
+    assert run("1", entry, "2") == ["1.0\n"]
+
+
+@pytest.mark.parametrize("entry", ["help", "help()", ":h", ":?"])
+def test_ways_to_get_help(run: Run, entry: str) -> None:
+    assert run.last(entry) == run.last(":help") != ""
+
+
+def test_a_definition_is_preferred_to_a_word(run: Run) -> None:
+    assert run.last("def exit() 5", "exit()") == "5.0\n"
+    assert "def exit() 5" in run.last("exit")
+
+
+def test_the_beginning_of_a_command_is_enough(run: Run) -> None:
+    assert run.last(":tim 1").startswith("1.0\ncompile")
+    assert run.last(":und").startswith("error: nothing to undo")
+
+
+def test_the_name_of_a_function_shows_it(run: Run) -> None:
+    definition = "def square(x) x * x"
+    assert definition in run.last(definition, "square")
+    assert run.last("square") == run.last(":info square")
+    assert run.last("sin") == run.last(":info sin")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

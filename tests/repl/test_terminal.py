@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
+import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.terminals import leave, spawning
@@ -108,17 +112,20 @@ def test_output_appears_before_a_long_evaluation_ends(terminal: Any) -> None:
     assert leave(terminal, "\x04") == 0
 
 
+WORK = "def work(n) var s in (for i = 1, i < n in s = s + sin(i)) : s"
+"""Computes for about a second with 40,000,000."""
+
 MESSAGE = r"running for \d+ s: Ctrl-C stops it\r"
 
 
 def test_a_long_evaluation_says_what_stops_it(terminal: Any) -> None:
-    enter(terminal, "extern getchar()")
-    terminal.send("getchar() : putchard(64 + 1) : getchar() : putchard(65 + 1) : putchard(10) : getchar()\r")
+    enter(terminal, WORK)
+    terminal.send(
+        "work(100000000) : putchard(64 + 1) : work(100000000) : putchard(65 + 1) : putchard(10) : work(1000000000000)\r"
+    )
     terminal.expect(MESSAGE)
-    terminal.send("\r")
     # It is gone before anything else is written, and does not come back in the middle of a line.
     terminal.expect(r"\r\x1b\[KA")
-    terminal.send("\r")
     terminal.expect_exact("B\r\n")
     assert "running" not in terminal.before
     terminal.expect(MESSAGE)
@@ -255,3 +262,149 @@ def test_output_that_is_interrupted_while_nobody_reads_it(terminal: Any) -> None
 
 def test_a_value_has_a_line_of_its_own(terminal: Any) -> None:
     enter(terminal, "putchard(72)", "H\r\n0.0\r\n")
+
+
+def test_watch_follows_the_size_of_the_terminal(terminal: Any) -> None:
+    enter(terminal, "def a_function_with_a_long_name_indeed(x) for i = 1, i < x in i")
+    terminal.send(":watch a_function_with_a_long_name_indeed(100)\r")
+    for columns in (110, 60, 90):
+        terminal.setwinsize(20, columns)
+        # The rule of the table is as wide as the terminal or as the table, whichever is less.
+        terminal.expect(rf"\n-{{40,{columns}}}\r\n(?:[^\n]+\n)+?\(Ctrl-C stops\)")
+    terminal.sendintr()
+    terminal.expect_exact("stopped after")
+    terminal.expect_exact(PROMPT)
+    assert leave(terminal, "\x04") == 0
+
+
+# What is typed while an entry runs, and signals
+
+
+def test_what_is_typed_ahead_appears_only_at_the_next_prompt(terminal: Any) -> None:
+    enter(terminal, WORK)
+    terminal.send("work(40000000) : 5\r")
+    terminal.expect_exact("\n")
+    terminal.send("6*7\r")
+    terminal.expect_exact("5.0\r\n")
+    assert "6*7" not in terminal.before
+    terminal.expect_exact("42.0\r\n")
+    terminal.expect_exact(PROMPT)
+    assert leave(terminal, "\x04") == 0
+
+
+def test_ctrl_d_during_an_entry_leaves_afterwards(terminal: Any) -> None:
+    enter(terminal, WORK)
+    terminal.send("work(40000000) : 5\r")
+    terminal.expect_exact("\n")
+    assert leave(terminal, "\x04") == 0
+
+
+def test_a_program_that_reads_standard_input_has_an_echo(terminal: Any) -> None:
+    enter(terminal, "extern getchar()")
+    terminal.send("getchar() : getchar()\r")
+    terminal.expect_exact("\n")
+    time.sleep(0.5)
+    terminal.send("typed\r")
+    terminal.expect_exact("typed\r\n")
+    terminal.expect_exact(PROMPT)
+    assert leave(terminal, "\x04") == 0
+
+
+def is_as_before(terminal: Any) -> bool:
+    """Whether the terminal echoes and reads lines, as it did before Kaleido was started."""
+    flags = termios.tcgetattr(terminal.child_fd)[3]
+    return bool(flags & termios.ECHO) and bool(flags & termios.ICANON)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("entry", ["", "for i = 0, 1 in 0\r"])
+def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(terminal: Any, number: int, entry: str) -> None:
+    terminal.send(entry)
+    time.sleep(0.5)
+    terminal.kill(number)
+    terminal.expect(pexpect.EOF)
+    assert is_as_before(terminal)
+    terminal.close()
+    assert terminal.signalstatus == number
+
+
+def test_leaving_restores_the_mode_of_the_terminal(terminal: Any) -> None:
+    assert not is_as_before(terminal)
+    terminal.send(":quit\r")
+    terminal.expect(pexpect.EOF)
+    assert is_as_before(terminal)
+
+
+# A shell with job control: at each stop it says whether the terminal echoes, and lets Kaleido go on.
+_SHELL = """
+import os, signal, sys, termios
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+child = os.fork()
+if not child:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-m", "kaleido", "--no-history", "--no-init"])
+while os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1]):
+    os.tcsetpgrp(0, os.getpgrp())
+    print("stopped, echo", bool(termios.tcgetattr(0)[3] & termios.ECHO), flush=True)
+    os.tcsetpgrp(0, child)
+    os.killpg(child, signal.SIGCONT)
+"""
+
+
+def test_ctrl_z_leaves_the_terminal_as_it_was() -> None:
+    with spawning() as spawn:
+        terminal = spawn(["-c", _SHELL], {}, (40, 80))
+        terminal.expect_exact(PROMPT)
+        terminal.send("for i = 0, 1 in 0\r")
+        terminal.expect(MESSAGE)
+        terminal.send("\x1a")
+        terminal.expect_exact("\r\x1b[Kstopped, echo True\r\n")
+        terminal.expect(MESSAGE)
+        terminal.sendintr()
+        terminal.expect_exact(PROMPT)
+        terminal.send("6*7\x1a")
+        terminal.expect_exact("stopped, echo True\r\n")
+        terminal.expect_exact(PROMPT)
+        enter(terminal, "", "42.0\r\n")
+        assert leave(terminal, "\x04") == 0
+
+
+def test_standard_output_may_go_elsewhere(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = f"import os, sys; os.dup2(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY), 1)\n"
+    code += "os.execv(sys.executable, [sys.executable, '-m', 'kaleido', '--no-history', '--no-init'])"
+    with spawning() as spawn:
+        terminal = spawn(["-c", code], {}, (40, 80))
+        terminal.expect_exact("`:help` shows the commands")
+        terminal.expect_exact(PROMPT)
+        enter(terminal, "def f(x)\r  x + 1", "...>")
+        enter(terminal, "f(1)")
+        enter(terminal, "nothing", "error: unknown variable")
+        assert leave(terminal, "\x04") == 0
+    assert log.read_text() == "2.0\n"
+
+
+@pytest.mark.parametrize("rows", [4, 6, 8])
+def test_completion_in_a_small_window(start: Start, rows: int) -> None:
+    terminal = start()
+    terminal.setwinsize(rows, 80)
+    terminal.send("si\t")
+    terminal.expect_exact("sin")
+    terminal.send("(0) + 5\r")
+    terminal.expect_exact("5.0\r\n")
+    terminal.expect_exact(PROMPT)
+    assert "too small" not in terminal.logfile_read.getvalue()
+    assert leave(terminal, "\x04") == 0
+
+
+def test_ctrl_x_ctrl_e_edits_the_entry(start: Start, tmp_path: Path) -> None:
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\necho "$(cat "$1") * 7" > "$1"\n')
+    editor.chmod(0o700)
+    terminal = start(EDITOR=str(editor), VISUAL="")
+    terminal.send("6\x18\x05")
+    terminal.expect_exact("7")
+    enter(terminal, "", "42.0\r\n")
+    assert leave(terminal, "\x04") == 0

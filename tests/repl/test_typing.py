@@ -102,6 +102,12 @@ def test_suggestions_can_be_switched_off(sit_at: SitAt, capfd: pytest.CaptureFix
     assert "45" not in screen.plain.rpartition("suggestions off")[2]
 
 
+def test_tabs_of_a_pasted_text_are_shown_as_blanks(sit_at: SitAt, capfd: pytest.CaptureFixture[str]) -> None:
+    screen = sit_at(("kal>", pasted("1 +\n\t2")), ("2", ENTER), (NEW_PROMPT, CTRL_D))
+    assert "^I" not in screen.plain
+    assert capfd.readouterr().out == "3.0\n"
+
+
 def test_the_keys_of_vi_on_request(type_keys: TypeKeys) -> None:
     outcome = type_keys("2", ":set vi on", "3", f"4{ESCAPE}kA + 5", f"12{ESCAPE}0x", ":set vi off", f"2{CTRL_A}1")
     assert (outcome.output, outcome.errors) == ("2.0\n3.0\n8.0\n2.0\n12.0\n", "")

@@ -21,10 +21,10 @@ from collections.abc import Mapping
 
 from kaleido.diagnostics import Source, Span
 from kaleido.repl.commands import files, help, inspect, measure, representations, session_commands
-from kaleido.repl.commands.table import Command, Kind, Parameter, Quit, Request, Word
+from kaleido.repl.commands.table import Command, Kind, Parameter, Quit, Request, Word, abbreviated
 from kaleido.repl.state import State
 
-__all__ = ["COMMANDS", "Command", "Kind", "Parameter", "Quit", "execute"]
+__all__ = ["COMMANDS", "Command", "Kind", "Parameter", "Quit", "abbreviated", "execute"]
 
 _OTHERS = [
     *inspect.COMMANDS,

@@ -28,6 +28,7 @@ __all__ = [
     "Quit",
     "Request",
     "Word",
+    "abbreviated",
     "tier_names",
 ]
 
@@ -199,15 +200,26 @@ class Request:
             self.fail(f"unknown tier `{word.text}`", word, f"expected {' or '.join(Tier)}")
 
     def command(self, word: Word) -> Command:
-        """The command that an argument names, with or without its colon."""
+        """The command that an argument names, with or without its colon. The beginning of one name is enough."""
         name = word.text.removeprefix(":")
-        if name not in self.commands:
-            # An abbreviation, or a misspelling.
-            full = next((known for known in self.commands if name and known.startswith(name)), name)
-            hint = suggestion(f":{full}", [f":{known}" for known in self.commands])
-            hint = hint or ("`:help` shows the commands" if name else "the name follows the colon, as in `:help`")
-            self.fail(f"unknown command `:{name}`", word, "not a command", hint)
-        return self.commands[name]
+        found = abbreviated(name, self.commands)
+        if len(found) != 1:
+            self._fail_unknown(word, name, found)
+        return self.commands[found[0]]
+
+    def _fail_unknown(self, word: Word, name: str, found: Sequence[str]) -> NoReturn:
+        if name and found:
+            *others, last = (f"`:{each}`" for each in found)
+            self.fail(f"`:{name}` is ambiguous", word, "", f"{', '.join(others)} or {last}?")
+        hint = suggestion(name, self.commands).replace("`", "`:", 1)
+        hint = hint or ("`:help` shows the commands" if name else "the name follows the colon, as in `:help`")
+        self.fail(f"unknown command `:{name}`", word, "not a command", hint)
+
+
+def abbreviated(name: str, commands: Iterable[str]) -> list[str]:
+    """The commands that a name may stand for: the one of that name, or those that begin with it."""
+    full = {"?": "help"}.get(name, name)
+    return [full] if full in commands else [each for each in commands if name and each.startswith(name)]
 
 
 def function_names(state: State, before: Sequence[str] = ()) -> list[str]:
