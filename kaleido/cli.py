@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from kaleido import __version__
-from kaleido.diagnostics import DEFECT_NOTICE, INTERRUPTED, OK, KaleidoError, Source
+from kaleido.diagnostics import DEFECT_NOTICE, FAILED, INTERRUPTED, OK, KaleidoError, Source
 from kaleido.language.source_files import decoded, read, reason, shown
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
-# Exit codes, beside OK and INTERRUPTED: an error in the program or in its output, a wrong command line, a defect of
-# Kaleido.
-FAILED, USAGE, DEFECT = 1, 2, 70
+# Exit codes, beside OK, FAILED and INTERRUPTED: a wrong command line, a defect of Kaleido.
+USAGE, DEFECT = 2, 70
 
 # The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the
 # first argument, so a script of that name is run as ./tutorial.

@@ -264,7 +264,7 @@ def test_surroundings(name: str, tmp_path: Path) -> None:
     trace = tmp_path / "é.json"
     program = "var é = 1 in printd(é); def 日(x) x; 日(2)\nü"
     code, output, errors = ends("--trace", trace, "-i", "-c", program, env=environment, cwd=tmp_path, input=b"1 + 2\n")
-    assert (code, output) == (0, "1.000000\n0.0\n2.0\n3.0\n")
+    assert (code, output) == (1, "1.000000\n0.0\n2.0\n3.0\n")
     assert errors.startswith("error: unknown variable `")
     assert '"unit": "\\u65e5"' in trace.read_text()
     code, output, errors = ends("--emit=ast", "-c", "extern é日(x)", env=environment)

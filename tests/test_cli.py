@@ -280,3 +280,13 @@ def test_code_may_begin_with_a_sign(code: str) -> None:
 
 def test_code_is_still_needed() -> None:
     assert kaleido("-c").returncode == 2
+
+
+@pytest.mark.parametrize(("entries", "code"), [("1\n", 0), ("nothing\n1\n", 1), (":nothing\n1\n", 1), ("", 0)])
+def test_entries_from_a_pipe_that_fail(entries: str, code: int) -> None:
+    done = kaleido("-i", stdin=entries)
+    assert (done.returncode, done.stdout) == (code, "1.0\n" if entries else "")
+
+
+def test_a_program_before_entries_that_fails() -> None:
+    assert outcome("-i", "-c", "nothing", stdin="2")[:2] == (1, "2.0\n")

@@ -81,7 +81,7 @@ def test_on_the_command_line() -> None:
     code, output, errors = outcome("--no-extern", "--emit=asm", "-c", "extern getpid() getpid()")
     assert (code, output, errors.splitlines()[0]) == (1, "", f"error: {OFF}")
     code, output, errors = outcome("--no-extern", "-i", stdin="extern getpid()\n2\n")
-    assert (code, output, errors.splitlines()[0]) == (0, "2.0\n", f"error: {OFF}")
+    assert (code, output, errors.splitlines()[0]) == (1, "2.0\n", f"error: {OFF}")
     assert kaleido("--no-extern", "--load", "libm.so.6", "-c", "1").returncode == 2
 
 

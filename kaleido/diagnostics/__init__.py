@@ -11,6 +11,7 @@ In the order in which an error passes through them:
 """
 
 from kaleido.diagnostics.errors import (
+    FAILED,
     INTERRUPTED,
     OK,
     IncompleteInput,
@@ -26,6 +27,7 @@ from kaleido.diagnostics.wording import DEFECT_NOTICE, counted, suggestion
 __all__ = [
     "COLORED",
     "DEFECT_NOTICE",
+    "FAILED",
     "INTERRUPTED",
     "MOST_SHOWN",
     "OK",

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from kaleido.diagnostics.rendering import render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 
-__all__ = ["INTERRUPTED", "OK", "IncompleteInput", "KaleidoError", "ParseError", "Problems", "SemanticError"]
+__all__ = ["FAILED", "INTERRUPTED", "OK", "IncompleteInput", "KaleidoError", "ParseError", "Problems", "SemanticError"]
 
-OK, INTERRUPTED = 0, 130
+# Exit codes. FAILED is for an error in the program or in its output.
+OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes of both the command line and the REPL."""
 
 

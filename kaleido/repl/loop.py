@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__
-from kaleido.diagnostics import DEFECT_NOTICE, OK, KaleidoError, Source
+from kaleido.diagnostics import DEFECT_NOTICE, FAILED, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
 from kaleido.language.source_files import FileSource
 from kaleido.repl.commands import COMMANDS, Quit, execute
@@ -110,11 +110,16 @@ class Repl:
                     if not self._run_entry(source, progress):
                         reader.discard()
             except (EOFError, Quit):
-                return OK
+                return self._exit_code()
             finally:
                 reader.close()
                 progress.close()
                 self._state.close()
+
+    def _exit_code(self) -> int:
+        """FAILED after an error in entries that come from a file or a pipe; otherwise OK."""
+        is_typed = self._state.console.interactive or self._is_asked()
+        return FAILED if self._state.error_count and not is_typed else OK
 
     def _greet(self) -> None:
         console = self._state.console

@@ -256,4 +256,4 @@ def test_a_pipe_is_read_without_prompts() -> None:
     assert run.stdout == "2.0\n2.000000\n0.0\n"
     errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
     assert errors == ["error: unknown command `:lits`", "error: unexpected end of input"]
-    assert run.returncode == 0
+    assert run.returncode == 1
