@@ -132,7 +132,7 @@ class Worker:
 
     def enter_extern(self) -> None:
         self._expect("extern floor(x)\nfloor(2.5)", 2.0)
-        self._fail("extern not_in_this_process(x)", "no function")
+        self._fail("extern not_in_this_process(x); not_in_this_process(1)", "declared, and not defined")
 
     def enter_shared_definition(self) -> None:
         number = self._soak.serial()

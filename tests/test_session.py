@@ -242,6 +242,17 @@ def test_a_built_in_operator_may_change_under_incomplete_functions(
     assert session.run("def g(x) x; f(5)") == 4.0
 
 
+@every_mode
+def test_a_function_that_can_reach_an_undefined_one(open_session: Callable[..., Session], jit: str) -> None:
+    session = open_session(jit)
+    session.run("extern later(x); def f(x) if x then later(x) else 1")
+    assert list(session.declared) == ["later"]
+    with pytest.raises(KaleidoError, match="`later` is declared, and not defined"):
+        session["f"](0)
+    session.run("def later(x) x + 1")
+    assert (session["f"](2), session.declared) == (3.0, {})
+
+
 def test_calling_before_the_definition_is_an_error(open_session: Callable[..., Session]) -> None:
     session = open_session()
     with pytest.raises(KaleidoError, match="`g` is called before it is defined"):

@@ -140,6 +140,7 @@ def test_a_function_of_the_prelude(session: Session, define: Define) -> None:
     text = session["binary|"].source
     assert define(text) == []
     assert define("extern sin(x)") == []
+    assert session.functions() == []
     undone = session.reset()
     assert session.functions() == []
     assert session["binary|"].tier == tier

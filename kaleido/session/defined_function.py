@@ -45,6 +45,10 @@ class DefinedFunction:
         """Whether a definition with these references is the same as this one, wherever their texts are."""
         return self.references.same(references) and same_tree(self.item, item)
 
+    def comes_from(self, other: DefinedFunction) -> bool:
+        """Whether this is `other`, perhaps lowered again, or defined again as it was."""
+        return self.source is other.source or self.unit is other.unit
+
     def moved(self, source: Source, item: Definition | External, references: References) -> DefinedFunction:
         """This function with its text elsewhere: `item` of `source` is the same. Its unit and its loops' names stay."""
         moved = {old.span: new.span for old, new in zip(loops(self.item), loops(item), strict=True)}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import Tier, Unit
+from kaleido.jit import Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
+from kaleido.session.engine_errors import undefined_call
 from kaleido.session.pipeline import Pipeline
 
 __all__ = ["Function"]
@@ -24,11 +25,18 @@ class Function:
         self.name = name
 
     def __call__(self, *arguments: float) -> float:
-        """Raises TypeError for a wrong number of arguments, KaleidoError for too deep recursion, and Interrupted."""
+        """Raises TypeError for a wrong number of arguments, and Interrupted.
+
+        Raises KaleidoError for too deep recursion, and where it can reach a function that is not defined.
+        """
         if len(arguments) != len(self.parameters):
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
         defined = self._defined
-        return self._pipeline.call(symbol(self.name), map(float, arguments), defined.source, defined.prototype.span)
+        source, span = defined.source, defined.prototype.span
+        try:
+            return self._pipeline.call(symbol(self.name), map(float, arguments), source, span)
+        except UndefinedUnit as error:
+            raise undefined_call(error, source, span, {}, self._pipeline.table) from None
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"

@@ -152,7 +152,7 @@ class Session:
         hidden = {} if prelude else self._prelude.functions
         # A copy, because another thread may define a function meanwhile.
         defined = list(self._table.functions.items())
-        names = [name for name, each in defined if name not in hidden or hidden[name].source is not each.source]
+        names = [name for name, each in defined if name not in hidden or not each.comes_from(hidden[name])]
         return [Function(self._pipeline, name) for name in names]
 
     @property

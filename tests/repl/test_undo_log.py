@@ -65,14 +65,16 @@ class Model:
     definitions: Definitions = field(default_factory=dict)
     worked: list[str] = field(default_factory=list)
     before: list[tuple[Definitions, list[str]]] = field(default_factory=list)
+    changed: bool = False
 
     def enter(self, items: Sequence[str]) -> None:
         before = deepcopy((self.definitions, self.worked))
+        self.changed = False
         for item in items:
             if not self._works(item):
                 break
             self.worked.append(item)
-        if before[0] != self.definitions or any(item.startswith("def ") for item in self.worked[len(before[1]) :]):
+        if self.changed:
             self.before.append(before)
 
     def _works(self, item: str) -> bool:
@@ -80,9 +82,12 @@ class Model:
             name, callee, number = item[4], item[9], item.rpartition(" ")[2]
             if callee != "x" and callee not in self.definitions:
                 return False
-            self.definitions[name] = ("" if callee == "x" else callee, int(number))
+            definition = ("" if callee == "x" else callee, int(number))
+            # The same again is no change.
+            self.changed = self.changed or self.definitions.get(name) != definition
+            self.definitions[name] = definition
             return True
-        return item.removeprefix("extern ")[0] in self.definitions
+        return item.startswith("extern ") or item[0] in self.definitions
 
     def value(self, name: str) -> int:
         callee, number = self.definitions[name]
@@ -103,8 +108,8 @@ DEFINITIONS = st.sampled_from([("f", "x"), ("g", "f(x)"), ("h", "g(x)"), ("h", "
 ITEMS = (
     st.builds(lambda pair, number: f"def {pair[0]}(x) {pair[1]} + {number}", DEFINITIONS, st.integers(0, 9))
     | st.sampled_from(["f(1)", "g(1)", "h(1)"])
-    # Of what has a definition, it changes nothing.
-    | st.just("extern f(x)")
+    # It is there already, so it changes nothing.
+    | st.just("extern sin(x)")
 )
 ACTS = st.lists(st.lists(ITEMS, min_size=1, max_size=4) | st.sampled_from(["undo", "undo", "reset"]), max_size=15)
 
