@@ -52,7 +52,7 @@ _FAILED = ctypes.c_void_p(-1).value
 
 
 class NotWritable(Exception):
-    """This process may not write to its own code."""
+    """This process may not write to its own code, or cannot at the moment: it has no file descriptor left."""
 
 
 class Block(NamedTuple):
@@ -204,7 +204,7 @@ def _write_code(address: int, code: bytes) -> None:
     try:
         file = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        if error.errno == errno.ENOMEM:
             raise _no_memory(error.errno) from None
         raise NotWritable(str(error)) from None
     try:

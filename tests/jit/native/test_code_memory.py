@@ -110,16 +110,16 @@ def run_out_of_address_space() -> None:
 
 
 def run_out_of_descriptors() -> None:
-    """Writing needs one for a moment."""
+    """Writing needs one for a moment. Without any, LLVM's linker loads the code, which needs none."""
     with Engine(sync(1)) as engine:
         engine.define(unit("(define (f x) x)"), unit("(define (g x) (+ x 1))"))
         engine.call("f", 1)
         free = os.dup(0)
         os.close(free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (free, 4096))
-        with pytest.raises(MemoryError, match="no memory for more code"):
-            engine.call("g", 1)
-        assert engine.call("f", 1) == 1
+        before = engine.memory().arenas
+        assert (engine.call("g", 1), engine.call("f", 1)) == (2, 1)
+        assert engine.memory().arenas == before + 1
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
         assert engine.call("g", 1) == 2
 
