@@ -53,7 +53,9 @@ class Calls:
                 stub = self._program.publisher.stub(version.symbol, version.unit.signature)
                 enter, expected = self._runtime.entry_point(stub.signature), len(stub.signature.parameters)
                 if len(arguments) != expected:
-                    raise TypeError(f"{name} takes {expected} arguments, not {len(arguments)}")
+                    raise TypeError(
+                        f"{name} takes {expected} argument{'' if expected == 1 else 's'}, not {len(arguments)}"
+                    )
                 side = self._program.reclaimer.begin_call()
             return self._evaluation.submit(
                 lambda thread: self._run(version, enter, thread, stub.address, arguments),

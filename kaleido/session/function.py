@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kaleido.codegen.mangling import symbol
-from kaleido.diagnostics import Source, Span
+from kaleido.diagnostics import Source, Span, counted
 from kaleido.jit import Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import undefined_call
@@ -30,7 +30,7 @@ class Function:
         Raises KaleidoError for too deep recursion, and where it can reach a function that is not defined.
         """
         if len(arguments) != len(self.parameters):
-            raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
+            raise TypeError(f"{self.name} takes {counted(len(self.parameters), 'argument')}, not {len(arguments)}")
         defined = self._defined
         source, span = defined.source, defined.prototype.span
         try:

@@ -182,7 +182,7 @@ COMMANDS = [
         "run an expression, and show its compile time and run time",
         "The compile time is for code compiled before the run: the entry itself, each time, and all functions that it "
         "can reach and that have no code yet. Code compiled at -O3 during the run is shown beside the run time. A "
-        "second `:time` shows the times when the functions are compiled.",
+        "second `:time` shows the times with all functions compiled.",
         _time,
     ),
     Command(
