@@ -68,10 +68,12 @@ class _State:
 
     `handlers`  the application's handlers of the signals that are deferred
     `pending`   those that have arrived since then, each once, as the kernel has it
+    `all`       whether a block defers all of them, so that a block inside it has nothing to do
     """
 
     handlers: ClassVar[dict[int, _Handler]] = {}
     pending: ClassVar[dict[int, None]] = {}
+    all = False
 
 
 def _record(number: int, frame: FrameType | None) -> None:
@@ -154,6 +156,7 @@ def _leave_the_parents_block(forked_on_main_thread: bool) -> None:
     """In a forked child: end the block of the parent's main thread, if that does not exist in the child."""
     if not forked_on_main_thread:
         _State.pending.clear()
+        _State.all = False
         _end_deferring(_DEFERRED)
 
 
@@ -166,12 +169,18 @@ class _Block:
     _numbers: tuple[int, ...]
 
     def __enter__(self) -> None:
-        self._begun = _begin_deferring(self._numbers) if _has_handlers() else ()
+        self._begun: tuple[int, ...] = ()
+        # Most blocks are inside another: looking at each signal again takes as long as the first time.
+        self._outermost = not _State.all and _has_handlers()
+        if self._outermost:
+            self._begun = _begin_deferring(self._numbers)
+            _State.all = self._numbers is _DEFERRED
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._begun:
+        if self._outermost:
+            _State.all = False
             _end_deferring(self._begun)
 
 
@@ -206,8 +215,9 @@ def interruptibly(function: Callable[[], T]) -> T:
     """In a block, call `function` with no signal deferred. The handlers of pending ones are called before."""
     if not _has_handlers() or not _State.handlers:
         return function()
-    numbers = tuple(_State.handlers)
+    numbers, before = tuple(_State.handlers), _State.all
     try:
+        _State.all = False
         _end_deferring(numbers)
         return function()
     finally:
@@ -216,6 +226,7 @@ def interruptibly(function: Callable[[], T]) -> T:
         while True:
             try:
                 _begin_deferring(numbers)
+                _State.all = before
                 break
             except BaseException as error:
                 raised = error
