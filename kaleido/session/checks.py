@@ -38,14 +38,14 @@ class Checks:
         self._text, self._table, self._items, self._problems = text, table, items, problems
         by_weight = sorted(items, key=lambda item: isinstance(item, Definition))
         self._last = {item.prototype.name: item for item in by_weight}
-        self._new = {name: Declaration.of(item.prototype, text.source) for name, item in self._last.items()}
+        self.new = {name: Declaration.of(item.prototype, text.source) for name, item in self._last.items()}
 
     def check(self) -> dict[str, tuple[Definition | External, References]]:
         """Check all items. Returns what each function refers to that they define."""
         for item in self._items:
             if not self._check_prototype(item) and self._last[item.prototype.name] is item:
                 # The number of parameters may be the error.
-                self._new[item.prototype.name] = Declaration(None)
+                self.new[item.prototype.name] = Declaration(None)
         checked: dict[str, tuple[Definition | External, References]] = {}
         before: dict[str, Declaration] = {}
         for item in self._items:
@@ -54,7 +54,7 @@ class Checks:
             before[name] = Declaration.of(item.prototype, self._text.source)
             is_last = self._last[name] is item
             if isinstance(item, Definition) and item.prototype.arity <= MAX_PARAMETERS:
-                references = self._check_body(item, self._new if is_last else before)
+                references = self._check_body(item, self.new if is_last else before)
             else:
                 references = References()
             if is_last and self._defines(item):
@@ -82,7 +82,7 @@ class Checks:
 
     def _definition_of(self, name: str) -> Declaration | None:
         if isinstance(self._last.get(name), Definition):
-            return self._new[name]
+            return self.new[name]
         function = self._table.functions.get(name)
         if function is None:
             return self._text.forward.get(name)

@@ -93,8 +93,8 @@ class Session:
         Definitions without an expression between them are one transaction: they take effect together.
 
         Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first expression or
-        transaction that has errors, with these and with those in the rest of the text, which does not run; whatever is
-        before it has run, and its definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
+        transaction that has errors, with these and with those in the rest of the text, which does not run; the items
+        before it have run, and their definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
         """
         value = None
         for result in self.evaluate(Source(name, text)):

@@ -65,7 +65,8 @@ def compile_definitions(
     `shown` is the number of errors that will be shown: no hints are computed for more.
     """
     problems = Problems(text.source, shown)
-    checked = Checks(text, table, items, problems).check()
+    checks = Checks(text, table, items, problems)
+    checked = checks.check()
     _refuse(problems)
     functions: dict[str, DefinedFunction] = {}
     moved: dict[str, DefinedFunction] = {}
@@ -76,8 +77,7 @@ def compile_definitions(
             moved[name] = present.moved(text.source, item, references)
         else:
             functions[name] = _lower(item, text.source, references)
-    new = {item.prototype.name: Declaration.of(item.prototype, text.source) for item in items}
-    return Transaction(text.source, items, functions | _users_of_builtins(new, table), moved)
+    return Transaction(text.source, items, functions | _users_of_builtins(checks.new, table), moved)
 
 
 def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:
