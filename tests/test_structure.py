@@ -41,6 +41,7 @@ ENGINE_LAYERS = (
     ("kaleido.jit.program", "kaleido.jit.running"),
     ("kaleido.jit.lifetime",),
     ("kaleido.jit.calls", "kaleido.jit.inspection"),
+    ("kaleido.jit.direct_calls",),
     ("kaleido.jit.engine",),
     ("kaleido.jit",),
 )

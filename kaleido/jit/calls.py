@@ -21,7 +21,7 @@ from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
 from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
-from kaleido.jit.running.stacks import free_unused_stack, renew_handlers
+from kaleido.jit.running.stacks import free_unused_stack
 from kaleido.jit.unit import RunCounter, Unit
 
 __all__ = ["Calls"]
@@ -75,14 +75,12 @@ class Calls:
         arguments: tuple[Any, ...],
     ) -> Any:
         """Enter native code. Runs on the evaluation thread."""
-        if thread is not None:
-            renew_handlers()
         begin = time.perf_counter()
         result = enter(thread.address if thread is not None else 0, stub, *arguments)
         if version.unit.counter is RunCounter.NONE:
             self._program.events.emit(EventKind.RAN, version, began=begin, runs=0)
         if thread is not None and thread.fault:
-            self._raise(thread)
+            self.raise_fault(thread)
         return result
 
     def _end_call(self, side: int) -> None:
@@ -94,8 +92,8 @@ class Calls:
             else:
                 self._program.reclaimer.collect()
 
-    def _raise(self, thread: NativeThread) -> NoReturn:
-        """Build and raise the exception for the recorded fault. Runs on the evaluation thread."""
+    def raise_fault(self, thread: NativeThread) -> NoReturn:
+        """Build and raise the exception for the recorded fault, on the thread that it happened on."""
         fault, thread.fault = thread.fault, Fault.NONE
         if thread.pending == Fault.OVERFLOW:
             # Clear the pending fault: this exception delivers it, and outer native frames must not deliver it again.

@@ -53,6 +53,7 @@ class Lifetime:
         with signals_deferred():
             with self._access.lock:
                 self._access.closed = True
+                self._access.end_epoch()
             if self._recompiler is not None:
                 self._recompiler.close()
             self._evaluation.close()
@@ -74,6 +75,7 @@ class Lifetime:
     def detach_after_fork(self) -> None:
         """In a forked child: cut every connection to the parent."""
         self._access.belongs_to_parent = True
+        self._access.end_epoch()
         self._runtime.disconnect()
         self._evaluation.detach_after_fork()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
-from kaleido.jit import Tier, UndefinedUnit, Unit
+from kaleido.jit import Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import undefined_call
 from kaleido.session.pipeline import Pipeline
@@ -23,20 +24,43 @@ class Function:
     def __init__(self, pipeline: Pipeline, name: str) -> None:
         self._pipeline = pipeline
         self.name = name
+        self._call: Callable[..., float] = self._first_call
 
     def __call__(self, *arguments: float) -> float:
-        """Raises TypeError for a wrong number of arguments, and Interrupted.
+        """Run the function on the calling thread, see ``Engine.function``.
 
-        Raises KaleidoError for too deep recursion, and where it can reach a function that is not defined.
+        Raises TypeError for a wrong number of arguments, KeyError where the function is not defined any more, and
+        Interrupted. Raises KaleidoError for too deep recursion, and where it can reach a function that is not defined.
         """
+        try:
+            value = self._call(*arguments)
+        except (TypeError, LookupError, StackOverflow, Interrupted) as error:
+            value = self._after(error, arguments)
+        # LLVM does not specify which NaN a computation returns: callers always get the same one.
+        return value if value == value else math.nan
+
+    def _first_call(self, *arguments: float) -> float:
+        call: Callable[..., float] = self._pipeline.engine.function(symbol(self.name))
+        self._call = call
+        return call(*arguments)
+
+    def _after(self, error: Exception | Interrupted, arguments: tuple[float, ...]) -> float:
+        """Explain the error of a call; or call again, with what has become of the arguments or of the function."""
         if len(arguments) != len(self.parameters):
-            raise TypeError(f"{self.name} takes {counted(len(self.parameters), 'argument')}, not {len(arguments)}")
+            raise TypeError(
+                f"{self.name} takes {counted(len(self.parameters), 'argument')}, not {len(arguments)}"
+            ) from None
+        if isinstance(error, SignatureChanged):
+            self._call = self._first_call
+            return self._call(*arguments)
+        if isinstance(error, TypeError):
+            return self._call(*map(float, arguments))
         defined = self._defined
         source, span = defined.source, defined.prototype.span
-        try:
-            return self._pipeline.call(symbol(self.name), map(float, arguments), source, span)
-        except UndefinedUnit as error:
+        if isinstance(error, UndefinedUnit):
             raise undefined_call(error, source, span, {}, self._pipeline.table) from None
+        with self._pipeline.located(source, span):
+            raise error
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"

@@ -19,12 +19,12 @@ from typing import Any
 from kaleido.jit.native.faults import NativeThread, missing_protection
 from kaleido.jit.unit import Signature
 
-__all__ = ["c_function", "entry_point_ir", "thunk_ir"]
+__all__ = ["C_TYPES", "JUMP_BUFFER", "c_function", "c_result", "entry_point_ir", "thunk_ir"]
 
 # Bytes: enough for the jmp_buf of any C library (glibc's has 200 on x86-64).
-_JUMP_BUFFER = 512
+JUMP_BUFFER = 512
 
-_C_TYPES: dict[str, Any] = {
+C_TYPES: dict[str, Any] = {
     "void": None, "double": ctypes.c_double, "float": ctypes.c_float, "ptr": ctypes.c_void_p,
     "i64": ctypes.c_int64, "i32": ctypes.c_int32, "i16": ctypes.c_int16, "i8": ctypes.c_int8, "i1": ctypes.c_bool,
 }  # fmt: skip
@@ -36,8 +36,8 @@ def c_function(address: int, signature: Signature, *, leading: tuple[str, ...] =
     This is the only place where an address becomes callable. The caller vouches for the address and the signature, and
     keeps the code loaded. Python's interpreter lock is released while the function runs.
     """
-    kinds = [_C_TYPES[kind] for kind in (*leading, *signature.parameters)]
-    return ctypes.CFUNCTYPE(_C_TYPES[signature.result], *kinds)(address)
+    kinds = [C_TYPES[kind] for kind in (*leading, *signature.parameters)]
+    return ctypes.CFUNCTYPE(C_TYPES[signature.result], *kinds)(address)
 
 
 def entry_point_ir(signature: Signature) -> str:
@@ -46,7 +46,8 @@ def entry_point_ir(signature: Signature) -> str:
     body = f"  {_call(signature, '%stub', '%result')}" if missing_protection() else _protected_call(signature)
     return f"""
 declare i32 @_setjmp(ptr) returns_twice nounwind
-define {_c_result(signature)} @entry({parameters}) nounwind {{
+declare void @renew.handlers(ptr)
+define {c_result(signature)} @entry({parameters}) nounwind {{
 {body}
   {_return(signature)}
 }}
@@ -55,13 +56,14 @@ define {_c_result(signature)} @entry({parameters}) nounwind {{
 
 def _protected_call(signature: Signature) -> str:
     return f"""
-  %buffer = alloca [{_JUMP_BUFFER} x i8], align 16
+  %buffer = alloca [{JUMP_BUFFER} x i8], align 16
   %unprotected = icmp eq ptr %thread, null
   br i1 %unprotected, label %plain, label %protected
 plain:
   {_call(signature, "%stub", "%plain.result")}
   br label %done
 protected:
+  call void @renew.handlers(ptr %thread)
   {_enter(signature, "%stub")}
 fault:
   {_restore()}
@@ -81,7 +83,7 @@ declare {signature.prototype("stub")}
 @side = external global i64
 declare ptr @find.thread(i64)
 declare ptr @llvm.frameaddress.p0(i32)
-define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
+define {c_result(signature)} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
   %inside = getelementptr [2 x i64], ptr @inside, i64 0, i64 %side
   %entered = atomicrmw add ptr %inside, i64 1 seq_cst
@@ -98,7 +100,7 @@ define {_c_result(signature)} @thunk({signature.arguments}) nounwind {{
 def _protected_thunk_call(signature: Signature) -> str:
     """As in an entry point; but with a fault pending nothing is called, and a fault stays pending for C's caller."""
     return f"""
-  %buffer = alloca [{_JUMP_BUFFER} x i8], align 16
+  %buffer = alloca [{JUMP_BUFFER} x i8], align 16
   %unprotected = icmp eq ptr %thread, null
   br i1 %unprotected, label %plain, label %check
 plain:
@@ -170,6 +172,6 @@ def _return(signature: Signature) -> str:
     return "ret void" if signature.result == "void" else f"ret {signature.result} %result"
 
 
-def _c_result(signature: Signature) -> str:
+def c_result(signature: Signature) -> str:
     # C takes a truth value for a whole byte.
     return "zeroext i1" if signature.result == "i1" else signature.result

@@ -127,12 +127,20 @@ class NativeThread(ctypes.Structure):
     `pc`, `sp`  where it was then: an address in the code of a unit, which ran or had called the C function that ran, if
                 one was found; and the stack pointer
     `top`       the address of the jump buffer through which it left
+    `owner`     the thread pointer of the thread (what ``pthread_self`` returns); 0: it belongs to no thread
+    `entries`   how often native code was entered on it while none was running
+    `engine`    the address of the EngineState (see ``direct_entry``) of the innermost direct call; 0 if there is none
+    `renewed`   when a direct call last looked for signal handlers that were installed after ours, as a time stamp of
+                the processor, and `restored`: interrupts.RESTORED at that time
     """
 
     _fields_ = [
         (name, ctypes.c_uint64)
-        for name in ("next", "bottom", "extent", "jump", "outside", "pending", "fault", "pc", "sp", "top")
-    ]
+        for name in (
+            "next", "bottom", "extent", "jump", "outside", "pending", "fault", "pc", "sp", "top",
+            "owner", "entries", "engine", "renewed", "restored",
+        )
+    ]  # fmt: skip
 
     @property
     def address(self) -> int:

@@ -3,7 +3,7 @@
 ; For Linux on x86-64. unprotected.ll has the same functions for every other platform, where they do nothing.
 ;
 ; A handler interrupts a thread between any two instructions. So nothing here takes a lock or allocates memory, and the
-; only C functions called are _longjmp, signal and raise, which are safe in a handler.
+; only C functions called are _longjmp, signal, sigaction, raise and write, which are safe in a handler.
 ;
 ; LLVM's own tools read this file, from version 15 on (earlier ones have no opaque pointers by default):
 ;
@@ -25,7 +25,12 @@ target triple = "x86_64-unknown-linux-gnu"
   i64,    ; 6 fault    the fault for which it has left
   i64,    ; 7 pc       where it was then: an address in the code of a unit, if one can be found
   i64,    ; 8 sp       and its stack pointer
-  ptr     ; 9 top      the jump buffer through which it left
+  ptr,    ; 9 top      the jump buffer through which it left
+  i64,    ; 10 owner   the thread pointer of the thread; 0: it belongs to no thread
+  i64,    ; 11 entries how often native code was entered on it while none was running
+  ptr,    ; 12 engine  the state of the engine of the innermost direct call
+  i64,    ; 13 renewed when it last looked for handlers installed after ours: the processor's time stamp
+  i64     ; 14 restored and how often Python had restored its own by then
 }
 
 ; The machine code of all units: code_ranges.CodeRanges. An entry with the beginning 0 is unused.
@@ -46,6 +51,12 @@ target triple = "x86_64-unknown-linux-gnu"
   ptr     ; 3 address    which could not be accessed: at byte 16
 }
 %SignalStack = type { ptr, i32, i64 }
+%SignalAction = type {
+  ptr,         ; 0 handler
+  [16 x i64],  ; 1 mask
+  i32,         ; 2 flags
+  ptr          ; 3 restorer
+}
 %UserContext = type {
   i64,            ; 0 flags
   ptr,            ; 1 link
@@ -59,6 +70,9 @@ target triple = "x86_64-unknown-linux-gnu"
 @FAULT_OVERFLOW = private unnamed_addr constant i64 1       ; faults.Fault.OVERFLOW
 @FORWARDED_MOST = private unnamed_addr constant i64 1000    ; faults in a row at one instruction that are passed on
 @CALLER_DISTANCE = private unnamed_addr constant i64 4096   ; bytes of stack that are searched for a return address
+@RENEWAL_CYCLES = private unnamed_addr constant i64 1048576 ; cycles of the time stamp counter
+@OVERFLOW_FLAGS = private unnamed_addr constant i32 1207959556  ; SA_SIGINFO | SA_ONSTACK | SA_NODEFER
+@CTRL_C_FLAGS = private unnamed_addr constant i32 134217732     ; SA_SIGINFO | SA_ONSTACK
 
 ; The head of the list of %NativeThread. They are added at the head, under a lock of Python's, and never removed.
 @threads = global ptr null
@@ -68,6 +82,15 @@ target triple = "x86_64-unknown-linux-gnu"
 @previous.overflow = global ptr null
 @original.overflow = global ptr null
 @previous.interrupt = global ptr null
+
+; Ctrl-C while the main thread is in native code: its %NativeThread, if it has called any; the pipe to the thread that
+; stops it (running/interrupter.py); and the handler before ours.
+@main.thread = global ptr null
+@ctrl.c.pipe = global i32 -1
+@previous.ctrl.c = internal global ptr null
+
+; How often Python's handlers were restored: interrupts.RESTORED.
+@signals.restored = external global i64
 
 ; Faults in a row that were passed on, at the same instruction: the previous handler may do nothing.
 @forwarded.pc = internal global i64 0
@@ -79,8 +102,12 @@ target triple = "x86_64-unknown-linux-gnu"
 declare void @_longjmp(ptr, i32) noreturn nounwind
 declare ptr @signal(i32, ptr) nounwind
 declare i32 @raise(i32) nounwind
+declare i32 @sigaction(i32, ptr, ptr) nounwind
+declare i64 @write(i32, ptr, i64) nounwind
+declare ptr @__errno_location() nounwind
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @llvm.returnaddress(i32)
+declare i64 @llvm.readcyclecounter()
 
 ; --- Searching -----------------------------------------------------------------------------------------------------
 
@@ -100,6 +127,27 @@ compare:
   %distance = sub i64 %address, %bottom
   %inside = icmp ult i64 %distance, %extent
   br i1 %inside, label %done, label %advance
+advance:
+  %next.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 0
+  %next = load ptr, ptr %next.field
+  br label %look
+done:
+  ret ptr %thread
+}
+
+; The %NativeThread of the thread with this thread pointer, or null.
+define ptr @find.owner(i64 %thread.pointer) nounwind {
+  %first = load atomic ptr, ptr @threads acquire, align 8
+  br label %look
+look:
+  %thread = phi ptr [%first, %0], [%next, %advance]
+  %end = icmp eq ptr %thread, null
+  br i1 %end, label %done, label %compare
+compare:
+  %owner.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 10
+  %owner = load i64, ptr %owner.field
+  %own = icmp eq i64 %owner, %thread.pointer
+  br i1 %own, label %done, label %advance
 advance:
   %next.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 0
   %next = load ptr, ptr %next.field
@@ -255,6 +303,76 @@ abort:
   unreachable
 }
 
+; --- Installing handlers -------------------------------------------------------------------------------------------
+
+; Called at each entry into native code, on the thread of `thread`: make sure that the handlers are installed above
+; those that were installed after them, such as that of Python's faulthandler. One system call for each. Two threads
+; that do it at the same time store the same. The handler of Ctrl-C is installed above a function only, for calls on the
+; main thread; that of faults.INTERRUPT is renewed when it is needed, by running/stacks.py.
+define void @renew.handlers(ptr %thread) nounwind {
+  %action = alloca %SignalAction, align 16
+  %handler.field = getelementptr %SignalAction, ptr %action, i64 0, i32 0
+  %flags.field = getelementptr %SignalAction, ptr %action, i64 0, i32 2
+  %looked = call i32 @sigaction(i32 11, ptr null, ptr %action)
+  %found = load ptr, ptr %handler.field
+  %installed = icmp eq ptr %found, @on.overflow
+  br i1 %installed, label %check.main, label %install
+install:
+  store atomic ptr %found, ptr @previous.overflow seq_cst, align 8
+  store %SignalAction zeroinitializer, ptr %action
+  store ptr @on.overflow, ptr %handler.field
+  %overflow.flags = load i32, ptr @OVERFLOW_FLAGS
+  store i32 %overflow.flags, ptr %flags.field
+  %set = call i32 @sigaction(i32 11, ptr %action, ptr null)
+  br label %check.main
+check.main:
+  %main = load ptr, ptr @main.thread
+  %is.main = icmp eq ptr %thread, %main
+  br i1 %is.main, label %look.ctrl.c, label %done
+look.ctrl.c:
+  %looked.again = call i32 @sigaction(i32 2, ptr null, ptr %action)
+  %before = load ptr, ptr %handler.field
+  %ours = icmp eq ptr %before, @on.ctrl.c
+  %no.function = icmp ule ptr %before, inttoptr (i64 1 to ptr)
+  %leave = or i1 %ours, %no.function
+  br i1 %leave, label %done, label %install.ctrl.c
+install.ctrl.c:
+  store atomic ptr %before, ptr @previous.ctrl.c seq_cst, align 8
+  store ptr @on.ctrl.c, ptr %handler.field
+  %flags = load i32, ptr %flags.field
+  %more.flags = load i32, ptr @CTRL_C_FLAGS
+  %all.flags = or i32 %flags, %more.flags
+  store i32 %all.flags, ptr %flags.field
+  %set.again = call i32 @sigaction(i32 2, ptr %action, ptr null)
+  br label %done
+done:
+  ret void
+}
+
+; The same for calls that take no longer than a system call: at most once in some half a millisecond, and when
+; process/interrupts.py has installed Python's handlers again.
+define void @renew.stale.handlers(ptr %thread) nounwind {
+  %renewed.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 13
+  %restored.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 14
+  %restored = load i64, ptr @signals.restored
+  %now = call i64 @llvm.readcyclecounter()
+  %known = load i64, ptr %restored.field
+  %last = load i64, ptr %renewed.field
+  %unchanged = icmp eq i64 %restored, %known
+  %elapsed = sub i64 %now, %last
+  %span = load i64, ptr @RENEWAL_CYCLES
+  %recent = icmp ult i64 %elapsed, %span
+  %fresh = and i1 %unchanged, %recent
+  br i1 %fresh, label %done, label %renew
+renew:
+  store i64 %restored, ptr %restored.field
+  store i64 %now, ptr %renewed.field
+  call void @renew.handlers(ptr %thread)
+  br label %done
+done:
+  ret void
+}
+
 ; --- Handlers ------------------------------------------------------------------------------------------------------
 
 ; SIGSEGV. It is a stack overflow if it comes from the kernel (its code is positive), the thread is in native code, not
@@ -372,5 +490,34 @@ forward:
   call void %previous(i32 %signal, ptr %info, ptr %context)
   br label %done
 done:
+  ret void
+}
+
+; SIGINT, for calls on the main thread. The previous handler, which is Python's, remembers the signal. If the main thread
+; is in native code, a byte in the pipe wakes the thread that may stop it: whether Ctrl-C is meant to raise an exception
+; is a question for Python. The previous handler may lead to this one again, if another was installed in between.
+define internal void @on.ctrl.c(i32 %signal, ptr %info, ptr %context) nounwind {
+  %errno = call ptr @__errno_location()
+  %error = load i32, ptr %errno
+  %previous = atomicrmw xchg ptr @previous.ctrl.c, ptr null seq_cst
+  %no.function = icmp eq ptr %previous, null
+  br i1 %no.function, label %done, label %forward
+forward:
+  call void %previous(i32 %signal, ptr %info, ptr %context)
+  store atomic ptr %previous, ptr @previous.ctrl.c seq_cst, align 8
+  %main = load ptr, ptr @main.thread
+  %no.main = icmp eq ptr %main, null
+  br i1 %no.main, label %done, label %check
+check:
+  %jump.field = getelementptr %NativeThread, ptr %main, i64 0, i32 3
+  %jump = load volatile ptr, ptr %jump.field
+  %native = icmp ne ptr %jump, null
+  br i1 %native, label %wake, label %done
+wake:
+  %pipe = load i32, ptr @ctrl.c.pipe
+  %written = call i64 @write(i32 %pipe, ptr @ctrl.c.pipe, i64 1)
+  br label %done
+done:
+  store i32 %error, ptr %errno
   ret void
 }

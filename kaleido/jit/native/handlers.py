@@ -6,6 +6,7 @@ process and belong to no engine, because a signal may arrive at any time, after 
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,7 @@ from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
+from kaleido.jit.process.interrupts import RESTORED
 
 __all__ = ["Handlers", "handlers"]
 
@@ -24,12 +26,17 @@ _EXPORTS = (
     LEAVE_JIT,
     REENTER_JIT,
     "find.thread",
+    "find.owner",
+    "renew.handlers",
+    "renew.stale.handlers",
     "on.overflow",
     "on.interrupt",
     "threads",
     "previous.overflow",
     "original.overflow",
     "previous.interrupt",
+    "main.thread",
+    "ctrl.c.pipe",
 )
 
 
@@ -39,12 +46,17 @@ class Handlers(NamedTuple):
     leave: int
     reenter: int
     find_thread: int
+    find_owner: int
+    renew_handlers: int
+    renew_stale_handlers: int
     on_overflow: int
     on_interrupt: int
     threads: int
     previous_overflow: int
     original_overflow: int
     previous_interrupt: int
+    main_thread: int
+    ctrl_c_pipe: int
 
     @property
     def imports(self) -> dict[str, int]:
@@ -64,7 +76,8 @@ def _handlers() -> Handlers:
     loader = Loader(target, 2)
     _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
-    loaded = loader.load(baseline_code(source), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
+    imports = {"code.ranges": PROCESS_RANGES.address, "signals.restored": ctypes.addressof(RESTORED)}
+    loaded = loader.load(baseline_code(source), _EXPORTS, imports)
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 

@@ -72,7 +72,8 @@ class Runtime:
         `native_thread` is the address of the calling thread's NativeThread; 0 if it has none.
         """
         if signature not in self._entry_points:
-            loaded = self._load(entry_point_ir(signature), ["entry"])
+            imports = {"renew.handlers": handlers().renew_handlers}
+            loaded = self._load(entry_point_ir(signature), ["entry"], imports)
             self._entry_points[signature] = c_function(loaded.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entry_points[signature]
 

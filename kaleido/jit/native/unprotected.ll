@@ -5,9 +5,23 @@
 @previous.overflow = global ptr null
 @original.overflow = global ptr null
 @previous.interrupt = global ptr null
+@main.thread = global ptr null
+@ctrl.c.pipe = global i32 -1
 
 define ptr @find.thread(i64 %address) nounwind {
   ret ptr null
+}
+
+define ptr @find.owner(i64 %thread.pointer) nounwind {
+  ret ptr null
+}
+
+define void @renew.handlers(ptr %thread) nounwind {
+  ret void
+}
+
+define void @renew.stale.handlers(ptr %thread) nounwind {
+  ret void
 }
 
 define ptr @jit.leave() nounwind {

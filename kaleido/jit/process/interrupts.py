@@ -33,6 +33,7 @@ What does not work, and why.
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +44,15 @@ from typing import Any, ClassVar, TypeVar
 
 from kaleido.jit.process.fork import after_fork_in_child
 
-__all__ = ["discard_pending", "interruptibly", "raise_pending", "signals_deferred", "uninterrupted"]
+__all__ = [
+    "RESTORED",
+    "application_handler",
+    "discard_pending",
+    "interruptibly",
+    "raise_pending",
+    "signals_deferred",
+    "uninterrupted",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +70,10 @@ _DEFERRED = tuple(
     if hasattr(signal, name)
 )
 _CTRL_C = (int(signal.SIGINT),)
+
+
+RESTORED = ctypes.c_uint64(0)
+"""How often handlers were restored. Python installs its own handler in C each time, above those of native code."""
 
 
 class _State:
@@ -114,6 +127,8 @@ def _end_deferring(numbers: Iterable[int]) -> None:
 def _restore(handlers: dict[int, _Handler]) -> None:
     """Install handlers, all of them, even if one is called meanwhile and raises; then raise that."""
     waiting = list(handlers)
+    if waiting:
+        RESTORED.value += 1
     try:
         while waiting:
             _set_handler(waiting[-1], handlers[waiting[-1]])
@@ -209,6 +224,11 @@ def discard_pending() -> None:
     """In a block, forget a Ctrl-C that is pending: what it was meant to stop has ended already."""
     if _has_handlers():
         _State.pending.pop(signal.SIGINT, None)
+
+
+def application_handler(number: int) -> Any:
+    """The handler of a signal that the application has installed in Python, whether the signal is deferred or not."""
+    return _State.handlers.get(number) or _get_handler(number)
 
 
 def interruptibly(function: Callable[[], T]) -> T:

@@ -56,6 +56,9 @@ class Redefinition:
 
     def run(self) -> frozenset[str]:
         """The whole transaction. Returns and raises as :meth:`commit`, :meth:`check` and :meth:`compile`."""
+        if self._concerns_direct_calls():
+            # First: no direct call may begin between the check for calls that are active and the change.
+            self._program.access.end_epoch()
         self.check()
         try:
             self.compile()
@@ -102,6 +105,12 @@ class Redefinition:
             program.compiler.install_optimized(compilation, loaded)
         program.reclaimer.collect()
         return frozenset(version.unit.symbol for version in deoptimized)
+
+    def _concerns_direct_calls(self) -> bool:
+        """Whether a unit that is called directly, or that others call, changes."""
+        superseded = frozenset(self.superseded)
+        symbols = (version.symbol for version in superseded)
+        return any(symbol.called_directly or symbol.callers.difference(superseded) for symbol in symbols)
 
     def roll_back(self) -> None:
         """Give back whatever was compiled for versions that will never be current."""

@@ -39,10 +39,11 @@ class MachineCode:
 class Symbol:
     """A name that units call, or may call.
 
-    `stub`     its address; a symbol that is called and not defined has a stub and no version
-    `version`  its current version
-    `callers`  the versions whose units call it
-    `thunk`    the C function for it, from the moment that its address was asked for
+    `stub`             its address; a symbol that is called and not defined has a stub and no version
+    `version`          its current version
+    `callers`          the versions whose units call it
+    `thunk`            the C function for it, from the moment that its address was asked for
+    `called_directly`  direct calls of it have been prepared
     """
 
     name: str
@@ -50,6 +51,7 @@ class Symbol:
     version: Version | None = None
     callers: set[Version] = field(default_factory=set)
     thunk: LoadedObject | None = None
+    called_directly: bool = False
 
 
 @dataclass(eq=False)

@@ -43,7 +43,7 @@ from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread
 from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 from kaleido.jit.running.stacks import protected_stack, restart_system_calls
 
-__all__ = ["PATIENCE", "Evaluation", "Task"]
+__all__ = ["PATIENCE", "SIGNAL_INTERVAL", "Evaluation", "Task"]
 
 PATIENCE = 1.0
 """Seconds after which a thread that does not stop is detached."""
@@ -51,8 +51,8 @@ PATIENCE = 1.0
 # Seconds between two checks of a waiting thread for Ctrl-C.
 _CHECK_INTERVAL = 0.05
 
-# Seconds between two signals to a thread that must stop.
-_SIGNAL_INTERVAL = 0.002
+SIGNAL_INTERVAL = 0.002
+"""Seconds between two signals to a thread that must stop."""
 
 _this_thread = threading.local()
 _stack_size_lock = fork_safe(threading.Lock(), LockOrder.THREADS)
@@ -184,7 +184,7 @@ class Evaluation:
         begin = time.monotonic()
         urgent = False
         try:
-            while not task.wait(_SIGNAL_INTERVAL):
+            while not task.wait(SIGNAL_INTERVAL):
                 waited = time.monotonic() - begin
                 with self._lock:
                     worker = self._worker

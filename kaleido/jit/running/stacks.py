@@ -12,14 +12,14 @@ import mmap
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 
 from kaleido.jit.native.faults import GUARD_ZONE, INTERRUPT, STACK_RESERVE, NativeThread, missing_protection
 from kaleido.jit.native.handlers import Handlers, handlers
 from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 
-__all__ = ["free_unused_stack", "protected_stack", "renew_handlers", "restart_system_calls"]
+__all__ = ["ProtectedStack", "current_native_thread", "free_unused_stack", "protected_stack", "restart_system_calls"]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -52,36 +52,58 @@ _unused: list[NativeThread] = []
 _this_thread = threading.local()
 
 
+class ProtectedStack:
+    """The protection of the calling thread while it runs on the stack of `size` bytes at `low`. Closed by that thread.
+
+    An alternate stack that the thread has already is used, and left as it is.
+    """
+
+    def __init__(self, low: int, size: int) -> None:
+        _install_handlers()
+        self._low = low
+        self._alternate = ctypes.create_string_buffer(_ALTERNATE_STACK)
+        self.native_thread = _allocate_native_thread()
+        _set_guard_zone(low, _NO_ACCESS)
+        self._has_own_alternate = bool(_alternate_stack().flags & _SS_DISABLE)
+        if self._has_own_alternate:
+            _set_alternate_stack(_SignalStack(ctypes.addressof(self._alternate), 0, _ALTERNATE_STACK))
+        thread = self.native_thread
+        thread.bottom, thread.extent, thread.owner = low, size, threading.get_ident()
+        _this_thread.native_thread = thread
+
+    def close(self) -> None:
+        """End the protection. The guard zone becomes accessible."""
+        self.native_thread.extent = self.native_thread.owner = 0
+        _this_thread.native_thread = None
+        _set_guard_zone(self._low, _READ_AND_WRITE)
+        if self._has_own_alternate:
+            _set_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
+        with _lock:
+            _unused.append(self.native_thread)
+
+
 @contextmanager
 def protected_stack() -> Iterator[NativeThread | None]:
     """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection."""
     if missing_protection():
         yield None
         return
-    _install_handlers()
-    native_thread, alternate = _allocate_native_thread(), ctypes.create_string_buffer(_ALTERNATE_STACK)
-    low, size = _stack()
-    _this_thread.native_thread = native_thread
-    _set_guard_zone(low, _NO_ACCESS)
-    native_thread.bottom, native_thread.extent = low, size
-    _set_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
-    try:
-        yield native_thread
-    finally:
-        native_thread.extent = 0
-        # The C library keeps the stack for another thread.
-        _set_guard_zone(low, _READ_AND_WRITE)
-        _set_alternate_stack(_SignalStack(None, _SS_DISABLE, 0))
-        with _lock:
-            _unused.append(native_thread)
+    # The C library keeps the stack for another thread, so the protection ends with the block.
+    with closing(ProtectedStack(*_stack())) as stack:
+        yield stack.native_thread
+
+
+def current_native_thread() -> NativeThread | None:
+    """The NativeThread of the calling thread, or None."""
+    return getattr(_this_thread, "native_thread", None)
 
 
 def _free_those_of_lost_threads(_: bool) -> None:
     """In a forked child: free the NativeThreads of threads that exist only in the parent."""
-    own = getattr(_this_thread, "native_thread", None)
+    own = current_native_thread()
     _unused[:] = [native_thread for native_thread in _native_threads if native_thread is not own]
     for native_thread in _unused:
-        native_thread.extent = 0
+        native_thread.extent = native_thread.owner = 0
 
 
 after_fork_in_child(_free_those_of_lost_threads)
@@ -136,19 +158,6 @@ def _install(native: Handlers) -> None:
     restart_system_calls(True)
 
 
-def renew_handlers() -> None:
-    """Install the handler of overflows again, above one that was installed after it, such as that of faulthandler.
-
-    To be called before each entry: it takes about a microsecond. The one of INTERRUPT is renewed when it is needed, by
-    :func:`restart_system_calls`.
-    """
-    native = handlers()
-    if (found := _handler(signal.SIGSEGV)) != native.on_overflow:
-        with _lock:
-            ctypes.c_uint64.from_address(native.previous_overflow).value = found
-            _set_handler(signal.SIGSEGV, native.on_overflow, 0)
-
-
 def _handler(number: int) -> int:
     """The address of the present handler of a signal; 0 for SIG_DFL, 1 for SIG_IGN."""
     action = _Action()
@@ -180,6 +189,13 @@ def _stack() -> tuple[int, int]:
     libc.pthread_attr_getstack(attributes, ctypes.byref(lowest), ctypes.byref(size))
     libc.pthread_attr_destroy(attributes)
     return lowest.value or 0, size.value
+
+
+def _alternate_stack() -> _SignalStack:
+    """The stack that handlers run on at present, when they interrupt the calling thread."""
+    stack = _SignalStack()
+    _libc().sigaltstack(None, ctypes.byref(stack))
+    return stack
 
 
 def _set_alternate_stack(stack: _SignalStack) -> None:

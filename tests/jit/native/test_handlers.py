@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
 import subprocess
@@ -15,18 +16,22 @@ import pytest
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.native import code_ranges, faults, handlers
 from kaleido.jit.policy import Policy
+from kaleido.jit.running import stacks
 
 FOLDER = Path(handlers.__file__).parent
 FILES = ("handlers.ll", "unprotected.ll")
 TEXT = (FOLDER / "handlers.ll").read_text("ascii")
 
-# The constants of handlers.ll. The last two are only used there.
+# The constants of handlers.ll.
 CONSTANTS = {
     "GUARD_ZONE": faults.GUARD_ZONE,
     "STACK_RESERVE": faults.STACK_RESERVE,
     "FAULT_OVERFLOW": faults.Fault.OVERFLOW,
     "FORWARDED_MOST": 1000,
     "CALLER_DISTANCE": 4096,
+    "RENEWAL_CYCLES": 1 << 20,
+    "OVERFLOW_FLAGS": stacks._SA_SIGINFO | stacks._SA_ONSTACK | stacks._SA_NODEFER,
+    "CTRL_C_FLAGS": stacks._SA_SIGINFO | stacks._SA_ONSTACK,
 }
 
 # What the kernel passes to a handler, as the C library declares it.
@@ -37,7 +42,8 @@ C_PROGRAM = """
 #include <stdio.h>
 #include <ucontext.h>
 int main(void) {
-    printf("%zu %zu %zu\\n", offsetof(siginfo_t, si_addr),
+    printf("%zu %zu %zu %zu %zu %zu\\n", offsetof(struct sigaction, sa_mask), offsetof(struct sigaction, sa_flags),
+           sizeof(struct sigaction), offsetof(siginfo_t, si_addr),
            offsetof(ucontext_t, uc_mcontext.gregs) + REG_RSP * sizeof(greg_t),
            offsetof(ucontext_t, uc_mcontext.gregs) + REG_RIP * sizeof(greg_t));
     return 0;
@@ -111,7 +117,8 @@ def test_the_table_of_code_has_the_layout_that_python_uses() -> None:
 
 
 def test_fields_are_read_by_the_index_of_their_name() -> None:
-    names = {struct: field_comments(struct) for struct in ("NativeThread", "CodeRanges", "CodeRange", "SignalInfo")}
+    structs = ("NativeThread", "CodeRanges", "CodeRange", "SignalInfo", "SignalAction")
+    names = {struct: field_comments(struct) for struct in structs}
     pattern = r"%([\w.]+)\.field = getelementptr %(\w+), ptr %[\w.]+, i64 0, i32 (\d+)(.*)"
     found = re.findall(pattern, TEXT)
     assert len(found) == TEXT.count("= getelementptr")
@@ -128,7 +135,7 @@ def test_fields_are_read_by_the_index_of_their_name() -> None:
 @needs_protection
 def test_constants_are_those_of_python() -> None:
     with parsed("handlers.ll") as module:
-        values = {each.name: re.findall(r"constant i64 (\d+)$", str(each)) for each in module.global_variables}
+        values = {each.name: re.findall(r"constant i(?:64|32) (\d+)$", str(each)) for each in module.global_variables}
     assert {name: int(value[0]) for name, value in values.items() if value} == CONSTANTS
 
 
@@ -137,7 +144,10 @@ def test_constants_are_those_of_python() -> None:
 def test_the_arguments_of_a_handler_have_the_layout_of_c(tmp_path: Path) -> None:
     (tmp_path / "layout.c").write_text(C_PROGRAM)
     subprocess.run(["cc", "-o", tmp_path / "layout", tmp_path / "layout.c"], check=True, timeout=60)
-    address, sp, pc = map(int, subprocess.check_output([tmp_path / "layout"], text=True, timeout=60).split())
+    output = subprocess.check_output([tmp_path / "layout"], text=True, timeout=60)
+    mask, flags, size, address, sp, pc = map(int, output.split())
+    assert offsets("SignalAction")[:3] == [0, mask, flags]
+    assert size == offsets("SignalAction")[3] + 8 == ctypes.sizeof(stacks._Action)
     registers = offsets("UserContext")[3]
     assert address == offsets("SignalInfo")[3]
     assert (sp, pc) == (registers + 8 * 15, registers + 8 * 16)
