@@ -139,6 +139,8 @@ def rows(repeat: int) -> list[tuple[str, float, str]]:
     engine.define(*map(square, names))
     found.append(("redefine a unit that is in use", microseconds(lambda: engine.define(square("warm")), repeat), "µs"))
     found.append(("call from Python, `Engine.call`", microseconds(lambda: engine.call("warm", 2.0), 500), "µs"))
+    function = engine.function("warm")
+    found.append(("call from Python, `Engine.function`", microseconds(lambda: function(2.0), 5000), "µs"))
     c_function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(engine.address("warm"))
     found.append(("call from Python, `Engine.address`", microseconds(lambda: c_function(2.0), 5000), "µs"))
     size = engine.describe("warm").code_bytes[Tier.BASELINE]

@@ -14,6 +14,7 @@
 ``unprotected.ll``  the same functions for platforms without protection
 ``handlers``        compiles those, once for the process
 ``entry_points``    the IR of entry points and thunks, through which Python and C call units
+``direct_entry``    the same for Python on its own thread, with another stack
 ``runtime``         the hook, publication, entry points, and the pipes to the recompiler
 ``stubs``           the addresses of units that never change, and the counter prologues
 ==================  ===========================================================================

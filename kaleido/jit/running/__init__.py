@@ -1,8 +1,10 @@
-"""The threads that native code runs on. The files, in the order in which a call meets them:
+"""The threads that native code runs on. The files; each builds on those above it.
 
-==============  =====================================================================
-``evaluation``  the thread that runs calls, how a call is stopped, and detached threads
-``stacks``      protects a thread: its NativeThread, guard zone and signal handlers
-``errors``      the exceptions for native code that was left early
-==============  =====================================================================
+==================  =====================================================================
+``stacks``          protects a thread: its NativeThread, guard zone and signal handlers
+``evaluation``      the thread that runs calls, how a call is stopped, and detached threads
+``ctrl_c``          Ctrl-C while the main thread is in native code itself
+``direct_threads``  the application's threads that call units directly, and their stacks
+``errors``          the exceptions for native code that was left early
+==================  =====================================================================
 """
