@@ -275,8 +275,18 @@ def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -
         from kaleido.diagnostics import render
 
         _flush()
-        return _write_error(render(error.diagnostics, _palette(options.color)), FAILED)
+        return _write_error(render(_explained(error, sources).diagnostics, _palette(options.color)), FAILED)
     return OK
+
+
+def _explained(error: KaleidoError, sources: Sequence[Source]) -> KaleidoError:
+    """`error`, with a message about commands of the REPL and prompts, if a line may be one."""
+    if not any(re.search(r"(?m)^\s*(:[^\W\d_]|\w+.*>)", source.text) for source in sources):
+        return error
+    from kaleido.repl.commands import COMMANDS
+    from kaleido.repl.prompt_lines import explained
+
+    return explained(error, COMMANDS)
 
 
 def _palette(color: str) -> Palette:

@@ -304,3 +304,24 @@ def test_entries_from_a_pipe_that_fail(entries: str, code: int) -> None:
 
 def test_a_program_before_entries_that_fails() -> None:
     assert outcome("-i", "-c", "nothing", stdin="2")[:2] == (1, "2.0\n")
+
+
+@pytest.mark.parametrize("text", [":tiers\n", "1;\n:load f.kal\n", "def f(x) x\n:ti\nf(1)\n", "# a\n\n  :asm f O3\n"])
+def test_a_command_in_a_program_is_named(text: str) -> None:
+    code, _, errors = outcome(stdin=text)
+    command = re.search(r":\w+", text)
+    assert command is not None
+    assert code == 1 and f"error: `{command[0]}` is a command of the prompt\n" in errors
+    assert errors.count("error: ") == 1 and "`kaleido -i < FILE`" in errors
+
+
+@pytest.mark.parametrize("text", ["1\n:unknown\n", "1\n: tiers\n", "tiers\n", "x > 1\n"])
+def test_what_is_no_command_has_the_usual_message(text: str) -> None:
+    _, _, errors = outcome(stdin=text)
+    assert errors.startswith("error: unknown variable `")
+
+
+@pytest.mark.parametrize("text", ["kal> def f(x) x\nkal> f(1)\n1.0\n", "ready> def f(x) x;\nready> f(1);\n"])
+def test_a_transcript_as_a_program_is_named(text: str) -> None:
+    code, output, errors = outcome(stdin=text)
+    assert (code, output) == (1, "") and errors.startswith("error: a transcript is not a program\n")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from kaleido.jit import interruptibly
 from kaleido.language.parser import IncrementalParser
+from kaleido.repl.classic_transcripts import classic_entries
 
 if TYPE_CHECKING:
     from kaleido.language.operators import OperatorTable
@@ -150,9 +151,10 @@ def transcript_entries(text: str) -> list[str]:
     """The entries of a transcript of the REPL, without prompts and final line ends; empty if `text` is no transcript.
 
     A text is a transcript if one of its lines begins with the prompt. Lines without a prompt are output, or precede
-    the first entry. Blank entries are left out; if all entries are blank, the result is one empty entry.
+    the first entry. Blank entries are left out; if all entries are blank, the result is one empty entry. A text without
+    our prompt may be a transcript of LLVM's tutorial.
     """
-    entries = ["".join(lines) for lines in _prompted_lines(text)]
+    entries = ["".join(lines) for lines in _prompted_lines(text)] or classic_entries(text)
     return [re.sub(r"(?:\r\n|\r|\n)\Z", "", entry) for entry in entries if entry.strip()] or [""] * bool(entries)
 
 

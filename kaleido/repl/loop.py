@@ -212,7 +212,7 @@ class Repl:
 
     def _run_program(self, source: Source) -> None:
         if isinstance(source, FileSource):
-            run_file(self._state, source, report_success=False)
+            run_file(self._state, source, COMMANDS, report_success=False)
         else:
             self._state.run(source)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kaleido.diagnostics import KaleidoError, Source
 from kaleido.language.parser import parse
 from kaleido.language.source_files import decoded
-from kaleido.session import Session
+from tests.fuzz.sessions import Sessions
 from tests.fuzz.trees import check_printer
 from tests.fuzz.vocabulary import TABLE
 from tests.test_language import programs
@@ -21,13 +21,13 @@ WORDS = [
 ]  # fmt: skip
 
 
-def check_reader(data: bytes) -> None:
+def check_reader(data: bytes, sessions: Sessions) -> None:
     """Read `data` as a script's, and if it is a program print it and lower it: all without running anything."""
     source = Source("<bytes>", decoded(data))
     try:
         items = parse(source, TABLE)
         check_printer(items, TABLE)
-        with Session(jit="O0") as session:
+        with sessions.session("O0", None) as session:
             for unit in session.units(source):
                 assert unit.ir
     except KaleidoError as error:

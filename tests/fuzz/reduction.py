@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from kaleido.language.nodes import (
     Assign,
@@ -25,33 +25,51 @@ from kaleido.language.nodes import (
 )
 from tests.fuzz.vocabulary import number
 
-__all__ = ["reduced"]
+__all__ = ["reduced", "shortened"]
+
+T = TypeVar("T")
 
 EXPRESSIONS = (Assign, Binary, Call, For, If, Number, Unary, Var, Variable)
 
 
 def reduced(items: Sequence[Item], fails: Callable[[list[Item]], bool], seconds: float) -> list[Item]:
     """The program without what it fails without, one step after the other, for about `seconds`."""
-    best, end = list(items), time.monotonic() + seconds
+    return _reduced(list(items), fails, seconds, _steps)
+
+
+def shortened(items: Sequence[T], fails: Callable[[list[T]], bool], seconds: float) -> list[T]:
+    """`items` without those that it fails without, for about `seconds`."""
+    return _reduced(list(items), fails, seconds, _fewer)
+
+
+def _reduced(
+    best: list[T], fails: Callable[[list[T]], bool], seconds: float, steps: Callable[[list[T]], Iterator[list[T]]]
+) -> list[T]:
+    end = time.monotonic() + seconds
     found = True
     while found:
         found = False
-        for fewer in _steps(best):
+        for smaller in steps(best):
             if time.monotonic() > end:
                 return best
-            if fails(fewer):
-                best, found = fewer, True
+            if fails(smaller):
+                best, found = smaller, True
                 break
     return best
 
 
-def _steps(items: list[Item]) -> Iterator[list[Item]]:
-    """Programs with half of the items less, a quarter, ... one item less; then with an expression less."""
-    size = len(items) // 2
+def _fewer(items: list[T]) -> Iterator[list[T]]:
+    """Lists with half of the items less, a quarter, ... one item less."""
+    size = (len(items) + 1) // 2
     while size:
         for start in reversed(range(0, len(items), size)):
             yield items[:start] + items[start + size :]
         size //= 2
+
+
+def _steps(items: list[Item]) -> Iterator[list[Item]]:
+    """Programs with fewer items; then with an expression less."""
+    yield from _fewer(items)
     for index, item in enumerate(items):
         for other in _smaller_item(item):
             yield [*items[:index], other, *items[index + 1 :]]

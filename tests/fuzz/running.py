@@ -7,7 +7,7 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,10 +20,11 @@ from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
 from kaleido.session import Session
 from kaleido.terminal import streams
+from tests.fuzz.sessions import Sessions
 from tests.reference import OutOfSteps, Reference
 from tests.test_language import PRELUDE
 
-__all__ = ["MODES", "Difference", "Mode", "TooLong", "compare"]
+__all__ = ["MODES", "Difference", "Mode", "TooLong", "compare", "parsed"]
 
 # Programs that take the reference evaluator longer are not run: some never end.
 STEPS = 60_000
@@ -36,7 +37,7 @@ class TooLong(Exception):
 class Difference(Exception):
     """A mode does not do what the reference evaluator does. The message says what; `modes` are those to try again."""
 
-    def __init__(self, message: str, modes: tuple[Mode, ...] = ()) -> None:
+    def __init__(self, message: str, modes: Sequence[Mode] = ()) -> None:
         super().__init__(message)
         self.modes = modes
 
@@ -68,30 +69,30 @@ class Outcome:
     error: str = ""
 
 
-def compare(text: str, seed: int, modes: tuple[Mode, ...] = MODES, counts: Counter[str] | None = None) -> None:
-    """Run a program by the reference evaluator and in every one of `modes`.
+def compare(text: str, seed: int, modes: Sequence[Mode], sessions: Sessions, counts: Counter[str]) -> None:
+    """Run a program by the reference evaluator, and in every one of `modes` in one of `sessions`.
 
     `seed` decides on thresholds and on the recompiler's schedule. What the engine did is added to `counts`, by kind
     of event. Raises Difference at the first mode that differs, TooLong where the program is not worth running.
     """
-    with mock.patch("kaleido.session.parsed_text.parse", _parse), mock.patch("tests.reference.parse", _parse):
-        _compare(text, seed, modes, Counter() if counts is None else counts)
+    with mock.patch("kaleido.session.parsed_text.parse", parsed), mock.patch("tests.reference.parse", parsed):
+        _compare(text, seed, modes, sessions, counts)
 
 
-def _compare(text: str, seed: int, modes: tuple[Mode, ...], counts: Counter[str]) -> None:
+def _compare(text: str, seed: int, modes: Sequence[Mode], sessions: Sessions, counts: Counter[str]) -> None:
     expected = _by_reference(text)
     if expected.error:
         raise Difference(f"the program was to be without errors: {expected.error}")
     for mode in modes:
-        outcome, trouble = _by_engine(text, mode, random.Random(seed), counts)
+        outcome, trouble = _by_engine(text, mode, random.Random(seed), sessions, counts)
         if trouble:
             raise Difference(f"{mode.name}: {trouble}", (mode,))
         if outcome != expected:
             raise Difference(f"{mode.name}: {_first_difference(outcome, expected)}", (mode,))
 
 
-def _parse(source: Source, operators: OperatorTable) -> list[Item]:
-    """Every mode reads the same texts, and reading takes longer than running."""
+def parsed(source: Source, operators: OperatorTable) -> list[Item]:
+    """What the parser returns. Every mode reads the same texts, and reading takes longer than running."""
     return _parsed(source, tuple(operators.infix.items()), operators.prefix)
 
 
@@ -111,7 +112,9 @@ def _by_reference(text: str) -> Outcome:
     return Outcome(bytes(reference.output))
 
 
-def _by_engine(text: str, mode: Mode, choices: random.Random, counts: Counter[str]) -> tuple[Outcome, str]:
+def _by_engine(
+    text: str, mode: Mode, choices: random.Random, sessions: Sessions, counts: Counter[str]
+) -> tuple[Outcome, str]:
     """What a program did, and what went wrong in the engine without the program knowing."""
     failures: list[str] = []
 
@@ -121,11 +124,14 @@ def _by_engine(text: str, mode: Mode, choices: random.Random, counts: Counter[st
             failures.append(f"{event.unit} was not recompiled: {event.message}")
 
     threshold = choices.choice(mode.thresholds)
-    with Session(jit=mode.jit, threshold=threshold) as session, captured() as output:
-        session.subscribe(watch)
-        with Schedule(session, choices if mode.scheduled else None) as schedule:
-            error = _execute(session, text, schedule.step)
-            schedule.finish()
+    with (
+        sessions.session(mode.jit, threshold) as session,
+        captured() as output,
+        watched(session, watch),
+        Schedule(session, choices if mode.scheduled else None) as schedule,
+    ):
+        error = _execute(session, text, schedule.step)
+        schedule.finish()
     return Outcome(output[0], error), "; ".join(failures)
 
 
@@ -203,6 +209,16 @@ class Schedule:
         with self._moved:
             until = self._items + self._holds.choice((0, 0, 0, 1, 1, 2, 3))
             self._moved.wait_for(lambda: self._finished or self._items >= until)
+
+
+@contextmanager
+def watched(session: Session, listener: Callable[[Event], None]) -> Iterator[None]:
+    """A block in which `listener` is called with each event."""
+    unsubscribe = session.subscribe(listener)
+    try:
+        yield
+    finally:
+        unsubscribe()
 
 
 @contextmanager

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
-from hypothesis import strategies as st
 
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Item
 from kaleido.language.parser import parse
 from kaleido.language.printer import program
-from tests.fuzz.programs import programs
+from tests.fuzz.programs import random_program
 from tests.fuzz.reader import check_reader, texts
-from tests.fuzz.reduction import reduced
-from tests.fuzz.running import MODES, Difference, Mode, TooLong, compare
+from tests.fuzz.reduction import reduced, shortened
+from tests.fuzz.running import MODES, Difference, Mode, TooLong, compare, parsed
+from tests.fuzz.sessions import Sessions
 from tests.fuzz.trees import check_printer
 from tests.fuzz.vocabulary import TABLE
 
@@ -33,11 +33,16 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """Something to try. `kind` is "tiers" (a program, run in every mode) or "reader" (bytes, read)."""
+    """Something to try. `kind` is "tiers" (a program, run in every mode) or "reader" (bytes, read).
+
+    `earlier` are programs that run before it in the same sessions, which are reset after each. If there are none, each
+    mode has a session of its own.
+    """
 
     kind: str
     data: bytes
     seed: int = 0
+    earlier: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,20 @@ class Finding:
     message: str
 
 
-def check(case: Case, modes: tuple[Mode, ...] = MODES, counts: Counter[str] | None = None) -> None:
+def check(case: Case, modes: Sequence[Mode] = MODES) -> None:
     """Try a case; raises whatever is wrong, and TooLong where nothing can be said."""
-    if case.kind == "reader":
-        check_reader(case.data)
-    else:
-        compare(case.data.decode(), case.seed, modes, counts)
+    with Sessions(shared=bool(case.earlier)) as sessions:
+        if case.kind == "reader":
+            check_reader(case.data, sessions)
+            return
+        for each in case.earlier:
+            with suppress(TooLong):
+                _compare(each, modes, sessions)
+        _compare(case, modes, sessions)
+
+
+def _compare(case: Case, modes: Sequence[Mode], sessions: Sessions, counts: Counter[str] | None = None) -> None:
+    compare(case.data.decode(), case.seed, modes, sessions, Counter() if counts is None else counts)
 
 
 class Search:
@@ -62,77 +75,101 @@ class Search:
     def __init__(self, running: Callable[[Case], None] = lambda case: None) -> None:
         self.counts: Counter[str] = Counter()
         self._running = running
-        self._found: tuple[Case, Exception] | None = None
 
     def tiers(self, examples: int, seed: int) -> Finding | None:
-        """Run `examples` random programs in every mode; ends with the first that fails."""
-        found = self._round(programs(), self._program, examples, seed, (Phase.generate,))
-        if found is None:
-            return None
-        case, error = found
-        if isinstance(error, Difference) and error.modes:
-            modes = error.modes
-            case = made_small(case, lambda smaller: self._differs(smaller, modes), REDUCTION_SECONDS)
-            error = self._found[1] if self._found is not None else error
-        return Finding(case, f"{type(error).__name__}: {error}")
+        """Run `examples` random programs in every mode, in the same sessions; ends with the first that fails."""
+        earlier: list[Case] = []
+        with Sessions() as sessions:
+            for index in range(examples):
+                data = check_printer(random_program(f"{seed} {index}"), TABLE, parsed).encode()
+                case = Case("tiers", data, zlib.crc32(data))
+                self._begin(replace(case, earlier=tuple(earlier)))
+                try:
+                    _compare(case, MODES, sessions, self.counts)
+                    earlier.append(case)
+                except TooLong:
+                    self.counts["too long"] += 1
+                except Exception as error:
+                    return self._small_finding(replace(case, earlier=tuple(earlier)), error)
+        return None
 
-    def reader(self, examples: int, seed: int) -> Finding | None:
-        """Read `examples` random texts; ends with the first that fails, which Hypothesis then makes smaller."""
-        phases = (Phase.generate, Phase.shrink)
-        found = self._round(texts(), lambda data: self._try(Case("reader", data)), examples, seed, phases)
-        return Finding(found[0], f"{type(found[1]).__name__}: {found[1]}") if found is not None else None
-
-    def _round(
-        self, strategy: st.SearchStrategy[Any], try_: Callable[[Any], None], examples: int, seed: int,
-        phases: tuple[Phase, ...],
-    ) -> tuple[Case, Exception] | None:  # fmt: skip
-        settings = hypothesis.settings(
-            max_examples=examples, database=None, deadline=None, phases=phases, report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
-        # A function of its own each time: Hypothesis writes on it.
-        test = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(lambda example: try_(example))))
-        self._found = None
-        try:
-            test()
-        except Exception:
-            # Or Hypothesis' own complaint, where threads make a failure come and go.
-            if self._found is None:
-                raise
-        return self._found
-
-    def _program(self, items: list[Item]) -> None:
-        data = check_printer(items, TABLE).encode()
-        self._try(Case("tiers", data, zlib.crc32(data)))
-
-    def _try(self, case: Case) -> None:
+    def _begin(self, case: Case) -> None:
         self._running(case)
         self.counts[case.kind] += 1
-        try:
-            check(case, counts=self.counts)
-        except TooLong:
-            self.counts["too long"] += 1
-        except Exception as error:
-            self._found = case, error
-            raise
 
-    def _differs(self, case: Case, modes: tuple[Mode, ...]) -> bool:
+    def _small_finding(self, case: Case, error: Exception) -> Finding:
+        modes, last = error.modes if isinstance(error, Difference) else MODES, error
+
+        def fails(smaller: Case) -> bool:
+            nonlocal last
+            failure = self._failure(smaller, modes, type(error))
+            last = failure or last
+            return failure is not None
+
+        if modes:
+            case = made_small(case, fails, REDUCTION_SECONDS)
+        return Finding(case, f"{type(last).__name__}: {last}")
+
+    def _failure(self, case: Case, modes: Sequence[Mode], kind: type[Exception]) -> Exception | None:
+        """How a case fails: by an exception of this kind, in one of `modes`."""
         for _ in range(ATTEMPTS if any(mode.scheduled for mode in modes) else 1):
             self._running(case)
             try:
                 check(case, modes)
             except TooLong:
-                return False
-            except Difference as difference:
-                if difference.modes:
-                    self._found = case, difference
-                return bool(difference.modes)
-        return False
+                return None
+            except kind as failure:
+                return failure if not isinstance(failure, Difference) or failure.modes else None
+            except Exception:
+                return None
+        return None
+
+    def reader(self, examples: int, seed: int) -> Finding | None:
+        """Read `examples` random texts; ends with the first that fails, which Hypothesis then makes smaller."""
+        found: Finding | None = None
+
+        def read(data: bytes) -> None:
+            nonlocal found
+            case = Case("reader", data)
+            self._begin(case)
+            try:
+                check_reader(data, sessions)
+            except Exception as error:
+                found = Finding(case, f"{type(error).__name__}: {error}")
+                raise
+
+        settings = hypothesis.settings(
+            max_examples=examples, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+            report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        with Sessions() as sessions:
+            try:
+                hypothesis.seed(seed)(settings(hypothesis.given(texts())(read)))()
+            except Exception:
+                if found is None:
+                    raise
+        return found
 
 
 def made_small(case: Case, fails: Callable[[Case], bool], seconds: float) -> Case:
-    """A smaller program that fails as well; `fails` says whether one does."""
+    """A smaller case that fails as well; `fails` says whether one does. At best, it is a program without earlier ones.
 
+    A case that does not fail again is returned as it is.
+    """
+    if case.earlier:
+        alone = replace(case, earlier=())
+        case = alone if fails(alone) else _with_fewer_earlier(case, fails, seconds)
+    return _with_smaller_program(case, fails, seconds)
+
+
+def _with_fewer_earlier(case: Case, fails: Callable[[Case], bool], seconds: float) -> Case:
+    if not fails(case):
+        return case
+    earlier = shortened(case.earlier, lambda fewer: bool(fewer) and fails(replace(case, earlier=tuple(fewer))), seconds)
+    return replace(case, earlier=tuple(earlier))
+
+
+def _with_smaller_program(case: Case, fails: Callable[[Case], bool], seconds: float) -> Case:
     def smaller(items: list[Item]) -> Case | None:
         try:
             return replace(case, data=program(items, TABLE).encode())

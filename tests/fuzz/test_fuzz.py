@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import pytest
 
 from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
+from kaleido.jit import Unit
+from kaleido.jit.compiling import compiler
+from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
+from kaleido.session.function_table import FunctionTable
+from kaleido.session.snapshot import Snapshot
+from tests.fuzz import search
+from tests.fuzz.__main__ import program_case, program_file
 from tests.fuzz.running import MODES, Difference
-from tests.fuzz.search import Case, Search, check, made_small
+from tests.fuzz.search import Case, Finding, Search, check, made_small
 from tests.fuzz.trees import check_printer
 from tests.fuzz.vocabulary import TABLE
 from tests.fuzz.watch import ends_badly
@@ -44,6 +54,49 @@ def test_a_wrong_instruction_is_found_and_made_small(monkeypatch: pytest.MonkeyP
     case = Case("tiers", b"1 + 1; def f(x y) if x then (y + 0) % x else 0; printd(2); 1 * f(3, printd(4) : 5);")
     assert differs(case)
     assert made_small(case, differs, 60.0).data == b"def f(x y) 0 % x;\nf(3, 0);\n"
+
+
+def test_a_search_finds_code_that_a_redefinition_left_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Publisher, "deoptimize_dependents", lambda *_: None)
+    finding = found_by_search(monkeypatch)
+    assert "of the output is" in finding.message
+    assert finding.case.earlier == ()
+    assert finding.case.data.count(b"def") > 1
+
+
+def test_a_search_finds_an_instruction_that_is_wrong_at_o3_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = compiler._link_statically
+
+    def link_wrong(units: Sequence[Unit]) -> llvm.ModuleRef:
+        return link([replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units])
+
+    monkeypatch.setattr(compiler, "_link_statically", link_wrong)
+    finding = found_by_search(monkeypatch)
+    assert finding.message.startswith("Difference: O3: ")
+    assert b"/" in finding.case.data
+
+
+def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    difference = FunctionTable.difference
+
+    def without_operators(table: FunctionTable, earlier: FunctionTable) -> Snapshot:
+        return replace(difference(table, earlier), operators=table.operators)
+
+    monkeypatch.setattr(FunctionTable, "difference", without_operators)
+    case = found_by_search(monkeypatch).case
+    assert any(b"binary" in each.data for each in case.earlier)
+    assert program_case(program_file(case, "a note\nof two lines")) == case
+
+
+def found_by_search(monkeypatch: pytest.MonkeyPatch) -> Finding:
+    monkeypatch.setattr(search, "REDUCTION_SECONDS", 2.0)
+    finding = Search().tiers(200, seed=0)
+    assert finding is not None
+    return finding
+
+
+def test_a_file_without_a_schedule_is_one_program() -> None:
+    assert program_case(b"# a comment\n1;\n") == Case("tiers", b"# a comment\n1;\n")
 
 
 def test_a_program_that_ends_the_process_is_told_from_others() -> None:

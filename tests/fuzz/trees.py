@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from kaleido.language.parser import parse
 from kaleido.language.printer import program
 
 __all__ = ["check_printer", "flat"]
+
+Parse = Callable[[Source, OperatorTable], list[Item]]
 
 
 def flat(items: Iterable[Item]) -> list[Any]:
@@ -36,8 +38,8 @@ def _parts(root: list[Item]) -> Iterator[Any]:
             yield part
 
 
-def check_printer(items: list[Item], operators: OperatorTable) -> str:
-    """The items as text; an AssertionError unless that is read as the same items."""
+def check_printer(items: list[Item], operators: OperatorTable, parse: Parse = parse) -> str:
+    """The items as text; an AssertionError unless `parse` returns the same items for it."""
     text = program(items, operators)
-    assert flat(parse(Source("<printed>", text), operators)) == flat(items), f"printed as {text!r}"
+    assert flat(parse(Source("<program>", text), operators)) == flat(items), f"printed as {text!r}"
     return text

@@ -16,19 +16,19 @@ __all__ = ["Watch", "ends_badly"]
 STALLED = 60.0
 # A program that takes its process with it needs a new process for each attempt to make it smaller.
 REDUCTION_SECONDS = 300.0
-# Rounds are short, so that what Hypothesis remembers of one stays small.
-PROGRAMS, TEXTS = 50, 250
+# Rounds are short, so that a finding has few earlier programs, and what Hypothesis remembers of texts stays small.
+PROGRAMS, TEXTS = 100, 50
 
 _processes = multiprocessing.get_context("spawn")
 
 
 class Watch:
-    """Starts the search, again where it died, and keeps what it reports. Each round has the next seed."""
+    """Starts the search, again where it died, and keeps what it reports. The seeds of the rounds are `step` apart."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, step: int = 1) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
-        self._seed = seed
+        self._seed, self._step = seed, step
 
     def run(self, seconds: float, found: Callable[[Finding], None]) -> float:
         """Search for about `seconds`, telling `found` at once; gives how long it was in fact."""
@@ -37,13 +37,13 @@ class Watch:
             before = len(self.findings)
             self._search(left, found)
             if len(self.findings) > before:
-                self._seed += 1
+                self._seed += self._step
         return time.monotonic() - begin
 
     def _search(self, seconds: float, found: Callable[[Finding], None]) -> None:
         """Until the time is over, or the process is."""
         ours, theirs = _processes.Pipe(duplex=False)
-        worker = _processes.Process(target=_rounds, args=(theirs, seconds, self._seed), daemon=True)
+        worker = _processes.Process(target=_rounds, args=(theirs, seconds, self._seed, self._step), daemon=True)
         worker.start()
         theirs.close()
         case, trouble = self._follow(ours, found)
@@ -72,7 +72,7 @@ class Watch:
                     self._add(message, found)
                 case Counter():
                     self.counts.update(message)
-                    self._seed += 1
+                    self._seed += self._step
         return case, f"takes more than {STALLED:.0f} s"
 
     def _add(self, finding: Finding, found: Callable[[Finding], None]) -> None:
@@ -80,7 +80,7 @@ class Watch:
         found(finding)
 
 
-def _rounds(watcher: Connection, seconds: float, seed: int) -> None:
+def _rounds(watcher: Connection, seconds: float, seed: int, step: int) -> None:
     """Search, in the process that may end."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -89,7 +89,7 @@ def _rounds(watcher: Connection, seconds: float, seed: int) -> None:
             if finding is not None:
                 watcher.send(finding)
         watcher.send(search.counts)
-        seed += 1
+        seed += step
 
 
 def ends_badly(case: Case) -> bool:

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kaleido.jit import uninterrupted
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.language.source_files import FileSource, decoded, encoded, read, reason, shown
 from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind, Parameter, Request, Word
+from kaleido.repl.prompt_lines import explained
 from kaleido.repl.state import State
 from kaleido.session import Result, Session
 
@@ -42,18 +43,23 @@ def _run_file(request: Request, path: Path, word: Word) -> None:
         source = read(path)
     except (OSError, ValueError) as error:
         request.fail(f"cannot read `{shown(path)}`", word, reason(error))
-    run_file(request.state, source)
+    run_file(request.state, source, request.commands)
 
 
-def run_file(state: State, source: FileSource, *, report_success: bool = True) -> None:
-    """Run the program of a file, and show its errors and a summary. What has run before an error stays."""
+def run_file(
+    state: State, source: FileSource, commands: Iterable[str], *, report_success: bool = True
+) -> None:  # fmt: skip
+    """Run the program of a file, and show its errors and a summary. What has run before an error stays.
+
+    `commands` are the names of all commands, to be told from the program.
+    """
     results: list[Result] = []
     complete = False
     try:
         state.run(source, results)
         complete = True
     except KaleidoError as error:
-        state.report(error)
+        state.report(explained(error, commands))
         kept = "nothing has run" if isinstance(error, ParseError) or not results else f"kept {_summary(results)}"
         state.console.write_message(f"{source.name}: {kept}")
     except KeyboardInterrupt as stop:
