@@ -22,6 +22,7 @@ This package knows nothing of the language above it, and never imports it. `READ
 to its internals, with a glossary.
 """
 
+from kaleido.jit.compiling.llvm import has_fused_multiply_add
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
@@ -59,6 +60,7 @@ __all__ = [
     "UnitStats",
     "discard_pending",
     "fork_safe",
+    "has_fused_multiply_add",
     "interruptibly",
     "quoted",
     "raise_pending",
