@@ -1,6 +1,7 @@
 """The built-in operators as LLVM instructions, one row each.
 
-Comparisons follow IEEE 754: with a NaN they are false, except ``!=``. ``%`` is the remainder that C's ``fmod`` returns.
+Comparisons follow IEEE 754: with a NaN they are false, except ``!=``. ``%`` is the remainder that C's ``fmod`` returns;
+it takes several instructions, see :mod:`kaleido.codegen.remainder`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ ARITHMETIC: Mapping[str, str] = {
     "binary-": "fsub",
     "binary*": "fmul",
     "binary/": "fdiv",
-    "binary%": "frem",
 }
 
 COMPARISONS: Mapping[str, str] = {
@@ -24,6 +24,8 @@ COMPARISONS: Mapping[str, str] = {
     "binary!=": "une",
 }
 
+REMAINDER = "binary%"
+
 NEGATE, NOT = "unary-", "unary!"
 
-BUILTIN_OPERATORS = frozenset({*ARITHMETIC, *COMPARISONS, NEGATE, NOT})
+BUILTIN_OPERATORS = frozenset({*ARITHMETIC, *COMPARISONS, REMAINDER, NEGATE, NOT})

@@ -22,10 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
+from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT, REMAINDER
 from kaleido.codegen.checker import References
 from kaleido.codegen.frame import Frame
 from kaleido.codegen.mangling import signature, symbol
+from kaleido.codegen.remainder import remainder
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import MAX_PARAMETERS, RunCounter, Signature, Unit
@@ -166,9 +167,11 @@ class _Lowering:
             return self._writer.value(f"uitofp i1 {(yield self._truth(node))} to double")
         left = yield self._value(node.left)
         right = yield self._value(node.right)
-        if self._is_builtin(node):
-            return self._writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
-        return self._writer.value(self._call(node, [left, right]))
+        if not self._is_builtin(node):
+            return self._writer.value(self._call(node, [left, right]))
+        if node.callee == REMAINDER:
+            return remainder(self._writer, left, right, node.right.value if isinstance(node.right, Number) else None)
+        return self._writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
 
     def _truth(self, node: Expression) -> Walk:
         """An i1: false for zero and NaN. The i1 of a comparison or of ``!`` is used as it is."""

@@ -61,9 +61,13 @@ class FunctionWriter:
         self.emit(f"br i1 {condition}, label {then}, label {otherwise}")
 
     def declare(self, symbol: str, signature: Signature) -> str:
-        """Declare the function `symbol` in the module if it is not declared yet, and return its name in assembly."""
+        """Declare the unit `symbol` in the module if it is not declared yet, and return its name in assembly."""
         self._declarations[symbol] = f"declare {signature.prototype(symbol)}"
         return quoted(symbol)
+
+    def declare_external(self, declaration: str) -> None:
+        """Add the declaration of a C function or an intrinsic to the module if it is not there yet."""
+        self._declarations[declaration] = declaration
 
     def finish(self, symbol: str, result: str, parameters: str) -> str:
         """The module: this function as ``@SYMBOL.impl``, and its declarations."""

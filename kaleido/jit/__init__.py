@@ -24,6 +24,7 @@ to its internals, with a glossary.
 """
 
 from kaleido.jit.direct_calls import SignatureChanged
+from kaleido.jit.compiling.llvm import has_fused_multiply_add
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
@@ -62,6 +63,7 @@ __all__ = [
     "UnitStats",
     "discard_pending",
     "fork_safe",
+    "has_fused_multiply_add",
     "interruptibly",
     "quoted",
     "raise_pending",

@@ -22,7 +22,16 @@ from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "baseline_code", "closed_on_error", "link_in", "parse", "parse_alone"]
+__all__ = [
+    "ObjectCode",
+    "Target",
+    "baseline_code",
+    "closed_on_error",
+    "has_fused_multiply_add",
+    "link_in",
+    "parse",
+    "parse_alone",
+]
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,14 @@ def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@cache
+def has_fused_multiply_add() -> bool:
+    """Whether ``llvm.fma.f64`` is an instruction of the host's processor. Elsewhere it is a slow call of ``fma``."""
+    host, _, _ = _host()
+    # It belongs to the base instruction set of the processors that are named here.
+    return llvm.get_host_cpu_features().get("fma", False) or host.name in ("aarch64", "ppc64le")
 
 
 fork_safe(ffi.lib._lock._lock, LockOrder.LLVM)
