@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lark import Token
 from lark.lexer import PatternRE, PatternStr
 from prompt_toolkit.document import Document
 from prompt_toolkit.lexers import PygmentsLexer
@@ -34,8 +33,10 @@ from pygments.token import (
 from kaleido.diagnostics import ParseError, Source
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, patterns
 from kaleido.language.hints import KEYWORDS
+from kaleido.language.lexer import Token, lex
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
-from kaleido.language.parser import _lark, parse
+from kaleido.language.parser import parse
+from kaleido.language.table_generator import grammar
 from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.session import Session
 from tests.fuzz.reader import texts
@@ -103,10 +104,10 @@ def check_comes_back(text: str, lexer: type[Lexer]) -> None:
 
 
 def test_the_terminals_are_the_grammar_s() -> None:
-    known = patterns()
-    fixed = {each.pattern.value for each in _lark().terminals if isinstance(each.pattern, PatternStr)}
+    known, found = patterns(), grammar().terminals
+    fixed = {each.pattern.value for each in found if isinstance(each.pattern, PatternStr)}
     assert {*known.keywords, *known.marks.values()} == fixed
-    others = {each.name for each in _lark().terminals if isinstance(each.pattern, PatternRE)}
+    others = {each.name for each in found if isinstance(each.pattern, PatternRE)}
     assert others - known.ignored == {"NAME", "NUMBER", "OPERATOR", "STRAY"}, "what is the new terminal to a reader?"
 
 
@@ -276,8 +277,8 @@ def test_the_parser_reads_the_same_programs(path: Path) -> None:
 
 def check_tokens_are_the_parser_s(text: str) -> None:
     shown = [each for each in tokens(text) if each[1] not in IGNORED]
-    found = list(_lark().lex(text))
-    assert [(start, value) for start, _, value in shown] == [(token.start_pos, str(token)) for token in found]
+    found = list(lex(text))
+    assert [(start, value) for start, _, value in shown] == [(token.start, str(token)) for token in found]
     for (_, kind, _), expected in zip(shown, expected_kinds(found), strict=True):
         assert any(kind is each for each in expected)
 
@@ -363,7 +364,8 @@ def test_prompt_toolkit_styles_lines() -> None:
 
 
 def test_nothing_of_it_is_imported_without_need() -> None:
-    assert "pygments" not in imported_by("from kaleido.cli import run; run(['-c', '1'])")
+    unneeded = {"lark", "prompt_toolkit", "pygments"}
+    assert not unneeded & imported_by("from kaleido.cli import run; run(['-c', '1'])")
     own = imported_by("import kaleido.language.highlighting")
     assert "pygments" in own and not {"lark", "llvmlite", "prompt_toolkit"} & own
 

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kaleido.diagnostics import IncompleteInput, ParseError, Source, Span
+from kaleido.language.lexer import terminals
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -30,7 +31,7 @@ from kaleido.language.nodes import (
     walk,
 )
 from kaleido.language.operators import BUILTIN_INFIX, BUILTINS, OperatorTable
-from kaleido.language.parser import IncrementalParser, _RecoveringParser, parse, terminals
+from kaleido.language.parser import IncrementalParser, _RecoveringParser, parse
 
 TABLE = OperatorTable({**BUILTIN_INFIX, ":": 1, "|": 5, "@": 30, "<-": 10, "**": 60}, frozenset({"-", "!", "~", "!!!"}))
 
@@ -531,6 +532,6 @@ def test_a_line_is_read_once(line: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_terminals() -> None:
     assert {name for name, terminal in terminals().items() if terminal.text == "def"} == {"DEF"}
-    assert [name for name, terminal in terminals().items() if terminal.ignored] == ["__IGNORE_0", "__IGNORE_1"]
+    assert [name for name, terminal in terminals().items() if terminal.ignored] == ["__IGNORE_1", "__IGNORE_0"]
     assert list(terminals())[-1] == "STRAY"
     assert terminals()["NAME"].text is None and re.fullmatch(terminals()["NAME"].pattern, "größe")

@@ -1,17 +1,15 @@
-"""The semantic actions of the grammar: each rule's method builds a node. Lark calls them bottom-up."""
+"""The semantic actions of the grammar: each rule's method builds a node. The parser calls them bottom-up."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from lark import Token, Transformer
-
-from kaleido.diagnostics import Label, Problems, Span, counted
+from kaleido.diagnostics import Problems, Span, counted
 from kaleido.language.hints import FORMS, number_hint
+from kaleido.language.lexer import Token
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -37,24 +35,16 @@ NUMBER = re.compile(r"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _PRECEDENCE = re.compile(r"[0-9]{1,3}")
 DEFAULT_PRECEDENCE = 30
 
-PROBLEMS: ContextVar[Problems] = ContextVar("PROBLEMS")
-"""The collector of the text that is being parsed. A context variable, because Lark takes its builder with the grammar,
-before there is a text."""
 
+class Builder:
+    """One method per grammar rule, with the rule's name. A node is built from the rule's children only.
 
-class OperatorToken(Token):
-    """An operator in an expression. Precedences change while a file is parsed: the token keeps the one in force."""
-
-    __slots__ = ("precedence",)
-    precedence: int | None
-
-
-class Builder(Transformer[Token, Any]):
-    """One method per grammar rule, with the rule's name. Stateless: a node is built from the rule's children only.
-
-    Errors that the grammar accepts are reported to PROBLEMS, and a node is built all the same, so that parsing can
+    Errors that the grammar accepts are reported to `problems`, and a node is built all the same, so that parsing can
     continue.
     """
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
 
     def program(self, items: list[Item]) -> list[Item]:
         return items
@@ -70,14 +60,14 @@ class Builder(Transformer[Token, Any]):
     def prototype(self, children: list[Any]) -> Prototype:
         head, _, *tokens, closing = children
         parameters = tuple(Variable(str(token), span_of(token)) for token in tokens)
-        _refuse_duplicates(parameters, "parameter")
+        self._refuse_duplicates(parameters, "parameter")
         if isinstance(head, Token):
             return Prototype(str(head), parameters, None, span_of(head).to(span_of(closing)))
         wanted = 1 if head.precedence is None else 2
         if len(parameters) != wanted:
             kind = "a unary" if wanted == 1 else "a binary"
             title = f"{kind} operator takes {counted(wanted, 'parameter')}, not {len(parameters)}"
-            _report(
+            self._problems.report(
                 title,
                 head.span.to(span_of(closing)),
                 hint=FORMS["PREFIX" if wanted == 1 else "INFIX"].replace("@", head.name),
@@ -89,19 +79,19 @@ class Builder(Transformer[Token, Any]):
         span = span_of(keyword).to(span_of(name))
         if not precedence:
             return Operator(str(name), None, span)
-        return Operator(str(name), _precedence(precedence[0]), span)
+        return Operator(str(name), self._precedence(precedence[0]), span)
 
     def expression(self, children: list[Any]) -> Expression:
         """A tree from operands and INFIX tokens in turn, by Dijkstra's shunting-yard algorithm (1961)."""
         operands: list[Expression] = [children[0]]
-        pending: list[OperatorToken] = []
+        pending: list[Token] = []
         for operator, operand in zip(children[1::2], children[2::2], strict=True):
             while pending and _binds_before(pending[-1], operator):
-                _combine(pending.pop(), operands)
+                self._combine(pending.pop(), operands)
             pending.append(operator)
             operands.append(operand)
         while pending:
-            _combine(pending.pop(), operands)
+            self._combine(pending.pop(), operands)
         return operands[0]
 
     def prefixed(self, children: list[Any]) -> Unary:
@@ -124,7 +114,7 @@ class Builder(Transformer[Token, Any]):
     def number(self, children: list[Token]) -> Number:
         (token,) = children
         if not NUMBER.fullmatch(token):
-            _report(f"malformed number `{token}`", span_of(token), hint=number_hint(token))
+            self._problems.report(f"malformed number `{token}`", span_of(token), hint=number_hint(token))
             return Number(0.0, span_of(token))
         return Number(float(token), span_of(token))
 
@@ -139,16 +129,40 @@ class Builder(Transformer[Token, Any]):
 
     def block(self, children: list[Any]) -> Var:
         keyword, *bindings, body = children
-        _refuse_duplicates([binding.variable for binding in bindings], "variable")
+        self._refuse_duplicates([binding.variable for binding in bindings], "variable")
         return Var(tuple(bindings), body, span_of(keyword).to(_extent(body)))
 
     def binding(self, children: list[Any]) -> Binding:
         name, value = children
         return Binding(Variable(str(name), span_of(name)), value)
 
+    def _refuse_duplicates(self, variables: Iterable[Variable], what: str) -> None:
+        seen: dict[str, Variable] = {}
+        for variable in variables:
+            first = seen.setdefault(variable.name, variable)
+            if first is not variable:
+                other = self._problems.label(first.span, "the first one")
+                self._problems.report(f"duplicate {what} `{variable.name}`", variable.span, "", "", other)
 
-def _report(title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
-    PROBLEMS.get().report(title, span, label, hint, *others)
+    def _precedence(self, token: Token | None) -> int:
+        if token is None:
+            return DEFAULT_PRECEDENCE
+        if not _PRECEDENCE.fullmatch(token) or not 1 <= int(token) <= 100:
+            title = f"a precedence is a whole number from 1 to 100, not `{token}`"
+            self._problems.report(title, span_of(token), hint="1 binds loosest; without a number it is 30")
+            return DEFAULT_PRECEDENCE
+        return int(token)
+
+    def _combine(self, operator: Token, operands: list[Expression]) -> None:
+        right, left = operands.pop(), operands.pop()
+        span = _extent(left).to(_extent(right))
+        if str(operator) != ASSIGNMENT:
+            operands.append(Binary(str(operator), left, right, span, span_of(operator)))
+        elif isinstance(left, Variable):
+            operands.append(Assign(left, right, span))
+        else:
+            self._problems.report("only a variable can be assigned to", left.span, "not a variable", "`==` compares")
+            operands.append(left)
 
 
 def _extent(node: Expression) -> Span:
@@ -158,41 +172,9 @@ def _extent(node: Expression) -> Span:
 
 def span_of(token: Token) -> Span:
     """The span of a token."""
-    assert token.start_pos is not None and token.end_pos is not None
-    return Span(token.start_pos, token.end_pos)
+    return Span(token.start, token.end)
 
 
-def _refuse_duplicates(variables: Iterable[Variable], what: str) -> None:
-    seen: dict[str, Variable] = {}
-    for variable in variables:
-        first = seen.setdefault(variable.name, variable)
-        if first is not variable:
-            other = PROBLEMS.get().label(first.span, "the first one")
-            _report(f"duplicate {what} `{variable.name}`", variable.span, "", "", other)
-
-
-def _precedence(token: Token | None) -> int:
-    if token is None:
-        return DEFAULT_PRECEDENCE
-    if not _PRECEDENCE.fullmatch(token) or not 1 <= int(token) <= 100:
-        title = f"a precedence is a whole number from 1 to 100, not `{token}`"
-        _report(title, span_of(token), hint="1 binds loosest; without a number it is 30")
-        return DEFAULT_PRECEDENCE
-    return int(token)
-
-
-def _binds_before(left: OperatorToken, right: OperatorToken) -> bool:
+def _binds_before(left: Token, right: Token) -> bool:
     assert left.precedence is not None and right.precedence is not None
     return binds_before(left.precedence, right.precedence, str(right))
-
-
-def _combine(operator: Token, operands: list[Expression]) -> None:
-    right, left = operands.pop(), operands.pop()
-    span = _extent(left).to(_extent(right))
-    if str(operator) != ASSIGNMENT:
-        operands.append(Binary(str(operator), left, right, span, span_of(operator)))
-    elif isinstance(left, Variable):
-        operands.append(Assign(left, right, span))
-    else:
-        _report("only a variable can be assigned to", left.span, "not a variable", "`==` compares")
-        operands.append(left)

@@ -53,9 +53,9 @@ class Patterns:
 @cache
 def patterns() -> Patterns:
     """The patterns made from the grammar's terminals."""
-    from kaleido.language import parser
+    from kaleido.language.lexer import terminals
 
-    found = parser.terminals()
+    found = terminals()
     texts = {name: each.text for name, each in found.items() if each.text is not None}
     keywords = {text: name for name, text in texts.items() if re.fullmatch(found["NAME"].pattern, text)}
     groups = (f"(?P<{name}>{each.pattern})" for name, each in found.items() if name not in keywords.values())

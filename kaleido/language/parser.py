@@ -1,6 +1,6 @@
-"""Parses a text to items, with Lark's LALR parser and the operator table in force.
+"""Parses a text to items, with an LALR parser and the operator table in force.
 
-Lark's parser is driven one token at a time, for two reasons. The operator table can change in the middle of a file:
+The LALR parser is fed one token at a time, for two reasons. The operator table can change in the middle of a file:
 as soon as the parser has read the head of an operator's prototype, the operator is added to the table, and the next
 run of punctuation is split by the new table. And parsing can recover after an error (panic mode): `def` and `extern`
 can only begin an item, so the parser skips to the next one and restarts there. An operator whose definition has an
@@ -25,27 +25,18 @@ proportion to the length of the text.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from lark import Lark, Token, UnexpectedToken
-from lark.lark import PostLex
-from lark.lexer import PatternStr
-from lark.parsers.lalr_interactive_parser import InteractiveParser
-
 from kaleido.diagnostics import IncompleteInput, ParseError, Problems, Source
-from kaleido.language.builder import PROBLEMS, Builder, OperatorToken
+from kaleido.language.builder import Builder
+from kaleido.language.lalr import END, ShiftReduceParser, UnexpectedToken
+from kaleido.language.lexer import Token, lex
 from kaleido.language.nodes import Item, Operator
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.syntax_errors import innermost_opener, is_superfluous, report_unexpected
 
-__all__ = ["IncrementalParser", "Terminal", "grammar_text", "parse", "terminals"]
+__all__ = ["IncrementalParser", "parse"]
 
 # How many of the last tokens are kept for error messages.
 _RECENT_TOKENS = 50
@@ -63,9 +54,8 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
     """
     problems = Problems(source)
     parser = _RecoveringParser(problems, operators)
-    with _reporting_to(problems):
-        parser.feed(source.text)
-        items = parser.finish()
+    parser.feed(source.text)
+    items = parser.finish()
     if problems.found:
         incomplete = parser.ends_early and len(problems.found) == 1
         raise (IncompleteInput if incomplete else ParseError)(*problems.in_order())
@@ -87,8 +77,7 @@ class IncrementalParser:
         """Add one or more lines with their line ends, which only the last line may lack. No token spans a line end."""
         # Further text cannot repair an error.
         if not self._problems.found:
-            with _reporting_to(self._problems):
-                self._parser.feed(line)
+            self._parser.feed(line)
 
     @property
     def incomplete(self) -> bool:
@@ -101,72 +90,13 @@ class IncrementalParser:
         return self._parser.operators
 
 
-@dataclass(frozen=True)
-class Terminal:
-    """A terminal of the grammar.
-
-    `pattern`  its regular expression, for `re`
-    `text`     its text if that is always the same, such as ``def`` or ``(``; otherwise None
-    `ignored`  whether the lexer drops it: white space and comments
-    """
-
-    pattern: str
-    text: str | None
-    ignored: bool
-
-
-@cache
-def terminals() -> Mapping[str, Terminal]:
-    """The terminals by name, by descending priority: the first that matches wins, except that a keyword beats NAME."""
-    return {
-        terminal.name: Terminal(
-            terminal.pattern.to_regexp(),
-            terminal.pattern.value if isinstance(terminal.pattern, PatternStr) else None,
-            terminal.name in _lark().ignore_tokens,
-        )
-        for terminal in sorted(_lark().terminals, key=lambda terminal: -terminal.priority)
-    }
-
-
-def grammar_text() -> str:
-    """The text of the grammar, which is inside the package when installed and beside it in a checkout."""
-    shipped = files("kaleido") / "grammar" / "kaleido.lark"
-    if shipped.is_file():
-        return shipped.read_text("utf-8")
-    return (Path(__file__).parents[2] / "grammar" / "kaleido.lark").read_text("utf-8")
-
-
-class _KeepStray(PostLex):
-    """Keeps STRAY in the lexer. Lark drops every terminal that is in no rule, except those in `always_accept`."""
-
-    always_accept = ("STRAY",)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-@cache
-def _lark() -> Lark:
-    return Lark(
-        grammar_text(), start="program", parser="lalr", lexer="basic", postlex=_KeepStray(), transformer=Builder()
-    )
-
-
-@contextmanager
-def _reporting_to(problems: Problems) -> Iterator[None]:
-    before = PROBLEMS.set(problems)
-    try:
-        yield
-    finally:
-        PROBLEMS.reset(before)
-
-
 class _RecoveringParser:
     """Parses one text. After an error it is `recovering`: it skips tokens until the next `def` or `extern`."""
 
     def __init__(self, problems: Problems, operators: OperatorTable) -> None:
         self._problems, self.operators = problems, operators
-        self._parser = _lark().parse_interactive()
+        self._builder = Builder(problems)
+        self._parser = ShiftReduceParser(self._builder)
         self._tokens: deque[Token] = deque(maxlen=_RECENT_TOKENS)
         self._recovering = False
         # The innermost construct in which a superfluous token has already been reported.
@@ -177,9 +107,7 @@ class _RecoveringParser:
 
     def feed(self, text: str) -> None:
         """Parse a text, or its next lines."""
-        # Unlike Lark.lex, this does not make a new lexer each time.
-        lexing = _lark().parse_interactive(text)
-        for token in lexing.lexer_thread.lex(lexing.parser_state):  # type: ignore[no-untyped-call]
+        for token in lex(text):
             if self._recovering and token.type in _SYNCHRONIZING:
                 self._restart()
             if not self._recovering:
@@ -191,20 +119,12 @@ class _RecoveringParser:
 
     @property
     def can_end(self) -> bool:
-        """Whether the grammar allows the text to end here. The trial runs no semantic actions."""
-        trial = self._parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        state = trial.parser_state
-        state.parse_conf = copy(state.parse_conf)
-        state.parse_conf.callbacks = {}
-        try:
-            trial.feed_eof()
-        except UnexpectedToken:
-            return False
-        return True
+        """Whether the grammar allows the text to end here. This runs no semantic actions."""
+        return self._parser.accepts(END)
 
     def _restart(self) -> None:
         self._problems_at_restart = len(self._problems.found)
-        self._parser = _lark().parse_interactive()
+        self._parser = ShiftReduceParser(self._builder)
         self._tokens.clear()
         self._recovering = False
 
@@ -231,18 +151,18 @@ class _RecoveringParser:
         self._tokens.pop()
 
     def _feed_token(self, token: Token) -> None:
-        if token.type == "OPERATOR" and "OPERATOR" not in _choices(self._parser):
+        if token.type == "OPERATOR" and "OPERATOR" not in self._parser.actions:
             for piece in _split(self._parser, token, self.operators):
-                self._parser.feed_token(piece)
+                self._parser.feed(piece)
             return
-        self._parser.feed_token(token)
+        self._parser.feed(token)
         declared = self._stack[-2:-1]
         if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
             self.operators = self.operators.with_operator(declared[0])
 
     def _finish(self) -> list[Item]:
         try:
-            items: list[Item] = self._parser.feed_eof()  # type: ignore[no-untyped-call]
+            items: list[Item] = self._parser.finish()
         except UnexpectedToken as error:
             # In an item that has another error, the end is not reported as a second one.
             self.ends_early = len(self._problems.found) == self._problems_at_restart
@@ -257,16 +177,10 @@ class _RecoveringParser:
     @property
     def _stack(self) -> list[Any]:
         """The parser's value stack: tokens and nodes that no rule has been reduced to yet."""
-        return self._parser.parser_state.value_stack
+        return self._parser.values
 
 
-def _choices(parser: InteractiveParser) -> dict[str, object]:
-    """The row of the parse table for the parser's state: the terminals and rules that can come next."""
-    choices: dict[str, object] = parser.choices()  # type: ignore[no-untyped-call]
-    return choices
-
-
-def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> Iterator[Token]:
+def _split(parser: ShiftReduceParser, run: Token, operators: OperatorTable) -> Iterator[Token]:
     """Split a run of operator characters into operators: at each place the longest defined one that the parser accepts.
 
     A generator, because what the parser accepts depends on its state after the operator before. Raises UnexpectedToken
@@ -274,7 +188,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
     """
     text, offset = str(run), 0
     while offset < len(text):
-        rest, choices = text[offset : offset + operators.longest], _choices(parser)
+        rest, choices = text[offset : offset + operators.longest], parser.actions
         piece = kind = None
         if "_EQUALS" in choices and rest.startswith("="):
             kind, piece = "_EQUALS", "="
@@ -283,9 +197,7 @@ def _split(parser: InteractiveParser, run: Token, operators: OperatorTable) -> I
         if piece is None and "PREFIX" in choices:
             kind, piece = "PREFIX", operators.longest_prefix(rest)
         if kind is None or piece is None:
-            raise UnexpectedToken(run, parser.accepts())  # type: ignore[no-untyped-call]
-        start = (run.start_pos or 0) + offset
-        token = OperatorToken(kind, piece, start, end_pos=start + len(piece))
-        token.precedence = operators.infix[piece] if kind == "INFIX" else None
-        yield token
+            raise UnexpectedToken(run, [name for name in choices if parser.accepts(name)])
+        precedence = operators.infix[piece] if kind == "INFIX" else None
+        yield Token(kind, piece, run.start + offset, precedence=precedence)
         offset += len(piece)

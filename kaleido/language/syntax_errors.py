@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lark import Token, UnexpectedToken
-
 from kaleido.diagnostics import Label, Problems, Span
 from kaleido.language.builder import span_of
 from kaleido.language.hints import FORMS, KEYWORDS, character_hint, keyword_hint, operator_hint, word_hint
+from kaleido.language.lalr import END, UnexpectedToken
+from kaleido.language.lexer import Token
 from kaleido.language.operators import OperatorTable
 
 __all__ = ["innermost_opener", "is_superfluous", "report_unexpected"]
@@ -31,9 +31,9 @@ def report_unexpected(
 
     `stack` is the parser's value stack; `tokens` are the last tokens, including the unexpected one.
     """
-    token: Any = error.token
+    token = error.token
     failure = _Failure(problems, token, frozenset(error.expected), stack, list(tokens), operators)
-    if token.type == "$END":
+    if token.type == END:
         failure.report_end()
     elif token.type == "STRAY":
         failure.report_character()
@@ -45,12 +45,12 @@ def report_unexpected(
 
 def is_superfluous(error: UnexpectedToken, stack: Sequence[Any]) -> bool:
     """Whether parsing can continue as if the unexpected token were absent."""
-    token: Any = error.token
+    token = error.token
     return _is_between_parameters(token, error.expected) or (_is_after_prototype(stack) and token in ("=", ":"))
 
 
 def _is_between_parameters(token: Token, expected: Collection[str]) -> bool:
-    return token.type == "COMMA" and {name for name in expected if name.isupper()} == {"NAME", "RPAR"}
+    return token.type == "COMMA" and set(expected) == {"NAME", "RPAR"}
 
 
 def _is_after_prototype(stack: Sequence[Any]) -> bool:
@@ -71,7 +71,7 @@ _EXPRESSION_START = {"NUMBER", "PREFIX", "IF", "FOR", "VAR"}
 _TERMINALS = {
     "NAME": "a name", "NUMBER": "a number", "OPERATOR": "an operator", "INFIX": "an operator", "_EQUALS": "`=`",
     "LPAR": "`(`", "RPAR": "`)`", "COMMA": "`,`", "SEMICOLON": "`;`", "BINARY": "`binary`", "UNARY": "`unary`",
-    "THEN": "`then`", "ELSE": "`else`", "IN": "`in`", "DEF": "`def`", "EXTERN": "`extern`", "$END": "the end",
+    "THEN": "`then`", "ELSE": "`else`", "IN": "`in`", "DEF": "`def`", "EXTERN": "`extern`", END: "the end",
 }  # fmt: skip
 
 _PARAMETER_HINTS = {
@@ -112,8 +112,7 @@ class _Failure:
     # The kinds of reports
 
     def report_end(self) -> None:
-        end = self.tokens[-1].end_pos if self.tokens else 0
-        assert end is not None
+        end = self.tokens[-1].end if self.tokens else 0
         self._report("unexpected end of input", Span(end, end), f"expected {self._expectation()}")
 
     def report_character(self) -> None:
@@ -220,9 +219,9 @@ class _Failure:
                 return _SEQUENCE
             case "OPERATOR" | "INFIX":
                 return f"`{self.token}` needs an operand before it"
-            case "THEN" | "ELSE" | "IN" if "$END" in self.expected:
+            case "THEN" | "ELSE" | "IN" if END in self.expected:
                 return f"this `{self.token}` has no matching {_OWNERS[self.token.type]}"
-            case "COMMA" if "$END" in self.expected:
+            case "COMMA" if END in self.expected:
                 return "`,` separates arguments; it cannot be part of a number"
         return ""
 
@@ -254,7 +253,7 @@ class _Failure:
 
     def _expectation(self) -> str:
         names, expected = [], set(self.expected)
-        if "$END" in expected:
+        if END in expected:
             return "an expression or a definition"
         if self._expects_parameter:
             return "a parameter or `)`"

@@ -11,7 +11,7 @@ import pytest
 from kaleido import Session
 from kaleido.jit.policy import Policy
 from kaleido.language.operators import BUILTIN_PREFIX
-from kaleido.language.parser import grammar_text
+from kaleido.language.table_generator import grammar_text
 from kaleido.repl.commands import COMMANDS
 from kaleido.repl.entries import CONTINUATION, PROMPT, transcript_entries
 from kaleido.repl.topics import ALIASES, TOPICS, Topic
