@@ -1,4 +1,4 @@
-"""The programs of the benchmark: ``kernels/NAME.kal``, the same algorithm in ``kernels/NAME.c``, and other languages."""
+"""The programs: ``kernels/NAME.kal``, the same algorithm in ``kernels/NAME.c``, some in other languages."""
 
 from __future__ import annotations
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.benchmarks.figures import Figure, markdown
 from tests.benchmarks.kernels import Kernel
 from tests.benchmarks.peers import NATIVE, Outcome, Peer
 from tests.benchmarks.processes import Clock, Times
 
-__all__ = ["Disagreement", "Result", "geometric_mean", "measured", "table"]
+__all__ = ["Disagreement", "Result", "geometric_mean", "measured", "summary", "table"]
 
 
 class Disagreement(RuntimeError):
@@ -72,14 +73,29 @@ def table(results: Sequence[Result], peers: Sequence[str], clock: Clock) -> str:
     for title, chosen in _groups(results).items():
         rows.append([title, "", *(_mean(chosen, name, clock) for name in peers)])
     head = ["kernel", "native, s", *peers]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---", *["---:"] * (len(head) - 1)], *rows]) + "\n"
+    return markdown(head, rows)
+
+
+def summary(results: Sequence[Result], clock: Clock) -> Iterator[Figure]:
+    """The figures that have goals: means, and the worst kernel. Nothing where neither gcc nor clang has run."""
+    for title, goal, name in (
+        ("evaluation / C", 0.60, "kaleido"),
+        ("whole process / C, kernels of 1 s and more", 0.85, "kaleido, process"),
+    ):
+        long = [result for result in results if name == "kaleido" or (result.native(clock) or 0) >= 1]
+        for note, chosen in _groups(long).items():
+            ratios = [each for result in chosen if (each := result.ratio(name, clock)) is not None]
+            if ratios:
+                yield Figure(f"{title}, {note}", geometric_mean(ratios), goal if chosen is long else 0.80)
+    worst = max(results, key=lambda result: result.ratio("kaleido", clock) or 0, default=None)
+    if worst and (ratio := worst.ratio("kaleido", clock)):
+        yield Figure(f"evaluation / C, the worst kernel: {worst.kernel.title}", ratio, 1.05)
 
 
 def _groups(results: Sequence[Result]) -> Mapping[str, Sequence[Result]]:
     plain = [result for result in results if not result.kernel.remainder]
-    return {"geometric mean": results, "… without `%`": plain} if 0 < len(plain) < len(results) else {
-        "geometric mean": results
-    }
+    groups = {"geometric mean": results}
+    return {**groups, "… without `%`": plain} if 0 < len(plain) < len(results) else groups
 
 
 def _mean(results: Sequence[Result], name: str, clock: Clock) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +37,14 @@ class Peer:
     prepare: Callable[[Kernel], Callable[[], Outcome] | None]
 
 
-def contestants(build: Path) -> tuple[list[Peer], list[str]]:
-    """All that this machine has, and messages about those that it lacks. C programs are built in folder `build`."""
-    peers, missing = [_evaluation("kaleido"), _whole("kaleido, process")], []
+def contestants(build: Path) -> tuple[list[Peer], dict[str, str], list[str]]:
+    """All that this machine has, their versions, and messages about those that it lacks.
+
+    C programs are built in the folder `build`.
+    """
+    peers = [_evaluation("kaleido"), _whole("kaleido, process")]
+    versions: dict[str, str] = {}
+    missing = []
     wanted: list[tuple[str, Sequence[str], Callable[[str], Peer]]] = [
         ("gcc", ("gcc",), lambda path: _c_compiler("gcc", path, build)),
         ("clang", _CLANG, lambda path: _c_compiler("clang", path, build)),
@@ -50,7 +57,17 @@ def contestants(build: Path) -> tuple[list[Peer], list[str]]:
             missing.append(f"{name} is not installed: left out")
         else:
             peers.append(make(path))
-    return peers, missing
+            versions[name] = _version(path)
+    return peers, versions, missing
+
+
+def _version(path: str) -> str:
+    """The first number in what a command says about its version."""
+    for option in ("-dumpfullversion", "--version", "-v"):
+        said = subprocess.run([path, option], capture_output=True, text=True)
+        if said.returncode == 0 and (found := re.search(r"\d+\.\d+[\w.]*", said.stdout)):
+            return found[0]
+    return "of unknown version"
 
 
 # The newest first: the one to be compared with has the same LLVM as llvmlite.
