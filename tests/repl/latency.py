@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 
 from kaleido import Session
@@ -30,10 +30,10 @@ _TURN = 10
 
 
 class Timed:
-    """A session with so many definitions, and how long entries in it took: seconds, by KINDS."""
+    """A session with so many definitions, and how long entries in it took: seconds of `clock`, by KINDS."""
 
-    def __init__(self, definitions: int) -> None:
-        self.session = Session()
+    def __init__(self, definitions: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.session, self._clock = Session(), clock
         self.seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
         self._repl(f"def f{number}(x) x * {number} + 1\n".encode() for number in range(definitions))
 
@@ -45,9 +45,9 @@ class Timed:
         for number in numbers:
             call = f"g{number}({number})"
             for kind, line in zip(KINDS, (f"def g{number}(x) f{number % 10}(x) + {number}", call, call), strict=True):
-                begin = time.perf_counter()
+                begin = self._clock()
                 yield f"{line}\n".encode()
-                self.seconds[kind].append(time.perf_counter() - begin)
+                self.seconds[kind].append(self._clock() - begin)
 
     def _repl(self, lines: Iterable[bytes]) -> None:
         Repl(self.session, lines=lines, run_init=False, console=Console(Settings(), interactive=False)).run()

@@ -1,0 +1,163 @@
+"""Kaleido against other compilers, and against its goals. All results are ratios; less is better.
+
+The parts are `kernels` (against C and others), `tiering`, `waiting`, `output` and `growth`; `goals` is all of them but
+the kernels. Without a name, all parts run, which takes more than an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.benchmarks import growing, output, report, tiering, waiting
+from tests.benchmarks.chart import chart
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.kernels import KERNELS
+from tests.benchmarks.peak import Disagreement, Result, measured, summary
+from tests.benchmarks.peers import contestants
+from tests.benchmarks.processes import ROOT, Failed
+
+GOALS = ("tiering", "waiting", "output", "growth")
+
+# What --quick measures.
+QUICK_KERNELS = ("fib", "mandelbrot_loops", "operators", "collatz", "trial_division")
+QUICK_PROGRAMS = (*QUICK_KERNELS, "primes", "called_twice", "one_of_many")
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as build:
+            return _Benchmark(options, Path(build)).run()
+    except (Disagreement, Failed) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure (default: everything)")
+    parser.add_argument("--kernels", type=_names, metavar="NAMES", help="these kernels only, as in fib,tak")
+    parser.add_argument("--peers", type=_names, metavar="NAMES", help="these contestants only, as in kaleido,gcc")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default: 5)")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a machine that does other work"
+    )
+    parser.add_argument("--quick", action="store_true", help="a few kernels and programs, two runs of each, no growth")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all times and figures")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a picture of the kernels (SVG)")
+    parser.add_argument("--update", action="store_true", help="put the results into README.md, and its picture")
+    options = parser.parse_args(arguments)
+    wanted = set(options.parts or ("kernels", *GOALS))
+    options.parts = wanted - {"goals"} | (set(GOALS) if "goals" in wanted else set())
+    if unknown := options.parts - {"kernels", *GOALS}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if unknown := set(options.kernels or ()) - {kernel.name for kernel in KERNELS}:
+        parser.error(f"no such kernel: {', '.join(sorted(unknown))}")
+    if options.quick:
+        options.repeat, options.kernels = 2, options.kernels or QUICK_KERNELS
+        options.parts -= {"growth"}
+    return options
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+class _Benchmark:
+    def __init__(self, options: argparse.Namespace, build: Path) -> None:
+        self._options, self._build = options, build
+        self._results: list[Result] = []
+        self._tiering: list[tiering.Tiering] = []
+        self._figures: list[Figure] = []
+        self._peers: list[str] = []
+        self._versions: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Measure the parts; print and write the results."""
+        parts: dict[str, Callable[[], Iterator[Figure]]] = {
+            "kernels": self._kernels,
+            "tiering": self._cost_of_tiering,
+            "waiting": self._waiting,
+            "output": lambda: output.figures(self._build, self._options.repeat, self._options.clock),
+            "growth": growing.figures,
+        }
+        for name, figures in parts.items():
+            if name in self._options.parts:
+                for figure in figures():
+                    _say(f"{figure.title}: {figure.result:.2f}")
+                    self._figures.append(figure)
+        self._write()
+        return 0
+
+    def _kernels(self) -> Iterator[Figure]:
+        options = self._options
+        peers, self._versions, missing = contestants(self._build)
+        peers = [peer for peer in peers if not options.peers or peer.name in options.peers]
+        self._peers = [peer.name for peer in peers]
+        for message in missing:
+            _say(message)
+        for kernel in KERNELS:
+            if not options.kernels or kernel.name in options.kernels:
+                self._results.append(measured(kernel, peers, options.repeat))
+                _say(f"{kernel.name}: {self._results[-1].ratio('kaleido', options.clock) or 0:.2f}")
+        yield from summary(self._results, options.clock)
+
+    def _cost_of_tiering(self) -> Iterator[Figure]:
+        options = self._options
+        names = (options.kernels or ()) + QUICK_PROGRAMS if options.quick else None
+        for program in tiering.programs(self._build, names):
+            found = tiering.tiering(program, options.repeat, options.clock)
+            _say(f"{program.path.stem}: {found.ratio:.2f}   {found.seconds}")
+            self._tiering.append(found)
+        yield from tiering.figures(self._tiering)
+        yield from tiering.counters(options.repeat, options.clock)
+
+    def _waiting(self) -> Iterator[Figure]:
+        repeat, clock = self._options.repeat, self._options.clock
+        yield from waiting.starts(self._build, repeat, clock)
+        yield from waiting.prompts(repeat, clock)
+        yield from waiting.entries(repeat, clock)
+        yield from waiting.calls(repeat, clock)
+        yield from waiting.optimizing(repeat)
+        yield from waiting.emission(repeat, clock)
+
+    def _write(self) -> None:
+        options = self._options
+        where = report.machine(self._versions)
+        text = report.block(self._results, self._figures, self._peers, options.clock, where)
+        print(text, end="")
+        if options.json:
+            options.json.write_text(json.dumps(self._as_json(where), indent=1) + "\n")
+        for path in filter(None, (options.chart, report.CHART if options.update and self._results else None)):
+            path.write_text(chart(self._results, options.clock), encoding="utf-8")
+        if options.update:
+            readme = ROOT / "README.md"
+            readme.write_text(report.replaced(readme.read_text("utf-8"), text), "utf-8")
+
+    def _as_json(self, where: str) -> dict[str, object]:
+        return {
+            "machine": where,
+            "clock": self._options.clock,
+            "kernels": {
+                result.kernel.name: {name: [each._asdict() for each in times] for name, times in result.times.items()}
+                for result in self._results
+            },
+            "tiering": {each.program.path.stem: each.seconds for each in self._tiering},
+            "figures": [asdict(figure) for figure in self._figures],
+        }
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,98 @@
+"""The cost of tiering: whole processes, tiered, against the better of -O0 alone and -O3 alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kaleido import Session
+from tests.benchmarks.figures import Figure, ratio, timed
+from tests.benchmarks.kernels import KERNELS
+from tests.benchmarks.peak import geometric_mean
+from tests.benchmarks.processes import ROOT, Clock, kaleido, run
+
+__all__ = ["Program", "Tiering", "counters", "figures", "programs", "tiering"]
+
+_MODES = ("tiered", "O0", "O3")
+
+# Programs that differ by less are equal: so much is lost in what a busy machine does beside.
+_SECONDS, _GOAL = 0.010, 1.05
+
+# A limit that nothing reaches: all runs are counted, and no code is hot.
+_NEVER = 1 << 60
+
+
+@dataclass(frozen=True)
+class Program:
+    group: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Tiering:
+    """The seconds of one program in each mode."""
+
+    program: Program
+    seconds: dict[str, float]
+
+    @property
+    def ratio(self) -> float:
+        """The time of the tiered run, relative to the better of the other two; 1 where they differ by 10 ms or less."""
+        best = min(self.seconds["O0"], self.seconds["O3"])
+        tiered = self.seconds["tiered"]
+        return 1.0 if abs(tiered - best) <= _SECONDS else tiered / best
+
+
+def programs(build: Path, names: Sequence[str] | None = None) -> list[Program]:
+    """Kernels, examples and two workloads of code that stays cold, which are written into the folder `build`.
+
+    `names` are the names of files, without their endings; None is for all.
+    """
+    twice = build / "called_twice.kal"
+    twice.write_text(_definitions(500) + "\n".join(f"f{number % 500}({number})" for number in range(1_000)) + "\n")
+    once = build / "one_of_many.kal"
+    once.write_text(_definitions(10_000) + "f5000(1)\n")
+    found = [Program("kernels", kernel.path(".kal")) for kernel in KERNELS]
+    found += [Program("examples", path) for path in sorted((ROOT / "tutorials/examples").glob("*.kal"))]
+    found += [Program("cold code", path) for path in (twice, once)]
+    return [program for program in found if names is None or program.path.stem in names]
+
+
+def _definitions(count: int) -> str:
+    return "".join(f"def f{number}(x) if x < {number} then x + {number} else x * 2 - 1\n" for number in range(count))
+
+
+def tiering(program: Program, repeat: int, clock: Clock) -> Tiering:
+    """Run a program in the three modes, by turns."""
+    seconds: dict[str, list[float]] = {mode: [] for mode in _MODES}
+    for _ in range(repeat):
+        for mode in _MODES:
+            times, _output = run(kaleido("-q", f"--jit={mode}", str(program.path)))
+            seconds[mode].append(times.of(clock))
+    return Tiering(program, {mode: min(each) for mode, each in seconds.items()})
+
+
+def figures(found: Sequence[Tiering]) -> Iterator[Figure]:
+    """The worst program of each group, and the mean."""
+    for group in dict.fromkeys(each.program.group for each in found):
+        results = [each for each in found if each.program.group == group]
+        worst = max(results, key=lambda each: each.ratio)
+        yield Figure(f"tiered / better of -O0 and -O3, {group}, mean", geometric_mean(each.ratio for each in results))
+        yield Figure(f"… the worst of {len(results)}, `{worst.program.path.stem}`", worst.ratio, _GOAL)
+
+
+def counters(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """Baseline code with counters, relative to that without."""
+    cases = [
+        ("fib", "def fib(n) if n < 3 then 1 else fib(n - 1) + fib(n - 2)", "fib(30)", 1.5),
+        ("a loop", "def sum(n) var s in (for i = 1, i < n in s = s + i * i) : s", "sum(5000000)", 1.1),
+    ]
+    for name, definition, call, goal in cases:
+        with Session(threshold=_NEVER) as counting, Session(jit="O0") as plain:
+            sides = []
+            for session in (counting, plain):
+                session.run(definition)
+                sides.append(timed(partial(session.run, call)))
+            yield Figure(f"-O0 with counters / without, {name}", ratio(sides[0], sides[1], repeat, clock), goal)

@@ -1,0 +1,211 @@
+"""Waiting: for the start, the prompt, a value, a call from Python, optimized code; each relative to its floor.
+
+The floor of a start is the import of what it needs; the floor of code is what llvmlite alone needs for the same
+LLVM IR.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pexpect
+
+from kaleido import Session
+from kaleido.diagnostics import Source
+from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
+from kaleido.language.source_files import read
+from kaleido.terminal.streams import discarded
+from tests.benchmarks.figures import Figure, Timed, ratio, timed
+from tests.benchmarks.floor import Floor, in_c_convention
+from tests.benchmarks.processes import ROOT, Clock, Times, environment, kaleido, python, run
+from tests.costs import square
+from tests.repl.latency import KINDS
+from tests.repl.latency import Timed as TimedRepl
+
+__all__ = ["calls", "emission", "entries", "optimizing", "prompts", "starts"]
+
+
+def _process(command: list[str]) -> Timed:
+    return lambda: run(command)[0]
+
+
+def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
+    """The command, whole processes."""
+    script = build / "unchanged.kal"
+    script.write_text("".join(f"def f{number}(x) x * {number} + 1\n" for number in range(20)) + "f7(6)\n")
+    for title, arguments, imports, goal in (
+        ("`kaleido -c 4+5`", ["-c", "4+5"], "llvmlite.binding, lark", 1.2),
+        ("a second run of 20 definitions", [str(script)], "llvmlite.binding", 1.3),
+    ):
+        sides = _process(kaleido(*arguments)), _process(python("-c", f"import {imports}"))
+        yield Figure(f"{title} / `import {imports}`", ratio(*sides, repeat, clock), goal)
+
+
+# On a terminal
+
+_IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
+
+_BARE_LOOP = """
+from prompt_toolkit import PromptSession
+session = PromptSession()
+while True:
+    print(float(eval(session.prompt("kal> "))))
+"""
+
+
+class _Terminal:
+    """A process on a terminal, that shows ``kal>``. Its times are those since it was started, or since a key."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._begin, self._used = time.perf_counter(), 0.0
+        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        self._child: Any = pexpect.spawn(
+            sys.executable, [*arguments], env=environment(**variables), dimensions=(24, 80), timeout=60
+        )
+        self._child.delaybeforesend = None
+
+    def until(self, text: str) -> Times:
+        self._child.expect_exact(text)
+        return Times(time.perf_counter() - self._begin, self._processor() - self._used)
+
+    def enter(self, line: str, value: str) -> Times:
+        """From Enter to the next prompt, after the value was shown."""
+        self._child.send(line)
+        self._child.expect_exact(line[-1])
+        self._begin, self._used = time.perf_counter(), self._processor()
+        self._child.send("\r")
+        self._child.expect_exact(value)
+        return self.until("kal>")
+
+    def _processor(self) -> float:
+        """Seconds that all threads have used, from Linux's own counts of nanoseconds."""
+        threads = Path(f"/proc/{self._child.pid}/task").iterdir()
+        return sum(int((each / "schedstat").read_text().split()[0]) for each in threads) / 1e9
+
+    def close(self) -> None:
+        self._child.close(force=True)
+
+
+def prompts(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """The prompt, and an entry at it, in a pseudo-terminal."""
+
+    def started(*arguments: str) -> Times:
+        terminal = _Terminal(*arguments)
+        try:
+            return terminal.until("kal>")
+        finally:
+            terminal.close()
+
+    repl = ("-m", "kaleido", "--no-init", "--no-history")
+    imports = ("-c", f"import {_IMPORTS}\nprint('kal>', flush=True)\ninput()")
+    found = ratio(lambda: started(*repl), lambda: started(*imports), repeat, clock)
+    yield Figure(f"`kaleido` to its prompt / `import {_IMPORTS}`", found, 1.25)
+    with ExitStack() as stack:
+        own, bare = _Terminal(*repl), _Terminal("-c", _BARE_LOOP)
+        for terminal in (own, bare):
+            stack.callback(terminal.close)
+            terminal.until("kal>")
+        sides = (lambda: own.enter("4+5", "9.0"), lambda: bare.enter("4+5", "9.0"))
+        yield Figure(
+            "Enter to prompt on a terminal / a bare prompt_toolkit loop", ratio(*sides, 4 * repeat, clock), 1.7
+        )
+
+
+# In this process
+
+
+def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """From Enter to the next prompt in the REPL, relative to the code that the entry needs."""
+    ticks = time.perf_counter if clock == "wall" else time.process_time
+    repl, floor = TimedRepl(10, ticks), Floor()
+    lows: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for number in range(10 * repeat):
+        with discarded():
+            repl.enter([number])
+        definition = repl.session[f"g{number}"].unit
+        [call] = repl.session.units(Source("entry", f"g{number}({number})"))
+        needs: dict[str, list[Unit]] = dict(zip(KINDS, ([definition], [definition, call], [call]), strict=True))
+        for kind, units in needs.items():
+            lows[kind].append(timed(partial(floor.load_all, units))().of(clock))
+    repl.session.close()
+    for kind in KINDS:
+        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
+
+
+def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """A call from Python, relative to one by ctypes."""
+    with Session(jit="O3") as session:
+        session.run("def f(x) x * x")
+        function = session["f"]
+        bare = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(function.address)
+
+        def repeated(call: Callable[[float], float]) -> None:
+            for _ in range(1_000):
+                call(3.0)
+
+        sides = timed(partial(repeated, function)), timed(partial(repeated, bare))
+        yield Figure('a call from Python, `session["f"](3.0)` / by ctypes', ratio(*sides, repeat, clock), 3.0)
+
+
+def optimizing(repeat: int) -> Iterator[Figure]:
+    """From hot to swapped, for a small function and nothing queued. It is the time that passes, whatever the clock."""
+    names, floor = count(), Floor()
+    with Engine(Policy()) as engine:
+        waiting = _HotToSwapped(engine)
+        seconds, lows = [], []
+        for _ in range(10 * repeat):
+            unit = square(f"f{next(names)}")
+            seconds.append(waiting.measure(unit))
+            lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().wall)
+    yield Figure("hot to swapped / llvmlite alone", min(seconds) / min(lows), 1.3)
+
+
+class _HotToSwapped:
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._swapped = engine, threading.Event()
+        self._times: dict[EventKind, float] = {}
+        engine.subscribe(self._listen)
+
+    def _listen(self, event: Event) -> None:
+        if event.kind in (EventKind.HOT, EventKind.SWAPPED):
+            self._times[event.kind] = event.time
+        if event.kind is EventKind.SWAPPED:
+            self._swapped.set()
+
+    def measure(self, unit: Unit) -> float:
+        self._swapped.clear()
+        self._engine.define(unit)
+        function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(self._engine.address(unit.symbol))
+        for _ in range(self._engine.policy.call_threshold):
+            function(2.0)
+        assert self._swapped.wait(60)
+        return self._times[EventKind.SWAPPED] - self._times[EventKind.HOT]
+
+
+def emission(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """Machine code at -O0 for all units of the examples: LLVM's fast selector takes no tail calls."""
+    floor, texts = Floor(), list(_texts())
+    modules = [floor.parsed(text) for text in texts], [floor.parsed(in_c_convention(text)) for text in texts]
+    sides = [timed(partial(floor.emit_all, each)) for each in modules]
+    title = f"-O0 emission of {len(texts)} units / in the C convention, without tail calls"
+    yield Figure(title, ratio(sides[0], sides[1], repeat, clock))
+
+
+def _texts() -> Iterator[str]:
+    """The LLVM IR of all units of the examples. Nothing is run."""
+    for path in sorted((ROOT / "tutorials/examples").glob("*.kal")):
+        with Session(jit="O0") as session:
+            for unit in session.units(read(str(path))):
+                yield unit.ir
+            for function in session.functions():
+                yield from (each.ir for each in function.unit.with_nested())
