@@ -13,6 +13,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor, TabsProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
@@ -27,6 +28,7 @@ from kaleido.repl.prompt_styles import EntryLexer, styles
 from kaleido.repl.signatures import open_call
 from kaleido.repl.state import State
 from kaleido.repl.status import Status
+from kaleido.repl.terminal_background import ReplyFilter, ask, wait_for_replies
 from kaleido.terminal.text import width
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Prompt:
         self._pasted: deque[str] = deque()
         # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color. The themes use sixteen colors.
         self._depth = ColorDepth.DEPTH_4_BIT if state.console.colored else ColorDepth.DEPTH_1_BIT
-        self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
+        self._style = DynamicStyle(lambda: styles(state.console.theme))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
             multiline=True,
@@ -91,6 +93,7 @@ class Prompt:
         )
         self._prompt.app.before_render += lambda _: self._fit_menu()
         state.console.erase_prompt, state.console.redraw_prompt = self._erase, self._invalidate
+        self._replies = self._ask_background() if input is None and output is None else None
 
     def read(self) -> str:
         """Return the next entry that is not blank. Raises EOFError at Ctrl-D on an empty line."""
@@ -122,9 +125,22 @@ class Prompt:
         self._pasted.clear()
 
     def close(self) -> None:
+        if self._replies is not None and not self._replies.is_ended:
+            wait_for_replies(self._prompt.input, self._replies)
         self._state.console.erase_prompt = self._state.console.redraw_prompt = lambda: None
         self._status.close()
         self._notices.close()
+
+    def _ask_background(self) -> ReplyFilter | None:
+        """Ask the terminal for its background, if colors are shown; the reply sets the theme ``auto``."""
+        input = self._prompt.input
+        if not self._state.console.colored or not isinstance(input, Vt100Input) or not input.stdin.isatty():
+            return None
+        return ask(input, self._prompt.output, self._set_background)
+
+    def _set_background(self, background: str) -> None:
+        self._state.console.background = background
+        self._invalidate()
 
     def _apply_settings(self) -> None:
         settings = self._state.settings

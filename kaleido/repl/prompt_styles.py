@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -14,7 +15,7 @@ from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pyg
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
 from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.entries import PROMPT, is_command
-from kaleido.repl.themes import UI, theme
+from kaleido.repl.themes import THEMES, UI
 
 __all__ = ["EntryLexer", "styles"]
 
@@ -49,6 +50,7 @@ class EntryLexer(Lexer):
         return [name, *self._program.lex_document(Document(rest))(0)]
 
 
+@cache
 def styles(name: str) -> BaseStyle:
-    """The styles of a theme and of the parts of the prompt, for prompt_toolkit."""
-    return merge_styles([style_from_pygments_dict(dict(theme(name))), Style.from_dict(dict(UI))])
+    """The styles of one of THEMES and of the parts of the prompt, for prompt_toolkit, which asks for each fragment."""
+    return merge_styles([style_from_pygments_dict(dict(THEMES[name])), Style.from_dict(dict(UI))])
