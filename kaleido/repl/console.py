@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import IO
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
-from kaleido.jit import discard_pending, uninterrupted
+from kaleido.jit import Tier, discard_pending, uninterrupted
 from kaleido.repl.settings import Settings
 from kaleido.repl.themes import theme_name
+from kaleido.report import tier_marks
 from kaleido.terminal import streams
 
 __all__ = ["Console", "Size", "temporary_file"]
@@ -188,6 +189,12 @@ class Console:
     def emphasized(self, text: str) -> str:
         """`text` in bold, as a heading."""
         return f"\x1b[1m{text}\x1b[0m" if self.colored else text
+
+    def tinted(self, text: str, tier: Tier | None = None) -> str:
+        """`text` in the color of a tier, or with each tier that it names in its color, if there are colors."""
+        if not self.colored:
+            return text
+        return tier_marks.painted(text, self.theme) if tier is None else tier_marks.paint(text, tier, self.theme)
 
     def _is_long(self, text: str) -> bool:
         paged = self.interactive and not self.dumb and self.settings.on("pager")

@@ -24,11 +24,12 @@ from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.repl.history import MemoryHistory, open_history
 from kaleido.repl.key_bindings import key_bindings
 from kaleido.repl.notices import Notices
-from kaleido.repl.prompt_styles import EntryLexer, styles
+from kaleido.repl.prompt_styles import EntryLexer, styles, with_tiers
 from kaleido.repl.signatures import open_call
 from kaleido.repl.state import State
 from kaleido.repl.status import Status
 from kaleido.repl.terminal_background import ReplyFilter, ask, wait_for_replies
+from kaleido.report.tier_marks import has_256_colors
 from kaleido.terminal.text import width
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Prompt:
         self._scheduled_in: AbstractEventLoop | None = None
         # The unread entries of a pasted transcript.
         self._pasted: deque[str] = deque()
-        # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color. The themes use sixteen colors.
-        self._depth = ColorDepth.DEPTH_4_BIT if state.console.colored else ColorDepth.DEPTH_1_BIT
+        # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color.
+        self._depth = _color_depth(colored=state.console.colored)
         self._style = DynamicStyle(lambda: styles(state.console.theme))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
@@ -211,7 +212,7 @@ class Prompt:
         lines = self._notices.take()
         # All in one call, so that the prompt is redrawn once.
         if lines and self._state.settings.on("notices"):
-            self._print([("class:notice", "\n".join(lines))])
+            self._print(with_tiers("\n".join(lines), "class:notice"))
 
     # The toolbar
 
@@ -222,7 +223,7 @@ class Prompt:
         status = f" {self._status.text()} "
         if signature and used + width(status) > self._state.console.columns:
             return signature
-        return [*signature, ("class:bottom-toolbar.text", status)]
+        return [*signature, *with_tiers(status, "class:bottom-toolbar.text")]
 
     def _signature(self) -> StyleAndTextTuples:
         call = open_call(self._prompt.default_buffer.document.text_before_cursor)
@@ -237,6 +238,13 @@ class Prompt:
             style = "class:signature.parameter" if index == call.argument else "class:signature"
             fragments += [("class:signature", ", " if index else ""), (style, parameter)]
         return [*fragments, ("class:signature", ") ")]
+
+
+def _color_depth(*, colored: bool) -> ColorDepth:
+    """Two colors are not among the first sixteen: those of the tiers."""
+    if not colored:
+        return ColorDepth.DEPTH_1_BIT
+    return ColorDepth.DEPTH_8_BIT if has_256_colors() else ColorDepth.DEPTH_4_BIT
 
 
 def _continuation(columns: int, line: int, wraps: int) -> StyleAndTextTuples:

@@ -123,7 +123,7 @@ def test_an_entry_of_several_lines_in_vi(type_keys: TypeKeys) -> None:
     [
         ("trip", "triplicate", "(7)", "21.0\n"),
         (":time 1 + trip", "triplicate", "(", "error: unexpected end of input"),
-        (":opti", ":optimize", " triplicate", "triplicate -O3: "),
+        (":opti", ":optimize", " triplicate", "triplicate ● -O3: "),
         (":set theme l", "light", "", ""),
         (":load dem", "demo one.kal", "", "demo one.kal: 1 definition\n"),
     ],
@@ -163,7 +163,7 @@ def optimize(session: Session, *names: str) -> None:
 
 
 def test_a_swap_is_told_above_what_is_typed(sit_at: SitAt, session: Session, capfd: pytest.CaptureFixture[str]) -> None:
-    notice = "f: -O3 on request, in "
+    notice = "f: ● -O3 on request, in "
     screen = sit_at(
         (NEW_PROMPT, "def f(x) x + 1\r"),
         (NEW_PROMPT, "f(4)"),
@@ -184,10 +184,10 @@ def test_an_entry_of_several_lines_stays_below_a_notice(
     screen = sit_at(
         (NEW_PROMPT, "1 +\r20 +"),
         ("...> 20 +", lambda: optimize(session, "f")),
-        ("f: -O3 on request", ENTER + "300" + ENTER),
+        ("f: ● -O3 on request", ENTER + "300" + ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert "kal> 1 +" in screen.plain.partition("f: -O3 on request")[2]
+    assert "kal> 1 +" in screen.plain.partition("f: ● -O3 on request")[2]
     assert capfd.readouterr().out == "321.0\n"
 
 
@@ -200,7 +200,7 @@ def test_what_another_thread_makes_invalid_is_told(
     screen = sit_at(
         (NEW_PROMPT, "g(20)"),
         ("g(20)", redefining.start),
-        ("g deoptimized, -O3 → -O0: f has changed", ""),
+        ("g deoptimized, ● -O3 → ○ -O0: f has changed", ""),
         (" bytes of version 1 freed", ""),
         ("kal> " + "g(20)", ENTER),
         (NEW_PROMPT, CTRL_D),
@@ -219,9 +219,9 @@ def test_of_many_notices_a_few_are_shown(sit_at: SitAt, session: Session) -> Non
         ("… and 4 more swapped: `:tiers` shows them", ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert re.findall(r"(f\d): -O3 on request", screen.plain) == names[:6]
+    assert re.findall(r"(f\d): ● -O3 on request", screen.plain) == names[:6]
     # The prompt is not drawn again for each of them.
-    assert PROMPT not in screen.plain[screen.plain.index("f0: -O3") : screen.plain.index("… and 4 more")]
+    assert PROMPT not in screen.plain[screen.plain.index("f0: ● -O3") : screen.plain.index("… and 4 more")]
 
 
 def test_notices_can_be_switched_off(sit_at: SitAt, session: Session) -> None:
@@ -234,10 +234,10 @@ def test_notices_can_be_switched_off(sit_at: SitAt, session: Session) -> None:
         (NEW_PROMPT, ":set notices on\r"),
         (NEW_PROMPT, "2"),
         ("2", lambda: optimize(session, "g")),
-        ("g: -O3", ENTER),
+        ("g: ● -O3", ENTER),
         (NEW_PROMPT, CTRL_D),
     )
-    assert "f: -O3" not in screen.plain
+    assert "f: ● -O3" not in screen.plain
 
 
 def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt, session: Session) -> None:
@@ -249,8 +249,8 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
         (NEW_PROMPT, CTRL_D),
     )
     for line in (
-        r"f: -O3 on request, in [\d.]+ ms",
-        r"the loop at top level, 1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
+        r"f: ● -O3 on request, in [\d.]+ ms",
+        r"the loop at top level, 1:1: hot at 10,000 iterations; ● -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
         assert re.search(rf"{NEW_PROMPT} *\r{line}\r\nkal>", screen.plain)
@@ -281,7 +281,7 @@ def plain(fragments: StyleAndTextTuples) -> str:
     return "".join(each[1] for each in fragments)
 
 
-STATUS = " 0 at -O0 · 0 at -O3 · recompiler idle "
+STATUS = " 0 at ○ -O0 · 0 at ● -O3 · recompiler idle "
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_the_toolbar_has_the_call_and_the_tiers(session: Session, typed: str, sh
 def test_where_there_is_no_room_the_toolbar_has_the_call_only(session: Session) -> None:
     session.run("def add(first second) first + second")
     assert plain(toolbar(session, "add(", 40)) == " add(first, second) "
-    assert plain(toolbar(session, "add(", 60)) == f" add(first, second) {STATUS}"
+    assert plain(toolbar(session, "add(", 64)) == f" add(first, second) {STATUS}"
     assert plain(toolbar(session, "add", 20)) == STATUS
 
 
@@ -317,7 +317,7 @@ def test_the_toolbar_is_on_the_screen_and_can_be_switched_off(sit_at: SitAt) -> 
     screen = sit_at(
         (NEW_PROMPT, "def add(a b) a + b\r"),
         (NEW_PROMPT, ""),
-        ("0 at -O0 · 0 at -O3 · recompiler idle", "add(1, "),
+        ("0 at ○ -O0 · 0 at ● -O3 · recompiler idle", "add(1, "),
         ("add(1,", "2)\r"),
         (NEW_PROMPT, ":set toolbar off\r"),
         (NEW_PROMPT, "add(1, "),
