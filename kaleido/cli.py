@@ -385,7 +385,14 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
 
         table = StatsTable()
         session.subscribe(table)
-        cleanup.callback(lambda: print(table.render(session.stats()), end="", file=sys.stderr))
+        cleanup.callback(lambda: _write_stats(table.render(session.stats()), options.color))
+
+
+def _write_stats(table: str, color: str) -> None:
+    from kaleido.report.tier_marks import painted
+    from kaleido.terminal import streams
+
+    print(painted(table, "either") if streams.colored(color, 2) else table, end="", file=sys.stderr)
 
 
 def _save(trace: Trace, file: TextIO, path: str) -> None:

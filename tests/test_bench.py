@@ -381,32 +381,32 @@ SLOW, FAST = near(812, 0.03), near(151, 0.004)
 
 def test_a_chart_of_40_columns() -> None:
     assert shown(SLOW, FAST, 40) == [
-        "-O0  ███████████████████  812 ns    ±3 %",
-        "-O3  ███▌                 151 ns  ±0.4 %",
-        "-O3 is 5.4 times as fast. Medians of 25",
-        "samples each; half of them lie within ±.",
-        "Each time includes the call itself,",
+        "○ -O0  █████████████████  812 ns    ±3 %",
+        "● -O3  ███▏               151 ns  ±0.4 %",
+        "● -O3 is 5.4 times as fast. Medians of",
+        "25 samples each; half of them lie within",
+        "±. Each time includes the call itself,",
         "about 2.00 ns.",
     ]
 
 
 def test_a_chart_of_60_columns() -> None:
     assert shown(SLOW, FAST, 60) == [
-        "-O0  ███████████████████████████████████████  812 ns    ±3 %",
-        "-O3  ███████▎                                 151 ns  ±0.4 %",
-        "-O3 is 5.4 times as fast. Medians of 25 samples each; half",
+        "○ -O0  █████████████████████████████████████  812 ns    ±3 %",
+        "● -O3  ██████▉                                151 ns  ±0.4 %",
+        "● -O3 is 5.4 times as fast. Medians of 25 samples each; half",
         "of them lie within ±. Each time includes the call itself,",
         "about 2.00 ns.",
     ]
 
 
 @pytest.mark.parametrize(
-    ("columns", "slow", "fast", "rest"), [(120, 79, "█" * 14 + "▊", 64), (200, 159, "█" * 29 + "▋", 129)]
+    ("columns", "slow", "fast", "rest"), [(120, 77, "█" * 14 + "▍", 62), (200, 157, "█" * 29 + "▎", 127)]
 )
 def test_a_chart_of_more_columns(columns: int, slow: int, fast: str, rest: int) -> None:
     assert shown(SLOW, FAST, columns) == [
-        f"-O0  {'█' * slow}  812 ns    ±3 %",
-        f"-O3  {fast}{' ' * rest}  151 ns  ±0.4 %   5.4 times as fast",
+        f"○ -O0  {'█' * slow}  812 ns    ±3 %",
+        f"● -O3  {fast}{' ' * rest}  151 ns  ±0.4 %   5.4 times as fast",
         "Medians of 25 samples each; half of them lie within ±. Each time includes the call itself, about 2.00 ns.",
     ]
     assert wcswidth(shown(SLOW, FAST, columns)[1]) == columns
@@ -434,16 +434,16 @@ def test_durations_have_three_digits(nanoseconds: float, text: str) -> None:
 def test_how_fast_in_words(baseline: float, text: str) -> None:
     lines = shown(near(baseline), near(100), 80)
     assert lines[1].endswith(f"   {text}")
-    assert f"-O3 is {text}." in " ".join(shown(near(baseline), near(100), 45))
+    assert f"● -O3 is {text}." in " ".join(shown(near(baseline), near(100), 45))
 
 
 def test_no_bar_is_empty_and_the_longest_is_full() -> None:
     slow, fast, *_ = shown(near(1e9), near(1), 80)
-    assert fast.startswith("-O3  ▏ ")
+    assert fast.startswith("● -O3  ▏ ")
     assert slow.endswith("█   1.00 s  ±1 %")
     slow, fast, *_ = shown(near(100), near(200), 80)
-    assert slow.startswith(f"-O0  {'█' * 20}▌ ")
-    assert fast.startswith(f"-O3  {'█' * 41} ")
+    assert slow.startswith(f"○ -O0  {'█' * 19}▌ ")
+    assert fast.startswith(f"● -O3  {'█' * 39} ")
 
 
 def test_a_single_sample_has_no_spread() -> None:

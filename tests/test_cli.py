@@ -171,7 +171,7 @@ def test_stats_are_a_table_on_standard_error() -> None:
     code, output, errors = outcome("--jit=sync", "--stats", "-c", "def f(x) x; for i = 1, i < 5000 in f(i)")
     assert (code, output) == (0, "")
     row = next(line for line in errors.splitlines() if line.startswith("f "))
-    assert re.match(r"f +-O0 → -O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
+    assert re.match(r"f +○ -O0 → ● -O3 +1,000 calls +\d+\.\d\d +\d+\.\d\d +\d+ +\d+ +1 +0$", row)
     assert errors.endswith("\ndeoptimized: " + COLUMNS["deoptimized"] + ".\n")
     headings = errors.partition("\n")[0]
     assert all(name in headings for name in re.findall(r"(?m)^([^:]+): ", errors.rpartition("\n\n")[2]))

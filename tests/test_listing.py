@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaleido import Session
 from kaleido.jit import Tier
-from kaleido.report.listing import SEPARATOR, Inlining, assembly_listing, beside, inlining, ir_listing
+from kaleido.report.listing import SAME, Inlining, assembly_listing, beside, inlining, ir_listing
 from kaleido.terminal.text import width
 
 # LLVM IR
@@ -198,16 +198,26 @@ def test_a_name_that_begins_another_is_not_mistaken_for_it() -> None:
 
 def test_beside() -> None:
     left, right = ["define x", "  call f(a, b, c, d)"], ["ret"]
-    assert [SEPARATOR.join(row) for row in beside(left, right, 29)] == [
-        "define x      │ ret",
-        "  call f(a,   │ ",
-        "      b, c,   │ ",
-        "      d)      │ ",
+    assert ["".join(row) for row in beside(left, right, 29)] == [
+        "define x      ≠ ret",
+        "  call f(a,   < ",
+        "      b, c,   < ",
+        "      d)      < ",
+    ]
+
+
+def test_equal_lines_are_beside_each_other() -> None:
+    assert ["".join(row).split() for row in beside(["a", "b", "c", "d"], ["x", "b", "d", "y"], 11)] == [
+        ["a", "≠", "x"],
+        ["b", "│", "b"],
+        ["c", "<"],
+        ["d", "│", "d"],
+        [">", "y"],
     ]
 
 
 def test_what_cannot_be_broken_at_a_blank_is_broken_anywhere() -> None:
-    assert [right for _, right in beside([], ["x" * 20], 19)] == ["xxxxxxxx", "    xxxx", "    xxxx", "    xxxx"]
+    assert [right for *_, right in beside([], ["x" * 20], 19)] == ["xxxxxxxx", "    xxxx", "    xxxx", "    xxxx"]
 
 
 LINE = st.text(st.sampled_from(["a", "b", " ", ",", "日", "\u0301", "\t"]), max_size=60)
@@ -216,9 +226,9 @@ ANYTHING = st.text(st.characters(exclude_categories=["C"]), max_size=30)
 
 @given(st.lists(LINE | ANYTHING, max_size=6), st.lists(LINE | ANYTHING, max_size=6), st.integers(20, 101))
 def test_beside_each_other_nothing_is_lost(left: list[str], right: list[str], columns: int) -> None:
-    half = (columns - len(SEPARATOR)) // 2
+    half = (columns - len(SAME)) // 2
     rows = beside(left, right, columns)
-    for side, lines in zip(([one for one, _ in rows], [other for _, other in rows]), (left, right), strict=True):
+    for side, lines in zip(([one for one, *_ in rows], [other for *_, other in rows]), (left, right), strict=True):
         assert "".join("".join(side).split()) == "".join("".join(lines).split())
         assert all(width(line) <= half for line in side)
-    assert all(width(one) == half for one, _ in rows)
+    assert all(width(one) == half for one, *_ in rows)

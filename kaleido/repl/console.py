@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import IO
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
-from kaleido.jit import discard_pending, uninterrupted
+from kaleido.jit import Tier, discard_pending, uninterrupted
 from kaleido.repl.settings import Settings
+from kaleido.repl.themes import theme_name
+from kaleido.report import tier_marks
 from kaleido.terminal import streams
 
 __all__ = ["Console", "Size", "temporary_file"]
@@ -44,6 +46,7 @@ class Console:
     `colored`        whether standard output gets colors
     `palette`        the colors of error messages
     `size`           returns the size of the terminal; called each time that the size is needed
+    `background`     the background that the terminal has reported: ``dark``, ``light`` or, if it has not, empty
     `is_lent`        whether another program, such as a pager, controls the terminal now
     `hide`           erases a temporary line, such as the progress line
     `lock`           held while the temporary line is written or erased
@@ -64,6 +67,7 @@ class Console:
     ) -> None:
         self.settings, self._size = settings, size or _terminal_size
         self.interactive, self.colored, self.palette = interactive, colored, palette
+        self.background = ""
         self.is_lent = False
         self.lock = threading.RLock()
         self.hide: Callable[[], None] = _nothing
@@ -82,6 +86,11 @@ class Console:
             palette=COLORED if streams.colored(color, 2) else PLAIN,
             size=size,
         )
+
+    @property
+    def theme(self) -> str:
+        """The name of the current color theme."""
+        return theme_name(self.settings["theme"], self.background)
 
     @property
     def columns(self) -> int:
@@ -167,7 +176,7 @@ class Console:
 
         from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
         from kaleido.repl.code_lexers import AssemblyLexer, without_errors
-        from kaleido.repl.themes import color, theme
+        from kaleido.repl.themes import THEMES, color
 
         # By class: Pygments finds the lexers of Kaleido by name only if the package is installed.
         ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer, "gas": AssemblyLexer}
@@ -175,11 +184,17 @@ class Console:
         lexer = ours[language](**options) if language in ours else get_lexer_by_name(language, **options)
         tokens = lexer.get_tokens(text)
         shown = tokens if language.startswith("kaleido") else without_errors(tokens)
-        return color(shown, theme(self.settings["theme"]))
+        return color(shown, THEMES[self.theme])
 
     def emphasized(self, text: str) -> str:
         """`text` in bold, as a heading."""
         return f"\x1b[1m{text}\x1b[0m" if self.colored else text
+
+    def tinted(self, text: str, tier: Tier | None = None) -> str:
+        """`text` in the color of a tier, or with each tier that it names in its color, if there are colors."""
+        if not self.colored:
+            return text
+        return tier_marks.painted(text, self.theme) if tier is None else tier_marks.paint(text, tier, self.theme)
 
     def _is_long(self, text: str) -> bool:
         paged = self.interactive and not self.dumb and self.settings.on("pager")

@@ -13,6 +13,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor, TabsProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
@@ -23,10 +24,12 @@ from kaleido.repl.entries import CONTINUATION, PROMPT
 from kaleido.repl.history import MemoryHistory, open_history
 from kaleido.repl.key_bindings import key_bindings
 from kaleido.repl.notices import Notices
-from kaleido.repl.prompt_styles import EntryLexer, styles
+from kaleido.repl.prompt_styles import EntryLexer, styles, with_tiers
 from kaleido.repl.signatures import open_call
 from kaleido.repl.state import State
 from kaleido.repl.status import Status
+from kaleido.repl.terminal_background import ReplyFilter, ask, wait_for_replies
+from kaleido.report.tier_marks import has_256_colors
 from kaleido.terminal.text import width
 
 if TYPE_CHECKING:
@@ -60,9 +63,9 @@ class Prompt:
         self._scheduled_in: AbstractEventLoop | None = None
         # The unread entries of a pasted transcript.
         self._pasted: deque[str] = deque()
-        # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color. The themes use sixteen colors.
-        self._depth = ColorDepth.DEPTH_4_BIT if state.console.colored else ColorDepth.DEPTH_1_BIT
-        self._style = DynamicStyle(lambda: styles(state.settings["theme"]))
+        # Given explicitly: prompt_toolkit alone would obey NO_COLOR and ignore --color.
+        self._depth = _color_depth(colored=state.console.colored)
+        self._style = DynamicStyle(lambda: styles(state.console.theme))
         self._prompt: PromptSession[str] = PromptSession(
             [("class:prompt", PROMPT)],
             multiline=True,
@@ -91,6 +94,7 @@ class Prompt:
         )
         self._prompt.app.before_render += lambda _: self._fit_menu()
         state.console.erase_prompt, state.console.redraw_prompt = self._erase, self._invalidate
+        self._replies = self._ask_background() if input is None and output is None else None
 
     def read(self) -> str:
         """Return the next entry that is not blank. Raises EOFError at Ctrl-D on an empty line."""
@@ -122,9 +126,22 @@ class Prompt:
         self._pasted.clear()
 
     def close(self) -> None:
+        if self._replies is not None and not self._replies.is_ended:
+            wait_for_replies(self._prompt.input, self._replies)
         self._state.console.erase_prompt = self._state.console.redraw_prompt = lambda: None
         self._status.close()
         self._notices.close()
+
+    def _ask_background(self) -> ReplyFilter | None:
+        """Ask the terminal for its background, if colors are shown; the reply sets the theme ``auto``."""
+        input = self._prompt.input
+        if not self._state.console.colored or not isinstance(input, Vt100Input) or not input.stdin.isatty():
+            return None
+        return ask(input, self._prompt.output, self._set_background)
+
+    def _set_background(self, background: str) -> None:
+        self._state.console.background = background
+        self._invalidate()
 
     def _apply_settings(self) -> None:
         settings = self._state.settings
@@ -195,7 +212,7 @@ class Prompt:
         lines = self._notices.take()
         # All in one call, so that the prompt is redrawn once.
         if lines and self._state.settings.on("notices"):
-            self._print([("class:notice", "\n".join(lines))])
+            self._print(with_tiers("\n".join(lines), "class:notice"))
 
     # The toolbar
 
@@ -206,7 +223,7 @@ class Prompt:
         status = f" {self._status.text()} "
         if signature and used + width(status) > self._state.console.columns:
             return signature
-        return [*signature, ("class:bottom-toolbar.text", status)]
+        return [*signature, *with_tiers(status, "class:bottom-toolbar.text")]
 
     def _signature(self) -> StyleAndTextTuples:
         call = open_call(self._prompt.default_buffer.document.text_before_cursor)
@@ -221,6 +238,13 @@ class Prompt:
             style = "class:signature.parameter" if index == call.argument else "class:signature"
             fragments += [("class:signature", ", " if index else ""), (style, parameter)]
         return [*fragments, ("class:signature", ") ")]
+
+
+def _color_depth(*, colored: bool) -> ColorDepth:
+    """Two colors are not among the first sixteen: those of the tiers."""
+    if not colored:
+        return ColorDepth.DEPTH_1_BIT
+    return ColorDepth.DEPTH_8_BIT if has_256_colors() else ColorDepth.DEPTH_4_BIT
 
 
 def _continuation(columns: int, line: int, wraps: int) -> StyleAndTextTuples:

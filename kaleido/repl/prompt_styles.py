@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -11,12 +12,14 @@ from prompt_toolkit.formatted_text.base import OneStyleAndTextTuple
 from prompt_toolkit.lexers import Lexer, PygmentsLexer
 from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pygments_dict
 
+from kaleido.jit import Tier
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
 from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.entries import PROMPT, is_command
-from kaleido.repl.themes import UI, theme
+from kaleido.repl.themes import THEMES, UI
+from kaleido.report.tier_marks import COLORS, has_256_colors, pieces
 
-__all__ = ["EntryLexer", "styles"]
+__all__ = ["EntryLexer", "styles", "with_tiers"]
 
 _COMMAND = re.compile(r"\s*:\S*")
 
@@ -49,6 +52,29 @@ class EntryLexer(Lexer):
         return [name, *self._program.lex_document(Document(rest))(0)]
 
 
+@cache
 def styles(name: str) -> BaseStyle:
-    """The styles of a theme and of the parts of the prompt, for prompt_toolkit."""
-    return merge_styles([style_from_pygments_dict(dict(theme(name))), Style.from_dict(dict(UI))])
+    """The styles of one of THEMES and of the parts of the prompt, for prompt_toolkit, which asks for each fragment."""
+    tiers = {_tier_class(tier): _prompt_color(tier, name) for tier in Tier}
+    return merge_styles([style_from_pygments_dict(dict(THEMES[name])), Style.from_dict(dict(UI) | tiers)])
+
+
+def with_tiers(text: str, style: str) -> StyleAndTextTuples:
+    """`text` in a style of prompt_toolkit, with each tier that it names in the color of the tier."""
+    return [
+        (style if tier is None else f"{style} class:{_tier_class(tier)}", piece)
+        for tier, piece in pieces(text)
+        if piece
+    ]
+
+
+def _tier_class(tier: Tier) -> str:
+    return f"tier-{tier.lower()}"
+
+
+def _prompt_color(tier: Tier, theme: str) -> str:
+    """The color of a tier in the notation of prompt_toolkit, which finds the same one among the 256."""
+    if not has_256_colors():
+        return {Tier.BASELINE: "ansiyellow", Tier.OPTIMIZED: "ansigreen"}[tier]
+    red, green, blue = ((COLORS[theme][tier] - 16) // weight % 6 for weight in (36, 6, 1))
+    return "#" + "".join(f"{each * 40 + 55 if each else 0:02x}" for each in (red, green, blue))

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from kaleido.jit import Event, EventKind, RunCounter, Tier
+from kaleido.report.tier_marks import label
 from kaleido.session import Session
 
 __all__ = ["Status"]
@@ -33,11 +34,11 @@ class Status:
         self._unsubscribe()
 
     def text(self) -> str:
-        """The text, such as ``3 at -O0 · 1 at -O3 · recompiling fib``. Call it on one thread only."""
+        """The text, such as ``3 at ○ -O0 · 1 at ● -O3 · recompiling fib``. Call it on one thread only."""
         while self._events:
             self._update(self._events.popleft())
         numbers = Counter(self._tiers.values())
-        parts = [f"{numbers[tier]} at -{tier}" for tier in Tier]
+        parts = [f"{numbers[tier]} at {label(tier)}" for tier in Tier]
         if self._engine.policy.tiered:
             parts.append(self._activity())
         return " · ".join(parts)

@@ -2,7 +2,7 @@
 
 Styles have the notation of prompt_toolkit. They use the sixteen colors of the terminal, which its user can choose.
 The themes ``dark`` and ``light`` are for backgrounds of that kind. The theme ``either`` has only colors that are
-legible on black and on white; it is for terminals that do not report their background.
+legible on black and on white; it is for terminals whose background is unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pygments.token import Token, _TokenType
 
 from kaleido.terminal.text import painted
 
-__all__ = ["THEMES", "UI", "color", "style_of", "theme"]
+__all__ = ["THEMES", "UI", "color", "style_of", "theme_name"]
 
 Theme = Mapping[_TokenType, str]
 
@@ -77,13 +77,16 @@ _PARAMETERS = {
 }  # fmt: skip
 
 
-def theme(name: str) -> Theme:
-    """One of THEMES; for ``auto``, the one for the background that the terminal reports."""
-    return THEMES[_name_by_background() if name == "auto" else name]
+def theme_name(setting: str, reported: str = "") -> str:
+    """One of THEMES by the value of ``:set theme``: for ``auto``, the theme for the background of the terminal.
+
+    `reported` is the background that the terminal has reported, ``dark`` or ``light``; empty if it has not.
+    """
+    return setting if setting != "auto" else reported or _name_by_environment()
 
 
-def _name_by_background() -> str:
-    # Few terminals report their background. Those that do set COLORFGBG, as in ``15;0``.
+def _name_by_environment() -> str:
+    # Some terminals set COLORFGBG, as in ``15;0``.
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     if not background.isdecimal():
         return "either"

@@ -7,6 +7,7 @@ In the order in which a program's data meets them:
 ``trace``        the engine's events as a timeline in Chrome's trace format
 ``stats_table``  the table of ``--stats``: each function and loop that was compiled in a run
 ``tier_table``   the table of ``:tiers``: each function and loop that has code now
+``tier_marks``   the mark and the color of each tier, wherever text names one
 ``columns``      what the columns of both tables contain
 ``tables``       aligned columns, for both tables
 ``listing``      LLVM IR and assembly without what only tools read; which callees were inlined

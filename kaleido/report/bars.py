@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
+from kaleido.jit import Tier
 from kaleido.report.measurement import Measurement, Samples
+from kaleido.report.tier_marks import label
 
 __all__ = ["chart"]
 
@@ -22,14 +24,18 @@ def chart(measurement: Measurement, columns: int) -> str:
     times = _right([_duration(each.median) for each in samples.values()])
     spreads = _right([_spread(each) for each in samples.values()])
     ends = [f"  {time}  {spread}" for time, spread in zip(times, spreads, strict=True)]
-    room, beside, legend = columns - len("-O0  ") - len(ends[0]), f"   {factor}", _legend(measurement)
+    room, beside, legend = (
+        columns - len(f"{label(Tier.BASELINE)}  ") - len(ends[0]),
+        f"   {factor}",
+        _legend(measurement),
+    )
     if room - len(beside) >= _LEAST_BAR:
         room, ends[-1] = room - len(beside), ends[-1] + beside
     else:
-        legend = f"-O3 is {factor}. {legend}"
+        legend = f"{label(Tier.OPTIMIZED)} is {factor}. {legend}"
     longest = max(each.median for each in samples.values())
     bars = [_bar(each.median / longest, room) for each in samples.values()]
-    lines = [f"-{tier}  {bar}{end}" for tier, bar, end in zip(samples, bars, ends, strict=True)]
+    lines = [f"{label(tier)}  {bar}{end}" for tier, bar, end in zip(samples, bars, ends, strict=True)]
     return "\n".join([*lines, *wrap(legend, columns)]) + "\n"
 
 

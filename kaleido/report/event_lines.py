@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kaleido.jit import Event, EventKind, Policy, Tier
+from kaleido.report.tier_marks import label
 
 __all__ = ["EventLines"]
 
@@ -31,10 +32,10 @@ class EventLines:
     def _swapped(self, event: Event) -> str:
         hot, threshold = self._hot.pop(event.symbol, None), self._threshold(event)
         if hot is None or hot.runs < threshold:
-            return f"-{Tier.OPTIMIZED} on request, in {_milliseconds(event.seconds)}"
+            return f"{label(Tier.OPTIMIZED)} on request, in {_milliseconds(event.seconds)}"
         after = f", after {event.runs:,}" if event.runs > threshold else ""
         later = _milliseconds(event.time - hot.time)
-        return f"hot at {event.counter.of(threshold)}; -{Tier.OPTIMIZED} {later} later{after}"
+        return f"hot at {event.counter.of(threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
 
     def _threshold(self, event: Event) -> int:
         return self._policy.thresholds.get(event.counter, 0)
@@ -55,18 +56,19 @@ def _happened(event: Event, threshold: int) -> str:
         case EventKind.DEFINED:
             return f"version {event.version:,} defined"
         case EventKind.COMPILED:
+            assert event.tier is not None
             batch = f", with {event.batch - 1:,} more" if event.batch > 1 else ""
             seconds = _milliseconds(event.seconds * event.batch)
-            return f"{event.size:,} bytes compiled at -{event.tier}{batch}, in {seconds}"
+            return f"{event.size:,} bytes compiled at {label(event.tier)}{batch}, in {seconds}"
         case EventKind.HOT:
             return f"hot at {event.counter.of(threshold)}" if event.runs >= threshold else "to be optimized on request"
         case EventKind.DEOPTIMIZED if not event.size:
             # The optimized code was not yet published.
             return f"is compiled again: {event.message} changed during the compilation"
         case EventKind.DEOPTIMIZED:
-            return f"deoptimized, -{Tier.OPTIMIZED} → -{Tier.BASELINE}: {event.message} has changed"
+            return f"deoptimized, {label(Tier.OPTIMIZED)} → {label(Tier.BASELINE)}: {event.message} has changed"
         case EventKind.FAILED:
-            return f"stays at -{Tier.BASELINE}: {event.message}"
+            return f"stays at {label(Tier.BASELINE)}: {event.message}"
         case EventKind.FAULTED:
             return f"left before its end: {event.message}"
         case _:

@@ -6,13 +6,25 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from kaleido.jit import Unit, quoted
 from kaleido.terminal.text import padded, width
 
-__all__ = ["Inlining", "assembly_listing", "beside", "inlining", "ir_listing"]
+__all__ = [
+    "DIFFERENT",
+    "ONLY_LEFT",
+    "ONLY_RIGHT",
+    "SAME",
+    "Inlining",
+    "assembly_listing",
+    "beside",
+    "inlining",
+    "ir_listing",
+]
 
-SEPARATOR = " │ "
+SAME, DIFFERENT, ONLY_LEFT, ONLY_RIGHT = " │ ", " ≠ ", " < ", " > "
 
 _NO_NOTES: Mapping[str, str] = {}
 
@@ -132,13 +144,30 @@ def _labels(units: Sequence[Unit]) -> tuple[str, ...]:
     return tuple(unit.label for unit in units)
 
 
-def beside(left: Sequence[str], right: Sequence[str], columns: int) -> list[tuple[str, str]]:
-    """Rows of two columns, `columns` wide together with SEPARATOR. Longer lines are wrapped."""
-    half = (columns - width(SEPARATOR)) // 2
-    first, second = ([piece for line in side for piece in _wrapped(line, half)] for side in (left, right))
-    length = max(len(first), len(second))
-    first, second = ([*side, *[""] * (length - len(side))] for side in (first, second))
-    return [(padded(one, half), other) for one, other in zip(first, second, strict=True)]
+def beside(left: Sequence[str], right: Sequence[str], columns: int) -> list[tuple[str, str, str]]:
+    """Rows of a left column, a separator and a right column, together at most `columns` wide. Long lines are wrapped.
+
+    Equal lines are in one row. The separator tells whether the lines of a row are the same (SAME), differ (DIFFERENT),
+    or whether there is only one, at the left or at the right (ONLY_LEFT, ONLY_RIGHT).
+    """
+    half = (columns - width(SAME)) // 2
+    rows = []
+    for separator, one, other in _aligned(left, right):
+        pieces = zip_longest(_wrapped(one, half), _wrapped(other, half), fillvalue="")
+        rows += [(padded(first, half), separator, second) for first, second in pieces]
+    return rows
+
+
+def _aligned(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The separator and the lines of each row."""
+    for kind, begin, end, other_begin, other_end in SequenceMatcher(a=left, b=right).get_opcodes():
+        for one, other in zip_longest(left[begin:end], right[other_begin:other_end]):
+            if kind == "equal" or not (one or other):
+                yield SAME, one or "", other or ""
+            elif other is None:
+                yield ONLY_LEFT, one, ""
+            else:
+                yield (ONLY_RIGHT, "", other) if one is None else (DIFFERENT, one, other)
 
 
 def _wrapped(line: str, columns: int) -> list[str]:

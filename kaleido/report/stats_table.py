@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kaleido.jit import Event, EventKind, RunCounter, Tier, UnitStats
 from kaleido.report.columns import legend
 from kaleido.report.tables import table
+from kaleido.report.tier_marks import label
 
 __all__ = ["StatsTable"]
 
@@ -86,6 +87,6 @@ def _cells(row: _Row) -> list[str]:
 
 
 def _tier_history(tiers: list[Tier]) -> str:
-    """``-O0 → -O3``; of a long history only the last tiers."""
-    shown = [f"-{tier}" for tier in tiers]
+    """``○ -O0 → ● -O3``; of a long history only the last tiers."""
+    shown = [label(tier) for tier in tiers]
     return " → ".join(shown if len(shown) <= 4 else ["…", *shown[-3:]])

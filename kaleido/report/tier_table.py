@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from kaleido.jit import Policy, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
+from kaleido.report.tier_marks import label
 
 __all__ = ["HEADINGS", "tier_table"]
 
@@ -42,7 +43,7 @@ def _coldness(unit: UnitStats, policy: Policy) -> float:
 def _row(unit: UnitStats, tier: Tier, source: Callable[[str], str]) -> list[str]:
     return [
         unit.name,
-        f"-{tier}",
+        label(tier),
         unit.counter.of(unit.runs) if unit.runs else "-",
         *(f"{unit.compile_seconds[each] * 1000:.2f}" if each in unit.compile_seconds else "-" for each in Tier),
         f"{unit.code_bytes[tier]:,}",

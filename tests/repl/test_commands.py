@@ -122,7 +122,7 @@ def test_list(run: Run) -> None:
     printed = run(":list", "def f(x y)\n  x", "def binary ~ 5 (a b) a + b; extern erf(x); f(1, 2)", ":list")
     assert printed[0] == "no functions yet\n"
     assert columns(printed[-1]) == [
-        ["f(x", "y)", "-O0", "def", "f(x", "y)", "x"],
+        ["f(x", "y)", "○", "-O0", "def", "f(x", "y)", "x"],
         ["binary~(a", "b)", "not", "compiled", "def", "binary", "~", "5", "(a", "b)", "a", "+", "b"],
         ["erf(x)", "not", "compiled", "extern", "erf(x)"],
     ]
@@ -150,15 +150,15 @@ def test_tiers(hot: Run) -> None:
     assert [line.partition(":")[0] for line in explained.splitlines()] == [
         heading for heading in COLUMNS if heading in shown.partition("\n")[0]
     ]
-    assert rows["h"][1:4] == ["-O0", "1", "call"]
-    assert (rows["g"][1], rows["g"][2:4]) == ("-O3", ["10", "calls"])
+    assert rows["h"][1:5] == ["○", "-O0", "1", "call"]
+    assert rows["g"][1:5] == ["●", "-O3", "10", "calls"]
     assert rows["f"][-2:] == ["g,", "loop.for@1:60"]
-    assert rows["loop.for@1:60"][2:4] == ["10", "iterations"]
+    assert rows["loop.for@1:60"][3:5] == ["10", "iterations"]
     assert " ".join(rows["loop.for@1:60"]).endswith(" for i = 1, i < n in g(i)")
-    assert float(rows["g"][5]) > 0
-    assert int(rows["g"][6]) > 0
+    assert float(rows["g"][6]) > 0
+    assert int(rows["g"][7]) > 0
     rows = {row[0]: row for row in columns(printed[-1].partition("\n\n")[0])}
-    assert (rows["g"][1], rows["f"][-1]) == ("-O0", "-")
+    assert (rows["g"][1:3], rows["f"][-1]) == (["○", "-O0"], "-")
 
 
 def test_the_columns_of_tiers_are_explained_in_the_words_of_help(hot: Run) -> None:
@@ -181,12 +181,12 @@ def test_info_of_a_function(hot: Run) -> None:
     text = hot.last(HOT, ":info f")
     lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
     assert lines["f(x)"] == "defined in <entry 1>:1"
-    assert lines["tier"] == "-O3"
+    assert lines["tier"] == "● -O3"
     assert lines["runs"] == "10 calls at -O0"
     assert lines["called by"] == "g"
     assert lines["dependents"] == "g, loop.for@1:60"
     assert text.endswith("\ndef f(x) x + 1\n")
-    assert "loop.for@1:60  -O3, 10 iterations at -O0  for i = 1, i < n in g(i)" in hot.last(HOT, ":info loop")
+    assert "loop.for@1:60  ● -O3, 10 iterations at -O0  for i = 1, i < n in g(i)" in hot.last(HOT, ":info loop")
 
 
 def test_info_of_a_function_with_many_callers(run: Run) -> None:
@@ -249,8 +249,8 @@ def test_events(hot: Run) -> None:
     assert {*names[0]} == {"f", "g", "h", "loop", "loop.for@1:60"}
     assert {*names[1]} == {"loop", "loop.for@1:60"}
     # Each once: what made it hot is in the line of its swap.
-    assert of_g.count("hot at 10 calls; -O3 ") == of_g.count("hot") == of_g.count("-O3 ") - 1 == 1
-    assert "g deoptimized, -O3 → -O0: f has changed" in of_g
+    assert of_g.count("hot at 10 calls; ● -O3 ") == of_g.count("hot") == of_g.count("● -O3 ") - 1 == 1
+    assert "g deoptimized, ● -O3 → ○ -O0: f has changed" in of_g
     assert "hot" not in of_h
     assert "unknown function `nothing`" in unknown
 
@@ -296,30 +296,30 @@ def test_a_trace_overwrites_nothing_else(run: Run, tmp_path: Path) -> None:
     assert "`:trace FILE` begins one" in run.last(":trace")
 
 
-HEADING = re.compile(r"(?m)^\S+ at -O\d.*$")
+HEADING = re.compile(r"(?m)^\S+ at [○●] -O\d.*$")
 
 
 def test_each_unit_is_shown_in_the_tier_it_runs_in(hot: Run) -> None:
     _, *printed = hot(LOOP, ":ir sum", ":asm sum", ":cfg sum")
     for shown in printed:
         assert [re.sub(r"[\d,]+ bytes", "# bytes", each) for each in HEADING.findall(shown)] == [
-            "sum at -O0, runs now · version 1 · # bytes",
-            "sum.for@1:22 at -O3, runs now · version 1 · # bytes · inlined: none",
+            "sum at ○ -O0, runs now · version 1 · # bytes",
+            "sum.for@1:22 at ● -O3, runs now · version 1 · # bytes · inlined: none",
         ]
 
 
 def test_one_tier_of_all_units(hot: Run) -> None:
     _, baseline, optimized = hot(LOOP, ":ir sum O0", ":ir sum O3")
     assert [each.split(" · ")[0] for each in HEADING.findall(baseline)] == [
-        "sum at -O0, runs now",
-        "sum.for@1:22 at -O0, replaced by -O3",
+        "sum at ○ -O0, runs now",
+        "sum.for@1:22 at ○ -O0, replaced by ● -O3",
     ]
-    assert HEADING.findall(optimized) == ["sum at -O3, not compiled · version 1 · inlined: sum.for@1:22, binary:"]
+    assert HEADING.findall(optimized) == ["sum at ● -O3, not compiled · version 1 · inlined: sum.for@1:22, binary:"]
 
 
 def test_the_heading_of_a_loop_that_its_function_inlined(hot: Run) -> None:
     *_, loop, function = hot(LOOP, ":optimize sum", ":ir sum.for@1:22", ":ir sum")
-    assert "inlined: none · inlined in sum at -O3 define" in " ".join(loop.split())
+    assert "inlined: none · inlined in sum at ● -O3 define" in " ".join(loop.split())
     assert function.count("define") == 1
 
 
@@ -328,7 +328,10 @@ def test_calls_through_stubs_are_marked_with_the_tier_they_reach(hot: Run) -> No
     *_, ir, asm, optimized = hot(define, "both(1)", ":optimize even", ":ir both", ":asm both", ":ir both O3")
     for shown in (ir, asm):
         marked = [line for line in shown.splitlines() if "stub" in line]
-        assert [("odd" in line, line.rpartition("stub → ")[2]) for line in marked] == [(False, "-O3"), (True, "-O0")]
+        assert [("odd" in line, line.rpartition("stub → ")[2]) for line in marked] == [
+            (False, "● -O3"),
+            (True, "○ -O0"),
+        ]
     assert "stub" not in optimized
     assert "stub → not compiled" in hot.last("def g(x) 1; def f(x) g(x)", ":ir f")
 
@@ -337,7 +340,7 @@ def test_info_of_a_loop(hot: Run) -> None:
     text = hot.last(LOOP, ":info sum.for@1:22")
     lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
     assert lines["sum.for@1:22"] == "a loop of sum"
-    assert (lines["tier"], lines["runs"]) == ("-O3", "10 iterations at -O0")
+    assert (lines["tier"], lines["runs"]) == ("● -O3", "10 iterations at -O0")
     assert (lines["calls"], lines["called by"]) == ("none", "sum")
     assert text.endswith("\nfor i = 1, i < n in t = t + i * i\n")
 
@@ -394,16 +397,18 @@ def test_diff(run: Run, width: int) -> None:
     shown = run.last("def f(x) x * 3", "def g(x) f(x) + f(x + 1)", ":diff g")
     body, _, below = shown.rpartition("\n\n")
     half = (width - 3) // 2
-    assert {line[half : half + 3].rstrip() for line in body.splitlines()} == {" │"}
+    assert {line[half : half + 3].strip() for line in body.splitlines()} == {*"│≠<"}
     assert max(map(len, body.splitlines())) <= width
-    assert [side.strip()[:15] for side in body.splitlines()[0].split("│")] == ["g at -O0, not c", "g at -O3, not c"]
+    assert [side.strip()[:17] for side in body.splitlines()[0].split("│")] == ["g at ○ -O0, not c", "g at ● -O3, not c"]
     assert "alloca" in body
-    assert below == "inlined at -O3: f\n"
+    legend = "≠ differs   < only at ○ -O0   > only at ● -O3"
+    assert " ".join(below.split()) == " ".join(f"{legend} inlined at ● -O3: f".split())
+    assert max(map(len, below.splitlines())) <= width
 
 
 def test_diff_of_what_is_not_inlined(run: Run) -> None:
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib")
-    assert shown.endswith("inlined at -O3: none\ncalled directly: fib\n")
+    assert shown.endswith("inlined at ● -O3: none\ncalled directly: fib\n")
     assert "callq" in run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib asm")
     assert "expected ir or asm" in run.last(":diff sin nothing")
 
@@ -411,7 +416,7 @@ def test_diff_of_what_is_not_inlined(run: Run) -> None:
 def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":cfg fib")
-    assert shown.startswith("fib at -O0, not compiled · version 1\n")
+    assert shown.startswith("fib at ○ -O0, not compiled · version 1\n")
     assert "entry" in shown
     assert "▼" in shown
     dot = tmp_path / "dot"
@@ -433,13 +438,13 @@ def test_cfg(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_time(run: Run) -> None:
     value, compile_line, run_line = run.last("def f(x) x + 1", ":time f(2)").splitlines()
     assert value == "3.0"
-    assert re.fullmatch(r"compile +[\d.]+ ms   the entry and 1 unit at -O0", compile_line)
+    assert re.fullmatch(r"compile +[\d.]+ ms   the entry and 1 unit at ○ -O0", compile_line)
     assert re.fullmatch(r"run +[\d.]+ ms", run_line)
 
 
 def test_time_tells_what_was_optimized_meanwhile(hot: Run) -> None:
     run_line = hot.last("def f(x) x + 1", ":time for i = 1, i < 100 in f(i)").splitlines()[-1]
-    assert re.search(r" ms   meanwhile 2 units at -O3, in [\d.]+ ms$", run_line)
+    assert re.search(r" ms   meanwhile 2 units at ● -O3, in [\d.]+ ms$", run_line)
 
 
 def test_time_of_an_error(run: Run) -> None:
@@ -452,7 +457,7 @@ def test_time_of_an_error(run: Run) -> None:
 def test_bench(run: Run) -> None:
     lines = run.last("def f(x) x + 1", ":bench f(2)").splitlines()
     assert lines[0] == "3.0"
-    assert [line.split()[0] for line in lines[1:3]] == ["-O0", "-O3"]
+    assert [line.split()[:2] for line in lines[1:3]] == [["○", "-O0"], ["●", "-O3"]]
     assert "█" in lines[1]
 
 
@@ -464,8 +469,8 @@ def test_bench_loses_what_is_printed_and_leaves_tiers_alone(run: Run, session: S
 
 
 def test_bench_shows_the_value_that_the_expression_would_show(run: Run) -> None:
-    assert run.last(":bench for i = 1, i < 3 in i").startswith("-O0  ")
-    assert run(":set values off", ":bench 1 + 1")[1].startswith("-O0  ")
+    assert run.last(":bench for i = 1, i < 3 in i").startswith("○ -O0  ")
+    assert run(":set values off", ":bench 1 + 1")[1].startswith("○ -O0  ")
 
 
 def test_time_of_what_does_not_run(run: Run) -> None:
@@ -493,7 +498,7 @@ def test_watch(hot: Run, state_home: Path) -> None:
     unsubscribe()
     assert "0.000000" not in shown
     assert re.search(r"^for i = 1, i < 30 in f\(i\)   \d runs?$", shown, re.MULTILINE)
-    assert re.search(r"^f +-O3 ", shown, re.MULTILINE)
+    assert re.search(r"^f +● -O3 ", shown, re.MULTILINE)
     assert re.search(r"^stopped after \d runs?$", shown, re.MULTILINE)
 
 
@@ -507,8 +512,8 @@ def test_watch_ends_with_an_error(run: Run) -> None:
 
 def test_optimize(run: Run, session: Session) -> None:
     printed = run("def f(x) x + 1", ":optimize f", ":optimize f")
-    assert re.fullmatch(r"f -O3: \d+ bytes, [\d.]+ ms\n", printed[1])
-    assert printed[2] == "f already runs at -O3\n"
+    assert re.fullmatch(r"f ● -O3: \d+ bytes, [\d.]+ ms\n", printed[1])
+    assert printed[2] == "f already runs at ● -O3\n"
     assert session["f"].tier is Tier.OPTIMIZED
 
 

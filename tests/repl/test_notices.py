@@ -60,9 +60,9 @@ SWAPPED, DEOPTIMIZED, FREED, HOT = EventKind.SWAPPED, EventKind.DEOPTIMIZED, Eve
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        (event(DEOPTIMIZED, size=30, message="g"), "f deoptimized, -O3 → -O0: g has changed"),
+        (event(DEOPTIMIZED, size=30, message="g"), "f deoptimized, ● -O3 → ○ -O0: g has changed"),
         (event(DEOPTIMIZED, message="g"), "f is compiled again: g changed during the compilation"),
-        (event(EventKind.FAILED, message="too large"), "f stays at -O0: too large"),
+        (event(EventKind.FAILED, message="too large"), "f stays at ○ -O0: too large"),
         (event(FREED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
     ],
 )
@@ -72,7 +72,7 @@ def test_lines(told: Event, line: str) -> None:
 
 def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
     hot = event(HOT, runs=1_204, time=1.0)
-    later = "f: hot at 1,000 calls; -O3 8.6 ms later"
+    later = "f: hot at 1,000 calls; ● -O3 8.6 ms later"
     assert lines(hot, event(SWAPPED, runs=482_763, time=1.0086)) == [f"{later}, after 482,763"]
     # The program waits meanwhile.
     assert lines(hot, event(SWAPPED, runs=1_000, time=1.0086)) == [later]
@@ -80,12 +80,12 @@ def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
     assert lines(
         event(HOT, "f.for@1:2", runs=10_000, counter=loop),
         event(SWAPPED, "f.for@1:2", runs=10_001, counter=loop, time=1.5),
-    ) == ["f.for@1:2: hot at 10,000 iterations; -O3 1,500.0 ms later, after 10,001"]
+    ) == ["f.for@1:2: hot at 10,000 iterations; ● -O3 1,500.0 ms later, after 10,001"]
 
 
 def test_a_loop_at_top_level_has_no_internal_name() -> None:
     loop = event(SWAPPED, "top@3:1.for@3:9", counter=RunCounter.ITERATIONS)
-    assert lines(loop) == ["the loop at top level, 3:9: -O3 on request, in 2.4 ms"]
+    assert lines(loop) == ["the loop at top level, 3:9: ● -O3 on request, in 2.4 ms"]
 
 
 def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
@@ -94,14 +94,14 @@ def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     engine.tell(event(HOT, runs=1_000, time=1.0))
     assert notices.take() == []
     engine.tell(event(SWAPPED, runs=1_000, time=1.002))
-    assert notices.take() == ["f: hot at 1,000 calls; -O3 2.0 ms later"]
+    assert notices.take() == ["f: hot at 1,000 calls; ● -O3 2.0 ms later"]
 
 
 @pytest.mark.parametrize(
     "before", [(), (event(EventKind.HOT, runs=3),), (event(EventKind.HOT, runs=1_000), event(EventKind.DEFINED))]
 )
 def test_what_was_not_hot_was_requested(before: tuple[Event, ...]) -> None:
-    assert lines(*before, event(SWAPPED, runs=5)) == ["f: -O3 on request, in 2.4 ms"]
+    assert lines(*before, event(SWAPPED, runs=5)) == ["f: ● -O3 on request, in 2.4 ms"]
 
 
 @pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.FAULTED])
@@ -127,7 +127,7 @@ def test_the_code_of_a_version_is_freed_at_once() -> None:
         event(FREED, version=2, size=5),
     ) == [
         "f: 42 bytes of version 1 freed",
-        "g: -O3 on request, in 2.4 ms",
+        "g: ● -O3 on request, in 2.4 ms",
         "f: 5 bytes of version 2 freed",
     ]
 
@@ -176,9 +176,9 @@ def test_of_a_session() -> None:
         session.run("f(1) f(1) f(1) f(1) f(1) f(1) f(1) f(1)")
         swapped = notices.take()
         assert [re.sub(r"[\d.]+ ms", "# ms", line) for line in swapped] == [
-            "g: -O3 on request, in # ms",
-            "f: hot at 10 calls; -O3 # ms later",
+            "g: ● -O3 on request, in # ms",
+            "f: hot at 10 calls; ● -O3 # ms later",
         ]
         session.run("def f(x) x + 1")
-        assert notices.take()[0] == "g deoptimized, -O3 → -O0: f has changed"
+        assert notices.take()[0] == "g deoptimized, ● -O3 → ○ -O0: f has changed"
         assert session["g"].tier is Tier.BASELINE

@@ -16,22 +16,22 @@ def status(session: Session) -> Status:
 def test_units_are_counted_by_tier() -> None:
     with Session(jit="sync", threshold=10) as session:
         toolbar = status(session)
-        assert toolbar.text() == "0 at -O0 · 0 at -O3 · recompiler idle"
+        assert toolbar.text() == "0 at ○ -O0 · 0 at ● -O3 · recompiler idle"
         session.run("def f(x) x + 1; def g(x) f(x) * 2; g(1)")
-        assert toolbar.text() == "2 at -O0 · 0 at -O3 · recompiler idle"
+        assert toolbar.text() == "2 at ○ -O0 · 0 at ● -O3 · recompiler idle"
         session.run("for i = 1, i < 100 in g(i)")
-        assert toolbar.text() == "0 at -O0 · 2 at -O3 · recompiler idle"
+        assert toolbar.text() == "0 at ○ -O0 · 2 at ● -O3 · recompiler idle"
         session.run("def f(x) x + 2")
-        assert toolbar.text() == "2 at -O0 · 0 at -O3 · recompiler idle"
+        assert toolbar.text() == "2 at ○ -O0 · 0 at ● -O3 · recompiler idle"
 
 
 def test_loops_come_and_go_with_their_functions() -> None:
     with Session(jit="sync") as session:
         session.run("def f(n) for i = 0, i < n in i; f(1)")
         toolbar = status(session)
-        assert toolbar.text().startswith("2 at -O0")
+        assert toolbar.text().startswith("2 at ○ -O0")
         session.run("def f(n) n")
-        assert toolbar.text().startswith("1 at -O0")
+        assert toolbar.text().startswith("1 at ○ -O0")
 
 
 def test_one_tier_has_no_recompiler() -> None:
@@ -40,7 +40,7 @@ def test_one_tier_has_no_recompiler() -> None:
         session.run("def f(x) x + 1; def g(x) f(x); g(1)")
         session.run("def f(x) x + 2; g(1)")
         numbers = [unit.tier for unit in session.stats() if unit.name in ("f", "g")]
-        assert toolbar.text() == f"0 at -O0 · {numbers.count(Tier.OPTIMIZED)} at -O3"
+        assert toolbar.text() == f"0 at ○ -O0 · {numbers.count(Tier.OPTIMIZED)} at ● -O3"
 
 
 def test_what_the_recompiler_is_doing() -> None:
@@ -56,10 +56,10 @@ def test_what_the_recompiler_is_doing() -> None:
         toolbar = status(session)
         session.run("def f(x) x + 1; f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11)")
         compiled.wait()
-        assert toolbar.text() == "1 at -O0 · 0 at -O3 · recompiling f"
+        assert toolbar.text() == "1 at ○ -O0 · 0 at ● -O3 · recompiling f"
         go_on.set()
         session.engine.wait_until_idle()
-        assert toolbar.text() == "0 at -O0 · 1 at -O3 · recompiler idle"
+        assert toolbar.text() == "0 at ○ -O0 · 1 at ● -O3 · recompiler idle"
 
 
 def test_changes_are_told_until_it_is_closed() -> None:

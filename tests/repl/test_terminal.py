@@ -54,10 +54,10 @@ def test_redefining_a_hot_function_under_its_caller(terminal: Any) -> None:
     enter(terminal, "def g(x) f(x) * 2")
     enter(terminal, "for i = 0, i < 100 in g(i)")
     enter(terminal, "g(20)", "42.0\r\n")
-    enter(terminal, ":tiers", "dependents", "f     -O3", "g     -O3")
+    enter(terminal, ":tiers", "dependents", "f     ● -O3", "g     ● -O3")
     enter(terminal, "def f(x) x + 2")
     enter(terminal, "g(20)", "44.0\r\n")
-    enter(terminal, ":tiers", "f     -O0")
+    enter(terminal, ":tiers", "f     ○ -O0")
     assert leave(terminal, ":quit\r") == 0
 
 
@@ -245,7 +245,7 @@ def test_a_pager_that_leaves_early(start: Start) -> None:
     terms = "+".join(f"sin(x*{number})" for number in range(1, 600))
     enter(terminal, f"def big(x) {terms}")
     # More than a pipe takes.
-    enter(terminal, ":ir big", "big at -O0, not compiled")
+    enter(terminal, ":ir big", "big at ○ -O0, not compiled")
     enter(terminal, "6*7", "42.0\r\n")
 
 

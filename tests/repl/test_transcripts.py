@@ -98,7 +98,7 @@ MASKS = [
 # takes, and what is said about them depends on it.
 MASKS_OF = {
     ":asm": [(r"(?m)^( |\.L).*\n", ""), (r"(?m)^(kal\..*:)$", r"\1\n    …")],
-    ":bench": [(r"(?m)^(-O\d) +[█-▏].*$", r"\1  █ …"), (r"(?s)Medians.*", "Medians …\n")],
+    ":bench": [(r"(?m)^(. -O\d) +[█-▏].*$", r"\1  █ …"), (r"(?s)Medians.*", "Medians …\n")],
 }
 
 

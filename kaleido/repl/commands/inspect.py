@@ -12,6 +12,7 @@ from kaleido.jit import Tier, Unit, UnitStats
 from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word
 from kaleido.report.columns import COLUMNS, legend
 from kaleido.report.tables import table
+from kaleido.report.tier_marks import label
 from kaleido.report.tier_table import HEADINGS, tier_table
 from kaleido.session import Function, Session
 from kaleido.terminal.text import padded, width
@@ -28,11 +29,12 @@ def _list(request: Request) -> None:
         return
     rows = [[each.signature, _tier(each), " ".join(each.source.split())] for each in functions]
     headings = ("function", "tier", "definition")
-    request.console.show(table(headings, rows, left=headings, columns=request.console.columns))
+    shown = table(headings, rows, left=headings, columns=request.console.columns)
+    request.console.show(request.console.tinted(shown))
 
 
 def _tier(function: Function) -> str:
-    return f"-{function.tier}" if function.tier is not None else "not compiled"
+    return label(function.tier) if function.tier is not None else "not compiled"
 
 
 def _tiers(request: Request) -> None:
@@ -45,7 +47,7 @@ def _tiers(request: Request) -> None:
         if shown
         else "nothing is compiled yet: a function is compiled when it is first called\n"
     )
-    console.show(text)
+    console.show(console.tinted(text))
 
 
 def _events(request: Request, word: Word | None = None) -> None:
@@ -54,7 +56,8 @@ def _events(request: Request, word: Word | None = None) -> None:
     name = None if word is None else word.text if word.text in log.names else request.unit(word).label
     lines = list(log.lines(name))
     nothing = f"nothing has happened to {name} yet" if name is not None else "nothing has happened yet"
-    request.console.show("".join(f"{line}\n" for line in lines) or f"{nothing}\n")
+    console = request.console
+    console.show(console.tinted("".join(f"{line}\n" for line in lines) or f"{nothing}\n"))
 
 
 def _info(request: Request, word: Word | None = None) -> None:
@@ -63,7 +66,8 @@ def _info(request: Request, word: Word | None = None) -> None:
         request.console.show(_rows(_about_declaration(request, word.text, declaration)))
         return
     unit = request.unit(word) if word is not None else None
-    text = _rows(_about_session(request.session) if unit is None else _about_unit(request, unit))
+    rows = _rows(_about_session(request.session) if unit is None else _about_unit(request, unit))
+    text = request.console.tinted(rows)
     if unit is not None:
         text += "\n" + request.console.highlighted(_source(request, unit), "kaleido") + "\n"
     request.console.show(text)
@@ -98,7 +102,7 @@ def _about_session(session: Session) -> Iterator[tuple[str, str]]:
         yield "tiers", "-O0 only" if policy.baseline else "-O3 only"
     yield "stack", f"{policy.stack_size:,} bytes"
     yield "functions", f"{len(session.functions()):,} defined"
-    yield "compiled", ", ".join(f"{sum(unit.tier is tier for unit in units):,} at -{tier}" for tier in Tier)
+    yield "compiled", ", ".join(f"{sum(unit.tier is tier for unit in units):,} at {label(tier)}" for tier in Tier)
     yield "code", f"{sum(sum(unit.code_bytes.values()) for unit in units):,} bytes"
 
 
@@ -117,11 +121,11 @@ def _about_unit(request: Request, unit: Unit) -> Iterator[tuple[str, str]]:
         yield unit.label, f"a loop of {owner.name}"
     else:
         yield function.signature, f"defined in {source.name}:{line}"
-    yield "tier", f"-{stats.tier}" if stats.tier is not None else "not compiled"
+    yield "tier", label(stats.tier) if stats.tier is not None else "not compiled"
     if stats.runs:
         yield "runs", f"{stats.counter.of(stats.runs)} at -O0"
     for tier in stats.compile_seconds:
-        yield f"-{tier}", f"{stats.code_bytes[tier]:,} bytes, compiled in {stats.compile_seconds[tier] * 1000:.2f} ms"
+        yield label(tier), f"{stats.code_bytes[tier]:,} bytes, compiled in {stats.compile_seconds[tier] * 1000:.2f} ms"
     yield "version", f"{stats.versions:,}"
     yield "calls", ", ".join(_callees(request.session, unit, function)) or "none"
     yield "called by", (_callers(request.session, function) if owner is None else _outer(unit, owner)) or "none"
@@ -144,7 +148,7 @@ def _outer(loop: Unit, owner: Function) -> str:
 
 
 def _about_loop(request: Request, loop: UnitStats) -> str:
-    tier = f"-{loop.tier}" if loop.tier is not None else "not compiled"
+    tier = label(loop.tier) if loop.tier is not None else "not compiled"
     runs = f", {loop.counter.of(loop.runs)} at -O0" if loop.runs else ""
     return f"{loop.name}  {tier}{runs}  {request.loop_source(loop.name)}"
 

@@ -16,6 +16,7 @@ from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.redraw import redrawing
 from kaleido.report.bars import chart
+from kaleido.report.tier_marks import label
 from kaleido.report.tier_table import tier_table
 from kaleido.session import Function, Session
 from kaleido.terminal import streams
@@ -27,14 +28,15 @@ __all__ = ["COMMANDS"]
 def _time(request: Request, word: Word) -> None:
     with _compilations(request.session) as compiled:
         results = request.state.run(request.program(word))
-    request.console.begin_line()
+    console = request.console
+    console.begin_line()
     if all(result.value is None for result in results):
-        request.console.write("nothing has run\n")
+        console.write("nothing has run\n")
         return
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
-    request.console.write(f"compile  {_milliseconds(compile_seconds):>12}{_compiled_at(compiled, Tier.BASELINE)}\n")
-    request.console.write(f"run      {_milliseconds(run_seconds):>12}{_compiled_at(compiled, Tier.OPTIMIZED)}\n")
+    for name, seconds, tier in (("compile", compile_seconds, Tier.BASELINE), ("run", run_seconds, Tier.OPTIMIZED)):
+        console.write(console.tinted(f"{name:7}  {_milliseconds(seconds):>12}{_compiled_at(compiled, tier)}\n"))
 
 
 @contextmanager
@@ -58,11 +60,11 @@ def _compiled_at(compiled: list[Event], tier: Tier) -> str:
     if not events:
         return ""
     if tier is Tier.OPTIMIZED:
-        units = f"{counted(len(events), 'unit')} at -{tier}"
+        units = f"{counted(len(events), 'unit')} at {label(tier)}"
         return f"   meanwhile {units}, in {_milliseconds(sum(event.seconds for event in events))}"
     # The entry and its loops are compiled every time; functions only once.
     others = sum(not event.unit.startswith("top@") for event in events)
-    return f"   the entry and {counted(others, 'unit')} at -{tier}" if others else "   only the entry itself"
+    return f"   the entry and {counted(others, 'unit')} at {label(tier)}" if others else "   only the entry itself"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -81,7 +83,7 @@ def _bench(request: Request, word: Word) -> None:
         measurement = measure(request.session.engine, next(units))
     if measurement.value is not None and not isinstance(expression, For) and request.state.settings.on("values"):
         request.console.write(f"{measurement.value!r}\n")
-    request.console.write(chart(measurement, request.console.columns))
+    request.console.write(request.console.tinted(chart(measurement, request.console.columns)))
 
 
 def _expression(request: Request, word: Word) -> tuple[Source, Expression]:
@@ -143,9 +145,9 @@ class _WatchedProgram:
 
 
 def _optimize(request: Request, word: Word) -> None:
-    engine, unit = request.session.engine, request.unit(word)
+    console, engine, unit = request.console, request.session.engine, request.unit(word)
     if engine.describe(unit.symbol).tier is Tier.OPTIMIZED:
-        request.console.write(f"{unit.label} already runs at -{Tier.OPTIMIZED}\n")
+        console.write(console.tinted(f"{unit.label} already runs at {label(Tier.OPTIMIZED)}\n"))
         return
     try:
         engine.optimize(unit.symbol)
@@ -153,7 +155,7 @@ def _optimize(request: Request, word: Word) -> None:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
     now = engine.describe(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
-    request.console.write(f"{unit.label} -{Tier.OPTIMIZED}: {size:,} bytes, {_milliseconds(seconds)}\n")
+    console.write(console.tinted(f"{unit.label} {label(Tier.OPTIMIZED)}: {size:,} bytes, {_milliseconds(seconds)}\n"))
 
 
 def _trace(request: Request, word: Word | None = None) -> None:

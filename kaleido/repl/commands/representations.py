@@ -18,7 +18,8 @@ from kaleido.repl.commands.unit_code import Part, parts
 from kaleido.repl.console import Console, temporary_file
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import Flow, flows
-from kaleido.report.listing import SEPARATOR, assembly_listing, beside, inlining, ir_listing
+from kaleido.report.listing import ONLY_LEFT, ONLY_RIGHT, SAME, assembly_listing, beside, inlining, ir_listing
+from kaleido.report.tier_marks import label
 from kaleido.session import Session
 from kaleido.terminal.text import cut, padded
 
@@ -60,7 +61,7 @@ def _parts(request: Request, word: Word, tier_word: Word | None) -> list[Part]:
 
 
 def _emphasized(heading: str, console: Console) -> str:
-    return "\n".join(map(console.emphasized, wrap(heading, console.columns)))
+    return console.tinted("\n".join(map(console.emphasized, wrap(heading, console.columns))))
 
 
 def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
@@ -74,14 +75,30 @@ def _diff(request: Request, word: Word, form_word: Word | None = None) -> None:
     other = ir_listing(optimized) if form == "ir" else _listing(session, unit, Tier.OPTIMIZED, form)
     rows = beside(baseline.splitlines(), other.splitlines(), console.columns)
     # A lexer needs a whole listing: each side is highlighted by itself, and then both are joined line by line.
-    left, right = (console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in zip(*rows, strict=True))
-    half = (console.columns - len(SEPARATOR)) // 2
+    left, marks, right = zip(*rows, strict=True)
+    shown = [console.highlighted("\n".join(side), _FORMS[form]).split("\n") for side in (left, right)]
+    half = (console.columns - len(SAME)) // 2
     headings = (padded(cut(Part(session.engine, unit, tier).title(), half), half) for tier in Tier)
     lines = [
-        console.emphasized(SEPARATOR.join(headings).rstrip()),
-        *(SEPARATOR.join(row).rstrip() for row in zip(left, right, strict=True)),
+        console.tinted(console.emphasized(SAME.join(headings).rstrip())),
+        *(
+            "".join(row).rstrip()
+            for row in zip(shown[0], (_mark(each, console) for each in marks), shown[1], strict=True)
+        ),
     ]
-    console.show("\n".join([*lines, "", *_inlined(session, unit, optimized)]) + "\n")
+    marked = f"≠ differs   < only at {label(Tier.BASELINE)}   > only at {label(Tier.OPTIMIZED)}"
+    below = [*wrap(marked, console.columns), *_inlined(session, unit, optimized)]
+    console.show("\n".join([*lines, "", *map(console.tinted, below)]) + "\n")
+
+
+_TIERS_OF_MARKS = {ONLY_LEFT: Tier.BASELINE, ONLY_RIGHT: Tier.OPTIMIZED}
+
+
+def _mark(separator: str, console: Console) -> str:
+    """A separator of two lines, emphasized if they differ; in the color of the tier if only that has a line."""
+    if separator == SAME:
+        return separator
+    return console.emphasized(console.tinted(separator, _TIERS_OF_MARKS.get(separator)))
 
 
 def _listing(session: Session, unit: Unit, tier: Tier, form: str) -> str:
@@ -97,7 +114,7 @@ def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
     return [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
-            (f"inlined at -{Tier.OPTIMIZED}", found.inlined or ("none",)),
+            (f"inlined at {label(Tier.OPTIMIZED)}", found.inlined or ("none",)),
             ("called directly", found.direct),
             ("called through stubs", tuple(map(function_name, found.stubs))),
         )
@@ -120,8 +137,8 @@ def _flow_heading(part: Part, flow: Flow) -> str:
         return part.heading()
     # A callee in the module of a root that is not inlined.
     members = part.engine.inline_group(part.unit.symbol, part.tier)
-    label = next((member.label for member in members if member.body == flow.name), flow.name)
-    return f"{label} at -{part.tier}, compiled with {part.unit.label}"
+    name = next((member.label for member in members if member.body == flow.name), flow.name)
+    return f"{name} at {label(part.tier)}, compiled with {part.unit.label}"
 
 
 def _svg(graph: str) -> Path | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kaleido.jit import Engine, RunCounter, Tier, Unit, UnitStats
 from kaleido.report.listing import assembly_listing, inlining, ir_listing
+from kaleido.report.tier_marks import label
 
 __all__ = ["Part", "parts"]
 
@@ -34,17 +35,21 @@ class Part:
         if self.tier is Tier.OPTIMIZED:
             words.append(f"inlined: {', '.join(self._inlined()) or 'none'}")
         if stats.counter is RunCounter.ITERATIONS and stats.dependents:
-            words.append(f"inlined in {', '.join(stats.dependents)} at -{Tier.OPTIMIZED}")
+            words.append(f"inlined in {', '.join(stats.dependents)} at {label(Tier.OPTIMIZED)}")
         return " · ".join(words)
 
     def title(self) -> str:
-        """The unit, the tier, and whether it runs: ``sum at -O0, runs now``."""
-        return f"{self.unit.label} at -{self.tier}, {self._state(self.engine.describe(self.unit.symbol))}"
+        """The unit, the tier, and whether it runs: ``sum at ○ -O0, runs now``."""
+        return f"{self.unit.label} at {label(self.tier)}, {self._state(self.engine.describe(self.unit.symbol))}"
 
     def _state(self, stats: UnitStats) -> str:
         if stats.tier is self.tier:
             return "runs now"
-        return f"replaced by -{stats.tier}" if self.tier in stats.code_bytes else "not compiled"
+        return (
+            f"replaced by {label(stats.tier)}"
+            if stats.tier is not None and self.tier in stats.code_bytes
+            else "not compiled"
+        )
 
     def _inlined(self) -> tuple[str, ...]:
         members = self.engine.inline_group(self.unit.symbol, self.tier)
@@ -62,7 +67,7 @@ class Part:
             tier = self.engine.describe(symbol).tier
         except KeyError:
             return "undefined"
-        return f"-{tier}" if tier is not None else "not compiled"
+        return label(tier) if tier is not None else "not compiled"
 
 
 def parts(engine: Engine, unit: Unit, tier: Tier | None = None) -> list[Part]:
