@@ -86,20 +86,21 @@ class Publisher:
         return set[Version]().union(*map(self._dependencies.dependents, versions))
 
     def deoptimize_dependents(self, version: Version) -> None:
-        """Return every unit whose optimized code inlined `version` to its baseline, and restart its counter."""
+        """Deoptimize every version whose optimized code inlined `version`."""
         for root in self._dependencies.dependents(version):
-            self._deoptimize(root, version)
+            self.deoptimize(root, f"{version.unit.label} has changed")
 
-    def _deoptimize(self, root: Version, changed: Version) -> None:
-        code = root.drop_optimized()
-        self._dependencies.forget(root)
-        self._events.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
-        if root.current:
-            self.publish(root)
+    def deoptimize(self, version: Version, reason: str) -> None:
+        """Take the optimized code of a version out of use: its unit runs its baseline, and its counter restarts."""
+        code = version.drop_optimized()
+        self._dependencies.forget(version)
+        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason)
+        if version.current:
+            self.publish(version)
         # Last: no slot leads to retired code. (Without a baseline tier one does, until the end of the transaction: it
         # publishes the recompiled code before anything is freed.)
         if code is not None:
-            self._retire(root, code)
+            self._retire(version, code)
 
     def retire_code(self, version: Version) -> None:
         """Retire all code of a version that is superseded, removed, or never became current."""
