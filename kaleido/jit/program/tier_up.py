@@ -42,7 +42,7 @@ class TierUp:
     def recompile_number(self, number: int) -> bool:
         """:meth:`recompile` for a request of the hook. An error is an event: the unit stays at the baseline."""
         version = self._program.symbols.versions.get(number)
-        if version is None:
+        if version is None or not self._program.policy.optimize:
             return False
         try:
             return self.recompile(version)
@@ -59,21 +59,20 @@ class TierUp:
         with self._access.lock:
             if self._is_pointless(version):
                 return False
-            members, runs = compiler.inline_group(version, {}), version.runs
+            members, runs, policy = compiler.inline_group(version, {}), version.runs, self._program.policy
         compilation = compiler.compile_optimized(members, runs=runs)
         with self._access.lock:
             if self._access.closed:
                 return False
-            reason = _overtaken(version, members)
+            is_off = policy.optimize and not self._program.policy.optimize
+            reason = "-O3 was switched off" if is_off else _overtaken(version, members)
             if reason:
                 size, seconds = compilation.code.text_size, compilation.seconds
                 events.emit(
                     EventKind.DISCARDED, version, tier=Tier.OPTIMIZED, size=size, seconds=seconds, message=reason
                 )
-                return not self._is_pointless(version)
+                return not is_off and not self._is_pointless(version)
             compiler.install_optimized(compilation, compiler.load(compilation, {}))
-            # Now the runs are final: loading takes time, in which the baseline code counted on.
-            events.emit(EventKind.SWAPPED, version, version.optimized, runs=version.runs)
             self._program.reclaimer.collect()
             return False
 
