@@ -156,7 +156,7 @@ def test_without_a_baseline_a_unit_is_swapped_before_its_next_call() -> None:
 @pytest.mark.parametrize("setting", ["stack_size", "inline_threshold", "max_group_units", "batch_units"])
 def test_other_settings_are_fixed(setting: str) -> None:
     with Engine(sync(3)) as engine:
-        policy = replace(sync(5), **{setting: 1 << 21})
+        policy = sync(5, **{setting: 1 << 21})
         with pytest.raises(ValueError, match=f"^{setting} is set when the engine is created"):
             engine.configure(policy)
         assert engine.policy == sync(3)
