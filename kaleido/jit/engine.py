@@ -4,6 +4,7 @@
 define     `define` and `remove`: one transaction each                           ``program.redefinition``
 run        `prepare`, `call`, `interrupt`, `address`                             ``calls``, ``running``
 tier up    when hot, by the recompiler's thread; `optimize`, `wait_until_idle`   ``program.tier_up``
+change     `deoptimize`, `configure`                                             ``program.reconfiguration``
 look in    `subscribe`, `stats`, `describe`, `find`, `ir`, `assembly`, `memory`  ``events``, ``inspection``
 end        `close`                                                               ``lifetime``
 =========  ====================================================================================================
@@ -35,6 +36,7 @@ from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.access import Access
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.recompiler import Recompiler, weakly
+from kaleido.jit.program.reconfiguration import check_change, configure, deoptimize
 from kaleido.jit.program.redefinition import Redefinition
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
@@ -60,19 +62,18 @@ class Engine:
 
     def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
         with signals_deferred():
-            self.policy = policy or Policy()
-            target = Target(self.policy)
-            compiler, loader = Compiler(target, transform), Loader(target, self.policy.arena_libraries)
-            self._runtime = Runtime(loader, wait=not self.policy.background)
-            self._access = Access(self._runtime, self.policy.stack_size)
-            self._program = Program(self.policy, self._access, compiler, loader, self._runtime)
+            policy = policy or Policy()
+            target = Target(policy)
+            compiler, loader = Compiler(target, transform), Loader(target, policy.arena_libraries)
+            self._runtime = Runtime(loader)
+            self._access = Access(self._runtime, policy.stack_size)
+            self._program = Program(policy, self._access, compiler, loader, self._runtime)
             self._inspection = Inspection(self._program, compiler, loader)
-            self._evaluation = Evaluation(self.policy.stack_size)
+            self._evaluation = Evaluation(policy.stack_size)
             self._tier_up = TierUp(self._program)
-            self._recompiler = self._start_recompiler() if self.policy.tiered else None
             self._lifetime = Lifetime(
                 self._access,
-                self._recompiler,
+                self._start_recompiler(policy),
                 self._evaluation,
                 self._runtime,
                 loader,
@@ -83,7 +84,13 @@ class Engine:
             self._direct_calls = DirectCalls(self._program, self._calls, self._lifetime)
             weakref.finalize(self, self._lifetime.close_later).atexit = False
 
-    def _start_recompiler(self) -> Recompiler:
+    def _start_recompiler(self, policy: Policy) -> Recompiler | None:
+        """Start what a policy needs to tier up; None if that is nothing. Raises OSError."""
+        if not policy.tiered:
+            return None
+        if not policy.background:
+            self._runtime.open_replies()
+        self._runtime.set_waiting(not policy.background)
         # Its thread must not keep the program alive, whose listeners and transform may refer to this engine.
         up = self._tier_up
         return Recompiler(self._runtime, weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number))
@@ -182,22 +189,55 @@ class Engine:
     def optimize(self, symbol: str, *, background: bool = False) -> None:
         """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`.
 
-        With `background`, and where the policy has one, the recompiler does it, as if the unit had become hot.
+        With `background`, it is done as if the unit had become hot: by the recompiler, where the policy has one, and
+        not at all where the policy does not optimize.
         """
         with signals_deferred():
             with self._access.opened():
                 version = self._program.prepare(symbol)
-            if background and self.policy.background and self._recompiler is not None:
-                self._runtime.request(version.number)
-                return
+                if background and not self.policy.optimize:
+                    return
+                if background and self.policy.tiered and self.policy.background:
+                    self._runtime.request(version.number)
+                    return
             while self._tier_up.recompile(version):
                 pass
+
+    def deoptimize(self, symbol: str) -> frozenset[str]:
+        """Return a unit and its nested units to their baseline. Returns the symbols of those that were optimized.
+
+        They count their runs anew and can tier up again. Code that is running, and optimized code of other units that
+        inlined this one, keeps the copy it has. Raises KeyError where it is not defined, ValueError where the policy
+        has no baseline.
+        """
+        with self._access.opened():
+            return deoptimize(self._program, symbol)
+
+    @property
+    def policy(self) -> Policy:
+        """The present policy."""
+        return self._program.policy
+
+    def configure(self, policy: Policy) -> None:
+        """Change tiers and thresholds, while the program runs. ``program.reconfiguration`` says what becomes of code.
+
+        Raises ValueError where `policy` differs in a setting that is fixed when the engine is created, and OSError and
+        MemoryError where a thread, a pipe or memory is missing; then nothing has changed.
+        """
+        with self._access.opened():
+            check_change(self.policy, policy)
+            if self._lifetime.recompiler is None:
+                self._lifetime.recompiler = self._start_recompiler(policy)
+            elif not policy.background:
+                self._runtime.open_replies()
+            configure(self._program, policy)
+            self._runtime.set_waiting(policy.tiered and not policy.background)
 
     def wait_until_idle(self) -> None:
         """Return when every unit that is hot by now has been recompiled."""
         self._access.check_process()
-        if self._recompiler is not None:
-            self._recompiler.wait_until_idle()
+        if self._lifetime.recompiler is not None:
+            self._lifetime.recompiler.wait_until_idle()
 
     # Inspection
 

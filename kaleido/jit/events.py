@@ -21,8 +21,9 @@ class EventKind(StrEnum):
     compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimized code
-    deoptimized  its optimized code inlined a version that is no longer current, and is out of use; or, if it was still
-                 being compiled (then it has no `size`), was never used; `message` names what changed
+    discarded    an optimized compilation was never used; `message` says what has happened meanwhile
+    deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version
+                 that is no longer current, or a request
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more. -O0 code shares its
                  memory with its batch, which is given back with the last of them
     failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
@@ -35,6 +36,7 @@ class EventKind(StrEnum):
     COMPILED = "compiled"
     HOT = "hot"
     SWAPPED = "swapped"
+    DISCARDED = "discarded"
     DEOPTIMIZED = "deoptimized"
     FREED = "freed"
     FAILED = "failed"
@@ -51,6 +53,7 @@ class Event:
     `thread`    the native identifier of the thread that it happened on
     `version`   which definition of the symbol, from 1
     `runs`      how often the unit had run at the baseline, counted as `counter` says
+    `threshold` of a `hot` event: how many runs make the unit hot. A unit with fewer is recompiled on request
     `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
     `began`     when a compilation or a run began, as `time`
     `size`      bytes of machine code
@@ -70,6 +73,7 @@ class Event:
     batch: int = 1
     message: str = ""
     began: float = 0.0
+    threshold: int = 0
 
 
 Listener = Callable[[Event], None]

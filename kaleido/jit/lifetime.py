@@ -25,7 +25,10 @@ __all__ = ["Lifetime"]
 
 
 class Lifetime:
-    """What has to end with an engine. `freed` is set when all memory has been given back."""
+    """What has to end with an engine. `freed` is set when all memory has been given back.
+
+    `recompiler` may be started later; it is assigned under the lock, while the engine is open.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class Lifetime:
     ) -> None:
         self.freed = threading.Event()
         self._threads_stopped = False
-        self._access, self._recompiler, self._evaluation = access, recompiler, evaluation
+        self._access, self.recompiler, self._evaluation = access, recompiler, evaluation
         self._runtime, self._loader, self._code_map, self._reclaimer = runtime, loader, code_map, reclaimer
         _open.add(self)
 
@@ -54,8 +57,8 @@ class Lifetime:
             with self._access.lock:
                 self._access.closed = True
                 self._access.end_epoch()
-            if self._recompiler is not None:
-                self._recompiler.close()
+            if self.recompiler is not None:
+                self.recompiler.close()
             self._evaluation.close()
             with self._access.lock:
                 self._threads_stopped = True

@@ -40,7 +40,7 @@ class EventLog:
 
     def lines(self, name: str | None = None) -> Iterator[str]:
         """A line for each event, with the seconds since the start; of one function and its loops, or of all units."""
-        events, describe = list(self._events.copy()), EventLines(self._session.engine.policy)
+        events, describe = list(self._events.copy()), EventLines()
         told = _told_with_a_swap(events)
         for index, event in enumerate(events):
             if index in told:

@@ -20,6 +20,7 @@ __all__ = ["Notices"]
 _MORE_OF_A_KIND = {
     EventKind.SWAPPED: "swapped: `:tiers` shows them",
     EventKind.DEOPTIMIZED: "deoptimized: `:tiers` shows them",
+    EventKind.DISCARDED: "discarded",
     EventKind.FAILED: "not compiled at -O3",
     EventKind.FREED: "freed",
 }
@@ -37,7 +38,7 @@ class Notices:
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._events: deque[Event] = deque()
-        self._lines = EventLines(session.engine.policy)
+        self._lines = EventLines()
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
@@ -76,8 +77,8 @@ class Notices:
 
 
 def _has_notice(event: Event) -> bool:
-    if event.kind is EventKind.FREED:
-        # The code of a loop at top level is always freed when its expression ends.
+    if event.kind in (EventKind.FREED, EventKind.DISCARDED):
+        # A loop at top level is removed when its expression ends, and its code with it.
         return not event.unit.startswith("top@")
     return event.kind in (EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FAILED)
 

@@ -1,25 +1,37 @@
-"""The options of ``:set``: one table."""
+"""The options of ``:set``: one table. Most are settings of the REPL; the last are those of the engine's policy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["OPTIONS", "Option", "Settings"]
+from kaleido.jit import Policy
+from kaleido.session import MODES, mode_of, policy_for
+
+__all__ = ["OPTIONS", "POLICY_OPTIONS", "Option", "Settings", "changed_policy", "policy_value"]
 
 _ON_OFF = ("on", "off")
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option: its possible values, of which the first is the default, and its description."""
+    """An option: its possible values, of which the first is the default, and its description.
+
+    `number` is the name of a whole number from 1 up, which is a possible value, too.
+    """
 
     name: str
     values: tuple[str, ...]
     description: str
+    number: str = ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The possible values, for people."""
+        return (*self.values, self.number) if self.number else self.values
 
 
-OPTIONS: Mapping[str, Option] = {
+_SETTINGS = {
     option.name: option
     for option in [
         Option("notices", _ON_OFF, "lines that report what the JIT did"),
@@ -31,24 +43,56 @@ OPTIONS: Mapping[str, Option] = {
         Option("theme", ("auto", "dark", "light", "either"), "colors for your background"),
     ]
 }
+
+POLICY_OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in [
+        Option("jit", MODES, "the tiers: those of `--jit`"),
+        Option("threshold", ("default",), "calls or iterations until hot", "N"),
+    ]
+}
+"""The options that are part of the engine's policy: see :func:`policy_value` and :func:`changed_policy`."""
+
+OPTIONS: Mapping[str, Option] = {**_SETTINGS, **POLICY_OPTIONS}
 """The options by name, in the order in which ``:set`` shows them."""
 
 
 class Settings:
-    """The current value of each option."""
+    """The current value of each option that is a setting of the REPL."""
 
     def __init__(self) -> None:
-        self._values = {option.name: option.values[0] for option in OPTIONS.values()}
+        self._values = {option.name: option.values[0] for option in _SETTINGS.values()}
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
 
     def __setitem__(self, name: str, value: str) -> None:
         """Raises ValueError if the option cannot have this value."""
-        if value not in OPTIONS[name].values:
+        if value not in _SETTINGS[name].values:
             raise ValueError(value)
         self._values[name] = value
 
     def on(self, name: str) -> bool:
         """Whether the value of an option is ``on``."""
         return self._values[name] == "on"
+
+
+def policy_value(policy: Policy, name: str) -> str:
+    """The value that one of POLICY_OPTIONS has in a policy."""
+    if name == "jit":
+        return mode_of(policy)
+    if policy.thresholds == Policy().thresholds:
+        return "default"
+    return "|".join(f"{threshold:,}" for threshold in dict.fromkeys(policy.thresholds.values()))
+
+
+def changed_policy(policy: Policy, name: str, value: str) -> Policy:
+    """`policy` with another value of one of POLICY_OPTIONS. Raises ValueError if the option cannot have this value."""
+    if name == "jit":
+        mode = policy_for(value)
+        return replace(policy, baseline=mode.baseline, optimize=mode.optimize, background=mode.background)
+    if value == "default":
+        calls, iterations = Policy().thresholds.values()
+    else:
+        calls = iterations = int(value.replace(",", ""))
+    return replace(policy, call_threshold=calls, iteration_threshold=iterations)

@@ -41,6 +41,8 @@ class Status:
         parts = [f"{numbers[tier]} at {label(tier)}" for tier in Tier]
         if self._engine.policy.tiered:
             parts.append(self._activity())
+        else:
+            self._hot.clear()
         return " · ".join(parts)
 
     def _listen(self, event: Event) -> None:

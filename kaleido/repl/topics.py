@@ -387,7 +387,8 @@ _JIT = (
 
         `:tiers` shows the tier of each function and loop, `:events` what happened to them, `:ir f` and `:asm f` show
         the code of one, `:diff f` compares its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3
-        now.
+        now, and `:deoptimize f` returns it to -O0. `:set threshold 10` makes code hot at ten calls or iterations, and
+        `:set jit O0` leaves only one tier.
 
         Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows the
         swap.
@@ -487,7 +488,7 @@ _OTHER_NAMES = {
     "tiers": "tier jit --jit baseline hot recompiler O0 O3 o0 o3 -O0 -O3",
     "stubs": "stub slot slots redefine redefinition",
     "loops": "loop osr on-stack",
-    "inlining": "inline inlined dependents deoptimize deoptimized deoptimization invalidation",
+    "inlining": "inline inlined dependents deoptimized deoptimization invalidation",
 }
 
 ALIASES: Mapping[str, str] = {alias: name for name, aliases in _OTHER_NAMES.items() for alias in aliases.split()}

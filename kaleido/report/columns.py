@@ -13,10 +13,10 @@ COLUMNS: Mapping[str, str] = {
     "-O3 ms": "the time to compile it together with what it inlines",
     "bytes": "the size of the code that runs now",
     "-O0 bytes": "the size of its last code at -O0",
-    "-O3 bytes": "the size of its last code at -O3, with what it inlines",
+    "-O3 bytes": "the size of the code last compiled for it at -O3, with what it inlines",
     "dependents": "units whose code at -O3 inlined it",
     "versions": "how often it was defined",
-    "deoptimized": "how often its code at -O3 was dropped, because something it inlined changed",
+    "deoptimized": "how often its code at -O3 was taken out of use: what it inlined has changed, or on request",
 }
 """The definition of each column that needs one, by its heading."""
 

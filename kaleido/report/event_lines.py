@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaleido.jit import Event, EventKind, Policy, Tier
+from kaleido.jit import Event, EventKind, Tier
 from kaleido.report.tier_marks import label
 
 __all__ = ["EventLines"]
@@ -11,8 +11,7 @@ __all__ = ["EventLines"]
 class EventLines:
     """Describes events, which it is given in their order: it remembers when each unit became hot."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self) -> None:
         self._hot: dict[str, Event] = {}
 
     def observe(self, event: Event) -> None:
@@ -27,18 +26,15 @@ class EventLines:
         if event.kind is EventKind.SWAPPED:
             return f"{_name(event)}: {self._swapped(event)}"
         self.observe(event)
-        return f"{_name(event)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event, self._threshold(event))}"
+        return f"{_name(event)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
 
     def _swapped(self, event: Event) -> str:
-        hot, threshold = self._hot.pop(event.symbol, None), self._threshold(event)
-        if hot is None or hot.runs < threshold:
+        hot = self._hot.pop(event.symbol, None)
+        if hot is None or hot.runs < hot.threshold:
             return f"{label(Tier.OPTIMIZED)} on request, in {_milliseconds(event.seconds)}"
-        after = f", after {event.runs:,}" if event.runs > threshold else ""
+        after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = _milliseconds(event.time - hot.time)
-        return f"hot at {event.counter.of(threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
-
-    def _threshold(self, event: Event) -> int:
-        return self._policy.thresholds.get(event.counter, 0)
+        return f"hot at {event.counter.of(hot.threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
 
 
 def _name(event: Event) -> str:
@@ -51,7 +47,7 @@ def _name(event: Event) -> str:
 _SEPARATORS = {EventKind.DEOPTIMIZED: " ", EventKind.FAILED: " "}
 
 
-def _happened(event: Event, threshold: int) -> str:
+def _happened(event: Event) -> str:
     match event.kind:
         case EventKind.DEFINED:
             return f"version {event.version:,} defined"
@@ -61,12 +57,13 @@ def _happened(event: Event, threshold: int) -> str:
             seconds = _milliseconds(event.seconds * event.batch)
             return f"{event.size:,} bytes compiled at {label(event.tier)}{batch}, in {seconds}"
         case EventKind.HOT:
-            return f"hot at {event.counter.of(threshold)}" if event.runs >= threshold else "to be optimized on request"
-        case EventKind.DEOPTIMIZED if not event.size:
-            # The optimized code was not yet published.
-            return f"is compiled again: {event.message} changed during the compilation"
+            is_hot = event.runs >= event.threshold
+            return f"hot at {event.counter.of(event.threshold)}" if is_hot else "to be optimized on request"
+        case EventKind.DISCARDED:
+            assert event.tier is not None
+            return f"{event.size:,} bytes of {label(event.tier)} code discarded: {event.message} meanwhile"
         case EventKind.DEOPTIMIZED:
-            return f"deoptimized, {label(Tier.OPTIMIZED)} → {label(Tier.BASELINE)}: {event.message} has changed"
+            return f"deoptimized, {label(Tier.OPTIMIZED)} → {label(Tier.BASELINE)}: {event.message}"
         case EventKind.FAILED:
             return f"stays at {label(Tier.BASELINE)}: {event.message}"
         case EventKind.FAULTED:

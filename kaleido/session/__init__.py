@@ -22,10 +22,10 @@ policy for each mode.
 
 from kaleido.session.function import Function
 from kaleido.session.libraries import LibraryError
-from kaleido.session.modes import MODES, policy_for
+from kaleido.session.modes import MODES, mode_of, policy_for
 from kaleido.session.parsed_text import mentioned
 from kaleido.session.pipeline import Result
 from kaleido.session.session import Session
 from kaleido.session.snapshot import Change
 
-__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "mentioned", "policy_for"]
+__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "mentioned", "mode_of", "policy_for"]

@@ -6,10 +6,25 @@ from dataclasses import replace
 
 from kaleido.jit import Policy
 
-__all__ = ["MODES", "policy_for"]
+__all__ = ["MODES", "mode_of", "policy_for"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 """Two tiers with compilation in the background; two tiers while the program waits; one tier alone."""
+
+
+_POLICIES = {
+    "tiered": Policy(),
+    "sync": Policy(background=False),
+    "O0": Policy(optimize=False),
+    "O3": Policy(baseline=False),
+}
+
+
+def mode_of(policy: Policy) -> str:
+    """The mode whose tiers a policy has."""
+    if not policy.tiered:
+        return "O0" if policy.baseline else "O3"
+    return "tiered" if policy.background else "sync"
 
 
 def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = None) -> Policy:
@@ -18,12 +33,7 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     `threshold` is for both calls and loop iterations, `stack_size` is in bytes; None keeps the policy's default. Raises
     ValueError for an unknown mode, and for values that the policy does not allow.
     """
-    policy = {
-        "tiered": Policy(),
-        "sync": Policy(background=False),
-        "O0": Policy(optimize=False),
-        "O3": Policy(baseline=False),
-    }.get(jit)
+    policy = _POLICIES.get(jit)
     if policy is None:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
     if threshold is not None:

@@ -15,7 +15,8 @@ import ctypes
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import NamedTuple
@@ -30,6 +31,7 @@ __all__ = ["HISTORIES", "HUGE", "History", "play"]
 
 TIERED = Policy(call_threshold=1, iteration_threshold=1)
 OPTIMIZED_ONLY = Policy(baseline=False)
+MODES = {"tiered": TIERED, "O0": replace(TIERED, optimize=False), "O3": replace(TIERED, baseline=False)}
 
 
 class History(NamedTuple):
@@ -60,6 +62,10 @@ HISTORIES = {
     "two requested recompilations": History(("optimize f", "optimize f", "define g"), "", CALL),
     "two redefinitions of two functions": History(("call g", "define g", "define f")),
     "two threads that close": History(("call g", "close", "close"), "", ""),
+    "a deoptimization on request": History(("call f, call f", "deoptimize f")),
+    "the recompiler against -O0 only, for a while": History(("call f", "configure O0, configure tiered")),
+    "a call against other modes": History(("call f", "configure O3, configure O0"), "g"),
+    "a requested recompilation against another mode": History(("optimize f", "configure O0", "define g"), "", CALL),
     "-O3 only": History(("call f", "define g", "enter f"), "g", CALL, OPTIMIZED_ONLY),
     "-O3 only, against closing": History(("call f", "define g, close"), "fg", CALL, OPTIMIZED_ONLY),
 }
@@ -70,6 +76,7 @@ LONG = {
     "a removal, stopped everywhere": History(("call f", "remove f, define f"), "f", CALL),
     "closing, stopped everywhere": History(("call g", "close"), "g", ALL),
     "calls from Python and C, and a redefinition": History(("call g", "enter g", "define g"), "g"),
+    "two calls against other modes": History(("call f, call g", "configure O3, configure O0"), "g"),
 }
 
 # Histories with too many orders to play all of them.
@@ -91,6 +98,17 @@ HUGE = {
         "fg",
         ALL,
     ),
+    "modes and everything, stopped everywhere": History(
+        (
+            "call f, call f, call g",
+            "enter g, enter f",
+            "configure O0, configure O3, configure tiered",
+            "define g, deoptimize f, define f, deoptimize g",
+            "configure O3, optimize f, configure tiered, configure O0",
+        ),
+        "fg",
+        ALL,
+    ),
     "-O3 only, everything": History(
         ("call f, call f", "enter g, enter f", "define g, define f", "remove f, define f", "close"),
         "fg",
@@ -106,7 +124,6 @@ class World:
     def __init__(self, schedule: Schedule, engine: Engine, history: History) -> None:
         self.engine, self.log = engine, Log(engine)
         self._history = history
-        self._policy = history.policy
         self._program, self._lock = engine._program, engine._access.lock
         self._loader = engine._inspection._loader
         self._stop = callback(lambda _: schedule.point("inside"))
@@ -149,6 +166,14 @@ class World:
         with self._unless_removed(name, begin):
             self.engine.optimize(name)
 
+    def deoptimize(self, name: str) -> None:
+        with suppress(ValueError):
+            # In a policy without a baseline.
+            self.engine.deoptimize(name)
+
+    def configure(self, mode: str) -> None:
+        self.engine.configure(MODES[mode])
+
     def call(self, name: str) -> None:
         begin = self._now()
         with self._unless_removed(name, begin):
@@ -182,7 +207,9 @@ class World:
         if code is None:
             return
         stub = self._program.publisher.stub(version.symbol, version.unit.signature)
-        assert stub.fields.slot == (code.address if code.tier is Tier.OPTIMIZED else stub.prologue)
+        is_counted = code.tier is Tier.BASELINE and self.engine.policy.tiered
+        assert stub.fields.slot == (stub.prologue if is_counted else code.address)
+        assert version.baseline is not None or not self.engine.policy.baseline
         assert self.engine.find(code.address) == (version.unit, code.tier)
         dependencies = self._program.dependencies
         for member in dependencies.inlined(version):
@@ -212,7 +239,7 @@ class World:
         bodies = {loaded for loaded in self._loader.loaded if any(name.endswith(".impl") for name in loaded.addresses)}
         assert bodies == {code.loaded for code in codes}
         assert not [event for event in self.log.events if event.kind is EventKind.FAILED]
-        if self._policy.tiered:
+        if engine.policy.tiered:
             forgotten = [each for each in engine.stats() if each.tier is Tier.BASELINE and each.runs]
             assert forgotten == [], "a hot unit was not recompiled"
 

@@ -23,6 +23,10 @@ ORDERS = {
     "two requested recompilations": 280,
     "two redefinitions of two functions": 57,
     "two threads that close": 188,
+    "a deoptimization on request": 88,
+    "the recompiler against -O0 only, for a while": 34,
+    "a call against other modes": 268,
+    "a requested recompilation against another mode": 68,
     "-O3 only": 105,
     "-O3 only, against closing": 21,
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from kaleido import Session
-from kaleido.jit import Event, EventKind, Policy, RunCounter, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.repl.notices import Notices
 
 
@@ -18,7 +18,6 @@ class Engine:
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
-        self.policy = Policy()
         self.engine = self
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
@@ -41,10 +40,28 @@ def event(
     size: int = 0,
     message: str = "",
     time: float = 0.0,
+    tier: Tier | None = None,
+    threshold: int = 0,
 ) -> Event:
     return Event(
-        kind, unit, f"kal.{unit}", time, 0, None, version, runs, counter, seconds=0.0024, size=size, message=message
+        kind,
+        unit,
+        f"kal.{unit}",
+        time,
+        0,
+        tier,
+        version,
+        runs,
+        counter,
+        seconds=0.0024,
+        size=size,
+        message=message,
+        threshold=threshold,
     )
+
+
+def hot_event(unit: str = "f", *, threshold: int = 1_000, **details: Any) -> Event:
+    return event(HOT, unit, threshold=threshold, **details)
 
 
 def lines(*events: Event) -> list[str]:
@@ -60,8 +77,11 @@ SWAPPED, DEOPTIMIZED, FREED, HOT = EventKind.SWAPPED, EventKind.DEOPTIMIZED, Eve
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        (event(DEOPTIMIZED, size=30, message="g"), "f deoptimized, ● -O3 → ○ -O0: g has changed"),
-        (event(DEOPTIMIZED, message="g"), "f is compiled again: g changed during the compilation"),
+        (event(DEOPTIMIZED, size=30, message="g has changed"), "f deoptimized, ● -O3 → ○ -O0: g has changed"),
+        (
+            event(EventKind.DISCARDED, tier=Tier.OPTIMIZED, size=30, message="g has changed"),
+            "f: 30 bytes of ● -O3 code discarded: g has changed meanwhile",
+        ),
         (event(EventKind.FAILED, message="too large"), "f stays at ○ -O0: too large"),
         (event(FREED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
     ],
@@ -71,14 +91,14 @@ def test_lines(told: Event, line: str) -> None:
 
 
 def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
-    hot = event(HOT, runs=1_204, time=1.0)
+    hot = hot_event(runs=1_204, time=1.0)
     later = "f: hot at 1,000 calls; ● -O3 8.6 ms later"
     assert lines(hot, event(SWAPPED, runs=482_763, time=1.0086)) == [f"{later}, after 482,763"]
     # The program waits meanwhile.
     assert lines(hot, event(SWAPPED, runs=1_000, time=1.0086)) == [later]
     loop = RunCounter.ITERATIONS
     assert lines(
-        event(HOT, "f.for@1:2", runs=10_000, counter=loop),
+        hot_event("f.for@1:2", runs=10_000, threshold=10_000, counter=loop),
         event(SWAPPED, "f.for@1:2", runs=10_001, counter=loop, time=1.5),
     ) == ["f.for@1:2: hot at 10,000 iterations; ● -O3 1,500.0 ms later, after 10,001"]
 
@@ -91,15 +111,13 @@ def test_a_loop_at_top_level_has_no_internal_name() -> None:
 def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     engine = Engine()
     notices = Notices(cast(Session, engine), changed=lambda: None)
-    engine.tell(event(HOT, runs=1_000, time=1.0))
+    engine.tell(hot_event(runs=1_000, time=1.0))
     assert notices.take() == []
     engine.tell(event(SWAPPED, runs=1_000, time=1.002))
     assert notices.take() == ["f: hot at 1,000 calls; ● -O3 2.0 ms later"]
 
 
-@pytest.mark.parametrize(
-    "before", [(), (event(EventKind.HOT, runs=3),), (event(EventKind.HOT, runs=1_000), event(EventKind.DEFINED))]
-)
+@pytest.mark.parametrize("before", [(), (hot_event(runs=3),), (hot_event(runs=1_000), event(EventKind.DEFINED))])
 def test_what_was_not_hot_was_requested(before: tuple[Event, ...]) -> None:
     assert lines(*before, event(SWAPPED, runs=5)) == ["f: ● -O3 on request, in 2.4 ms"]
 

@@ -2,7 +2,8 @@
 
 The *hook* is called by baseline code when a unit becomes hot. It may be a million frames deep in the user's program,
 on a thread that does not hold Python's interpreter lock: so all it does is to write the unit's number to a pipe. In
-deterministic mode it then waits for one byte from a second pipe, which the recompiler writes after the swap.
+deterministic mode it then waits for one byte from a second pipe, which the recompiler writes after the swap. The mode
+may change at any time, so the hook reads it once, and its message says whether it waits.
 
 *Publication* stores an address into a slot, sequentially consistent: a thread that reads the new address sees the
 complete code, and the store is visible before the publisher checks which calls are in progress (see ``reclaim``).
@@ -23,16 +24,43 @@ from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.unit import Signature
 
-__all__ = ["MESSAGE_SIZE", "Runtime"]
+__all__ = ["MESSAGE_SIZE", "WAITS", "Runtime"]
 
 MESSAGE_SIZE = 8
-"""Bytes of a message to the recompiler: a number of a unit."""
+"""Bytes of a message to the recompiler: a number of a unit, perhaps with WAITS."""
 
-_PUBLISH = """
-define void @publish(ptr %slot, ptr %code) nounwind {
+WAITS = 1 << 62
+"""The bit of a message that says that the hook waits for a reply."""
+
+_NO_PIPE = -1
+
+_NATIVE = f"""
+declare i64 @write(i32, ptr, i64)
+declare i64 @read(i32, ptr, i64)
+@requests = global i32 {_NO_PIPE}
+@replies = global i32 {_NO_PIPE}
+define void @hook(i64 %unit) nounwind {{
+  %message = alloca i64
+  %replies = load atomic i32, ptr @replies monotonic, align 4
+  %waits = icmp ne i32 %replies, {_NO_PIPE}
+  %flag = select i1 %waits, i64 {WAITS}, i64 0
+  %number = or i64 %unit, %flag
+  store i64 %number, ptr %message
+  %requests = load i32, ptr @requests
+  %written = call i64 @write(i32 %requests, ptr %message, i64 {MESSAGE_SIZE})
+  br i1 %waits, label %wait, label %done
+wait:
+  ; A signal may interrupt the read: only a byte, or the end of the pipe, ends the wait.
+  %got = call i64 @read(i32 %replies, ptr %message, i64 1)
+  %interrupted = icmp slt i64 %got, 0
+  br i1 %interrupted, label %wait, label %done
+done:
+  ret void
+}}
+define void @publish(ptr %slot, ptr %code) nounwind {{
   store atomic ptr %code, ptr %slot seq_cst, align 8
   ret void
-}
+}}
 @inside = global [2 x i64] zeroinitializer
 @side = global i64 0
 """
@@ -44,13 +72,15 @@ class Runtime:
     `inside` counts the calls from C that are in native code, on each of two sides; `side` is the current one.
     """
 
-    def __init__(self, loader: Loader, *, wait: bool) -> None:
+    def __init__(self, loader: Loader) -> None:
         self._loader = loader
         self.requests, self._requests_in = os.pipe()
-        self._replies, self._replies_in = os.pipe() if wait else (-1, -1)
-        ir = _hook_ir(self._requests_in, self._replies if wait else None) + _PUBLISH
-        addresses = self._load(ir, ["hook", "publish", "inside", "side"]).addresses
+        self._replies = self._replies_in = _NO_PIPE
+        names = ["hook", "publish", "requests", "replies", "inside", "side"]
+        addresses = self._load(_NATIVE, names).addresses
         self.hook = addresses["hook"]
+        ctypes.c_int32.from_address(addresses["requests"]).value = self._requests_in
+        self._replies_of_hook = ctypes.c_int32.from_address(addresses["replies"])
         self.publish = c_function(addresses["publish"], Signature("void", ("ptr", "ptr")))
         self.inside = (ctypes.c_int64 * 2).from_address(addresses["inside"])
         self.side = ctypes.c_int64.from_address(addresses["side"])
@@ -61,8 +91,17 @@ class Runtime:
         """Write a number to the recompiler's pipe, as the hook does."""
         os.write(self._requests_in, number.to_bytes(MESSAGE_SIZE, "little", signed=True))
 
+    def open_replies(self) -> None:
+        """Create the pipe for replies, if there is none. Raises OSError."""
+        if self._replies == _NO_PIPE:
+            self._replies, self._replies_in = os.pipe()
+
+    def set_waiting(self, wait: bool) -> None:
+        """Set whether the hook waits for a reply from now on, for which :meth:`open_replies` was called."""
+        self._replies_of_hook.value = self._replies if wait else _NO_PIPE
+
     def reply(self) -> None:
-        """In deterministic mode, let one waiting hook return."""
+        """Let one waiting hook return."""
         if self._replies_in >= 0:
             os.write(self._replies_in, b"\n")
 
@@ -86,7 +125,7 @@ class Runtime:
         """Let every waiting hook return, and every later one at once: the recompiler has stopped."""
         if self._replies_in >= 0:
             os.close(self._replies_in)
-            self._replies_in = -1
+            self._replies_in = _NO_PIPE
 
     def disconnect(self) -> None:
         """Redirect the pipes to the null device: what is written is lost, and a read for a reply ends at once."""
@@ -106,28 +145,3 @@ class Runtime:
 
     def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
         return self._loader.load(baseline_code(ir), exports, imports or {})
-
-
-def _hook_ir(requests: int, replies: int | None) -> str:
-    """The hook: write the number of a unit to the descriptor `requests`; then read a byte from `replies`, if given."""
-    return f"""
-declare i64 @write(i32, ptr, i64)
-declare i64 @read(i32, ptr, i64)
-define void @hook(i64 %unit) nounwind {{
-  %message = alloca i64
-  store i64 %unit, ptr %message
-  %written = call i64 @write(i32 {requests}, ptr %message, i64 {MESSAGE_SIZE})
-  {"ret void" if replies is None else _wait_for_reply(replies)}
-}}
-"""
-
-
-def _wait_for_reply(replies: int) -> str:
-    # A signal may interrupt the read: only a byte, or the end of the pipe, ends the wait.
-    return f"""br label %wait
-wait:
-  %got = call i64 @read(i32 {replies}, ptr %message, i64 1)
-  %interrupted = icmp slt i64 %got, 0
-  br i1 %interrupted, label %wait, label %done
-done:
-  ret void"""

@@ -14,6 +14,7 @@ In the order in which a definition meets them:
 ``dependencies``  which optimized code inlined which versions
 ``recompiler``    the thread that reads the numbers of hot units
 ``tier_up``       ... and what it does with them: compile at -O3, check, publish
+``reconfiguration``  deoptimization on request, and another policy
 ``reclaim``       when code that is out of use is freed
 ``event_stream``  all of this, to listeners
 ================  ==============================================================================

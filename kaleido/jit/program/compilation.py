@@ -100,7 +100,7 @@ class VersionCompiler:
         reclaimer: Reclaimer,
         events: EventStream,
     ) -> None:
-        self._policy, self._compiler, self._loader = policy, compiler, loader
+        self.policy, self._compiler, self._loader = policy, compiler, loader
         self._symbols, self._publisher, self._reclaimer, self._events = symbols, publisher, reclaimer, events
 
     def compile(
@@ -116,7 +116,7 @@ class VersionCompiler:
         IR, LookupError where a C symbol is not found; then the code of no current version has changed.
         """
         plan = self._plan(roots, after, complete, again)
-        for batch in batches(plan.missing, self._policy.batch_units):
+        for batch in batches(plan.missing, self.policy.batch_units):
             raise_pending()
             self._compile_baseline(batch, after)
         loaded = self._load_all(plan.compiled, after)
@@ -151,13 +151,18 @@ class VersionCompiler:
 
     def _plan_one(self, version: Version, plan: _Plan, after: Names, again: Collection[Version]) -> Mapping[str, Unit]:
         """Plan what `version` itself needs; returns the symbols that its code calls through stubs."""
-        if version.code is not None and version not in again:
+        if version.code is not None and version not in again and not self._is_below_policy(version):
             return version.code.stub_calls
-        if self._policy.baseline or version.unit.counter is RunCounter.NONE:
+        if self.policy.baseline or version.unit.counter is RunCounter.NONE:
             plan.missing.append(version)
             return dict.fromkeys(version.unit.calls, version.unit)
         plan.compiled.append(self.compile_optimized(self.inline_group(version, after)))
         return plan.compiled[-1].stub_calls
+
+    def _is_below_policy(self, version: Version) -> bool:
+        """Whether it has baseline code from a time when the policy had a baseline."""
+        only_baseline = version.code is not None and version.code.tier is Tier.BASELINE
+        return only_baseline and not self.policy.baseline and version.unit.counter is not RunCounter.NONE
 
     def compile_ahead(self, added: Iterable[Version], after: Names, superseded: Collection[Version]) -> list[Loaded]:
         """Compile what must have code at the moment when `after` becomes current.
@@ -168,7 +173,7 @@ class VersionCompiler:
         """
         in_use = [version for version in added if version.symbol.stub is not None]
         again: set[Version] = set()
-        if not self._policy.baseline:
+        if not self.policy.baseline:
             again = self._publisher.dependents(superseded).difference(superseded)
         return self.compile([*in_use, *again], after, complete=self._reclaimer.busy, again=again)
 
@@ -179,7 +184,7 @@ class VersionCompiler:
             found = (self._symbols.resolve(name, after) for name in version.unit.calls)
             return (callee for callee in found if callee is not None)
 
-        return inline_group(root, callees, self._policy)
+        return inline_group(root, callees, self.policy)
 
     def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
         """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
@@ -240,8 +245,14 @@ class VersionCompiler:
         return self._loader.load(compilation.code, exports, imports, users=len(exports))
 
     def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
-        """Put loaded optimized code into use, whose root is current, as are all members of its inline group."""
+        """Put loaded optimized code into use, whose root is current, as are all members of its inline group.
+
+        If its unit ran its baseline, that is a swap.
+        """
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
         code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, compilation.stub_calls)
         self._publisher.install(root, code, compilation.members[1:])
+        if root.baseline is not None:
+            # Now the runs are final: loading takes time, in which the baseline code counted on.
+            self._events.emit(EventKind.SWAPPED, root, code)

@@ -33,7 +33,7 @@ class Program:
     """
 
     def __init__(self, policy: Policy, access: Access, compiler: Compiler, loader: Loader, runtime: Runtime) -> None:
-        self.policy, self.access = policy, access
+        self.access = access
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
         stubs = Stubs(loader, runtime)
@@ -41,6 +41,11 @@ class Program:
         self.compiler = VersionCompiler(
             policy, compiler, loader, self.symbols, self.publisher, self.reclaimer, self.events
         )
+        self.policy = policy
+
+    def set_policy(self, policy: Policy) -> None:
+        """Use `policy` from now on; what it means for existing code is done by ``reconfiguration``."""
+        self.policy = self.publisher.policy = self.compiler.policy = policy
 
     def prepare(self, name: str) -> Version:
         """Compile whatever a symbol can reach that has no code; returns its version. Raises as ``Engine.prepare``."""

@@ -29,13 +29,14 @@ __all__ = ["Publisher"]
 class Publisher:
     """Decides what each slot contains. `code_map` finds the version and the code at an address.
 
+    `policy` says which runs are counted, and how many make a unit hot.
     Used under the engine's lock.
     """
 
     def __init__(
         self, policy: Policy, stubs: Stubs, reclaimer: Reclaimer, dependencies: Dependencies, events: EventStream
     ) -> None:
-        self._policy, self._stubs, self._reclaimer = policy, stubs, reclaimer
+        self.policy, self._stubs, self._reclaimer = policy, stubs, reclaimer
         self._dependencies, self._events = dependencies, events
         self.code_map: CodeMap[tuple[Version, MachineCode]] = CodeMap()
 
@@ -50,7 +51,7 @@ class Publisher:
         self.code_map.add(code.address, code.address + code.size, (version, code))
         if code.tier is Tier.OPTIMIZED:
             self._dependencies.record(version, inlined)
-        if version.current:
+        if version.current and (code.tier is Tier.OPTIMIZED or version.optimized is None):
             self.publish(version, code)
         version.install(code)
 
@@ -63,15 +64,28 @@ class Publisher:
         target = code.address
         if code.tier is Tier.BASELINE:
             # Another thread may be counting at this moment: the count is not reset, its present value is the origin.
-            record = stub.fields
-            count = record.runs
-            version.start_counting(count)
-            if self._policy.tiered and version.unit.counter is not RunCounter.NONE:
-                record.body, record.number = code.address, version.number
-                # Last: a thread that reaches the new limit must report the new number.
-                record.limit = count + self._policy.thresholds[version.unit.counter]
-                target = stub.prologue
+            version.start_counting(stub.fields.runs)
+            target = self._counted(version, code, stub)
         self._stubs.publish(stub, target)
+
+    def renew_limit(self, version: Version) -> None:
+        """Count a version at its baseline as the policy says now; its count goes on, if there was one."""
+        code, stub = version.code, version.symbol.stub
+        if not version.current or code is None or code.tier is not Tier.BASELINE or stub is None:
+            return
+        if not self.policy.tiered:
+            version.start_counting(stub.fields.runs)
+        self._stubs.publish(stub, self._counted(version, code, stub))
+
+    def _counted(self, version: Version, code: MachineCode, stub: Stub) -> int:
+        """Where the slot of a version at its baseline leads: to the counter, whose limit this sets, or to the body."""
+        if not self.policy.tiered or version.unit.counter is RunCounter.NONE:
+            return code.address
+        record = stub.fields
+        record.body, record.number = code.address, version.number
+        # Last: a thread that reaches the new limit must report the new number.
+        record.limit = version.count_at_publication + self.policy.thresholds[version.unit.counter]
+        return stub.prologue
 
     def stub(self, symbol: Symbol, signature: Signature) -> Stub:
         """The stub of a symbol, allocated when it is first needed."""
@@ -86,20 +100,21 @@ class Publisher:
         return set[Version]().union(*map(self._dependencies.dependents, versions))
 
     def deoptimize_dependents(self, version: Version) -> None:
-        """Return every unit whose optimized code inlined `version` to its baseline, and restart its counter."""
+        """Deoptimize every version whose optimized code inlined `version`."""
         for root in self._dependencies.dependents(version):
-            self._deoptimize(root, version)
+            self.deoptimize(root, f"{version.unit.label} has changed")
 
-    def _deoptimize(self, root: Version, changed: Version) -> None:
-        code = root.drop_optimized()
-        self._dependencies.forget(root)
-        self._events.emit(EventKind.DEOPTIMIZED, root, code, message=changed.unit.label)
-        if root.current:
-            self.publish(root)
+    def deoptimize(self, version: Version, reason: str) -> None:
+        """Take the optimized code of a version out of use: its unit runs its baseline, and its counter restarts."""
+        code = version.drop_optimized()
+        self._dependencies.forget(version)
+        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason)
+        if version.current:
+            self.publish(version)
         # Last: no slot leads to retired code. (Without a baseline tier one does, until the end of the transaction: it
         # publishes the recompiled code before anything is freed.)
         if code is not None:
-            self._retire(root, code)
+            self._retire(version, code)
 
     def retire_code(self, version: Version) -> None:
         """Retire all code of a version that is superseded, removed, or never became current."""

@@ -4,7 +4,7 @@ The running program sends it the numbers of hot versions through a pipe (see the
 takes every request that has arrived, recompiles the hottest (:class:`Requests`), and looks again, so that requests that
 have become stale meanwhile cost nothing. Running native code never waits for it; Python code that needs LLVM waits for
 the LLVM call in progress, because llvmlite has one lock. In deterministic mode the program waits for a reply to each
-request.
+request, and the request says so.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from queue import SimpleQueue
 from typing import TypeVar
 
-from kaleido.jit.native.runtime import MESSAGE_SIZE, Runtime
+from kaleido.jit.native.runtime import MESSAGE_SIZE, WAITS, Runtime
 
 __all__ = ["Recompiler", "Requests", "weakly"]
 
@@ -54,33 +53,34 @@ class Requests:
 
     def __init__(self, hotness: Callable[[int], float | None]) -> None:
         self._hotness = hotness
-        # The number of requests for each version: several threads may make it hot, and each waits for a reply.
-        self._counts: Counter[int] = Counter()
+        # The number of replies that each version is to get: several threads may make it hot, and wait.
+        self._waiting: dict[int, int] = {}
         self._heap: list[tuple[float, int, int]] = []
         self._arrivals = count()
         self._choices = 0
 
     def __bool__(self) -> bool:
-        return bool(self._counts)
+        return bool(self._waiting)
 
-    def add(self, number: int) -> None:
-        if number not in self._counts:
+    def add(self, number: int, *, waits: bool = False) -> None:
+        """A request, and whether a thread waits for a reply to it."""
+        if number not in self._waiting:
             heappush(self._heap, self._entry(number))
-        self._counts[number] += 1
+        self._waiting[number] = self._waiting.get(number, 0) + waits
 
     def hottest(self) -> int:
         """The version to recompile next. It stays pending until :meth:`remove`."""
         if self._choices <= 0:
-            self._heap = [self._entry(number) for number in self._counts]
+            self._heap = [self._entry(number) for number in self._waiting]
             heapify(self._heap)
             self._choices = len(self._heap) // _REFRESH
         self._choices -= 1
         return self._heap[0][-1]
 
     def remove(self, number: int) -> int:
-        """Remove the version that :meth:`hottest` returned. Returns the number of requests for it."""
+        """Remove the version that :meth:`hottest` returned. Returns the number of threads that wait for a reply."""
         heappop(self._heap)
-        return self._counts.pop(number)
+        return self._waiting.pop(number)
 
     def _entry(self, number: int) -> tuple[float, int, int]:
         return -(self._hotness(number) or 0.0), next(self._arrivals), number
@@ -141,8 +141,8 @@ class Recompiler:
             waiters += (self._idle_waiters.get() for number in numbers if number == _IDLE)
             for number in numbers:
                 if number > 0:
-                    self._hot(number)
-                    self._pending.add(number)
+                    self._hot(number & ~WAITS)
+                    self._pending.add(number & ~WAITS, waits=bool(number & WAITS))
             if self._pending:
                 self._recompile_hottest()
             if not self._pending:

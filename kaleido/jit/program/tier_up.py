@@ -7,6 +7,8 @@ that was inlined. Both are checked under the lock before anything is published.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kaleido.jit.events import EventKind
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.symbols import labels
@@ -27,7 +29,8 @@ class TierUp:
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             if version is not None:
-                self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE)
+                threshold = self._program.policy.thresholds.get(version.unit.counter, 0)
+                self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold)
 
     def hotness(self, number: int) -> float:
         """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
@@ -39,7 +42,7 @@ class TierUp:
     def recompile_number(self, number: int) -> bool:
         """:meth:`recompile` for a request of the hook. An error is an event: the unit stays at the baseline."""
         version = self._program.symbols.versions.get(number)
-        if version is None:
+        if version is None or not self._program.policy.optimize:
             return False
         try:
             return self.recompile(version)
@@ -56,20 +59,32 @@ class TierUp:
         with self._access.lock:
             if self._is_pointless(version):
                 return False
-            members, runs = compiler.inline_group(version, {}), version.runs
+            members, runs, policy = compiler.inline_group(version, {}), version.runs, self._program.policy
         compilation = compiler.compile_optimized(members, runs=runs)
         with self._access.lock:
-            if self._is_pointless(version):
+            if self._access.closed:
                 return False
-            changed = [member for member in members if not member.current]
-            if changed:
-                events.emit(EventKind.DEOPTIMIZED, version, tier=Tier.OPTIMIZED, message=labels(changed))
-                return True
+            is_off = policy.optimize and not self._program.policy.optimize
+            reason = "-O3 was switched off" if is_off else _overtaken(version, members)
+            if reason:
+                size, seconds = compilation.code.text_size, compilation.seconds
+                events.emit(
+                    EventKind.DISCARDED, version, tier=Tier.OPTIMIZED, size=size, seconds=seconds, message=reason
+                )
+                return not is_off and not self._is_pointless(version)
             compiler.install_optimized(compilation, compiler.load(compilation, {}))
-            # Now the runs are final: loading takes time, in which the baseline code counted on.
-            events.emit(EventKind.SWAPPED, version, version.optimized, runs=version.runs)
             self._program.reclaimer.collect()
             return False
 
     def _is_pointless(self, version: Version) -> bool:
         return self._access.closed or not version.current or version.optimized is not None
+
+
+def _overtaken(version: Version, members: Iterable[Version]) -> str:
+    """What has happened to a version while it was compiled with `members`; empty if the compilation can be used."""
+    if version.optimized is not None:
+        return "it was optimized"
+    if version.symbol.version is None:
+        return "it was removed"
+    changed = [member for member in members if not member.current]
+    return f"{labels(changed)} {'has' if len(changed) == 1 else 'have'} changed" if changed else ""

@@ -61,6 +61,7 @@ class Version:
     `number`    unique in the engine: what the hook reports to the recompiler
     `ordinal`   counts the definitions of the symbol, from 1
     `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
+    `count_at_publication`  what its stub's record had counted when its runs began to be counted
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
@@ -73,7 +74,7 @@ class Version:
     baseline: MachineCode | None = None
     optimized: MachineCode | None = None
     reachable_compiled: bool = False
-    _count_at_publication: int = 0
+    count_at_publication: int = 0
     _final_runs: int | None = None
 
     @property
@@ -92,7 +93,7 @@ class Version:
             return self._final_runs
         if not self.current or self.symbol.stub is None:
             return 0
-        return int(self.symbol.stub.fields.runs) - self._count_at_publication
+        return int(self.symbol.stub.fields.runs) - self.count_at_publication
 
     def with_nested(self) -> Iterator[Version]:
         """This version, the versions nested in it, and theirs."""
@@ -124,7 +125,7 @@ class Version:
 
     def start_counting(self, count: int) -> None:
         """Count runs from `count`, the value that the stub's record has now."""
-        self._count_at_publication = count
+        self.count_at_publication = count
 
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""

@@ -6,7 +6,7 @@
 ``inspect``           `:list`, `:info`, `:tiers`, `:events`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
 ``unit_code``         the code of a unit, in the tier that it runs in
-``measure``           `:time`, `:bench`, `:watch`, `:optimize`, `:trace`
+``measure``           `:time`, `:bench`, `:watch`, `:optimize`, `:deoptimize`, `:trace`
 ``files``             `:load`, `:reload`, `:edit`, `:save`
 ``session_commands``  `:undo`, `:reset`, `:set`, `:quit`
 ====================  ==========================================================

@@ -158,6 +158,23 @@ def _optimize(request: Request, word: Word) -> None:
     console.write(console.tinted(f"{unit.label} {label(Tier.OPTIMIZED)}: {size:,} bytes, {_milliseconds(seconds)}\n"))
 
 
+def _deoptimize(request: Request, word: Word) -> None:
+    engine, unit = request.session.engine, request.unit(word)
+    try:
+        deoptimized = engine.deoptimize(unit.symbol)
+    except ValueError:
+        request.fail("there is no -O0 code in this mode", word, "stays at -O3", "`:set jit tiered`")
+    for each in unit.with_nested():
+        if each.symbol in deoptimized:
+            size = engine.describe(each.symbol).code_bytes[Tier.BASELINE]
+            counted = ", counted from zero" if engine.policy.tiered else ""
+            request.console.write(f"{each.label} -{Tier.BASELINE}: {size:,} bytes{counted}\n")
+    if not deoptimized:
+        is_compiled = engine.describe(unit.symbol).tier is not None
+        state = f"already runs at -{Tier.BASELINE}" if is_compiled else "is not compiled yet"
+        request.console.write(f"{unit.label} {state}\n")
+
+
 def _trace(request: Request, word: Word | None = None) -> None:
     tracing, console = request.state.tracing, request.console
     if word is None:
@@ -212,6 +229,15 @@ COMMANDS = [
         "compile a function or a loop at -O3 now",
         "Whether it is hot or not. It is compiled together with its inline group: its loops and its nearest callees.",
         _optimize,
+    ),
+    Command(
+        "deoptimize",
+        Group.MEASURE,
+        (UNIT,),
+        "return a function and its loops, or a loop, to -O0",
+        "They are counted from zero, and can become hot again. Functions that have it inlined at -O3 keep their "
+        "copies, and code that is running goes on until it returns. `:set jit O0` does it to all functions.",
+        _deoptimize,
     ),
     Command(
         "trace",

@@ -8,8 +8,9 @@ from typing import NoReturn
 from kaleido.diagnostics import counted, suggestion
 from kaleido.jit import uninterrupted
 from kaleido.language.operators import ASSIGNMENT
+from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import Command, Group, Parameter, Quit, Request, Word
-from kaleido.repl.settings import OPTIONS
+from kaleido.repl.settings import OPTIONS, POLICY_OPTIONS, changed_policy, policy_value
 from kaleido.repl.state import State
 from kaleido.report.tables import table
 from kaleido.session import Change, Session
@@ -82,23 +83,36 @@ def _reset(request: Request) -> None:
 
 
 def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
-    settings = request.state.settings
     if word is not None and word.text not in OPTIONS:
         hint = suggestion(word.text, OPTIONS) or "`:set` shows the options"
         request.fail(f"unknown option `{word.text}`", word, "", hint)
     if word is None or value is None:
         chosen = [option for name, option in OPTIONS.items() if word is None or name == word.text]
-        rows = [[option.name, settings[option.name], "|".join(option.values), option.description] for option in chosen]
+        rows = [[each.name, _value(request, each.name), "|".join(each.choices), each.description] for each in chosen]
         headings = ("option", "value", "choices", "description")
         expendable = ("choices",) if word is None else ("description",)
         columns = request.console.columns
         request.console.show(table(headings, rows, left=headings, columns=columns, expendable=expendable))
         return
     try:
-        settings[word.text] = value.text
+        if word.text in POLICY_OPTIONS:
+            engine = request.session.engine
+            engine.configure(changed_policy(engine.policy, word.text, value.text))
+        else:
+            request.state.settings[word.text] = value.text
     except ValueError:
-        expected = " or ".join(OPTIONS[word.text].values)
+        option = OPTIONS[word.text]
+        expected = " or ".join([*option.values, *["a whole number from 1 up"] * bool(option.number)])
         request.fail(f"`{word.text}` cannot be `{value.text}`", value, f"expected {expected}")
+    except OSError as error:
+        request.fail(f"`{word.text}` stays as it is", value, reason(error))
+
+
+def _value(request: Request, name: str) -> str:
+    """The present value of an option."""
+    if name in POLICY_OPTIONS:
+        return policy_value(request.session.engine.policy, name)
+    return request.state.settings[name]
 
 
 def _quit(request: Request) -> NoReturn:
@@ -139,7 +153,10 @@ COMMANDS = [
             Parameter("value", "a value", _values, optional=True),
         ),
         "show the options, or set one",
-        "To set an option whenever the REPL starts, put the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
+        "`jit` and `threshold` are what the options `--jit` and `--threshold` begin with, and a change takes effect at "
+        "once. At `O0`, code at -O3 is deoptimized, and runs are not counted. At `O3`, each function is compiled at "
+        "-O3 before its next call. With a lower threshold, what has run as often is hot at its next run. To set an "
+        "option whenever the REPL starts, put the command into `$XDG_CONFIG_HOME/kaleido/init.kal`.",
         _set,
     ),
     Command("quit", Group.SESSION, (), "leave the REPL; so does Ctrl-D", "", _quit),

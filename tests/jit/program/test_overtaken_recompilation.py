@@ -10,7 +10,7 @@ from kaleido.jit import Engine, EventKind, Policy, Tier
 from tests.jit.helpers import Hold, Log, Running, settle, statistics
 from tests.jit.tiny import unit, units
 
-DROPPED = ["compiled O3", "deoptimized", "compiled O3", "swapped"]
+DROPPED = ["compiled O3", "discarded", "compiled O3", "swapped"]
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def test_a_redefined_callee_restarts_it(engine: Engine) -> None:
         hold.wait()
         hold.release()
         settle(engine)
-        assert log.kinds("f") == ["deoptimized", "compiled O3", "swapped"]
+        assert log.kinds("f") == ["discarded", "compiled O3", "swapped"]
+        assert log.only("f", EventKind.DISCARDED).message == "g has changed"
         assert (engine.call("f", 5), engine.describe("f").tier) == (51, Tier.OPTIMIZED)
         assert statistics(engine, "g").dependents == ("f",)
 
@@ -83,6 +84,9 @@ def test_a_redefinition_of_the_unit_itself_drops_it(engine: Engine) -> None:
         hold.release()
         settle(engine)
         assert EventKind.SWAPPED not in [event.kind for event in log.of("f")]
+        discarded = log.only("f", EventKind.DISCARDED)
+        assert (discarded.message, discarded.tier) == ("f has changed", Tier.OPTIMIZED)
+        assert discarded.size > 0 and discarded.seconds > 0
         assert (engine.describe("f").tier, statistics(engine, "f").runs) == (Tier.BASELINE, 0)
         assert statistics(engine, "g").dependents == ()
         heat(engine, "f")
@@ -110,7 +114,8 @@ def test_a_removed_unit_is_not_published(engine: Engine) -> None:
         engine.remove("f")
         hold.release()
         settle(engine)
-        assert log.kinds("f") == ["freed O0"]
+        assert log.kinds("f") == ["freed O0", "discarded"]
+        assert log.only("f", EventKind.DISCARDED).message == "it was removed"
         assert [each.name for each in engine.stats()] == ["g", "other"]
         with pytest.raises(KeyError):
             engine.call("f", 5)
@@ -159,6 +164,7 @@ def test_optimizing_on_request_meanwhile_drops_it(engine: Engine) -> None:
         hold.release()
         settle(engine)
         assert log.kinds("f").count("swapped") == 1
+        assert log.only("f", EventKind.DISCARDED).message == "it was optimized"
         assert engine.call("f", 5) == 6
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
+from kaleido.jit.native.runtime import WAITS
 from kaleido.jit.program.recompiler import Recompiler, Requests
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
@@ -86,8 +87,8 @@ class FakeRuntime:
         self.sent = threading.Semaphore(0)
         self.replies = 0
 
-    def request(self, number: int) -> None:
-        os.write(self._requests_in, number.to_bytes(8, "little", signed=True))
+    def request(self, number: int, *, waits: bool = False) -> None:
+        os.write(self._requests_in, (number | waits * WAITS).to_bytes(8, "little", signed=True))
         self.sent.release()
 
     def reply(self) -> None:
@@ -160,7 +161,9 @@ def test_closing_ends_waiting(runtime: FakeRuntime) -> None:
 def test_every_thread_that_waits_for_a_unit_gets_a_reply(runtime: FakeRuntime) -> None:
     # Two threads that make a unit hot together both send a request, and in deterministic mode both wait.
     thread = recompiler(runtime, lambda _: False)
-    os.write(runtime._requests_in, (1).to_bytes(8, "little") * 2)
+    runtime.request(1, waits=True)
+    runtime.request(1)
+    runtime.request(1, waits=True)
     Running(thread.wait_until_idle).result()
     thread.close()
     assert runtime.replies == 2
@@ -174,7 +177,7 @@ def test_a_unit_is_tried_again_until_it_is_done(runtime: FakeRuntime) -> None:
         return len(tries) < 3
 
     thread = recompiler(runtime, recompile)
-    runtime.request(7)
+    runtime.request(7, waits=True)
     Running(thread.wait_until_idle).result()
     thread.close()
     assert (tries, runtime.replies) == ([7, 7, 7], 1)
@@ -197,7 +200,8 @@ def test_requests_that_become_hotter_come_earlier() -> None:
     heat = dict.fromkeys(range(1000), 1.0)
     requests = Requests(lambda number: heat[number])
     for number in heat:
-        requests.add(number)
+        requests.add(number, waits=True)
+    requests.add(7, waits=True)
     requests.add(7)
     assert (requests.hottest(), requests.remove(0)) == (0, 1)
     heat[7] = 2.0
