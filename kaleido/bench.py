@@ -30,6 +30,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 
+from kaleido.codegen.writer import constant
 from kaleido.jit import Engine, RunCounter, Signature, Tier, Unit, quoted
 from kaleido.report.measurement import Measurement, Samples
 
@@ -60,8 +61,17 @@ class Disagreement(RuntimeError):
 # Running
 
 
-def measure(engine: Engine, root: Unit, *, seconds: float = 1.0, clock: Clock = time.perf_counter) -> Measurement:
-    """Time `root`, a unit without parameters that returns a double. Its callees are units of `engine`.
+def measure(
+    engine: Engine,
+    root: Unit,
+    variables: Sequence[float] = (),
+    *,
+    seconds: float = 1.0,
+    clock: Clock = time.perf_counter,
+) -> Measurement:
+    """Time `root`, a unit that returns a double. Its callees are units of `engine`.
+
+    It has no parameters, or takes the address of an array. Each evaluation gets `variables` in that array.
 
     It takes about `seconds`, a twentieth more for the empty call, and the time to compile. At least three samples of
     each tier are taken, whatever they take; but only one of each if those two together take longer than `seconds`.
@@ -77,7 +87,7 @@ def measure(engine: Engine, root: Unit, *, seconds: float = 1.0, clock: Clock = 
     }
     with ExitStack() as stack:
         engines = {tier: stack.enter_context(Engine(policy)) for tier, policy in policies.items()}
-        runs = [_loop(each, units) for each in engines.values()]
+        runs = [_loop(each, units, variables) for each in engines.values()]
         [empty] = sampled([_loop(engines[Tier.BASELINE], [_EMPTY])], seconds * _CALL_SHARE, clock)
         series = dict(zip(engines, sampled(runs, seconds, clock), strict=True))
         value = _agreed(series)
@@ -101,16 +111,22 @@ def reachable(engine: Engine, root: Unit) -> list[Unit]:
     return list(found.values())
 
 
-def driver(root: Unit) -> Unit:
+def driver(root: Unit, variables: Sequence[float] = ()) -> Unit:
     """A unit with one parameter n (an i64): it calls `root` n times, at least once, and returns the last value."""
     symbol, kind = f"{root.symbol}.bench", Signature("double", ("i64",))
+    array, stores = "", ""
+    if variables:
+        array = f"%variables = alloca [{len(variables)} x double]"
+        stores = "\n  ".join(_store(index, value) for index, value in enumerate(variables))
     ir = f"""
 define {kind.prototype(symbol + ".impl")} nounwind {{
 entry:
+  {array}
   br label %again
 again:
   %left = phi i64 [ %0, %entry ], [ %less, %again ]
-  %value = call tailcc double {quoted(root.symbol)}()
+  {stores}
+  %value = call tailcc double {quoted(root.symbol)}({"ptr %variables" if variables else ""})
   %less = sub i64 %left, 1
   %more = icmp sgt i64 %less, 0
   br i1 %more, label %again, label %done
@@ -122,6 +138,11 @@ declare {root.signature.prototype(root.symbol)}
     return Unit(symbol, kind, ir, {root.symbol: root.signature}, counter=RunCounter.NONE, name="bench")
 
 
+def _store(index: int, value: float) -> str:
+    address = f"getelementptr double, ptr %variables, i64 {index}"
+    return f"%variable.{index} = {address}\n  store double {constant(value)}, ptr %variable.{index}"
+
+
 _EMPTY = Unit(
     "empty",
     Signature("double", ()),
@@ -130,10 +151,10 @@ _EMPTY = Unit(
 )
 
 
-def _loop(engine: Engine, units: Sequence[Unit]) -> Run:
+def _loop(engine: Engine, units: Sequence[Unit], variables: Sequence[float] = ()) -> Run:
     """Define units, and compile a loop that calls the first of them."""
     root, *others = units
-    loop = driver(root)
+    loop = driver(root, variables)
     # The unit of an expression has no run counter, because it runs once; such a unit is never optimized.
     engine.define(replace(root, counter=RunCounter.CALLS), *others, loop)
     engine.prepare(loop.symbol)

@@ -157,6 +157,8 @@ class Reference:
         self._forward: dict[str, Prototype] = {}
         self._new: dict[str, Prototype] = {}
         self._declared: dict[str, Prototype] = {}
+        self._variables: dict[str, float] = {}
+        self._assigned: set[str] = set()
         self._running = Span(0, 0)
         self._functions: dict[str, Foreign | Defined] = {
             name: Foreign(2 if name.startswith("binary") else 1, call) for name, call in OPERATORS.items()
@@ -170,6 +172,9 @@ class Reference:
         prototypes = [item.prototype for item in items if isinstance(item, Definition)]
         self._source = source
         self._operators = _operators_after(items, self._operators)
+        self._assigned = {
+            name for item in items if not isinstance(item, Definition | External) for name in _targets(item)[0]
+        }
         self._forward = {
             prototype.name: prototype for prototype in reversed(prototypes) if prototype.name not in self._functions
         }
@@ -179,11 +184,21 @@ class Reference:
                 continue
             for item in step:
                 assert not isinstance(item, Definition | External)
-                self._check(item, frozenset())
-                self._running = item.span
-                value = self._evaluate(item, {})
+                value = self._evaluate_item(item)
                 if not isinstance(item, For):
                     self.output += f"{value!r}\n".encode()
+
+    def _evaluate_item(self, item: Expression) -> float:
+        """Evaluate an expression at top level. What it assigns to top-level variables takes effect at its end."""
+        targets, assigned = _targets(item)
+        # A variable that is created is not in scope in what is assigned to it.
+        self._check(assigned, frozenset(self._variables), is_top_level=True)
+        self._running = item.span
+        scope = {name: Cell(value) for name, value in self._variables.items()}
+        scope |= {name: Cell(0.0) for name in targets if name not in scope}
+        value = self._evaluate(item, scope)
+        self._variables = {name: cell.value for name, cell in scope.items()}
+        return value
 
     def _fail(self, title: str, span: Span) -> NoReturn:
         raise KaleidoError(Diagnostic(title, self._source, span))
@@ -242,10 +257,16 @@ class Reference:
             return
         self._functions[name] = Foreign(arity, function)
 
-    def _check(self, expression: Expression, parameters: frozenset[str]) -> frozenset[str]:
+    def _check(
+        self, expression: Expression, parameters: frozenset[str], *, is_top_level: bool = False
+    ) -> frozenset[str]:
         """Refuse unknown names and wrong numbers of arguments. Returns the names of the called functions."""
         callees: set[str] = set()
         problems = Problems(self._source)
+        hidden = dict[str, str]()
+        if not is_top_level:
+            at_top_level = self._variables.keys() | self._assigned
+            hidden = {name: f"`{name}` is a top-level variable: functions do not see it" for name in at_top_level}
         pending = [(expression, parameters)]
         while pending:
             node, names = pending.pop()
@@ -255,7 +276,7 @@ class Reference:
                     pass
                 case Variable():
                     if node.name not in names:
-                        problems.report(f"unknown variable `{node.name}`", node.span)
+                        problems.report(hidden.get(node.name, f"unknown variable `{node.name}`"), node.span)
                 case Assign():
                     children = [node.variable, node.value]
                 case If():
@@ -380,6 +401,16 @@ class Reference:
         code = 0.0 if math.isnan(value) else min(max(value, -(2.0**31)), 2.0**31 - 1)
         self.output.append(int(code) & 0xFF)
         return 0.0
+
+
+def _targets(item: Expression) -> tuple[list[str], Expression]:
+    """The variables that an item at top level assigns to, as in ``x = y = 5``, and what it assigns to them."""
+    names = []
+    # `_` is the last value, which only the prompt has.
+    while isinstance(item, Assign) and item.variable.name != "_":
+        names.append(item.variable.name)
+        item = item.value
+    return names, item
 
 
 def _count(number: int, noun: str) -> str:

@@ -31,6 +31,9 @@ from kaleido.language.nodes import (
 
 __all__ = ["CallSite", "References", "check_body"]
 
+# In the place of the number of loops around a declaration: of a variable that is declared outside the body.
+_TOP_LEVEL = -1
+
 
 @dataclass(frozen=True)
 class CallSite:
@@ -42,14 +45,17 @@ class CallSite:
 
 @dataclass(frozen=True)
 class References:
-    """The functions and the built-in operators that a body refers to.
+    """The functions, the built-in operators and the top-level variables that a body refers to.
 
     `calls` maps each function that it calls to the first call, in the order of evaluation; an operator that the program
-    defines is a function. `operators` are the others: lowering emits their instructions inline.
+    defines is a function. `operators` are the others: lowering emits their instructions inline. `variables` are the
+    top-level variables that an expression uses, and `assigned` those that it assigns to.
     """
 
     calls: Mapping[str, CallSite] = field(default_factory=dict)
     operators: frozenset[str] = frozenset()
+    variables: tuple[str, ...] = ()
+    assigned: frozenset[str] = frozenset()
 
     def same(self, other: References) -> bool:
         """Whether both refer to the same functions and operators, wherever the calls are."""
@@ -68,15 +74,19 @@ def check_body(body: Expression, parameters: Iterable[str], scope: Scope, proble
     """
     checker = _Checker(parameters, scope, problems)
     walk(checker.visit, body)
-    return References(checker.calls, frozenset(checker.operators))
+    return References(
+        checker.calls, frozenset(checker.operators), tuple(checker.top_level), frozenset(checker.assigned)
+    )
 
 
 class _Checker:
     """One walk over a body, in the order of evaluation.
 
-    `_variables` maps each variable in scope to the number of loops around its declaration. `_captured` has a set for
-    each loop around the current node, outermost first: the variables that the loop uses and does not declare, which
-    become parameters of its unit. `_unknown` are the unknown names that have been reported.
+    `_variables` maps each variable in scope to the number of loops around its declaration, or to _TOP_LEVEL.
+    `_captured` has a set for each loop around the current node, outermost first: the variables that the loop uses and
+    does not declare, which become parameters of its unit. `_unknown` are the unknown names that have been reported.
+    `top_level` are the top-level variables that are used, in the order of their first use, and `assigned` those that
+    are assigned to.
     """
 
     def __init__(self, parameters: Iterable[str], scope: Scope, problems: Problems) -> None:
@@ -89,6 +99,8 @@ class _Checker:
         self._unknown: set[str] = set()
         self.calls: dict[str, CallSite] = {}
         self.operators: set[str] = set()
+        self.top_level: dict[str, None] = {}
+        self.assigned: set[str] = set()
 
     def visit(self, node: Expression) -> Walk:
         match node:
@@ -141,16 +153,26 @@ class _Checker:
     # Variables
 
     def _use(self, variable: Variable, *, assigned: bool = False) -> None:
-        if variable.name in self._variables:
-            self._capture(variable.name)
-        elif self._first_report(variable.name):
+        name = variable.name
+        if name not in self._variables and self._is_top_level(variable):
+            self._variables.declare_outermost(name, _TOP_LEVEL)
+            self.top_level[name] = None
+        if name in self._variables:
+            self._capture(name)
+            if assigned and self._variables[name] == _TOP_LEVEL:
+                self.assigned.add(name)
+        elif self._first_report(name):
             unknown_variable(variable, self._scope, self._variables.names, self._problems, assigned=assigned)
+
+    def _is_top_level(self, variable: Variable) -> bool:
+        scope = self._scope
+        return scope.is_top_level and (variable.name in scope.variables or variable in scope.created)
 
     def _capture(self, name: str) -> None:
         """Add a variable to each loop between its declaration and the current node."""
         loop = len(self._captured)
         # A loop that has captured it already has added it to the loops around.
-        while loop > self._variables[name] and name not in self._captured[loop - 1]:
+        while loop > max(0, self._variables[name]) and name not in self._captured[loop - 1]:
             loop -= 1
             self._captured[loop].add(name)
 

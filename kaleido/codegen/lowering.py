@@ -1,6 +1,7 @@
 """Lowering: a checked definition or expression to a unit.
 
-A variable is an `alloca` in the frame of the function that declares it; LLVM promotes it to a register.
+A variable is an `alloca` in the frame of the function that declares it; LLVM promotes it to a register. Top-level
+variables are in memory that the caller of an expression passes: it has a cell for each one that the expression uses.
 
 On-stack replacement needs no code of its own. A ``for`` loop becomes a unit: a function that runs one iteration, and
 then calls itself in tail position, through its stub like any other call. Its parameters are pointers to the variables
@@ -48,7 +49,7 @@ from kaleido.language.nodes import (
 
 __all__ = ["Lowered", "lower_definition", "lower_expression"]
 
-# Only the frame has the address of a variable, and its memory is writable: LLVM may keep it in a register in a loop.
+# Only one frame has the address of a variable, and its memory is writable: LLVM may keep it in a register in a loop.
 _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 
 # A redefined function may have a loop at the same place: the number makes its symbol unique.
@@ -67,40 +68,57 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     """Lower a definition that has been checked. Its unit counts its calls."""
     name = definition.prototype.name
     parameters = [parameter.name for parameter in definition.prototype.parameters]
-    lowering = _Lowering(name, symbol(name), len(parameters), source, references)
-    return lowering.lower(parameters, definition.body, RunCounter.CALLS)
+    lowering = _Lowering(name, symbol(name), signature(len(parameters)), source, references)
+    return lowering.lower_function(parameters, definition.body)
 
 
 def lower_expression(expression: Expression, source: Source, references: References) -> Lowered:
-    """Lower a checked expression at top level, to a function without parameters that runs once."""
+    """Lower a checked expression at top level, to a function that runs once.
+
+    It has no parameters; or if it uses top-level variables, a pointer to an array with a double for each of them, in
+    the order of `references`.
+    """
     line, column = source.position(expression.span.start)
     name = f"top@{line}:{column}"
-    lowering = _Lowering(name, f"{symbol(name)}#{next(_serials)}", 0, source, references)
-    return lowering.lower([], expression, RunCounter.NONE)
+    kind = Signature("double", ("ptr",) if references.variables else ())
+    lowering = _Lowering(name, f"{symbol(name)}#{next(_serials)}", kind, source, references)
+    return lowering.lower_expression(expression)
 
 
 class _Lowering:
     """One walk over a body; `_frame` is the function that is written, that of the innermost loop."""
 
-    def __init__(self, name: str, symbol: str, arity: int, source: Source, references: References) -> None:
+    def __init__(self, name: str, symbol: str, kind: Signature, source: Source, references: References) -> None:
         self._name = name
         self._source = source
-        self._builtin_operators = references.operators
-        self._frame = Frame(name, symbol, signature(arity))
+        self._builtin_operators, self._top_level = references.operators, references.variables
+        self._frame = Frame(name, symbol, kind)
         self._loops: dict[str, Span] = {}
 
     @property
     def _writer(self) -> FunctionWriter:
         return self._frame.writer
 
-    def lower(self, parameters: Sequence[str], body: Expression, counter: RunCounter) -> Lowered:
+    def lower_function(self, parameters: Sequence[str], body: Expression) -> Lowered:
         frame, arguments = self._frame, []
         for parameter in parameters:
             argument = frame.writer.local(parameter)
             frame.declare(parameter, argument)
             arguments.append(f"double {argument}")
         walk(self._tail, body)
-        return Lowered(frame.unit(", ".join(arguments), counter), self._loops)
+        return Lowered(frame.unit(", ".join(arguments), RunCounter.CALLS), self._loops)
+
+    def lower_expression(self, expression: Expression) -> Lowered:
+        frame, parameter = self._frame, ""
+        if self._top_level:
+            cells = frame.writer.local("variables")
+            parameter = f"ptr {cells}"
+            for index, name in enumerate(self._top_level):
+                address = frame.writer.local(name)
+                frame.writer.emit(f"{address} = getelementptr double, ptr {cells}, i64 {index}")
+                frame.variables.declare(name, address)
+        walk(self._tail, expression)
+        return Lowered(frame.unit(parameter, RunCounter.NONE), self._loops)
 
     # Tail position: the value is the function's result. Each branch ends in its own `ret`: its calls are tail calls.
 

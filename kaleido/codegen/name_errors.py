@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from kaleido.codegen.scope import Declaration, Scope
+from kaleido.codegen.scope import LAST_VALUE, Declaration, Scope
 from kaleido.diagnostics import Problems, Source, counted, suggestion
 from kaleido.language.hints import keyword_hint, word_hint
 from kaleido.language.nodes import Call, Definition, Variable
@@ -17,22 +17,33 @@ def unknown_variable(
 ) -> None:
     """Report a variable that is not among the `visible` ones. `assigned` is true for the target of an assignment."""
     name, function = variable.name, scope.functions.get(variable.name)
-    hint = ""
+    title, hint = f"unknown variable `{name}`", ""
+    is_hidden = name in scope.variables and not scope.is_top_level and name != LAST_VALUE
+    if is_hidden:
+        title = f"`{name}` is a top-level variable: functions do not see it"
+        hint = f"pass it as a parameter; or define a function, as in `def {name}() …`, and call `{name}()`"
     if function is not None:
         hint = f"`{name}` is a function: call it, as in `{name}(…)`"
-    elif problems.next_is_shown:
-        ended = _ended_hint(variable, scope.preceding, problems.source)
-        hint = word_hint(name) or ended or suggestion(name, visible) or keyword_hint(name)
+    elif not is_hidden and problems.next_is_shown:
+        hint = _hint(variable, scope, visible, problems.source)
     if assigned and not hint:
         hint = f"`var {name} = … in …` declares a variable"
+        hint += f"; so does `{name} = …` by itself" if scope.is_top_level and name != LAST_VALUE else ""
     places = function.places if function is not None else []
-    problems.report(f"unknown variable `{name}`", variable.span, "not defined here", hint, *places)
+    problems.report(title, variable.span, "not defined here", hint, *places)
+
+
+def _hint(variable: Variable, scope: Scope, visible: Set[str], source: Source) -> str:
+    name = variable.name
+    candidates = visible | {*scope.variables} if scope.is_top_level else visible
+    ended = _ended_hint(variable, scope.preceding, source)
+    return word_hint(name) or ended or suggestion(name, candidates) or keyword_hint(name)
 
 
 def unknown_function(call: Call, scope: Scope, visible: Set[str], problems: Problems) -> None:
     """Report a call of a function that is not in `scope`. `visible` are the variables at that place."""
     name, hint = call.callee, ""
-    if name in visible:
+    if name in visible or (scope.is_top_level and name in scope.variables):
         hint = f"`{name}` is a variable: `{name} * (…)` multiplies, and `;` before `(` begins another expression"
     elif problems.next_is_shown:
         functions = (function for function in scope.functions if function.isidentifier())

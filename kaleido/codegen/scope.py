@@ -1,14 +1,17 @@
-"""The functions that an item of a program may call."""
+"""The functions that an item of a program may call, and the top-level variables that it may use."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from kaleido.diagnostics import Label, Source
-from kaleido.language.nodes import Definition, Prototype
+from kaleido.language.nodes import Definition, Prototype, Variable
 
-__all__ = ["Declaration", "Scope"]
+__all__ = ["LAST_VALUE", "Declaration", "Scope"]
+
+LAST_VALUE = "_"
+"""The top-level variable with the last value at the prompt. An assignment to it lasts until the expression ends."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,18 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Scope:
-    """The functions that an item may call, by name (``f``, ``binary|``).
+    """What an item may refer to.
 
-    A built-in operator is in it only if the program defines that operator. `preceding` is the definition just before
-    an expression at top level, if there is one: a hint uses it.
+    `functions`     the functions that it may call, by name (``f``, ``binary|``). A built-in operator is among them only
+                    if the program defines that operator
+    `variables`     the top-level variables
+    `is_top_level`  whether it is an expression at top level, which may use these; a definition does not see them
+    `created`       for an assignment at top level, the assigned variables that it creates where they are unknown
+    `preceding`     the definition just before an expression at top level, if there is one: a hint uses it
     """
 
     functions: Mapping[str, Declaration]
+    variables: Collection[str] = ()
+    is_top_level: bool = False
+    created: Collection[Variable] = ()
     preceding: Definition | None = None

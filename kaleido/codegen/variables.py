@@ -34,6 +34,10 @@ class Variables(Generic[T]):
         self._shadowed.append((name, self._known.get(name)))
         self._known[name] = value
 
+    def declare_outermost(self, name: str, value: T) -> None:
+        """Declare a variable that is not in scope as if before all blocks: it stays in scope."""
+        self._known[name] = value
+
     @contextmanager
     def block(self) -> Iterator[None]:
         """A block: at its end, its declarations go out of scope, and those that they shadow are visible again."""

@@ -153,7 +153,7 @@ def _repeats(program: _Program, parse: Parse) -> bool:
         return False
     expected = program.items
     same = len(found) == len(expected) and all(
-        wanted.binds_variables or outline(each) == outline(wanted.item)
+        wanted.binds_last_value or outline(each) == outline(wanted.item)
         for each, wanted in zip(found, expected, strict=True)
     )
     return same and _calls_what_is_above(expected)

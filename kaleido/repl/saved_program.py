@@ -27,7 +27,7 @@ _NO_ITEMS = re.compile(r"(?:[\s;]|#[^\r\n]*)*+\Z")
 class LoggedItem:
     """An item of `source` that has run.
 
-    `text`      a program that repeats it: with the values of variables of the REPL, if it uses any
+    `text`      a program that repeats it: with the last value of the REPL, if it uses that
     `previous`  where the item before it in `source` ends; 0 if it is the first
     """
 
@@ -50,8 +50,8 @@ class LoggedItem:
         return self.item.prototype.name if isinstance(self.item, Definition | External) else None
 
     @property
-    def binds_variables(self) -> bool:
-        """Whether `text` binds variables of the REPL."""
+    def binds_last_value(self) -> bool:
+        """Whether `text` binds the last value of the REPL."""
         return len(self.text) != self.end - self.start
 
     @property
@@ -97,7 +97,7 @@ def new_program(items: Sequence[LoggedItem]) -> str:
 def _group_text(group: Sequence[LoggedItem], following: Sequence[LoggedItem]) -> str:
     """The text of consecutive items of one source, such that the text of the `following` ones can be appended."""
     source, last = group[0].source, group[-1]
-    if not isinstance(source, FileSource) or not last.is_last or any(each.binds_variables for each in group):
+    if not isinstance(source, FileSource) or not last.is_last or any(each.binds_last_value for each in group):
         return lines_of(group)
     text, rest = source.original[: last.end], source.original[last.end :]
     if not following:

@@ -12,12 +12,9 @@ from kaleido.repl.event_log import EventLog, Tracing
 from kaleido.repl.saved_files import SavedFiles
 from kaleido.repl.settings import Settings
 from kaleido.repl.undo_log import UndoLog
-from kaleido.session import Result, Session
+from kaleido.session import LAST_VALUE, Result, Session
 
-__all__ = ["LAST_VALUE", "State"]
-
-LAST_VALUE = "_"
-"""The variable with the last value that was shown."""
+__all__ = ["State"]
 
 
 @dataclass
@@ -82,7 +79,7 @@ class State:
         # changes. A program that runs is stopped at once.
         with uninterrupted():
             for result in items:
-                self.undo_log.add(result, source, self.session.variables)
+                self.undo_log.add(result, source, self.session.variables.get(LAST_VALUE))
                 self._show(result)
                 if result.warning:
                     self.console.write_message(result.warning)

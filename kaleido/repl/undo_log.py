@@ -6,15 +6,16 @@ them. So undoing an entry removes those from the items that have run, too.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kaleido.diagnostics import Source
-from kaleido.language.nodes import Definition, External
+from kaleido.language.nodes import Assign, Definition, Expression, External
 from kaleido.language.printer import constant
 from kaleido.repl.saved_program import LoggedItem, new_program, whole_span
-from kaleido.session import Change, Result, mentioned
+from kaleido.session import LAST_VALUE, Change, Result
 
 __all__ = ["UndoLog"]
 
@@ -51,12 +52,12 @@ class UndoLog:
         """Begin a new entry, to which all following changes belong."""
         self._current = _EntryRecord(len(self._items))
 
-    def add(self, result: Result, source: Source, variables: dict[str, float]) -> None:
-        """Add an item of `source` that has run; `variables` were in scope, if it is an expression."""
+    def add(self, result: Result, source: Source, last_value: float | None) -> None:
+        """Add an item of `source` that has run. If it is an expression, `last_value` was in scope, if any."""
         span = whole_span(result.item)
         text = source.text[span.start : span.end]
-        if not isinstance(result.item, Definition | External):
-            text = _with_variables(text, variables)
+        if not isinstance(result.item, Definition | External) and last_value is not None:
+            text = _with_last_value(result.item, text, span.start, last_value)
         last = self._items[-1] if self._items else None
         previous = last.end if last is not None and last.source is source else 0
         self._items.append(LoggedItem(source, result.item, text, previous))
@@ -104,7 +105,15 @@ class UndoLog:
         return len(self._items)
 
 
-def _with_variables(text: str, variables: dict[str, float]) -> str:
-    """An expression that binds the variables of the REPL that it uses, so that it can run elsewhere."""
-    bindings = ", ".join(f"{name} = {constant(variables[name])}" for name in mentioned(variables, text))
-    return f"var {bindings} in {text}" if bindings else text
+def _with_last_value(item: Expression, text: str, start: int, value: float) -> str:
+    """An expression whose `text` begins at `start`, with the last value bound if it uses that: so it can run elsewhere.
+
+    An assignment must stay one, because it may create a top-level variable: the last value is bound in what it assigns.
+    """
+    if re.search(rf"\b{LAST_VALUE}\b", text) is None:
+        return text
+    place = 0
+    while isinstance(item, Assign) and item.variable.name != LAST_VALUE:
+        item = item.value
+        place = whole_span(item).start - start
+    return f"{text[:place]}var {LAST_VALUE} = {constant(value)} in {text[place:]}"

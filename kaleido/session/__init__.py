@@ -7,11 +7,12 @@ The files, in the order in which a text meets them:
 ``parsed_text``       parse: the text's items, and the functions that it defines further down
 ``pipeline``          takes each item through the steps below, under the session's lock
 ``transaction``       check and lower: definitions that take effect together, with their units
+``expression``        the same for an expression at top level, with the variables that it uses
 ``checks``            prototypes against the function table; bodies by ``codegen.checker``
 ``libraries``         shared libraries, in which externs are found
 ``defined_function``  the result: a definition with its references and its unit
 ``engine_errors``     define and run, by the engine; its errors as messages with a place in the text
-``function_table``    commit: the functions and operators that the session has
+``function_table``    commit: the functions, operators and top-level variables that the session has
 ``snapshot``          the undo record of a commit
 ``recovery``          after an item with errors: the errors in the rest of the text
 ====================  ================================================================================
@@ -20,12 +21,22 @@ The files, in the order in which a text meets them:
 policy for each mode.
 """
 
+from kaleido.codegen.scope import LAST_VALUE
 from kaleido.session.function import Function
 from kaleido.session.libraries import LibraryError
 from kaleido.session.modes import MODES, mode_of, policy_for
-from kaleido.session.parsed_text import mentioned
 from kaleido.session.pipeline import Result
 from kaleido.session.session import Session
 from kaleido.session.snapshot import Change
 
-__all__ = ["MODES", "Change", "Function", "LibraryError", "Result", "Session", "mentioned", "mode_of", "policy_for"]
+__all__ = [
+    "LAST_VALUE",
+    "MODES",
+    "Change",
+    "Function",
+    "LibraryError",
+    "Result",
+    "Session",
+    "mode_of",
+    "policy_for",
+]

@@ -1,4 +1,4 @@
-"""The function table: every function and operator of a session.
+"""The function table: every function, operator and top-level variable of a session.
 
 Checks read it, and commits write it. It describes functions of the language; the engine's symbol table, which
 describes units, is separate. A copy of it serves to check items that must not take effect.
@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import Source
-from kaleido.language.nodes import Definition, External
+from kaleido.language.nodes import Definition, Expression, External, Variable
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.session.defined_function import DefinedFunction
-from kaleido.session.parsed_text import Text
-from kaleido.session.snapshot import Snapshot
+from kaleido.session.parsed_text import Text, targets
+from kaleido.session.snapshot import Snapshot, same_value
 
 __all__ = ["FunctionTable"]
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class FunctionTable:
-    """Functions and operators by name.
+    """Functions, operators and top-level variables by name.
 
     `functions`  the functions that are defined
     `declared`   the functions that an item may call: all of `functions`, and those that only an item with an error,
@@ -32,7 +32,7 @@ class FunctionTable:
     `awaited`    the functions that are called and not defined: their definitions are further down in the text, an
                  error has prevented them, or only an extern declares them
     `operators`  the operators and their precedences, for the parser
-    `variables`  the variables that expressions at top level may use, with the values that they begin with
+    `variables`  the top-level variables with their values; at the prompt, LAST_VALUE is one of them
     `externs`    whether items may declare C functions beyond those of the prelude
     """
 
@@ -46,22 +46,27 @@ class FunctionTable:
         self._latest: tuple[Source, Definition | External] | None = None
 
     def copy(self) -> FunctionTable:
-        """A table with the same entries, which changes independently. `variables` are shared."""
+        """A table with the same entries, which changes independently."""
         other = FunctionTable()
         other.functions, other.declared, other.awaited = dict(self.functions), dict(self.declared), set(self.awaited)
-        other.operators, other.variables, other.externs = self.operators, self.variables, self.externs
+        other.operators, other.variables, other.externs = self.operators, dict(self.variables), self.externs
         other._latest = self._latest
         return other
 
     def definition_scope(self, text: Text, new: dict[str, Declaration]) -> Scope:
         """The scope of a definition in `text` whose transaction makes the declarations `new`."""
-        return Scope(ChainMap(new, self.declared, text.forward))
+        return Scope(ChainMap(new, self.declared, text.forward), ChainMap(self.variables, text.created))
 
-    def expression_scope(self, text: Text) -> Scope:
+    def expression_scope(self, item: Expression, text: Text) -> Scope:
         """The scope of an expression at top level in `text`."""
-        source, item = self._latest if self._latest is not None else (None, None)
-        preceding = item if source is text.source and isinstance(item, Definition) else None
-        return Scope(ChainMap(self.declared, text.forward), preceding)
+        source, latest = self._latest if self._latest is not None else (None, None)
+        return Scope(
+            ChainMap(self.declared, text.forward),
+            self.variables,
+            is_top_level=True,
+            created=targets(item),
+            preceding=latest if source is text.source and isinstance(latest, Definition) else None,
+        )
 
     def commit(
         self,
@@ -89,6 +94,12 @@ class FunctionTable:
             self._latest = source, item
         return snapshot
 
+    def assign(self, values: Mapping[str, float]) -> Snapshot:
+        """Create or change top-level variables. Returns the snapshot with which :meth:`restore` undoes this."""
+        snapshot = Snapshot({}, {}, {}, self.operators, {name: self.variables.get(name) for name in values})
+        self.variables |= values
+        return snapshot
+
     def differs(self, snapshot: Snapshot) -> bool:
         """Whether a change that made `snapshot` has changed anything but places of texts."""
         declared = {name: each.arity if each is not None else -1 for name, each in snapshot.declared.items()}
@@ -100,9 +111,10 @@ class FunctionTable:
 
     def restore(self, snapshot: Snapshot) -> Snapshot:
         """Put the entries of a snapshot back. Returns the snapshot with which this can be undone in turn."""
-        undone = self._snapshot(snapshot.functions, snapshot.declared, snapshot.awaited)
+        undone = self._snapshot(snapshot.functions, snapshot.declared, snapshot.awaited, snapshot.variables)
         _restore(self.functions, snapshot.functions)
         _restore(self.declared, snapshot.declared)
+        _restore(self.variables, snapshot.variables)
         self.awaited.difference_update(name for name, awaited in snapshot.awaited.items() if not awaited)
         self.awaited.update(name for name, awaited in snapshot.awaited.items() if awaited)
         self.operators, self._latest = snapshot.operators, None
@@ -112,7 +124,10 @@ class FunctionTable:
         """The snapshot with which :meth:`restore` makes this table equal to an `earlier` copy."""
         functions = {**earlier.functions, **self.functions}
         changed = [name for name in functions if self.functions.get(name) is not earlier.functions.get(name)]
-        return earlier._snapshot(changed, {*self.declared, *earlier.declared}, self.awaited | earlier.awaited)
+        declared, awaited = {*self.declared, *earlier.declared}, self.awaited | earlier.awaited
+        ours, theirs = self.variables, earlier.variables
+        variables = [name for name in {**theirs, **ours} if not same_value(ours.get(name), theirs.get(name))]
+        return earlier._snapshot(changed, declared, awaited, variables)
 
     def assume(self, item: Definition | External, source: Source, *, is_failed: bool) -> None:
         """Declare the function of an item that does not take effect, so that its uses are not reported as errors too.
@@ -127,12 +142,24 @@ class FunctionTable:
         self.declared[prototype.name] = declaration
         self._latest = source, item
 
-    def _snapshot(self, functions: Iterable[str], declared: Iterable[str], awaited: Iterable[str]) -> Snapshot:
+    def assume_variables(self, variables: Iterable[Variable]) -> None:
+        """Declare the variables that an item creates which does not run. The values of new ones do not matter."""
+        for variable in variables:
+            self.variables.setdefault(variable.name, 0.0)
+
+    def _snapshot(
+        self,
+        functions: Iterable[str],
+        declared: Iterable[str],
+        awaited: Iterable[str],
+        variables: Iterable[str] = (),
+    ) -> Snapshot:
         return Snapshot(
             {name: self.functions.get(name) for name in functions},
             {name: self.declared.get(name) for name in declared},
             {name: name in self.awaited for name in awaited},
             self.operators,
+            {name: self.variables.get(name) for name in variables},
         )
 
 

@@ -1,20 +1,19 @@
-"""A text after parsing, and the variables that its expressions at top level may use."""
+"""A text after parsing."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
-from kaleido.codegen.scope import Declaration
+from kaleido.codegen.scope import LAST_VALUE, Declaration
 from kaleido.diagnostics import Source
-from kaleido.language.nodes import Binding, Definition, Expression, External, Item, Number, Var, Variable
+from kaleido.language.nodes import Assign, Definition, Expression, External, Item, Variable
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 
-__all__ = ["ForwardDeclarations", "Step", "Text", "mentioned", "parsed", "with_variables"]
+__all__ = ["ForwardDeclarations", "Step", "Text", "parsed", "targets"]
 
 Step = list[Definition | External] | Expression
 """A run of definitions, which take effect together; or an expression."""
@@ -47,6 +46,12 @@ class Text:
                 steps.append([item])
         return steps
 
+    @cached_property
+    def created(self) -> dict[str, float]:
+        """The names of the top-level variables that its items create or change; their values do not matter."""
+        expressions = (item for item in self.items if not isinstance(item, Definition | External))
+        return dict.fromkeys((target.name for each in expressions for target in targets(each)), 0.0)
+
 
 def parsed(source: Source, operators: OperatorTable, defined: Container[str]) -> Text:
     """Parse a text. `operators` and `defined` functions are those at its beginning. Raises ParseError."""
@@ -62,14 +67,13 @@ def parsed(source: Source, operators: OperatorTable, defined: Container[str]) ->
     return Text(source, items, forward)
 
 
-def mentioned(names: Iterable[str], text: str) -> list[str]:
-    """Those of `names` that occur in a program text as words, with whatever meaning."""
-    return [name for name in names if re.search(rf"\b{re.escape(name)}\b", text)]
+def targets(item: Expression) -> list[Variable]:
+    """The variables that an item at top level creates where they are unknown: ``x`` and ``y`` of ``x = y = 5``.
 
-
-def with_variables(expression: Expression, variables: Mapping[str, float], source: Source) -> Expression:
-    """Put an expression into a ``var`` that declares those of `variables` that it mentions, with their values."""
-    span = expression.span
-    names = mentioned(variables, source.text[span.start : span.end])
-    bindings = (Binding(Variable(name, span), Number(variables[name], span)) for name in names)
-    return Var(tuple(bindings), expression, span) if names else expression
+    The last value is not one of them: only the prompt creates it.
+    """
+    found = []
+    while isinstance(item, Assign) and item.variable.name != LAST_VALUE:
+        found.append(item.variable)
+        item = item.value
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -19,11 +19,12 @@ from kaleido.diagnostics import SemanticError, Source, Span
 from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, refused, undefined_call
+from kaleido.session.expression import CompiledExpression, compile_expression
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.parsed_text import Step, Text
+from kaleido.session.parsed_text import Step, Text, targets
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
-from kaleido.session.transaction import compile_definitions, compile_expression
+from kaleido.session.transaction import compile_definitions
 
 __all__ = ["Pipeline", "Result"]
 
@@ -33,8 +34,8 @@ class Result:
     """The result of one item of a text.
 
     `value`            the value of an expression; None for a definition
-    `change`           what a definition changed. Definitions that take effect together make one change, which the first
-                       of them has. None for the others, for an expression, and if nothing has changed
+    `change`           what the item changed: definitions, or top-level variables. Definitions that take effect together
+                       make one change, which the first of them has. None for the others, and if nothing has changed
     `compile_seconds`  the time from an expression's tree to machine code, with all that it can reach and had none
     `run_seconds`      the time that an expression ran
     `warning`          a line to show to the user, if the item does less than it seems to; else empty
@@ -95,11 +96,12 @@ class Pipeline:
             finally:
                 if not isinstance(step, list):
                     self.engine.remove(units[0].symbol)
+                    self.table.assume_variables(targets(step))
 
     def _units(self, step: Step, text: Text) -> list[Unit]:
         """Define or lower a step. Returns the units of the bodies in it: an extern has none."""
         if not isinstance(step, list):
-            return [self._define_expression(step, text)]
+            return [self._define_expression(step, text).unit]
         self.define(step, text)
         current = [
             (item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)
@@ -147,7 +149,7 @@ class Pipeline:
             restored = {name: each.unit for name, each in past.items() if each is not None}
             units = [unit for name, unit in restored.items() if name not in present or present[name].unit is not unit]
             with refused():
-                deoptimized = self.engine.define(*units, removed=removed)
+                deoptimized = self.engine.define(*units, removed=removed) if units or removed else frozenset[str]()
             change = Change(self.table.restore(snapshot), deoptimized)
             for each in optimized:
                 # The change is undone, whether or not optimizing succeeds.
@@ -162,23 +164,41 @@ class Pipeline:
         begin = time.perf_counter()
         with signals_deferred():
             with self._lock:
-                unit = self._define_expression(item, text)
+                expression = self._define_expression(item, text)
+            symbol, arguments = expression.unit.symbol, expression.arguments()
             try:
-                self.engine.prepare(unit.symbol)
+                self.engine.prepare(symbol)
                 compiled = time.perf_counter()
-                value = self.call(unit.symbol, (), text.source, item.span)
-                return Result(item, value, None, compiled - begin, time.perf_counter() - compiled)
+                value = self.call(symbol, arguments, text.source, item.span)
+                ended = time.perf_counter()
             except UndefinedUnit as error:
                 raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
             finally:
-                self.engine.remove(unit.symbol)
+                self.engine.remove(symbol)
+            change = self._assign(expression.changes(*arguments))
+            return Result(item, value, change, compiled - begin, ended - compiled)
 
-    def _define_expression(self, item: Expression, text: Text) -> Unit:
-        unit = compile_expression(item, text, self.table)
-        self.engine.define(unit)
-        return unit
+    @contextmanager
+    def compiled(self, item: Expression, text: Text) -> Iterator[CompiledExpression]:
+        """A context in which an expression is lowered and defined, and does not run. Raises SemanticError."""
+        with signals_deferred(), self._lock:
+            expression = self._define_expression(item, text)
+        try:
+            yield expression
+        finally:
+            self.engine.remove(expression.unit.symbol)
 
-    def call(self, symbol: str, arguments: Iterable[float], source: Source, span: Span) -> float:
+    def _assign(self, values: Mapping[str, float]) -> Change | None:
+        """Create or change top-level variables. Returns None if there are none."""
+        with self._lock:
+            return Change(self.table.assign(values), frozenset()) if values else None
+
+    def _define_expression(self, item: Expression, text: Text) -> CompiledExpression:
+        expression = compile_expression(item, text, self.table)
+        self.engine.define(expression.unit)
+        return expression
+
+    def call(self, symbol: str, arguments: Iterable[object], source: Source, span: Span) -> float:
         """Call a unit. `source` and `span` are the place of the call, for messages."""
         with self.located(source, span):
             value: float = self.engine.call(symbol, *arguments)

@@ -10,15 +10,16 @@ from bisect import bisect_left
 
 from kaleido.diagnostics import MOST_SHOWN, Diagnostic, SemanticError, Source
 from kaleido.language.nodes import Expression, Item
+from kaleido.session.expression import compile_expression
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.parsed_text import Step, Text
-from kaleido.session.transaction import compile_definitions, compile_expression
+from kaleido.session.parsed_text import Step, Text, targets
+from kaleido.session.transaction import compile_definitions
 
 __all__ = ["check_text", "remaining_errors"]
 
 
 def check_text(text: Text, table: FunctionTable) -> None:
-    """Check a whole text, and commit its definitions to `table`. Raises SemanticError at the first step with errors."""
+    """Check a whole text, and commit what it defines to `table`. Raises SemanticError at the first step with errors."""
     for step in text.steps:
         _check(step, text, table)
 
@@ -43,6 +44,7 @@ def _check(step: Step, text: Text, table: FunctionTable, shown: int = MOST_SHOWN
         compile_definitions(step, text, table, shown).commit(table)
     else:
         compile_expression(step, text, table, shown)
+        table.assume_variables(targets(step))
 
 
 def _is_fragment(expression: Expression, failed: Item, source: Source) -> bool:
@@ -58,8 +60,9 @@ def _unreported(error: SemanticError, step: Step, errors: list[Diagnostic]) -> l
 
 
 def _assume(step: Step, error: SemanticError, source: Source, table: FunctionTable) -> Item:
-    """Declare the functions of a step that has failed. Returns the last item in it that has an error."""
+    """Declare what a step that has failed would define. Returns the last item in it that has an error."""
     if not isinstance(step, list):
+        table.assume_variables(targets(step))
         return step
     places = sorted(each.span.start for each in error.diagnostics if each.span is not None)
     failed = step[-1]

@@ -10,9 +10,10 @@ from typing import NoReturn
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, Unit, UnitStats
-from kaleido.language.nodes import Item
+from kaleido.language.nodes import Definition, External, Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
+from kaleido.session.expression import CompiledExpression
 from kaleido.session.function import Function
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import load_library
@@ -94,7 +95,8 @@ class Session:
 
         Raises ParseError with all syntax errors; then nothing has run. Raises SemanticError at the first expression or
         transaction that has errors, with these and with those in the rest of the text, which does not run; the items
-        before it have run, and their definitions stay. Raises KaleidoError if an expression fails, and Interrupted.
+        before it have run, and their definitions stay. Raises KaleidoError if an expression fails, and Interrupted: it
+        has changed no variable then.
         """
         value = None
         for result in self.evaluate(Source(name, text)):
@@ -108,9 +110,17 @@ class Session:
     def units(self, source: Source) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each item.
 
-        The unit of an expression is removed when the next one is requested. Raises KaleidoError.
+        The unit of an expression is removed when the next one is requested. The top-level variables that it would
+        create count as created, and are zero. Raises KaleidoError.
         """
         yield from self._pipeline.units(self._parsed(source))
+
+    def compiled(self, source: Source) -> AbstractContextManager[CompiledExpression]:
+        """A context in which a text that is one expression is lowered, and does not run. Raises KaleidoError."""
+        text = self._parsed(source)
+        [item] = text.items
+        assert not isinstance(item, Definition | External)
+        return self._pipeline.compiled(item, text)
 
     def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
         """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
@@ -167,13 +177,15 @@ class Session:
 
     @property
     def variables(self) -> dict[str, float]:
-        """The variables that every expression at top level may use, with the values that they begin with. Mutable."""
+        """The top-level variables, which every expression at top level may use, with their values. Mutable."""
         return self._table.variables
 
     # Undoing
 
     def undo(self, *changes: Change) -> Change:
         """Undo the latest changes, given in the order in which they happened. Returns the change that undoes this.
+
+        The changed definitions and top-level variables are as before.
 
         Code that the changes deoptimized is optimized again, in the background in tiered mode. Raises KaleidoError, and
         changes nothing, if a running program could call a function that would become undefined.
@@ -184,13 +196,16 @@ class Session:
         return self._pipeline.restore(past, frozenset[str]().union(*(change.deoptimized for change in changes)))
 
     def make_initial(self) -> None:
-        """Make the present definitions the initial state, which :meth:`reset` restores. At first, it is the prelude."""
+        """Make the present definitions and variables the initial state, which :meth:`reset` restores.
+
+        At first, it is the prelude.
+        """
         self._initial = self._table.copy()
 
     def reset(self) -> Change:
-        """Remove all definitions but those of the initial state, and restore these. Returns the change that undoes it.
+        """Remove all definitions and variables but those of the initial state, and restore these.
 
-        Raises as :meth:`undo`.
+        Returns the change that undoes it. Raises as :meth:`undo`.
         """
         return self._pipeline.restore(self._table.difference(self._initial))
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kaleido.codegen.scope import Declaration
 from kaleido.language.operators import OperatorTable
 from kaleido.session.defined_function import DefinedFunction
 
-__all__ = ["Change", "Snapshot"]
+__all__ = ["Change", "Snapshot", "same_value"]
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class Snapshot:
     declared: Mapping[str, Declaration | None]
     awaited: Mapping[str, bool]
     operators: OperatorTable
+    variables: Mapping[str, float | None] = field(default_factory=dict)
 
     def merged(self, later: Snapshot) -> Snapshot:
         """The snapshot of two changes together: of this one, and of the change after it."""
@@ -31,6 +33,7 @@ class Snapshot:
             _earliest(self.declared, later.declared),
             _earliest(self.awaited, later.awaited),
             self.operators,
+            _earliest(self.variables, later.variables),
         )
 
 
@@ -38,9 +41,16 @@ def _earliest(first: Mapping[str, T], second: Mapping[str, T]) -> dict[str, T]:
     return {**first, **{name: value for name, value in second.items() if name not in first}}
 
 
+def same_value(left: float | None, right: float | None) -> bool:
+    """Whether two values of a variable are the same to the bit; None is for a variable that there is not."""
+    if left is None or right is None:
+        return left is right
+    return struct.pack("d", left) == struct.pack("d", right)
+
+
 @dataclass(frozen=True)
 class Change:
-    """A change of what is defined, for :meth:`Session.undo`.
+    """A change of definitions and variables, for :meth:`Session.undo`.
 
     `past` is the snapshot from before it. `deoptimized` are the symbols of the units that it deoptimized.
     """

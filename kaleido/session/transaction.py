@@ -19,19 +19,19 @@ from dataclasses import dataclass
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import lower_external
-from kaleido.codegen.lowering import lower_definition, lower_expression
+from kaleido.codegen.lowering import lower_definition
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
 from kaleido.jit import Unit, raise_pending
-from kaleido.language.nodes import Definition, Expression, External
+from kaleido.language.nodes import Definition, External
 from kaleido.session.checks import Checks
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
-from kaleido.session.parsed_text import Text, with_variables
+from kaleido.session.parsed_text import Text
 from kaleido.session.snapshot import Snapshot
 
-__all__ = ["Transaction", "compile_definitions", "compile_expression"]
+__all__ = ["Transaction", "compile_definitions"]
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,6 @@ def compile_definitions(
         else:
             functions[name] = _lower(item, text.source, references)
     return Transaction(text.source, items, functions | _users_of_builtins(checks.new, table), moved)
-
-
-def compile_expression(item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN) -> Unit:
-    """Check and lower an expression at top level. Raises SemanticError with its errors; `shown` is as above."""
-    problems = Problems(text.source, shown)
-    expression = with_variables(item, table.variables, text.source)
-    references = check_body(expression, [], table.expression_scope(text), problems)
-    _refuse(problems)
-    return lower_expression(expression, text.source, references).unit
 
 
 def _refuse(problems: Problems) -> None:

@@ -17,6 +17,7 @@ from kaleido.language.source_files import FileSource, decoded, encoded, read
 from kaleido.repl import Repl
 from kaleido.repl.merging import updated_program
 from kaleido.repl.undo_log import UndoLog
+from kaleido.session import LAST_VALUE
 from tests.repl.conftest import Run
 
 COMMENTS = """\
@@ -340,7 +341,7 @@ def test_what_is_saved_defines_the_same(text: str, before: list[str], after: lis
             log.begin_entry()
             try:
                 for result in session.evaluate(source):
-                    log.add(result, source, session.variables)
+                    log.add(result, source, session.variables.get(LAST_VALUE))
             except KaleidoError:
                 return False
             return True

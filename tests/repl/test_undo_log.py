@@ -16,6 +16,7 @@ from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.language.printer import constant
 from kaleido.repl.undo_log import UndoLog
+from kaleido.session import LAST_VALUE
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def entered(session: Session, undo_log: UndoLog, *pieces: str) -> None:
     for text in pieces:
         source = Source("<test>", text)
         for result in session.evaluate(source):
-            undo_log.add(result, source, session.variables)
+            undo_log.add(result, source, session.variables.get(LAST_VALUE))
 
 
 # Which function another calls, and what it adds to that. Callees come before callers in the alphabet.
@@ -202,13 +203,33 @@ def test_only_so_many_entries_can_be_taken_back(session: Session, monkeypatch: p
     assert undo_log.program == "def f(x) 0;\ndef f(x) 1;\n"
 
 
-def test_variables_that_an_expression_used_come_with_it(session: Session) -> None:
+def test_the_last_value_that_an_expression_used_comes_with_it(session: Session) -> None:
     undo_log = UndoLog()
-    session.variables.update(_=-2.5, a=math.nan, unused=1.0)
-    entered(session, undo_log, "_ * 2; a + _; 1 + 1; def f(_) _")
+    session.variables[LAST_VALUE] = -2.5
+    entered(session, undo_log, "_ * 2; 1 + 1; def f(_) _")
+    session.variables[LAST_VALUE] = math.nan
+    entered(session, undo_log, "sqrt(_)")
     assert undo_log.program.splitlines() == [
         "var _ = -2.5 in _ * 2;",
-        "var _ = -2.5, a = 0 / 0 in a + _;",
         "1 + 1;",
         "def f(_) _;",
+        "var _ = 0 / 0 in sqrt(_);",
     ]
+
+
+def test_an_assignment_of_the_last_value_creates_the_same_variables(session: Session) -> None:
+    undo_log = UndoLog()
+    session.variables[LAST_VALUE] = 4.0
+    entered(session, undo_log, "x = _; (y = z = (_ * 2)); x = y + 1; (x = _) + 1; x = _ = _ + 3; _ = x")
+    assert undo_log.program.splitlines() == [
+        "x = var _ = 4 in _;",
+        "(y = z = var _ = 4 in (_ * 2));",
+        "x = y + 1;",
+        "var _ = 4 in (x = _) + 1;",
+        "x = var _ = 4 in _ = _ + 3;",
+        "var _ = 4 in _ = x;",
+    ]
+    with Session(jit="O0") as other:
+        other.run(undo_log.program)
+        assert other.variables == {"x": 7.0, "y": 8.0, "z": 8.0}
+        assert session.variables == other.variables | {LAST_VALUE: 4.0}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import llvmlite.binding as llvm
 
 from kaleido import __version__
 from kaleido.codegen.scope import Declaration
 from kaleido.jit import Tier, Unit, UnitStats
-from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word
+from kaleido.repl.commands.table import OPTIONAL_UNIT, Command, Group, Request, Word, unit_names
+from kaleido.repl.state import State
 from kaleido.report.columns import COLUMNS, legend
 from kaleido.report.tables import table
 from kaleido.report.tier_marks import label
 from kaleido.report.tier_table import HEADINGS, tier_table
-from kaleido.session import Function, Session
+from kaleido.session import LAST_VALUE, Function, Session
 from kaleido.terminal.text import padded, width
 
 __all__ = ["COMMANDS"]
@@ -23,14 +25,17 @@ _MAX_CALLERS = 10
 
 
 def _list(request: Request) -> None:
-    functions = request.session.functions()
-    if not functions:
-        request.console.write("no functions yet\n")
-        return
-    rows = [[each.signature, _tier(each), " ".join(each.source.split())] for each in functions]
-    headings = ("function", "tier", "definition")
-    shown = table(headings, rows, left=headings, columns=request.console.columns)
-    request.console.show(request.console.tinted(shown))
+    functions, columns = request.session.functions(), request.console.columns
+    variables = {name: value for name, value in request.session.variables.items() if name != LAST_VALUE}
+    tables = []
+    if functions:
+        rows = [[each.signature, _tier(each), " ".join(each.source.split())] for each in functions]
+        headings = ("function", "tier", "definition")
+        tables.append(table(headings, rows, left=headings, columns=columns))
+    if variables:
+        rows = [[name, repr(value)] for name, value in variables.items()]
+        tables.append(table(("variable", "value"), rows, left=("variable",), columns=columns))
+    request.console.show(request.console.tinted("\n".join(tables) or "no functions yet\n"))
 
 
 def _tier(function: Function) -> str:
@@ -61,6 +66,11 @@ def _events(request: Request, word: Word | None = None) -> None:
 
 
 def _info(request: Request, word: Word | None = None) -> None:
+    if word is not None and word.text in request.session.variables:
+        request.console.show(_rows(_about_variable(request.session, word.text)))
+        if not request.is_function(word):
+            return
+        request.console.show("\n")
     declaration = request.declared(word) if word is not None else None
     if word is not None and declaration is not None:
         request.console.show(_rows(_about_declaration(request, word.text, declaration)))
@@ -89,6 +99,11 @@ def _about_declaration(request: Request, name: str, declaration: Declaration) ->
     names = {name, f"binary{name}", f"unary{name}"}
     callers = [each.name for each in request.session.functions() if names.intersection(each.calls)]
     yield "called by", ", ".join(callers) or "none"
+
+
+def _about_variable(session: Session, name: str) -> Iterator[tuple[str, str]]:
+    yield name, repr(session.variables[name])
+    yield "kind", "the last value" if name == LAST_VALUE else "top-level variable: functions do not see it"
 
 
 def _about_session(session: Session) -> Iterator[tuple[str, str]]:
@@ -159,13 +174,17 @@ def _callers(session: Session, function: Function) -> str:
     return ", ".join([*names[:_MAX_CALLERS], *more])
 
 
+def _names(state: State, before: Sequence[str] = ()) -> list[str]:
+    return [*unit_names(state), *state.session.variables]
+
+
 COMMANDS = [
-    Command("list", Group.LOOK, (), "list your functions, with the tier each runs in", "", _list),
+    Command("list", Group.LOOK, (), "list your functions, with the tier each runs in, and variables", "", _list),
     Command(
         "info",
         Group.LOOK,
-        (OPTIONAL_UNIT,),
-        "describe a function or a loop, or this session",
+        (replace(OPTIONAL_UNIT, candidates=_names),),
+        "describe a function, a loop or a variable, or this session",
         "Its tier, how often it ran at -O0, its version, its callees and callers, and its dependents: the functions "
         "and loops that inlined it in their optimized code. An operator is named by its sign, as in `:info |`, or as "
         "in `:info binary|`; a loop by its line and column, as in `:info sum.for@1:22`.",

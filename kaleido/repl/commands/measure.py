@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from kaleido.bench import measure
@@ -76,11 +76,11 @@ def _bench(request: Request, word: Word) -> None:
     # Standard output must be restored whatever happens. Ctrl-C does stop native code in the block.
     with (
         uninterrupted(),
-        closing(request.session.units(source)) as units,
+        request.session.compiled(source) as compiled,
         streams.discarded(),
         request.session.placing(source, word.span),
     ):
-        measurement = measure(request.session.engine, next(units))
+        measurement = measure(request.session.engine, compiled.unit, compiled.values)
     if measurement.value is not None and not isinstance(expression, For) and request.state.settings.on("values"):
         request.console.write(f"{measurement.value!r}\n")
     request.console.write(request.console.tinted(chart(measurement, request.console.columns)))
@@ -121,8 +121,13 @@ class _WatchedProgram:
         self._runs = 0
 
     def run(self) -> None:
-        for result in self._request.session.evaluate(self._source):
-            self._value = result.shown or self._value
+        # Ctrl-C stops a program that runs, but does not come between a run and its undoing.
+        with uninterrupted():
+            for result in self._request.session.evaluate(self._source):
+                self._value = result.shown or self._value
+                if result.change is not None:
+                    # Each run begins with the same variables, and none is left over.
+                    self._request.session.undo(result.change)
         self._runs += 1
 
     @property
@@ -210,7 +215,7 @@ COMMANDS = [
         (PROGRAM,),
         "measure an expression at each tier, and show the times as bars",
         "It is evaluated repeatedly for about a second at -O0 and at -O3, in separate engines: the functions of the "
-        "session stay at their tiers. Its output is discarded.",
+        "session stay at their tiers. Its output is discarded, and so is what it assigns to top-level variables.",
         _bench,
     ),
     Command(
@@ -219,7 +224,7 @@ COMMANDS = [
         (PROGRAM,),
         "run an expression repeatedly, and show `:tiers` meanwhile",
         "Until Ctrl-C. The table shows how functions and loops become hot and are swapped. The output of the "
-        "expression is discarded.",
+        "expression is discarded, and so is what it assigns to top-level variables.",
         _watch,
     ),
     Command(

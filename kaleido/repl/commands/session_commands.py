@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from typing import NoReturn
 
 from kaleido.diagnostics import counted, suggestion
@@ -13,11 +13,11 @@ from kaleido.repl.commands.table import Command, Group, Parameter, Quit, Request
 from kaleido.repl.settings import OPTIONS, POLICY_OPTIONS, changed_policy, policy_value
 from kaleido.repl.state import State
 from kaleido.report.tables import table
-from kaleido.session import Change, Session
+from kaleido.session import LAST_VALUE, Change, Session
 
 __all__ = ["COMMANDS"]
 
-# `:undo` shows each function, up to so many. Of more, it only counts them, and names the first.
+# `:undo` shows each function or variable, up to so many. Of more, it only counts them, and names the first.
 _MOST_SHOWN, _MOST_NAMED = 12, 5
 
 
@@ -32,15 +32,9 @@ def _undo(request: Request) -> None:
 
 
 def _undone(session: Session, change: Change) -> Iterator[str]:
-    names = change.past.functions
-    if len(names) > _MOST_SHOWN:
-        yield from _counts(session, names)
-        return
-    for name in names:
-        if name in session:
-            yield f"restored {name}: {' '.join(session[name].source.split())}"
-        else:
-            yield f"removed {name}"
+    yield from _undone_entries(
+        change.past.functions, "function", session, lambda name: f": {_on_one_line(session, name)}"
+    )
     precedence = session.operators.infix[ASSIGNMENT]
     if change.past.operators.infix[ASSIGNMENT] != precedence:
         yield f"restored the precedence of `=`: {precedence}"
@@ -48,38 +42,52 @@ def _undone(session: Session, change: Change) -> Iterator[str]:
     for name, declaration in change.past.declared.items():
         if declaration is not None and not (name in session or name in declared or name in change.past.functions):
             yield f"removed {name}"
+    variables = [name for name in change.past.variables if name != LAST_VALUE]
+    yield from _undone_entries(variables, "variable", session.variables, lambda name: f" = {session.variables[name]!r}")
 
 
-def _counts(session: Session, names: Iterable[str]) -> Iterator[str]:
+def _undone_entries(
+    names: Collection[str], noun: str, present: Container[str], describe: Callable[[str], str]
+) -> Iterator[str]:
+    """A line for each function or variable; if there are many, only their numbers."""
+    if len(names) <= _MOST_SHOWN:
+        yield from (f"restored {name}{describe(name)}" if name in present else f"removed {name}" for name in names)
+        return
     for verb, there in (("restored", True), ("removed", False)):
-        found = [name for name in names if (name in session) is there]
+        found = [name for name in names if (name in present) is there]
         if found:
-            yield f"{verb} {_counted(found)}"
+            yield f"{verb} {_counted(found, noun)}"
 
 
-def _counted(names: Sequence[str]) -> str:
-    """The number of functions, and the first names."""
+def _on_one_line(session: Session, name: str) -> str:
+    return " ".join(session[name].source.split())
+
+
+def _counted(names: Sequence[str], noun: str) -> str:
+    """The number of functions or variables, and the first names."""
     shown = ", ".join(names[:_MOST_NAMED])
-    return f"{counted(len(names), 'function')}: {shown}{', …' if len(names) > _MOST_NAMED else ''}"
+    return f"{counted(len(names), noun)}: {shown}{', …' if len(names) > _MOST_NAMED else ''}"
 
 
 def _reset(request: Request) -> None:
-    log, variables = request.state.undo_log, request.session.variables
+    log = request.state.undo_log
     expressions = sum(each.name is None for each in log.items)
     with uninterrupted():
         change = request.session.reset()
-        functions = len(change.past.functions)
-        if not functions and not len(log) and not variables:
+        past = change.past
+        if not past.functions and not past.variables and not len(log):
             request.console.write("nothing to reset\n")
             return
         log.reset(change)
-        variables.clear()
-    if not functions and not expressions:
+    variables = [name for name in past.variables if name != LAST_VALUE]
+    parts = [(len(past.functions), "function"), (len(variables), "variable")]
+    removed = [counted(number, noun) for number, noun in parts if number]
+    if not removed and not expressions:
         request.console.write("removed the last value\n")
         return
-    what = counted(functions, "function") if functions else counted(expressions, "expression")
-    them = "it" if (functions or expressions) == 1 else "them"
-    request.console.write(f"removed {what}: `:undo` restores {them}\n")
+    what = " and ".join(removed) or counted(expressions, "expression")
+    number = len(past.functions) + len(variables) or expressions
+    request.console.write(f"removed {what}: `:undo` restores {'it' if number == 1 else 'them'}\n")
 
 
 def _set(request: Request, word: Word | None = None, value: Word | None = None) -> None:
@@ -132,16 +140,17 @@ COMMANDS = [
         "undo",
         Group.SESSION,
         (),
-        "undo the last entry that changed definitions",
-        "Earlier definitions are restored, new ones are removed. Functions that were at -O3 are optimized again. "
-        "Another `:undo` undoes the entry before. `:save` leaves out what ran since the entry that was undone.",
+        "undo the last entry that changed definitions or variables",
+        "Earlier definitions and values of variables are restored, new ones are removed. Functions that were at -O3 "
+        "are optimized again. Another `:undo` undoes the entry before. `:save` leaves out what ran since the entry "
+        "that was undone.",
         _undo,
     ),
     Command(
         "reset",
         Group.SESSION,
         (),
-        "remove all your definitions; `:undo` restores them",
+        "remove all your definitions and variables; `:undo` restores them",
         "Those of your init.kal stay.",
         _reset,
     ),

@@ -30,6 +30,7 @@ __all__ = [
     "Word",
     "abbreviated",
     "tier_names",
+    "unit_names",
 ]
 
 
@@ -148,14 +149,20 @@ class Request:
         before = re.sub(r"[^\r\n]", " ", self.source.text[: word.span.start])
         return Source(self.source.name, before + word.text, self.source.text)
 
+    def is_function(self, word: Word) -> bool:
+        """Whether an argument names a function, as :meth:`function` finds it."""
+        return any(name in self.session for name in _function_names(word))
+
     def function(self, word: Word) -> Function:
         """The function that an argument names by its name, or by the sign of its operator."""
-        names = (word.text, f"binary{word.text}", f"unary{word.text}")
+        names = _function_names(word)
         found = next((name for name in names if name in self.session), None)
         if found is None and BUILTIN_OPERATORS.intersection(names):
             self.fail(f"`{word.text}` is built in", word, "not a function")
         if found is None and self.declared(word) is not None:
             self.fail(f"`{word.text}` is declared, and not defined", word, "no function yet", "`def` it")
+        if found is None and word.text in self.session.variables:
+            self.fail(f"`{word.text}` is a variable", word, "not a function")
         if found is None:
             hint = suggestion(word.text, unit_names(self.state))
             self.fail(f"unknown function `{word.text}`", word, "not defined", hint)
@@ -164,8 +171,7 @@ class Request:
     def declared(self, word: Word) -> Declaration | None:
         """The declaration of a function that an `extern` has declared, and that is not defined."""
         declared = self.session.declared
-        names = (word.text, f"binary{word.text}", f"unary{word.text}")
-        return next((declared[name] for name in names if name in declared), None)
+        return next((declared[name] for name in _function_names(word) if name in declared), None)
 
     def unit(self, word: Word) -> Unit:
         """The unit of the function, or of the loop (as in ``sum.for@1:22``), that an argument names."""
@@ -214,6 +220,10 @@ class Request:
         hint = suggestion(name, self.commands).replace("`", "`:", 1)
         hint = hint or ("`:help` shows the commands" if name else "the name follows the colon, as in `:help`")
         self.fail(f"unknown command `:{name}`", word, "not a command", hint)
+
+
+def _function_names(word: Word) -> Sequence[str]:
+    return word.text, f"binary{word.text}", f"unary{word.text}"
 
 
 def abbreviated(name: str, commands: Iterable[str]) -> list[str]:
