@@ -23,8 +23,8 @@ This package knows nothing of the language above it, and never imports it. `READ
 to its internals, with a glossary.
 """
 
-from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.compiling.llvm import has_fused_multiply_add
+from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
