@@ -39,13 +39,14 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import MAX_PARAMETERS, RunCounter, Signature, Tier, Unit, quoted
+from kaleido.jit.unit import MAX_PARAMETERS, Data, RunCounter, Signature, Tier, Unit, quoted
 
 __all__ = [
     "LEAVE_JIT",
     "MAX_PARAMETERS",
     "PROBED",
     "REENTER_JIT",
+    "Data",
     "Engine",
     "Event",
     "EventKind",

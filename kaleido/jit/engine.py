@@ -1,8 +1,8 @@
 """The engine's public interface: units in, running code out.
 
 =========  ====================================================================================================
-define     `define` and `remove`: one transaction each                           ``program.redefinition``
-run        `prepare`, `call`, `interrupt`, `address`                             ``calls``, ``running``
+define     `define` and `remove`: one transaction each; `data`                   ``program.redefinition``
+run        `prepare`, `call`, `function`, `interrupt`, `address`                 ``calls``, ``direct_calls``
 tier up    when hot, by the recompiler's thread; `optimize`, `wait_until_idle`   ``program.tier_up``
 change     `deoptimize`, `configure`                                             ``program.reconfiguration``
 look in    `subscribe`, `stats`, `describe`, `find`, `ir`, `assembly`, `memory`  ``events``, ``inspection``
@@ -17,7 +17,7 @@ publish. Native code runs without it. LLVM has a lock of its own inside llvmlite
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -41,7 +41,7 @@ from kaleido.jit.program.redefinition import Redefinition
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.unit import Data, Tier, Unit
 
 __all__ = ["Engine"]
 
@@ -58,16 +58,23 @@ class Engine:
     `policy`     thresholds, limits, and which tiers there are
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
                  pipeline runs, on the thread that compiles
+    `externals`  addresses of C symbols that every unit may use
     """
 
-    def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        transform: Transform | None = None,
+        externals: Mapping[str, int] | None = None,
+    ) -> None:
         with signals_deferred():
             policy = policy or Policy()
             target = Target(policy)
             compiler, loader = Compiler(target, transform), Loader(target, policy.arena_libraries)
             self._runtime = Runtime(loader)
             self._access = Access(self._runtime, policy.stack_size)
-            self._program = Program(policy, self._access, compiler, loader, self._runtime)
+            self._program = Program(policy, self._access, compiler, loader, self._runtime, externals or {})
             self._inspection = Inspection(self._program, compiler, loader)
             self._evaluation = Evaluation(policy.stack_size)
             self._tier_up = TierUp(self._program)
@@ -79,6 +86,7 @@ class Engine:
                 loader,
                 self._program.publisher.code_map,
                 self._program.reclaimer,
+                self._program.data,
             )
             self._calls = Calls(self._program, self._runtime, self._evaluation, self._lifetime)
             self._direct_calls = DirectCalls(self._program, self._calls, self._lifetime)
@@ -108,8 +116,8 @@ class Engine:
 
     # Definitions
 
-    def define(self, *units: Unit, removed: Iterable[str] = ()) -> frozenset[str]:
-        """Make `units` the current versions of their symbols, and remove `removed` ones: all at once, or not at all.
+    def define(self, *definitions: Unit | Data, removed: Iterable[str] = ()) -> frozenset[str]:
+        """Make `definitions` those of their symbols, and remove `removed` ones: all at once, or not at all.
 
         A symbol that is in use is compiled now, others when they are first needed: only then is their IR looked at.
         Units may go on to call a removed symbol: it is undefined, until it is defined again. Returns the symbols of the
@@ -121,11 +129,14 @@ class Engine:
         defined. Then nothing has changed.
         """
         with self._access.opened():
-            return Redefinition(self._program, units, removed).run()
+            return Redefinition(self._program, definitions, removed).run()
 
     def remove(self, symbol: str) -> None:
-        """Remove a unit and its nested units. Raises KeyError, and ValueError where another unit calls it."""
+        """Remove a unit and its nested units, or data. Raises KeyError, and ValueError where another unit uses it."""
         with self._access.opened():
+            if symbol in self._program.data.variables:
+                Redefinition(self._program, (), [symbol]).run()
+                return
             version = self._program.symbols.defined(symbol)
             callers = version.symbol.callers.difference(version.with_nested())
             if callers:
@@ -178,6 +189,14 @@ class Engine:
         Raises as :meth:`prepare`. C may call it on any thread, with as much stack as that has.
         """
         return self._calls.c_function(symbol)
+
+    def data(self, symbol: str) -> int:
+        """The address of a variable that is defined as Data; of a thread-local one, the calling thread's.
+
+        It is valid until the data is removed, or defined with another type. Raises KeyError.
+        """
+        with self._access.opened():
+            return self._program.data.address(symbol)
 
     @property
     def unprotected(self) -> str:

@@ -17,6 +17,7 @@ from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.fork import after_fork_in_child
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.access import Access
+from kaleido.jit.program.data import DataTable
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.recompiler import Recompiler
 from kaleido.jit.running.evaluation import Evaluation
@@ -39,11 +40,13 @@ class Lifetime:
         loader: Loader,
         code_map: CodeMap[Any],
         reclaimer: Reclaimer,
+        data: DataTable,
     ) -> None:
         self.freed = threading.Event()
         self._threads_stopped = False
         self._access, self.recompiler, self._evaluation = access, recompiler, evaluation
         self._runtime, self._loader, self._code_map, self._reclaimer = runtime, loader, code_map, reclaimer
+        self._data = data
         _open.add(self)
 
     def close(self) -> None:
@@ -86,6 +89,7 @@ class Lifetime:
         """Free all memory, if the engine is closed and no call is active. Used under the lock."""
         stopped = self._threads_stopped and not self._access.belongs_to_parent
         if stopped and not self.freed.is_set() and not self._reclaimer.busy:
+            self._data.close()
             self._reclaimer.close()
             self._runtime.close()
             self._code_map.clear()

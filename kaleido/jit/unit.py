@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-__all__ = ["MAX_PARAMETERS", "RunCounter", "Signature", "Tier", "Unit", "nested", "quoted"]
+__all__ = ["MAX_PARAMETERS", "Data", "RunCounter", "Signature", "Tier", "Unit", "nested", "quoted"]
 
 T = TypeVar("T")
 
@@ -105,7 +105,8 @@ class Unit:
     `symbol`        unique, and not a name that LLVM takes for a function of the C library
     `signature`     of the function
     `calls`         the units it calls, with the signature it calls them by
-    `externals`     addresses of the C symbols it uses; others are looked up in the process
+    `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
+    `data`          the Data it uses, each declared ``external global``; as a function, if it is thread-local
     `counter`       what a run is counted as
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
     `name`          for people, in events, statistics and traces; the symbol where it is empty
@@ -119,6 +120,7 @@ class Unit:
     counter: RunCounter = RunCounter.CALLS
     nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""
+    data: frozenset[str] = frozenset()
 
     @property
     def body(self) -> str:
@@ -136,6 +138,22 @@ class Unit:
     def code_units(self, tier: Tier) -> list[Unit]:
         """The units whose code together is this unit's: at the baseline its nested units have code of their own."""
         return list(self.with_nested()) if tier is Tier.BASELINE else [self]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A variable in memory, with one address for all units, tiers and versions: see ``program.data``.
+
+    `symbol`        unique among units and data
+    `type`          an LLVM type, such as ``i64`` or ``[100 x double]``
+    `initializer`   its initial value: a constant of that type in LLVM IR
+    `thread_local`  each thread has its own, and the symbol is that of a function for its address, ``ptr @SYMBOL()``
+    """
+
+    symbol: str
+    type: str
+    initializer: str = "zeroinitializer"
+    thread_local: bool = False
 
 
 def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:

@@ -7,6 +7,7 @@ In the order in which a definition meets them:
 ``program``       the tables of one engine, put together
 ``symbols``       the symbol table: names, current versions, and the call graph
 ``versions``      one definition of a symbol, and its machine code
+``data``          variables in memory that units share
 ``redefinition``  the transaction: check, compile, commit, roll back; what happens when g changes
 ``compilation``   versions to loaded code, callees first
 ``grouping``      which versions share a module: batches, inline groups

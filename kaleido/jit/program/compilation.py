@@ -18,6 +18,7 @@ from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.interrupts import raise_pending
+from kaleido.jit.program.data import DataTable
 from kaleido.jit.program.event_stream import EventStream
 from kaleido.jit.program.grouping import batches, inline_group
 from kaleido.jit.program.publication import Publisher
@@ -99,8 +100,11 @@ class VersionCompiler:
         publisher: Publisher,
         reclaimer: Reclaimer,
         events: EventStream,
+        data: DataTable,
+        externals: Mapping[str, int],
     ) -> None:
         self.policy, self._compiler, self._loader = policy, compiler, loader
+        self._data, self._externals = data, externals
         self._symbols, self._publisher, self._reclaimer, self._events = symbols, publisher, reclaimer, events
 
     def compile(
@@ -233,9 +237,10 @@ class VersionCompiler:
 
     def load(self, compilation: Compilation, after: Names) -> LoadedObject:
         """Load object code without publishing it. Raises LookupError where a C symbol is not found."""
-        imports = handlers().imports
+        imports = {**self._externals, **handlers().imports}
         for version in compilation.members:
             imports.update(version.unit.externals)
+            imports.update(self._data.addresses(version.unit.data))
         calls = compilation.stub_calls
         for version in compilation.members:
             for name, signature in version.unit.calls.items():

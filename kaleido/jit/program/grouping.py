@@ -1,7 +1,7 @@
 """Which versions are compiled in one module: batches at the baseline, an inline group at -O3.
 
-In one module, an external name has one address. So versions whose units disagree on the address of an external never
-share a module.
+In one module, an external name has one address. So versions whose units disagree on the address of an external, or on
+whether a name is data, never share a module.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["batches", "inline_group"]
 def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
     """`versions` in lists of at most `limit`, each for one module."""
     batch: list[Version] = []
-    externals: dict[str, int] = {}
+    bound: dict[str, int | None] = {}
     for version in versions:
-        if len(batch) == limit or not _agree(externals, version.unit.externals):
+        if len(batch) == limit or not _agree(bound, _bindings(version)):
             yield batch
-            batch, externals = [], {}
+            batch, bound = [], {}
         batch.append(version)
-        externals.update(version.unit.externals)
+        bound.update(_bindings(version))
     if batch:
         yield batch
 
@@ -32,21 +32,26 @@ def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
 def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]], policy: Policy) -> tuple[Version, ...]:
     """`root` and the versions reachable from it in the call graph, nearest first, within the policy's limits."""
     members, seen, size = [root], {root}, 0
-    externals = dict(root.unit.externals)
+    bound = _bindings(root)
     queue = deque(callees(root))
     while queue and len(members) < policy.max_group_units:
         member = queue.popleft()
         length = len(member.unit.ir)
-        fits = size + length <= policy.max_group_ir and _agree(externals, member.unit.externals)
+        fits = size + length <= policy.max_group_ir and _agree(bound, _bindings(member))
         if member in seen or not fits:
             continue
         seen.add(member)
         members.append(member)
-        externals.update(member.unit.externals)
+        bound.update(_bindings(member))
         size += length
         queue.extend(callees(member))
     return tuple(members)
 
 
-def _agree(known: Mapping[str, int], more: Mapping[str, int]) -> bool:
+def _bindings(version: Version) -> dict[str, int | None]:
+    """The external names of a unit, each with its address; data has the same one for all, which is not asked for."""
+    return {**version.unit.externals, **dict.fromkeys(version.unit.data)}
+
+
+def _agree(known: Mapping[str, int | None], more: Mapping[str, int | None]) -> bool:
     return all(known.get(name, address) == address for name, address in more.items())

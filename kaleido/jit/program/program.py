@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
@@ -9,6 +11,7 @@ from kaleido.jit.native.stubs import Stubs
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.access import Access
 from kaleido.jit.program.compilation import VersionCompiler
+from kaleido.jit.program.data import DataTable
 from kaleido.jit.program.dependencies import Dependencies
 from kaleido.jit.program.event_stream import EventStream
 from kaleido.jit.program.publication import Publisher
@@ -24,6 +27,8 @@ class Program:
 
     ===============  ===================================================================
     `symbols`        the symbol table: what each name means, and the call graph
+    `data`           the variables that units share
+    `externals`      the addresses of C symbols that every unit may use
     `dependencies`   which optimized code inlined which versions
     `compiler`       versions to loaded code
     `publisher`      which code each stub leads to
@@ -32,14 +37,31 @@ class Program:
     ===============  ===================================================================
     """
 
-    def __init__(self, policy: Policy, access: Access, compiler: Compiler, loader: Loader, runtime: Runtime) -> None:
-        self.access = access
+    def __init__(
+        self,
+        policy: Policy,
+        access: Access,
+        compiler: Compiler,
+        loader: Loader,
+        runtime: Runtime,
+        externals: Mapping[str, int],
+    ) -> None:
+        self.access, self.externals = access, dict(externals)
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
+        self.data = DataTable(loader, self.reclaimer)
         stubs = Stubs(loader, runtime)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
-            policy, compiler, loader, self.symbols, self.publisher, self.reclaimer, self.events
+            policy,
+            compiler,
+            loader,
+            self.symbols,
+            self.publisher,
+            self.reclaimer,
+            self.events,
+            self.data,
+            self.externals,
         )
         self.policy = policy
 

@@ -25,10 +25,11 @@ from collections.abc import Iterable, Sequence
 
 from kaleido.jit.events import EventKind
 from kaleido.jit.program.compilation import Loaded, UndefinedUnit
+from kaleido.jit.program.data import DataChange
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.symbols import Names
 from kaleido.jit.program.versions import Symbol, Version, with_nested
-from kaleido.jit.unit import Unit
+from kaleido.jit.unit import Data, Unit
 
 __all__ = ["Redefinition"]
 
@@ -43,11 +44,13 @@ class Redefinition:
     Raises KeyError where a removed symbol is not defined.
     """
 
-    def __init__(self, program: Program, units: Iterable[Unit], removed: Iterable[str] = ()) -> None:
+    def __init__(self, program: Program, definitions: Iterable[Unit | Data], removed: Iterable[str] = ()) -> None:
         self._program = program
-        symbols = program.symbols
-        self.removed = [symbols.defined(name) for name in removed]
-        self.added = [symbols.new_version(unit) for unit in units]
+        symbols, removed, definitions = program.symbols, list(removed), list(definitions)
+        data = [each for each in definitions if isinstance(each, Data)]
+        self._data = DataChange(program.data, data, removed)
+        self.removed = [symbols.defined(name) for name in removed if name not in self._data.removed]
+        self.added = [symbols.new_version(each) for each in definitions if isinstance(each, Unit)]
         self.added_by_name = {version.unit.symbol: version for version in with_nested(self.added)}
         removed_names = dict.fromkeys(version.unit.symbol for version in with_nested(self.removed))
         self.after: Names = {**removed_names, **self.added_by_name}
@@ -70,10 +73,17 @@ class Redefinition:
     def check(self) -> None:
         """Raise ValueError where calls and signatures would disagree, or a symbol is given twice or is a nested unit's.
 
-        Raise UndefinedUnit where a running program could call a removed symbol.
+        Raise ValueError also where units and data disagree. Raise UndefinedUnit where a running program could call a
+        removed symbol.
         """
-        self._program.symbols.check([*self.added, *self.removed], self.after, self.superseded)
+        symbols = self._program.symbols
+        symbols.check([*self.added, *self.removed], self.after, self.superseded)
         superseded = frozenset(self.superseded)
+        self._check_externals()
+        remaining: list[Version] = []
+        if not self._data.is_empty:
+            remaining = [version for version in symbols.versions.values() if version not in superseded]
+        self._data.check(self.added_by_name.values(), remaining)
         for version in self.removed:
             callers = version.symbol.callers.difference(superseded)
             if callers and self._program.reclaimer.busy:
@@ -85,6 +95,7 @@ class Redefinition:
         Raises ValueError where LLVM rejects the IR, LookupError where a C symbol is not found, UndefinedUnit where a
         running program could reach an undefined symbol.
         """
+        self._data.load()
         self._recompiled = self._program.compiler.compile_ahead(self.added, self.after, self.superseded)
 
     def commit(self) -> frozenset[str]:
@@ -94,6 +105,7 @@ class Redefinition:
         deoptimized |= program.publisher.dependents(self.superseded)
         for version in self.superseded:
             version.stop_counting()
+        self._data.commit()
         for symbol in program.symbols.install(self.added_by_name):
             program.publisher.retire_stub(symbol)
         for version in self.added_by_name.values():
@@ -112,8 +124,17 @@ class Redefinition:
         symbols = (version.symbol for version in superseded)
         return any(symbol.called_directly or symbol.callers.difference(superseded) for symbol in symbols)
 
+    def _check_externals(self) -> None:
+        """Raise ValueError where a unit would use another address for an external than the engine."""
+        of_engine = self._program.externals
+        for version in self.added_by_name.values() if of_engine else ():
+            for name, address in version.unit.externals.items():
+                if of_engine.get(name, address) != address:
+                    raise ValueError(f"{version.unit.label} has another address for {name} than the engine")
+
     def roll_back(self) -> None:
         """Give back whatever was compiled for versions that will never be current."""
+        self._data.roll_back()
         for version in self.added_by_name.values():
             self._program.publisher.retire_code(version)
             self._remove_uncalled(version)
