@@ -163,7 +163,16 @@ def test_two_files_share_a_name_only_where_they_mean_the_same() -> None:
 
 
 def test_the_engine_s_interface_is_a_table_of_contents() -> None:
-    assert len((PACKAGE / "jit" / "engine.py").read_text("utf-8").splitlines()) <= 300
+    """Its methods are docstrings, and few lines that say where the work is done; the constructor puts all together."""
+    [engine] = [
+        node
+        for node in ast.parse((PACKAGE / "jit" / "engine.py").read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    for method in engine.body:
+        if isinstance(method, ast.FunctionDef) and method.name != "__init__":
+            first = method.body[1] if ast.get_docstring(method) and len(method.body) > 1 else method.body[0]
+            assert (method.end_lineno or 0) - first.lineno < 12, method.name
 
 
 @pytest.mark.parametrize("package", [each for each, path in MODULES.items() if path.stem == "__init__"])

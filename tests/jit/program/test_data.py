@@ -85,7 +85,7 @@ def test_another_type_needs_the_users(engine: Engine) -> None:
     assert engine.call("next") == 6
     other = Data("n", "[2 x i64]", "[i64 70, i64 80]")
     for incomplete in ([other], [other, unit("next", NEXT)]):
-        with pytest.raises(ValueError, match="data that changes is used by (next, )?read"):
+        with pytest.raises(ValueError, match=r"data that changes is used by (next, )?read"):
             engine.define(*incomplete)
         assert engine.call("read") == 6
     engine.define(other, unit("next", NEXT), unit("read", READ))
