@@ -248,7 +248,8 @@ class _Failure:
 
     def _word_hint(self, word: Token, after: Token) -> str:
         if after.type in ("NAME", "NUMBER"):
-            return keyword_hint(word) or ("" if self._expects_continuation else word_hint(word))
+            is_part = self._expects_continuation and self._opener is not None and self._opener.type != "LPAR"
+            return keyword_hint(word) or ("" if is_part else word_hint(word))
         return keyword_hint(word, ("binary", "unary")) if after.type == "OPERATOR" else ""
 
     def _expectation(self) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from textwrap import dedent
 
 __all__ = ["classic_entries"]
 
@@ -37,8 +38,11 @@ _OUTPUT = re.compile(
 
 
 def classic_entries(text: str) -> list[str]:
-    """The items of a transcript, without prompts, output and final line ends; empty if `text` is no such transcript."""
-    found = (_without_line_end(lines) for lines in _items(_LINE.findall(text)))
+    """The items of a transcript, without prompts, output and final line ends; empty if `text` is no such transcript.
+
+    All of it may be indented, as in the source of a manual.
+    """
+    found = (_without_line_end(lines) for lines in _items(_LINE.findall(dedent(text))))
     return [entry for entry in found if entry.strip()]
 
 

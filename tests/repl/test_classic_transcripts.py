@@ -9,7 +9,7 @@ from tests.repl.conftest import TypeKeys, pasted
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1\n", "ready > 1", " ready> 1", "ready>\n", "ready> ready>", "already> 1", "Evaluated to 4.000000"]
+    "text", ["", "1\n", "ready > 1", "1\n ready> 1", "ready>\n", "ready> ready>", "already> 1", "Evaluated to 4.000000"]
 )
 def test_a_text_without_items_is_no_transcript(text: str) -> None:
     assert classic_entries(text) == []
@@ -19,6 +19,7 @@ def test_a_text_without_items_is_no_transcript(text: str) -> None:
     ("text", "entries"),
     [
         ("ready> 4+5;", ["4+5;"]),
+        ("  ready> def f(x)\n    x;\n\n  ready> f(1);\n  ..\n", ["def f(x)\n  x;", "f(1);"]),
         ("ready> def f(x)\n  x;\nready> f(1);\n", ["def f(x)\n  x;", "f(1);"]),
         ("ready>f(1);\r\nready>\r\nready> f(2);\r\n", ["f(1);", "f(2);"]),
         ("ready> f(1); # one; two\nf(2);\nready> f(3);", ["f(1); # one; two", "f(3);"]),
