@@ -29,7 +29,7 @@ USAGE, DEFECT = 2, 70
 
 # The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the
 # first argument, so a script of that name is run as ./tutorial.
-_COMMANDS = {"tutorial": "kaleido.tutorial.command"}
+_COMMANDS = {"tutorial": "kaleido.tutorial.command", "bench": "kaleido.bench.bench_command"}
 
 _kept: list[Session] = []
 
@@ -141,7 +141,8 @@ def _parser() -> ArgumentParser:
     parser.description = (
         "A Kaleidoscope-style language with a tiered JIT.\n\n"
         "Without a script: start the REPL on a terminal, otherwise run standard input.\n"
-        "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`."
+        "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`.\n"
+        "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`."
     )
     parser.add_argument("script", nargs="?", help="the file to run; - is standard input")
     parser.add_argument("arguments", nargs="*", help="ignored: scripts cannot read arguments yet")

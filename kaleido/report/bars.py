@@ -1,15 +1,15 @@
-"""A measurement as bars, one per tier."""
+"""Measurements as bars: of an expression, one per tier; of a program, one per mode."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 from kaleido.jit import Tier
-from kaleido.report.measurement import Measurement, Samples
+from kaleido.report.measurement import Measurement, ProgramMeasurement, ProgramRun, Samples
 from kaleido.report.tier_marks import label
 
-__all__ = ["chart"]
+__all__ = ["chart", "program_chart"]
 
 # The least length of a bar that has the factor beside it; with less room, the factor is in the legend.
 _LEAST_BAR = 20
@@ -37,6 +37,52 @@ def chart(measurement: Measurement, columns: int) -> str:
     bars = [_bar(each.median / longest, room) for each in samples.values()]
     lines = [f"{label(tier)}  {bar}{end}" for tier, bar, end in zip(samples, bars, ends, strict=True)]
     return "\n".join([*lines, *wrap(legend, columns)]) + "\n"
+
+
+def program_chart(measurement: ProgramMeasurement, columns: int) -> str:
+    """A bar per mode, whose parts are the times to compile and to run; at most `columns` (40 or more) wide."""
+    medians = {mode: measurement.median(mode) for mode in measurement.runs}
+    ends = _time_columns(medians.values())
+    labels = ["tiered" if mode == "tiered" else f"-{mode}" for mode in medians]
+    room = columns - _LABEL - len(ends[0])
+    longest = max(each.total for each in medians.values())
+    bars = [_two_parts(each.compile / longest, each.run / longest, room) for each in medians.values()]
+    rows = zip(["", *labels], ["".ljust(room), *bars], ends, strict=True)
+    lines = [f"{label:{_LABEL}}{bar}{end}" for label, bar, end in rows]
+    return "\n".join([*lines, *wrap(_program_legend(measurement), columns)]) + "\n"
+
+
+_LABEL = len("tiered  ")
+
+
+def _time_columns(runs: Iterable[ProgramRun]) -> list[str]:
+    """The heads of the columns, then the times of each run, all of one width."""
+    rows = [["total", "compile", "run"]]
+    rows += [[_duration(1e9 * seconds) for seconds in (each.total, each.compile, each.run)] for each in runs]
+    columns = [_right(column) for column in zip(*rows, strict=True)]
+    return ["".join(f"  {cell}" for cell in row) for row in zip(*columns, strict=True)]
+
+
+def _two_parts(compiling: float, running: float, columns: int) -> str:
+    """A bar of two parts, each rounded to a column; a whole bar is `columns` long, and no bar is empty."""
+    first = round(compiling * columns)
+    rest = max(round((compiling + running) * columns) - first, 0 if first else 1)
+    return (_COMPILE * first + "█" * rest).ljust(columns)
+
+
+_COMPILE = "▒"
+
+
+def _program_legend(measurement: ProgramMeasurement) -> str:
+    best = min((mode for mode in measurement.runs if mode != "tiered"), key=lambda mode: measurement.median(mode).total)
+    tiered = measurement.median("tiered")
+    compared = _factor(measurement.median(best).total / tiered.total)
+    text = f"{_COMPILE} compile, █ run. "
+    text += f"Medians of {measurement.count:,} runs each." if measurement.count > 1 else "One run each."
+    text += f" Tiered is {compared} as -{best} alone."
+    if tiered.beside:
+        text += f" Beside the tiered run, -O3 took {_duration(1e9 * tiered.beside)} to compile."
+    return text
 
 
 def _legend(measurement: Measurement) -> str:

@@ -1,4 +1,4 @@
-"""The result of a benchmark: samples for each tier, and their statistics."""
+"""The results of benchmarks: samples of an expression for each tier, runs of a program in each mode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kaleido.jit import Tier
 
-__all__ = ["Measurement", "Samples"]
+__all__ = ["Measurement", "ProgramMeasurement", "ProgramRun", "Samples"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,39 @@ class Measurement:
     def speedup(self) -> float:
         """The speed of -O3 relative to -O0: the ratio of the medians."""
         return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMIZED].median
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    """The seconds of one run of a program: `compile` before and between its expressions, `run` while they ran.
+
+    `beside` are the seconds that a tiered run compiled in the background; they are not part of the others.
+    """
+
+    compile: float
+    run: float
+    beside: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.compile + self.run
+
+
+@dataclass(frozen=True)
+class ProgramMeasurement:
+    """The result of :func:`kaleido.bench.measure_program`: the runs in each mode, the same number of each."""
+
+    runs: Mapping[str, Sequence[ProgramRun]]
+
+    def median(self, mode: str) -> ProgramRun:
+        """The medians of each time; so `total` is the sum of two medians."""
+        columns = zip(*((each.compile, each.run, each.beside) for each in self.runs[mode]), strict=True)
+        return ProgramRun(*map(_median, columns))
+
+    @property
+    def count(self) -> int:
+        """The number of runs in each mode."""
+        return min(map(len, self.runs.values()))
 
 
 def _median(numbers: Sequence[float]) -> float:

@@ -9,4 +9,11 @@ slow run says little, and the fastest one disturbs least.
 ``peers.py``      the other compilers, and how a kernel is run with each
 ``evaluate.py``   runs one Kaleido program, and prints the time of its evaluation without that of the start
 ``peak.py``       kernels against peers: the table of ratios
+``figures.py``    a figure and its goal
+``tiering.py``    tiered runs against -O0 and -O3 alone
+``waiting.py``    the start, the prompt, an entry, a call from Python, optimized code
+``floor.py``      what llvmlite alone takes to compile the same
+``output.py``     output in a loop against C
+``growing.py``    large inputs and long sessions
+``chart.py``      the picture; ``report.py``: the block of README.md
 """

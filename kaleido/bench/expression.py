@@ -50,9 +50,12 @@ _GROWTH, _CALL_SHARE = 1000, 1 / 20
 
 
 class Disagreement(RuntimeError):
-    """The value of an expression depends on the tier, which is a defect of Kaleido. `values` has one of each tier."""
+    """The value of an expression depends on the tier, which is a defect of Kaleido.
 
-    def __init__(self, values: Mapping[Tier, float]) -> None:
+    `values` has one of each tier, or of each mode.
+    """
+
+    def __init__(self, values: Mapping[Tier, float] | Mapping[str, float]) -> None:
         listed = ", ".join(f"{value!r} at {tier}" for tier, value in values.items())
         super().__init__(f"the tiers return different values: {listed}")
         self.values = values

@@ -1,0 +1,272 @@
+"""The benchmark command: its kernels, tables and picture; and a short version of it, with wide limits.
+
+The short version counts instructions, which is the same on a busy machine. It needs valgrind, gcc and about a minute.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kaleido import Session
+from kaleido.diagnostics import Source
+from kaleido.jit import Tier
+from tests.benchmarks import __main__ as command
+from tests.benchmarks.chart import chart
+from tests.benchmarks.figures import Figure, figure_table, ratio
+from tests.benchmarks.floor import Floor, in_c_convention
+from tests.benchmarks.kernels import FOLDER, KERNELS, Kernel
+from tests.benchmarks.peak import Disagreement, Result, geometric_mean, measured, summary, table
+from tests.benchmarks.peers import Outcome, Peer
+from tests.benchmarks.processes import ROOT, Failed, Times, kaleido, python, run
+from tests.benchmarks.report import block, replaced
+from tests.benchmarks.tiering import Program, Tiering, figures, programs
+
+# Kernels
+
+
+def test_the_kernels_are_the_files() -> None:
+    files = {path.name for path in FOLDER.iterdir()}
+    names = {kernel.name for kernel in KERNELS}
+    assert {f"{name}{suffix}" for name in names for suffix in (".kal", ".c")} <= files
+    assert {path.stem for path in FOLDER.iterdir()} == names
+    assert len({kernel.title for kernel in KERNELS}) == len(KERNELS)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_a_kernel_has_one_expression_at_its_end(kernel: Kernel) -> None:
+    text = kernel.path(".kal").read_text("utf-8")
+    with Session(jit="O0") as session:
+        kinds = [type(item).__name__ for item in session.check(Source(kernel.name, text))]
+    assert "Definition" not in kinds[-1:]
+    assert set(kinds[:-1]) <= {"Definition"}
+    # The same limits in each language: the numbers of the last expression.
+    if len(kinds) > 1:
+        numbers = re.findall(r"\b\d+\b", text.rstrip().rpartition("\n")[2])
+        for suffix in (".c", ".lua", ".js"):
+            if kernel.path(suffix).exists():
+                assert all(number in kernel.path(suffix).read_text() for number in numbers), suffix
+
+
+def test_kernels_that_spend_their_time_in_remainders_are_marked() -> None:
+    def remainder(kernel: Kernel) -> bool:
+        lines = kernel.path(".kal").read_text("utf-8").splitlines()
+        return any(" % " in line.partition("#")[0] for line in lines)
+
+    assert {kernel.name for kernel in KERNELS if kernel.remainder} == {
+        kernel.name for kernel in KERNELS if remainder(kernel)
+    }
+
+
+# Measuring
+
+FIB = KERNELS[0]
+
+
+def contestant(name: str, *seconds: float, value: float = 1.0) -> Peer:
+    """One whose runs take these times; twice as much of the processor."""
+    left = list(seconds)
+
+    def once() -> Outcome:
+        wall = left.pop(0)
+        return Outcome(value, Times(wall, 2 * wall))
+
+    return Peer(name, lambda kernel: once)
+
+
+def test_contestants_take_turns_and_the_fastest_run_counts() -> None:
+    log: list[str] = []
+
+    def logged(name: str) -> Peer:
+        def prepare(kernel: Kernel) -> Callable[[], Outcome]:
+            return lambda: log.append(name) or Outcome(1.0, Times(1.0, 1.0))  # type: ignore[func-returns-value]
+
+        return Peer(name, prepare)
+
+    measured(FIB, [logged("a"), logged("b")], 3)
+    assert log == ["a", "b"] * 3
+    result = measured(FIB, [contestant("kaleido", 3.0, 2.0), contestant("gcc", 4.0, 5.0), contestant("clang", 9, 8)], 2)
+    assert (result.native("wall"), result.ratio("kaleido", "wall"), result.ratio("clang", "cpu")) == (4.0, 0.5, 2.0)
+    assert result.ratio("node", "wall") is None
+
+
+def test_different_values_are_an_error() -> None:
+    with pytest.raises(Disagreement, match=r"fib: different values, 1\.0 \(kaleido\) and 2\.0 \(gcc\)"):
+        measured(FIB, [contestant("kaleido", 1.0), contestant("gcc", 1.0, value=2.0)], 1)
+
+
+def test_a_kernel_is_left_out_where_there_is_no_program() -> None:
+    assert measured(FIB, [Peer("lua", lambda kernel: None)], 1).times == {}
+
+
+def test_a_ratio_is_that_of_the_minima_after_a_run_that_does_not_count() -> None:
+    def taking(*seconds: float) -> Callable[[], Times]:
+        left = list(seconds)
+        return lambda: Times(left.pop(0), 0.0)
+
+    assert ratio(taking(0.1, 3.0, 4.0), taking(0.1, 8.0, 1.5), 2, "wall") == 2.0
+
+
+def test_a_command_that_fails_is_an_error() -> None:
+    times, output = run(python("-c", "import os; print(os.environ.get('PYTHONUNBUFFERED'), os.environ['X'])"), X="7")
+    assert output == "None 7\n"
+    assert times.cpu > 0
+    assert times.wall > 0
+    with pytest.raises(Failed, match="exit code 3"):
+        run(python("-c", "raise SystemExit(3)"))
+    with pytest.raises(Failed, match="No such file"):
+        run(["/nosuch"])
+
+
+def test_short_differences_are_none_between_tiers() -> None:
+    program = Program("kernels", Path("p.kal"))
+    assert Tiering(program, {"tiered": 0.109, "O0": 0.5, "O3": 0.1}).ratio == 1.0
+    long = Tiering(program, {"tiered": 1.5, "O0": 1.2, "O3": 3.0})
+    assert long.ratio == 1.25
+    assert [(each.goal, each.result) for each in figures([long])] == [(None, pytest.approx(1.25)), (1.05, 1.25)]
+
+
+def test_the_workloads_of_cold_code_run(tmp_path: Path) -> None:
+    cold = [each.path for each in programs(tmp_path) if each.group == "cold code"]
+    assert [path.stem for path in cold] == ["called_twice", "one_of_many"]
+    with Session(jit="O0") as session:
+        assert session.run(cold[0].read_text()) == 1997.0
+    assert len(re.findall("^def", cold[1].read_text(), re.MULTILINE)) == 10_000
+
+
+def test_the_floor_loads_what_the_tiers_compile() -> None:
+    floor = Floor()
+    with Session(jit="O0") as session:
+        session.run("def f(x) if x < 1 then 0 else f(x - 1) def g(x) f(x) + 1")
+        for name in ("f", "g"):
+            unit = session[name].unit
+            for tier in Tier:
+                floor.load(unit, tier)
+            plain = in_c_convention(unit.ir)
+            assert ("musttail" in unit.ir, "tail" in plain) == (name == "f", False)
+            floor.emit_all([floor.parsed(plain)])
+
+
+# Showing
+
+RESULTS = [
+    Result(KERNELS[0], {"kaleido": [Times(0.5, 1.0)], "gcc": [Times(1.0, 1.0)], "node": [Times(8.0, 8.0)]}),
+    Result(KERNELS[-1], {"kaleido": [Times(4.0, 4.0)], "gcc": [Times(2.0, 2.0)]}),
+]
+
+
+def test_the_table() -> None:
+    assert table(RESULTS, ["kaleido", "gcc", "node"], "wall").splitlines() == [
+        "| kernel | native, s | kaleido | gcc | node |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| fib | 1.00 | 0.50 | 1.00 | 8.00 |",
+        "| queens, % 2 | 2.00 | 2.00 | 1.00 |  |",
+        "| geometric mean |  | 1.00 | 1.00 |  |",
+        "| … without `%` |  | 0.50 | 1.00 | 8.00 |",
+    ]
+    assert geometric_mean([0.5, 2.0, 8.0]) == pytest.approx(2.0)
+
+
+def test_the_figures_of_the_kernels() -> None:
+    found = {each.title: (each.result, each.goal, each.is_met) for each in summary(RESULTS, "wall")}
+    assert found == {
+        "evaluation / C, geometric mean": (pytest.approx(1.0), 0.6, False),
+        "evaluation / C, … without `%`": (pytest.approx(0.5), 0.8, True),
+        "evaluation / C, the worst kernel: queens, % 2": (2.0, 1.05, False),
+    }
+    assert list(summary([], "wall")) == []
+
+
+def test_figures_and_goals() -> None:
+    assert figure_table([Figure("a", 1.0, 1.0), Figure("b", 2.0, 1.5), Figure("c", 3.0)]).splitlines()[2:] == [
+        "| a | 1.00 | 1.00 |  |",
+        "| b | 1.50 | 2.00 | ✗ |",
+        "| c |  | 3.00 |  |",
+    ]
+
+
+def test_the_picture_is_well_formed_and_has_every_kernel() -> None:
+    root = ET.fromstring(chart(RESULTS, "wall"))
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"fib", "queens, % 2", "geometric mean", "0.50", "2.00"} <= set(texts)
+    bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("class") in ("faster", "slower")]
+    # fib is to the left of the line, queens to the right.
+    fib, queens, _ = ((float(bar.get("x") or 0), float(bar.get("width") or 0)) for bar in bars)
+    assert sum(fib) == pytest.approx(queens[0])
+    assert fib[1] == pytest.approx(queens[1])
+
+
+def test_the_block_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    text = block(RESULTS, [Figure("a", 1.0, 1.0)], ["kaleido"], "cpu", "a machine")
+    assert text.startswith(
+        "a machine. Minima of alternating runs, in seconds of the processor, with all threads.\n\n| "
+    )
+    new = replaced(readme, text)
+    assert text in new
+    assert replaced(new, "") == replaced(readme, "")
+    with pytest.raises(ValueError, match="README"):
+        replaced("", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["nosuch"], "no such part: nosuch"), (["--kernels", "fib,nosuch"], "no such kernel: nosuch")],
+)
+def test_wrong_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+# The short version
+
+# Small enough for valgrind, which takes fifty times as long; long enough that the loops count and not what surrounds
+# them. `%` calls the C library, whose instructions depend on its version.
+SHORT = {
+    "fib": ("fib(42)", "fib(22)"),
+    "mandelbrot_loops": ("area(700)", "area(30)"),
+    "operators": ("mixed(200000000)", "mixed(200000)"),
+    "collatz": ("longest(1000000)", "longest(1500)"),
+    "layers": ("iterated(50000000)", "iterated(100000)"),
+}
+
+# How many times as many instructions as gcc -O3 the optimized code may need.
+LIMIT = 2.5
+
+
+def instructions(command: list[str], folder: Path) -> int:
+    counts = folder / "counts"
+    tool = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        "--smc-check=all-non-file",
+        f"--cachegrind-out-file={counts}",
+    ]
+    run([*tool, *command], PYTHONHASHSEED="0")
+    [found] = re.findall(r"^summary: (\d+)", counts.read_text(), re.MULTILINE)
+    return int(found)
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None or shutil.which("gcc") is None, reason="needs valgrind and gcc")
+def test_optimized_code_needs_few_instructions(tmp_path: Path) -> None:
+    own: list[str] = []
+    native = 0
+    for name, (full, short) in SHORT.items():
+        own.append(FOLDER.joinpath(f"{name}.kal").read_text("utf-8").replace(full, short))
+        program = tmp_path / f"{name}.c"
+        program.write_text(FOLDER.joinpath(f"{name}.c").read_text("utf-8").replace(full, short))
+        run(["gcc", "-O3", "-ffp-contract=off", "-o", str(tmp_path / name), str(program), "-lm"])
+        native += instructions([str(tmp_path / name)], tmp_path)
+    # The same definitions are compiled for nothing, so that the difference is what the expressions ran.
+    script, idle = tmp_path / "short.kal", tmp_path / "idle.kal"
+    script.write_text("\n".join(own))
+    idle.write_text("\n".join(re.sub(r"\((\d+)\)\s*$", "(1)", text) for text in own))
+    counts = [instructions(kaleido("--jit=O3", str(path)), tmp_path) for path in (script, idle)]
+    assert counts[0] - counts[1] < LIMIT * native, (counts, native)
