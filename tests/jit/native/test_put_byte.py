@@ -1,4 +1,4 @@
-"""A byte to a C stream without leaving native code: on streams of its own, and beside C's functions on other threads."""
+"""A byte to a C stream without leaving native code: on streams of its own, and beside C functions on other threads."""
 
 from __future__ import annotations
 
