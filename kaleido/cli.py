@@ -205,6 +205,12 @@ def _show(text: str) -> None:
     streams.flush()
 
 
+def _buffer_output() -> None:
+    from kaleido.terminal import streams
+
+    streams.buffer_as_c_does()
+
+
 def _version() -> str:
     import llvmlite
     from llvmlite.binding import llvm_version_info
@@ -234,6 +240,7 @@ def _run(options: Namespace, *, close: bool) -> int:
     if options.version:
         _show(_version() + "\n")
         return OK
+    _buffer_output()
     sources = _sources(options)
     # Everything that is pushed here happens at the end, in reverse order, even if some of it fails.
     with ExitStack() as cleanup:

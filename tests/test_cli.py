@@ -244,28 +244,42 @@ def processor_ticks(process: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the time of a process is read in /proc")
 def test_an_interrupt_keeps_the_output_and_exits_with_130() -> None:
+    fill = "(for i = 1, i < 5000 in putchard(10))"
     process = subprocess.Popen(
-        [sys.executable, "-m", "kaleido", "-c", "printd(1) : putchard(10) : for i = 1, 1 in 0"],
+        [sys.executable, "-m", "kaleido", "-c", f"{fill} : printd(1) : for i = 1, 1 in 0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
-    # Unbuffered: after both line ends, the loop is all that is left to run. The thread may still be on its way out of
-    # `putchard`, and only the loop takes time.
-    first = b""
-    while first.count(b"\n") < 2:
-        first += os.read(process.stdout.fileno(), 100)
+    # C writes the first part when its buffer is full. After that, the loop is all that takes time.
+    first = os.read(process.stdout.fileno(), 10_000)
+    assert first
     before = processor_ticks(process.pid)
     while processor_ticks(process.pid) < before + 5:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
-    assert (process.returncode, (first + output).strip(), errors) == (
+    assert (process.returncode, first + output, errors) == (
         130,
-        b"1.000000",
+        b"\n" * 5_000 + b"1.000000\n",
         b"interrupted in the loop at <command line>:1\n",
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a pipe that keeps writes apart")
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_output_is_written_in_blocks(environment: dict[str, str]) -> None:
+    reader, writer = os.pipe2(os.O_DIRECT)
+    code = "(for i = 1, i < 10000 in putchard(65)) : for i = 1, i < 1000 in printd(i)"
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kaleido", "--quiet", "-c", code], stdout=writer, env={**os.environ, **environment}
+        )
+        os.close(writer)
+        writes = list(iter(lambda: pipe.read(1 << 16), b""))
+        assert process.wait() == 0
+    assert b"".join(writes) == b"A" * 10_000 + b"".join(b"%d.000000\n" % number for number in range(1, 1001))
+    assert len(writes) < 10
 
 
 @pytest.mark.parametrize("attempt", range(10))

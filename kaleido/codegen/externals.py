@@ -11,7 +11,8 @@ A program must compute the same bits in every tier, so there are three kinds of 
   What does not work is a constant: LLVM may drop the replacement of one NaN by a constant other, and does so for the
   result of a square root.
 
-``printd`` and ``putchard`` belong to the runtime; they write to C's standard output.
+``printd`` and ``putchard`` belong to the runtime; they write to C's standard output. ``putchard`` calls C only where
+PUT_BYTE (see ``kaleido.jit``) does not append the byte by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kaleido.codegen.mangling import signature, symbol
-from kaleido.jit import LEAVE_JIT, REENTER_JIT, RunCounter, Unit, quoted
+from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, RunCounter, Unit, quoted
 
 __all__ = ["KNOWN_ARITIES", "is_available", "lower_external"]
 
@@ -62,15 +63,23 @@ declare i32 @printf(ptr, ...) nobuiltin nounwind
 {_LEAVING}"""
 
 _PUTCHARD = f"""
+@stdout = external global ptr
 define tailcc double {{name}}(double %0) nounwind {{{{
   %number = call i32 @llvm.fptosi.sat.i32.f64(double %0)
   %byte = and i32 %number, 255
+  %stream = load ptr, ptr @stdout
+  %done = call zeroext i1 @{PUT_BYTE}(ptr %stream, i32 %byte)
+  br i1 %done, label %end, label %call
+call:
   %guard = call ptr @{LEAVE_JIT}()
-  %written = call i32 @putchar(i32 %byte) nobuiltin
+  %written = call i32 @putc(i32 %byte, ptr %stream) nobuiltin
   call void @{REENTER_JIT}(ptr %guard)
+  br label %end
+end:
   ret double 0.0
 }}}}
-declare i32 @putchar(i32) nobuiltin nounwind
+declare zeroext i1 @{PUT_BYTE}(ptr, i32) nounwind
+declare i32 @putc(i32, ptr) nobuiltin nounwind
 declare i32 @llvm.fptosi.sat.i32.f64(double)
 {_LEAVING}"""
 
@@ -89,6 +98,9 @@ def lower_external(name: str, arity: int, find: Find) -> Unit:
     externals: dict[str, int] = {}
     if name in _RUNTIME:
         ir = {"printd": _PRINTD, "putchard": _PUTCHARD}[name].format(name=quoted(symbol(name) + ".impl"))
+        if name == "putchard":
+            # The variable that points to C's standard output; on macOS it has another name.
+            externals["stdout"] = find("stdout") or _address("__stdoutp", find)
     elif name in _INTRINSICS:
         ir = _forward(name, arity, f"llvm.{name}.f64", "", canonical={1} if name == "copysign" else set())
     else:

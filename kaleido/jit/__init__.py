@@ -28,6 +28,7 @@ from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
+from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import (
@@ -45,6 +46,7 @@ __all__ = [
     "LEAVE_JIT",
     "MAX_PARAMETERS",
     "PROBED",
+    "PUT_BYTE",
     "REENTER_JIT",
     "Data",
     "Engine",

@@ -29,9 +29,6 @@ __all__ = ["HeldOutput"]
 # A prime: C writes a text of the buffer's size, or of a multiple of it, without the buffer, where it is not seen.
 _BYTES = 65_521
 
-# Modes of setvbuf: _IOFBF and _IOLBF.
-_FULLY_BUFFERED, _LINE_BUFFERED = 0, 1
-
 # A byte that does not occur in UTF-8.
 _UNUSED = b"\xff"
 
@@ -40,25 +37,16 @@ _ERASE = b"\r\x1b[K"
 
 @cache
 def _library() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
-    """The C library, and its ``stdout``, with the functions for buffers declared."""
+    """The C library, and its ``stdout``, with the extension declared."""
     library, output = streams.libc()
-    library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
-    library.malloc.argtypes, library.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     library.__fpending.argtypes, library.__fpending.restype = [ctypes.c_void_p], ctypes.c_size_t
     return library, output
 
 
 @cache
 def _buffer() -> int:
-    """The address of the buffer. Raises MemoryError.
-
-    It is allocated by C and never freed: C writes out its contents when the process ends, after Python's memory has
-    been freed.
-    """
-    address: int | None = _library()[0].malloc(_BYTES)
-    if not address:
-        raise MemoryError
-    return address
+    """The address of the buffer. Raises MemoryError."""
+    return streams.permanent_buffer(_BYTES)
 
 
 class HeldOutput:
@@ -83,7 +71,7 @@ class HeldOutput:
         library, output = _library()
         with streams.locked():
             library.fflush(output)
-            library.setvbuf(output, _buffer(), _FULLY_BUFFERED, _BYTES)
+            library.setvbuf(output, _buffer(), streams.FULLY_BUFFERED, _BYTES)
             self._mark_empty()
         streams.around_discarding(self._paused)
 
@@ -92,7 +80,7 @@ class HeldOutput:
         library, output = _library()
         with streams.locked():
             library.fflush(output)
-            library.setvbuf(output, None, _LINE_BUFFERED, _BYTES)
+            library.setvbuf(output, None, streams.LINE_BUFFERED, _BYTES)
 
     def begin(self) -> None:
         """The cursor is at the beginning of a line now."""

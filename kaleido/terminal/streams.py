@@ -13,10 +13,29 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 
-__all__ = ["around_discarding", "colored", "discarded", "flush", "libc", "locked", "screen", "write"]
+__all__ = [
+    "FULLY_BUFFERED",
+    "LINE_BUFFERED",
+    "around_discarding",
+    "buffer_as_c_does",
+    "colored",
+    "discarded",
+    "flush",
+    "libc",
+    "locked",
+    "permanent_buffer",
+    "screen",
+    "write",
+]
+
+FULLY_BUFFERED, LINE_BUFFERED = 0, 1
+"""Modes of setvbuf: _IOFBF and _IOLBF."""
 
 # Seconds to wait for the stream's lock.
 _LOCK_TIMEOUT = 1.0
+
+# Bytes: what glibc allocates for a pipe or a file.
+_BUFFER_SIZE = 4096
 
 
 @cache
@@ -24,9 +43,36 @@ def libc() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     """The C library, and its ``stdout``."""
     library = ctypes.CDLL(None)
     library.fputs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    library.setvbuf.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+    library.malloc.argtypes, library.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     # On macOS the symbol has another name.
     name = "stdout" if hasattr(library, "stdout") else "__stdoutp"
     return library, ctypes.c_void_p.in_dll(library, name)
+
+
+def permanent_buffer(size: int) -> int:
+    """The address of a new buffer for a stream, of `size` bytes. Raises MemoryError.
+
+    It is allocated by C and never freed: C writes out its contents when the process ends, after Python's memory has
+    been freed.
+    """
+    address: int | None = libc()[0].malloc(size)
+    if not address:
+        raise MemoryError
+    return address
+
+
+def buffer_as_c_does() -> None:
+    """Buffer standard output as in a C program: by lines on a terminal, otherwise in blocks. Raises MemoryError.
+
+    Where PYTHONUNBUFFERED is set, as in many containers, Python makes not only its own streams unbuffered, but also
+    C's: then each byte is a system call.
+    """
+    library, output = libc()
+    mode = LINE_BUFFERED if os.isatty(1) else FULLY_BUFFERED
+    with locked():
+        library.fflush(output)
+        library.setvbuf(output, permanent_buffer(_BUFFER_SIZE), mode, _BUFFER_SIZE)
 
 
 @contextmanager

@@ -150,6 +150,8 @@ def _machine(level: int) -> llvm.TargetMachine:
 def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    # Inline assembly is parsed at emission. Without a parser, LLVM ends the process.
+    llvm.initialize_native_asmparser()
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 

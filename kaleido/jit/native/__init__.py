@@ -12,7 +12,8 @@
                     `NativeThread`, what the handlers know about a thread
 ``handlers.ll``     the signal handlers and the way out of native code, in LLVM IR
 ``unprotected.ll``  the same functions for platforms without protection
-``handlers``        compiles those, once for the process
+``put_byte``        a byte to a C stream, without leaving native code
+``handlers``        compiles all of these, once for the process
 ``entry_points``    the IR of entry points and thunks, through which Python and C call units
 ``direct_entry``    the same for Python on its own thread, with another stack
 ``runtime``         the hook, publication, entry points, and the pipes to the recompiler

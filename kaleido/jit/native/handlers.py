@@ -1,5 +1,7 @@
 """The native part of :mod:`faults`: signal handlers and the way out of native code, compiled from ``handlers.ll``.
 
+PUT_BYTE is compiled with it.
+
 They are native code, because a handler must be async-signal-safe, which Python is not. They are compiled once for the
 process and belong to no engine, because a signal may arrive at any time, after the last engine is closed, too.
 """
@@ -16,6 +18,7 @@ from kaleido.jit.compiling.llvm import Target, baseline_code
 from kaleido.jit.native.code_ranges import PROCESS_RANGES
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
+from kaleido.jit.native.put_byte import PUT_BYTE, put_byte_ir
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import RESTORED
@@ -25,6 +28,7 @@ __all__ = ["Handlers", "handlers"]
 _EXPORTS = (
     LEAVE_JIT,
     REENTER_JIT,
+    PUT_BYTE,
     "find.thread",
     "find.owner",
     "renew.handlers",
@@ -41,10 +45,11 @@ _EXPORTS = (
 
 
 class Handlers(NamedTuple):
-    """Addresses of the functions and variables of ``handlers.ll``, in the order of _EXPORTS."""
+    """Addresses of the functions and variables of ``handlers.ll``, and of PUT_BYTE, in the order of _EXPORTS."""
 
     leave: int
     reenter: int
+    put_byte: int
     find_thread: int
     find_owner: int
     renew_handlers: int
@@ -61,7 +66,7 @@ class Handlers(NamedTuple):
     @property
     def imports(self) -> dict[str, int]:
         """The symbols that every unit may use, with their addresses."""
-        return {LEAVE_JIT: self.leave, REENTER_JIT: self.reenter}
+        return {LEAVE_JIT: self.leave, REENTER_JIT: self.reenter, PUT_BYTE: self.put_byte}
 
 
 def handlers() -> Handlers:
@@ -75,7 +80,7 @@ def _handlers() -> Handlers:
     target = Target(Policy())
     loader = Loader(target, 2)
     _never_closed.append(loader)
-    source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
+    source = _source("unprotected.ll" if missing_protection() else "handlers.ll") + put_byte_ir()
     imports = {"code.ranges": PROCESS_RANGES.address, "signals.restored": ctypes.addressof(RESTORED)}
     loaded = loader.load(baseline_code(source), _EXPORTS, imports)
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
