@@ -389,8 +389,8 @@ _JIT = (
         the code of one, `:diff f` compares its two tiers, `:bench` measures them. `:optimize f` compiles `f` at -O3
         now.
 
-        Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows the
-        swap.
+        Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows what
+        the swap is worth.
         """,
         """
         kal> def fib(n) if n < 2 then n else fib(n-1) + fib(n-2)

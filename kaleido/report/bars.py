@@ -9,7 +9,7 @@ from kaleido.jit import Tier
 from kaleido.report.measurement import Measurement, Samples
 from kaleido.report.tier_marks import label
 
-__all__ = ["chart"]
+__all__ = ["chart", "duration", "times_as_fast"]
 
 # The least length of a bar that has the factor beside it; with less room, the factor is in the legend.
 _LEAST_BAR = 20
@@ -20,8 +20,8 @@ _NOTEWORTHY = 0.01
 
 def chart(measurement: Measurement, columns: int) -> str:
     """A bar per tier, as long as an evaluation takes, and a legend; at most `columns` (40 or more) wide."""
-    samples, factor = measurement.samples, _factor(measurement.speedup)
-    times = _right([_duration(each.median) for each in samples.values()])
+    samples, factor = measurement.samples, times_as_fast(measurement.speedup)
+    times = _right([duration(each.median) for each in samples.values()])
     spreads = _right([_spread(each) for each in samples.values()])
     ends = [f"  {time}  {spread}" for time, spread in zip(times, spreads, strict=True)]
     room, beside, legend = (
@@ -45,7 +45,7 @@ def _legend(measurement: Measurement) -> str:
     if count > 1:
         text = f"Medians of {count:,} samples each; half of them lie within ±."
     if measurement.call > _NOTEWORTHY * min(each.median for each in measurement.samples.values()):
-        text += f" Each time includes the call itself, about {_duration(measurement.call)}."
+        text += f" Each time includes the call itself, about {duration(measurement.call)}."
     return text
 
 
@@ -60,7 +60,7 @@ _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
 
 
-def _duration(nanoseconds: float) -> str:
+def duration(nanoseconds: float) -> str:
     """Three significant digits and a unit: ``1.93 ns``, ``812 ns``, ``12.3 µs``, ``4.50 s``."""
     rounded = float(f"{nanoseconds:.3g}")
     unit = next((unit for unit, size in _UNITS.items() if rounded >= size), "ns")
@@ -76,7 +76,7 @@ def _spread(samples: Samples) -> str:
     return f"±{percent:.{1 if percent < 1 else 0}f} %"
 
 
-def _factor(speedup: float) -> str:
+def times_as_fast(speedup: float) -> str:
     """The speed of -O3 relative to -O0 in words, with two significant digits."""
     number = float(f"{max(speedup, 1 / speedup):.2g}")
     if number == 1:
