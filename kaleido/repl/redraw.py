@@ -23,11 +23,12 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @contextmanager
-def redrawing(console: Console, picture: Callable[[], str]) -> Iterator[None]:
+def redrawing(console: Console, picture: Callable[[], str]) -> Iterator[Callable[[str], None]]:
     """Draw the text that `picture` returns, repeatedly until the end of the block, and once more there.
 
-    Another thread calls `picture`. On a dumb terminal only the last picture is drawn. The output of programs is
-    discarded in the block. Ctrl-C waits for the end of the block, except in calls of ``interruptibly``.
+    Another thread calls `picture`. On a dumb terminal only the last picture is drawn; the block may write text with
+    the function that it is given. The output of programs is discarded in the block. Ctrl-C waits for the end of the
+    block, except in calls of ``interruptibly``.
     """
     screen = os.dup(1)
     ended = threading.Event()
@@ -45,7 +46,7 @@ def redrawing(console: Console, picture: Callable[[], str]) -> Iterator[None]:
                 if not console.dumb:
                     thread.start()
                 try:
-                    yield
+                    yield lambda text: _write(screen, text)
                 finally:
                     ended.set()
                     if thread.ident is not None:
@@ -68,7 +69,7 @@ class _Drawing:
             lines = self._visible(lines)
         rows = sum(map(self._rows, self._lines))
         erase = f"\x1b[{rows}A\r\x1b[J" if rows else ""
-        os.write(self._screen, (erase + "".join(f"{line}\n" for line in lines)).encode())
+        _write(self._screen, erase + "".join(f"{line}\n" for line in lines))
         self._lines = lines
 
     def _visible(self, lines: list[str]) -> list[str]:
@@ -79,3 +80,9 @@ class _Drawing:
     def _rows(self, line: str) -> int:
         """The number of rows that a line takes now. A terminal that has become narrower has wrapped it again."""
         return max(1, -(-width(_ESCAPE.sub("", line)) // self._console.columns))
+
+
+def _write(screen: int, text: str) -> None:
+    data = text.encode()
+    while data:
+        data = data[os.write(screen, data) :]

@@ -15,6 +15,7 @@ In the order in which a program's data meets them:
 ``drawing``      a control-flow graph as boxes and lines, or as Graphviz source
 ``measurement``  the samples of a benchmark, and their median and spread
 ``bars``         a measurement as bars
+``run_times``    the time of each run as a chart that falls at a swap
 ===============  ====================================================================================
 
 The functions return text; only :meth:`trace.Trace.save` writes it. Nothing here knows the session.

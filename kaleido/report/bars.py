@@ -9,7 +9,7 @@ from kaleido.jit import Tier
 from kaleido.report.measurement import Measurement, ProgramMeasurement, ProgramRun, Samples
 from kaleido.report.tier_marks import label
 
-__all__ = ["chart", "program_chart"]
+__all__ = ["chart", "duration", "program_chart", "times_as_fast"]
 
 # The least length of a bar that has the factor beside it; with less room, the factor is in the legend.
 _LEAST_BAR = 20
@@ -20,8 +20,8 @@ _NOTEWORTHY = 0.01
 
 def chart(measurement: Measurement, columns: int) -> str:
     """A bar per tier, as long as an evaluation takes, and a legend; at most `columns` (40 or more) wide."""
-    samples, factor = measurement.samples, _factor(measurement.speedup)
-    times = _right([_duration(each.median) for each in samples.values()])
+    samples, factor = measurement.samples, times_as_fast(measurement.speedup)
+    times = _right([duration(each.median) for each in samples.values()])
     spreads = _right([_spread(each) for each in samples.values()])
     ends = [f"  {time}  {spread}" for time, spread in zip(times, spreads, strict=True)]
     room, beside, legend = (
@@ -58,7 +58,7 @@ _LABEL = len("tiered  ")
 def _time_columns(runs: Iterable[ProgramRun]) -> list[str]:
     """The heads of the columns, then the times of each run, all of one width."""
     rows = [["total", "compile", "run"]]
-    rows += [[_duration(1e9 * seconds) for seconds in (each.total, each.compile, each.run)] for each in runs]
+    rows += [[duration(1e9 * seconds) for seconds in (each.total, each.compile, each.run)] for each in runs]
     columns = [_right(column) for column in zip(*rows, strict=True)]
     return ["".join(f"  {cell}" for cell in row) for row in zip(*columns, strict=True)]
 
@@ -76,12 +76,12 @@ _COMPILE = "▒"
 def _program_legend(measurement: ProgramMeasurement) -> str:
     best = min((mode for mode in measurement.runs if mode != "tiered"), key=lambda mode: measurement.median(mode).total)
     tiered = measurement.median("tiered")
-    compared = _factor(measurement.median(best).total / tiered.total)
+    compared = times_as_fast(measurement.median(best).total / tiered.total)
     text = f"{_COMPILE} compile, █ run. "
     text += f"Medians of {measurement.count:,} runs each." if measurement.count > 1 else "One run each."
     text += f" Tiered is {compared} as -{best} alone."
     if tiered.beside:
-        text += f" Beside the tiered run, -O3 took {_duration(1e9 * tiered.beside)} to compile."
+        text += f" Beside the tiered run, -O3 took {duration(1e9 * tiered.beside)} to compile."
     return text
 
 
@@ -91,7 +91,7 @@ def _legend(measurement: Measurement) -> str:
     if count > 1:
         text = f"Medians of {count:,} samples each; half of them lie within ±."
     if measurement.call > _NOTEWORTHY * min(each.median for each in measurement.samples.values()):
-        text += f" Each time includes the call itself, about {_duration(measurement.call)}."
+        text += f" Each time includes the call itself, about {duration(measurement.call)}."
     return text
 
 
@@ -106,7 +106,7 @@ _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
 
 
-def _duration(nanoseconds: float) -> str:
+def duration(nanoseconds: float) -> str:
     """Three significant digits and a unit: ``1.93 ns``, ``812 ns``, ``12.3 µs``, ``4.50 s``."""
     rounded = float(f"{nanoseconds:.3g}")
     unit = next((unit for unit, size in _UNITS.items() if rounded >= size), "ns")
@@ -122,7 +122,7 @@ def _spread(samples: Samples) -> str:
     return f"±{percent:.{1 if percent < 1 else 0}f} %"
 
 
-def _factor(speedup: float) -> str:
+def times_as_fast(speedup: float) -> str:
     """The speed of -O3 relative to -O0 in words, with two significant digits."""
     number = float(f"{max(speedup, 1 / speedup):.2g}")
     if number == 1:

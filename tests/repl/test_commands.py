@@ -348,7 +348,6 @@ def test_info_of_a_loop(hot: Run) -> None:
 def test_loops_that_are_not_there(hot: Run) -> None:
     assert "its loops: `sum.for@1:22`" in hot.last(LOOP, ":asm sum.for@1:23")
     assert "has ended" in hot.last(":ir top@1:1.for@1:1")
-    assert "watch a call: `:watch sum(n)`" in hot.last(LOOP, ":watch sum.for@1:22")
 
 
 def test_ir_of_a_function(run: Run) -> None:
@@ -482,32 +481,6 @@ def test_bench_of_what_is_no_expression(run: Run) -> None:
     assert "expected a single expression" in run.last(":bench def f(x) x")
     assert "expected a single expression" in run.last(":bench 1; 2")
     assert run.last("def f(x) 1 + f(x)", ":bench f(1)").startswith("error: recursion too deep in f")
-
-
-def test_watch(hot: Run, state_home: Path) -> None:
-    runs = 0
-
-    def stop(event: Event) -> None:
-        nonlocal runs
-        runs += event.kind is EventKind.DEFINED and event.unit.startswith("top@") and ".for" not in event.unit
-        if runs == 5:
-            signal.raise_signal(signal.SIGINT)
-
-    unsubscribe = hot._session.subscribe(stop)
-    shown = hot.last("def f(x) printd(x)", ":watch for i = 1, i < 30 in f(i)")
-    unsubscribe()
-    assert "0.000000" not in shown
-    assert re.search(r"^for i = 1, i < 30 in f\(i\)   \d runs?$", shown, re.MULTILINE)
-    assert re.search(r"^f +● -O3 ", shown, re.MULTILINE)
-    assert re.search(r"^stopped after \d runs?$", shown, re.MULTILINE)
-
-
-def test_watch_of_what_is_no_expression(run: Run) -> None:
-    assert "expected a single expression" in run.last(":watch def w(x) x")
-
-
-def test_watch_ends_with_an_error(run: Run) -> None:
-    assert "unknown variable `nothing`" in run.last(":watch nothing")
 
 
 def test_optimize(run: Run, session: Session) -> None:

@@ -6,7 +6,8 @@
 ``inspect``           `:list`, `:info`, `:tiers`, `:events`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
 ``unit_code``         the code of a unit, in the tier that it runs in
-``measure``           `:time`, `:bench`, `:watch`, `:optimize`, `:deoptimize`, `:trace`
+``measure``           `:time`, `:bench`, `:optimize`, `:deoptimize`, `:trace`
+``watch``             `:watch`
 ``files``             `:load`, `:reload`, `:edit`, `:save`
 ``session_commands``  `:undo`, `:reset`, `:set`, `:quit`
 ====================  ==========================================================
@@ -20,7 +21,7 @@ import re
 from collections.abc import Mapping
 
 from kaleido.diagnostics import Source, Span
-from kaleido.repl.commands import files, help, inspect, measure, representations, session_commands
+from kaleido.repl.commands import files, help, inspect, measure, representations, session_commands, watch
 from kaleido.repl.commands.table import Command, Kind, Parameter, Quit, Request, Word, abbreviated
 from kaleido.repl.state import State
 
@@ -30,6 +31,7 @@ _OTHERS = [
     *inspect.COMMANDS,
     *representations.COMMANDS,
     *measure.COMMANDS,
+    *watch.COMMANDS,
     *files.COMMANDS,
     *session_commands.COMMANDS,
 ]

@@ -1,4 +1,4 @@
-"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:watch`, `:optimize`, `:trace`."""
+"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:optimize`, `:trace`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from pathlib import Path
 from kaleido.bench import measure
 from kaleido.codegen.mangling import function_name
 from kaleido.diagnostics import Source, counted
-from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, interruptibly, uninterrupted
+from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
 from kaleido.language.parser import parse
 from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Kind, Parameter, Request, Word
-from kaleido.repl.redraw import redrawing
 from kaleido.report.bars import chart
 from kaleido.report.tier_marks import label
-from kaleido.report.tier_table import tier_table
-from kaleido.session import Function, Session
+from kaleido.session import Session
 from kaleido.terminal import streams
-from kaleido.terminal.text import cut
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "single_expression"]
 
 
 def _time(request: Request, word: Word) -> None:
@@ -72,7 +69,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _bench(request: Request, word: Word) -> None:
-    source, expression = _expression(request, word)
+    source, expression = single_expression(request, word)
     # Standard output must be restored whatever happens. Ctrl-C does stop native code in the block.
     with (
         uninterrupted(),
@@ -86,67 +83,13 @@ def _bench(request: Request, word: Word) -> None:
     request.console.write(request.console.tinted(chart(measurement, request.console.columns)))
 
 
-def _expression(request: Request, word: Word) -> tuple[Source, Expression]:
+def single_expression(request: Request, word: Word) -> tuple[Source, Expression]:
     """The single expression in an argument, and its source. Definitions are errors: they cannot be run repeatedly."""
     source = request.program(word)
     items = parse(source, request.session.operators)
     if len(items) != 1 or isinstance(items[0], Definition | External):
         request.fail("expected a single expression", word)
     return source, items[0]
-
-
-def _watch(request: Request, word: Word) -> None:
-    owner = request.loop_owner(word.text)
-    if owner is not None:
-        request.fail(f"`{word.text}` runs in `{owner.name}`", word, "", f"watch a call: `:watch {_call(owner)}`")
-    program = _WatchedProgram(request, _expression(request, word)[0])
-    try:
-        with redrawing(request.console, program.picture):
-            while True:
-                interruptibly(program.run)
-    except KeyboardInterrupt:
-        request.console.write(f"stopped after {program.run_count}\n")
-
-
-def _call(function: Function) -> str:
-    return f"{function.name}({', '.join(function.parameters)})" if function.name.isidentifier() else "expr"
-
-
-class _WatchedProgram:
-    """A program that runs repeatedly, and a picture of its progress."""
-
-    def __init__(self, request: Request, source: Source) -> None:
-        self._request, self._source = request, source
-        self._value = ""
-        self._runs = 0
-
-    def run(self) -> None:
-        # Ctrl-C stops a program that runs, but does not come between a run and its undoing.
-        with uninterrupted():
-            for result in self._request.session.evaluate(self._source):
-                self._value = result.shown or self._value
-                if result.change is not None:
-                    # Each run begins with the same variables, and none is left over.
-                    self._request.session.undo(result.change)
-        self._runs += 1
-
-    @property
-    def run_count(self) -> str:
-        return f"{self._runs:,} run{'' if self._runs == 1 else 's'}"
-
-    def picture(self) -> str:
-        """The program, its number of runs and its last value, above the table of `:tiers`."""
-        session, console = self._request.session, self._request.console
-        program = " ".join(self._source.text.split())
-        heading = f"{program}   {self.run_count}{f', {self._value}' if self._value else ''}"
-        tiers = tier_table(session.stats(), session.engine.policy, self._loop_source, console.columns)
-        return f"{console.emphasized(cut(heading, console.columns))}\n{tiers}(Ctrl-C stops)\n"
-
-    def _loop_source(self, name: str) -> str:
-        if not name.startswith("top@"):
-            return self._request.loop_source(name)
-        line, column = map(int, name.rpartition(".for@")[2].split(":"))
-        return self._source.line(line)[column - 1 :]
 
 
 def _optimize(request: Request, word: Word) -> None:
@@ -217,15 +160,6 @@ COMMANDS = [
         "It is evaluated repeatedly for about a second at -O0 and at -O3, in separate engines: the functions of the "
         "session stay at their tiers. Its output is discarded, and so is what it assigns to top-level variables.",
         _bench,
-    ),
-    Command(
-        "watch",
-        Group.MEASURE,
-        (PROGRAM,),
-        "run an expression repeatedly, and show `:tiers` meanwhile",
-        "Until Ctrl-C. The table shows how functions and loops become hot and are swapped. The output of the "
-        "expression is discarded, and so is what it assigns to top-level variables.",
-        _watch,
     ),
     Command(
         "optimize",
