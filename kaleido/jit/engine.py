@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -57,14 +58,19 @@ class Engine:
     `policy`     thresholds, limits, and which tiers there are
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
                  pipeline runs, on the thread that compiles
+
+    Every method that makes code raises MemoryError where there is no memory for it, and then nothing has changed. To
+    create an engine takes a thread, pipes and memory, too: OSError, MemoryError.
     """
 
     def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
-        with signals_deferred():
+        with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
             target = Target(policy)
             compiler, loader = Compiler(target, transform), Loader(target, policy.arena_libraries)
+            undo.callback(loader.close)
             self._runtime = Runtime(loader)
+            undo.callback(self._runtime.close)
             self._access = Access()
             self._program = Program(policy, self._access, compiler, loader, self._runtime)
             self._inspection = Inspection(self._program, compiler, loader)
@@ -81,6 +87,7 @@ class Engine:
             )
             self._calls = Calls(self._program, self._runtime, self._evaluation, self._lifetime)
             weakref.finalize(self, self._lifetime.close_later).atexit = False
+            undo.pop_all()
 
     def _start_recompiler(self, policy: Policy) -> Recompiler | None:
         """Start what a policy needs to tier up; None if that is nothing. Raises OSError."""

@@ -53,18 +53,21 @@ class Handlers(NamedTuple):
 
 
 def handlers() -> Handlers:
-    """The handlers of this process, compiled and loaded by the first call. Thread-safe."""
+    """The handlers of this process, compiled and loaded by the first call. Thread-safe. Raises MemoryError."""
     with _compiling:
         return _handlers()
 
 
 @cache
 def _handlers() -> Handlers:
-    target = Target(Policy())
-    loader = Loader(target, 2)
-    _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
-    loaded = loader.load(baseline_code(source), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
+    loader = Loader(Target(Policy()), 2)
+    try:
+        loaded = loader.load(baseline_code(source), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
+    except BaseException:
+        loader.close()
+        raise
+    _never_closed.append(loader)
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 

@@ -54,7 +54,10 @@ _this_thread = threading.local()
 
 @contextmanager
 def protected_stack() -> Iterator[NativeThread | None]:
-    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection."""
+    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection.
+
+    Raises MemoryError.
+    """
     if missing_protection():
         yield None
         return
@@ -62,7 +65,10 @@ def protected_stack() -> Iterator[NativeThread | None]:
     native_thread, alternate = _allocate_native_thread(), ctypes.create_string_buffer(_ALTERNATE_STACK)
     low, size = _stack()
     _this_thread.native_thread = native_thread
-    _set_guard_zone(low, _NO_ACCESS)
+    if not _set_guard_zone(low, _NO_ACCESS):
+        with _lock:
+            _unused.append(native_thread)
+        raise MemoryError("no memory for a protected stack")
     native_thread.bottom, native_thread.extent = low, size
     _set_alternate_stack(_SignalStack(ctypes.addressof(alternate), 0, _ALTERNATE_STACK))
     try:
@@ -96,9 +102,10 @@ def free_unused_stack(native_thread: NativeThread) -> None:
         _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
-def _set_guard_zone(low: int, access: int) -> None:
-    """Set the access to the GUARD_ZONE at the end of the stack that begins at `low`."""
-    _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access)
+def _set_guard_zone(low: int, access: int) -> bool:
+    """Set the access to the GUARD_ZONE at the end of the stack that begins at `low`; returns whether that succeeded."""
+    succeeded: bool = _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access) == 0
+    return succeeded
 
 
 def _allocate_native_thread() -> NativeThread:
