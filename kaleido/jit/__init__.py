@@ -23,7 +23,7 @@ to its internals, with a glossary.
 """
 
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
+from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
@@ -49,6 +49,7 @@ __all__ = [
     "Interrupted",
     "LockOrder",
     "MemoryUse",
+    "NotInlined",
     "Policy",
     "RunCounter",
     "Signature",

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.compiler import Compiler, Transform
 from kaleido.jit.compiling.llvm import Target
-from kaleido.jit.events import Listener, MemoryUse, UnitStats
+from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -256,6 +256,17 @@ class Engine:
     def inline_group(self, symbol: str, tier: Tier) -> list[Unit]:
         """The units whose IR a unit is compiled with: itself first, at -O3 then its callees. Raises KeyError."""
         return self._inspection.inline_group(symbol, tier)
+
+    def outside_group(self, symbol: str) -> list[NotInlined]:
+        """The calls of an inline group that leave it, and so go through stubs, with the reasons. Raises KeyError."""
+        return self._inspection.outside_group(symbol)
+
+    def missed_inlining(self, symbol: str) -> list[NotInlined]:
+        """These, and the calls inside the group that LLVM does not inline.
+
+        LLVM is asked in a subprocess (see ``compiling.remarks``). Raises KeyError, and OSError where that fails.
+        """
+        return self._inspection.missed_inlining(symbol)
 
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before emission; at -O3, linked with its inline group. Raises KeyError."""

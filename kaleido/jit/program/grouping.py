@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.versions import Version
 
-__all__ = ["batches", "inline_group"]
+__all__ = ["agree", "batches", "inline_group"]
 
 
 def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
@@ -20,7 +20,7 @@ def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
     batch: list[Version] = []
     externals: dict[str, int] = {}
     for version in versions:
-        if len(batch) == limit or not _agree(externals, version.unit.externals):
+        if len(batch) == limit or not agree(externals, version.unit.externals):
             yield batch
             batch, externals = [], {}
         batch.append(version)
@@ -37,7 +37,7 @@ def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]],
     while queue and len(members) < policy.max_group_units:
         member = queue.popleft()
         length = len(member.unit.ir)
-        fits = size + length <= policy.max_group_ir and _agree(externals, member.unit.externals)
+        fits = size + length <= policy.max_group_ir and agree(externals, member.unit.externals)
         if member in seen or not fits:
             continue
         seen.add(member)
@@ -48,5 +48,6 @@ def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]],
     return tuple(members)
 
 
-def _agree(known: Mapping[str, int], more: Mapping[str, int]) -> bool:
+def agree(known: Mapping[str, int], more: Mapping[str, int]) -> bool:
+    """Whether no external has one address in `known` and another in `more`."""
     return all(known.get(name, address) == address for name, address in more.items())
