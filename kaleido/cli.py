@@ -92,8 +92,8 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
         return _write_error(str(stop) or "interrupted", INTERRUPTED)
     except OSError as error:
         return _write_error(f"error: {reason(error)}", FAILED)
-    except MemoryError:
-        return _write_error("error: out of memory", FAILED)
+    except MemoryError as error:
+        return _write_error(f"error: {error or 'out of memory'}", FAILED)
     except Exception:
         from traceback import format_exc
 

@@ -26,7 +26,7 @@ to its internals, with a glossary.
 from kaleido.jit.compiling.llvm import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
+from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.policy import Policy
@@ -55,6 +55,7 @@ __all__ = [
     "Interrupted",
     "LockOrder",
     "MemoryUse",
+    "NotInlined",
     "Policy",
     "RunCounter",
     "Signature",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -25,7 +26,7 @@ from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.compiler import Compiler, Transform
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.direct_calls import DirectCalls
-from kaleido.jit.events import Listener, MemoryUse, UnitStats
+from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -59,6 +60,9 @@ class Engine:
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
                  pipeline runs, on the thread that compiles
     `externals`  addresses of C symbols that every unit may use
+
+    Every method that makes code raises MemoryError where there is no memory for it, and then nothing has changed. To
+    create an engine takes a thread, pipes and memory, too: OSError, MemoryError.
     """
 
     def __init__(
@@ -68,11 +72,13 @@ class Engine:
         transform: Transform | None = None,
         externals: Mapping[str, int] | None = None,
     ) -> None:
-        with signals_deferred():
+        with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
             target = Target(policy)
             compiler, loader = Compiler(target, transform), Loader(target, policy.arena_libraries)
+            undo.callback(loader.close)
             self._runtime = Runtime(loader)
+            undo.callback(self._runtime.close)
             self._access = Access(self._runtime, policy.stack_size)
             self._program = Program(policy, self._access, compiler, loader, self._runtime, externals or {})
             self._inspection = Inspection(self._program, compiler, loader)
@@ -91,6 +97,7 @@ class Engine:
             self._calls = Calls(self._program, self._runtime, self._evaluation, self._lifetime)
             self._direct_calls = DirectCalls(self._program, self._calls, self._lifetime)
             weakref.finalize(self, self._lifetime.close_later).atexit = False
+            undo.pop_all()
 
     def _start_recompiler(self, policy: Policy) -> Recompiler | None:
         """Start what a policy needs to tier up; None if that is nothing. Raises OSError."""
@@ -284,6 +291,17 @@ class Engine:
     def inline_group(self, symbol: str, tier: Tier) -> list[Unit]:
         """The units whose IR a unit is compiled with: itself first, at -O3 then its callees. Raises KeyError."""
         return self._inspection.inline_group(symbol, tier)
+
+    def outside_group(self, symbol: str) -> list[NotInlined]:
+        """The calls of an inline group that leave it, and so go through stubs, with the reasons. Raises KeyError."""
+        return self._inspection.outside_group(symbol)
+
+    def missed_inlining(self, symbol: str) -> list[NotInlined]:
+        """These, and the calls inside the group that LLVM does not inline.
+
+        LLVM is asked in a subprocess (see ``compiling.remarks``). Raises KeyError, and OSError where that fails.
+        """
+        return self._inspection.missed_inlining(symbol)
 
     def ir(self, symbol: str, tier: Tier) -> str:
         """A unit's LLVM IR just before emission; at -O3, linked with its inline group. Raises KeyError."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from kaleido.jit.unit import RunCounter, Tier, Unit
 
-__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "UnitStats"]
+__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "UnitStats"]
 
 
 class EventKind(StrEnum):
@@ -104,6 +104,15 @@ class UnitStats:
     versions: int
     dependents: tuple[str, ...]
     address: int | None
+
+
+@dataclass(frozen=True)
+class NotInlined:
+    """A call in optimized code that stays a call: the names of both units, and the reason as a phrase."""
+
+    caller: str
+    callee: str
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.events import MemoryUse, UnitStats
+from kaleido.jit.compiling.remarks import missed_inlining
+from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
+from kaleido.jit.program.grouping import agree, bindings
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier, Unit
@@ -38,6 +42,40 @@ class Inspection:
             root = self._program.symbols.defined(name)
             members = (root,) if tier is Tier.BASELINE else self._program.compiler.inline_group(root, {})
             return [member.unit for member in members]
+
+    def outside_group(self, name: str) -> list[NotInlined]:
+        with self._access.opened():
+            members = self._program.compiler.inline_group(self._program.symbols.defined(name), {})
+            calls = ((member, callee) for member in members for callee in member.unit.calls)
+            found = ((member, callee, self._why_outside(members, callee)) for member, callee in calls)
+            return [NotInlined(member.unit.label, self._label(callee), why) for member, callee, why in found if why]
+
+    def _why_outside(self, members: Sequence[Version], callee: str) -> str:
+        """Why a callee is not in an inline group; empty if it is."""
+        version, policy = self._program.symbols.current(callee), self._program.policy
+        if version in members:
+            return ""
+        if version is None:
+            return "it is not defined"
+        if len(members) >= policy.max_group_units:
+            return f"the most units compiled together are {policy.max_group_units:,}, and others are nearer"
+        known = {name: address for member in members for name, address in bindings(member).items()}
+        if not agree(known, bindings(version)):
+            return "it uses another C function of the same name"
+        length = sum(len(member.unit.ir) for member in (*members[1:], version))
+        if length > policy.max_group_ir:
+            return (
+                f"the most IR compiled together is {policy.max_group_ir:,} characters, and with it there are {length:,}"
+            )
+        return "it is not compiled together with its caller"
+
+    def _label(self, name: str) -> str:
+        version = self._program.symbols.current(name)
+        return version.unit.label if version is not None else name
+
+    def missed_inlining(self, name: str) -> list[NotInlined]:
+        outside = self.outside_group(name)
+        return [*outside, *missed_inlining(self.inline_group(name, Tier.OPTIMIZED), self._program.policy)]
 
     def ir(self, name: str, tier: Tier) -> str:
         with signals_deferred():

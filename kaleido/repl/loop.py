@@ -202,8 +202,8 @@ class Repl:
         except KeyboardInterrupt as stop:
             state.console.write_message(str(stop) or "interrupted")
             return False
-        except OSError as error:
-            state.console.write_error(f"error: {error}")
+        except (OSError, MemoryError) as error:
+            state.console.write_error(f"error: {error or 'out of memory'}")
         except Quit:
             raise
         except Exception:

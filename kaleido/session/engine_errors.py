@@ -13,7 +13,7 @@ from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import ForwardDeclarations
 
-__all__ = ["located", "refused", "undefined_call"]
+__all__ = ["located", "memory", "refused", "undefined_call"]
 
 
 @contextmanager
@@ -21,10 +21,11 @@ def located(source: Source, span: Span, functions: Mapping[str, DefinedFunction]
     """A context in which `source` runs at `span`.
 
     Turns StackOverflow into KaleidoError, and sets the message of Interrupted: both name the place. `stack_size` is the
-    engine's, in bytes.
+    engine's, in bytes. Errors as in :func:`memory`, too.
     """
     try:
-        yield
+        with memory(source, span):
+            yield
     except StackOverflow as error:
         place = _place(error.unit, source, span, functions)
         raise KaleidoError(_overflow(error, place, source, span, stack_size)) from None
@@ -92,9 +93,20 @@ def refused(source: Source | None = None, span: Span | None = None) -> Iterator[
     """A context in which definitions change.
 
     Turns UndefinedUnit into KaleidoError: a running program could call a function that would become undefined.
+    Errors as in :func:`memory`, too.
     """
     try:
-        yield
+        with memory(source, span):
+            yield
     except UndefinedUnit as error:
         title = f"`{function_name(error.symbol)}` is not defined, and the running program could call it"
         raise KaleidoError(Diagnostic(title, source, span)) from None
+
+
+@contextmanager
+def memory(source: Source | None = None, span: Span | None = None) -> Iterator[None]:
+    """A context that needs memory for code, or for a stack: turns MemoryError into KaleidoError."""
+    try:
+        yield
+    except MemoryError as error:
+        raise KaleidoError(Diagnostic(str(error) or "out of memory", source, span)) from None

@@ -9,7 +9,7 @@ from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
 from kaleido.jit import Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
-from kaleido.session.engine_errors import undefined_call
+from kaleido.session.engine_errors import memory, undefined_call
 from kaleido.session.pipeline import Pipeline
 
 __all__ = ["Function"]
@@ -77,8 +77,12 @@ class Function:
 
     @property
     def address(self) -> int:
-        """A C function pointer (of doubles, to a double). A redefinition with as many parameters keeps it."""
-        return self._pipeline.engine.address(symbol(self.name))
+        """A C function pointer (of doubles, to a double). A redefinition with as many parameters keeps it.
+
+        Raises KaleidoError where there is no memory for it.
+        """
+        with memory():
+            return self._pipeline.engine.address(symbol(self.name))
 
     @property
     def tier(self) -> Tier | None:

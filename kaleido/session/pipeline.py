@@ -18,7 +18,7 @@ from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
 from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
-from kaleido.session.engine_errors import located, refused, undefined_call
+from kaleido.session.engine_errors import located, memory, refused, undefined_call
 from kaleido.session.expression import CompiledExpression, compile_expression
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import Step, Text, targets
@@ -110,9 +110,15 @@ class Pipeline:
 
     @contextmanager
     def _all_errors(self, text: Text, index: int) -> Iterator[None]:
-        """A context that checks step `index`: to its errors, it adds those in the rest of the text."""
+        """A context that checks and runs step `index`: to its errors, it adds those in the rest of the text.
+
+        Where there is no memory for it, that is an error of the step, too.
+        """
+        step = text.steps[index]
+        span = step[0].prototype.span if isinstance(step, list) else step.span
         try:
-            yield
+            with memory(text.source, span):
+                yield
         except SemanticError as error:
             raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
 

@@ -407,7 +407,9 @@ def test_diff(run: Run, width: int) -> None:
 
 def test_diff_of_what_is_not_inlined(run: Run) -> None:
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib")
-    assert shown.endswith("inlined at ● -O3: none\ncalled directly: fib\n")
+    assert shown.endswith(
+        "inlined at ● -O3: none\ncalled directly: fib\n\nfib is not inlined in fib: LLVM never inlines it: recursive\n"
+    )
     assert "callq" in run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib asm")
     assert "expected ir or asm" in run.last(":diff sin nothing")
 

@@ -37,7 +37,7 @@ from typing import NamedTuple
 
 from kaleido.jit.native.free_space import FreeSpace
 
-__all__ = ["ALIGNMENT", "Block", "CodeMemory", "NotWritable", "is_available"]
+__all__ = ["ALIGNMENT", "Block", "CodeMemory", "NotWritable", "check_headroom", "is_available", "no_memory"]
 
 ALIGNMENT = 64
 """Bytes, a cache line. Each block begins at a multiple, so that the speed of code does not depend on where it is."""
@@ -196,6 +196,12 @@ def is_available() -> bool:
         return False
 
 
+def check_headroom(size: int) -> None:
+    """Raise MemoryError unless `size` more bytes can be had now. LLVM ends the process where it gets no memory."""
+    if is_available():
+        _libc().munmap(_reserve(size), size)
+
+
 def _write_code(address: int, code: bytes) -> None:
     """Write to executable memory. Raises MemoryError, NotWritable.
 
@@ -205,14 +211,14 @@ def _write_code(address: int, code: bytes) -> None:
         file = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ENOMEM:
-            raise _no_memory(error.errno) from None
+            raise no_memory(os.strerror(error.errno)) from None
         raise NotWritable(str(error)) from None
     try:
         written = os.pwrite(file, code, address)
         while written < len(code):
             written += os.pwrite(file, code[written:], address + written)
     except OSError as error:
-        raise _no_memory(error.errno or 0) from None
+        raise no_memory(os.strerror(error.errno or 0)) from None
     finally:
         os.close(file)
 
@@ -221,18 +227,19 @@ def _reserve(size: int) -> int:
     """Reserve address space, which is not accessible. Raises MemoryError."""
     begin: int | None = _libc().mmap(None, size, _PROT_NONE, _MAP_PRIVATE | _MAP_ANONYMOUS, -1, 0)
     if begin is None or begin == _FAILED:
-        raise _no_memory(ctypes.get_errno())
+        raise no_memory(os.strerror(ctypes.get_errno()))
     return begin
 
 
 def _protect(begin: int, size: int, protection: int) -> None:
     """Set what is allowed in a range of pages. Raises MemoryError."""
     if _libc().mprotect(begin, size, protection) != 0:
-        raise _no_memory(ctypes.get_errno())
+        raise no_memory(os.strerror(ctypes.get_errno()))
 
 
-def _no_memory(number: int) -> MemoryError:
-    return MemoryError(f"no memory for more code: {os.strerror(number)}")
+def no_memory(reason: str) -> MemoryError:
+    """The exception that says that there is no memory for code."""
+    return MemoryError(f"no memory for more code: {reason}")
 
 
 def _round_up(size: int, unit: int) -> int:

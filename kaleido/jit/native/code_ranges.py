@@ -61,6 +61,7 @@ class CodeRanges:
         return ctypes.addressof(self._pointer)
 
     def add(self, begin: int, end: int) -> None:
+        """Add a range. Raises MemoryError; then it is not there."""
         with self._lock:
             if not self._unused:
                 self._grow(2 * len(self._indices))
@@ -98,9 +99,10 @@ class CodeMap(Generic[T]):
         self._entries: dict[int, tuple[int, T]] = {}
 
     def add(self, begin: int, end: int, owner: T) -> None:
+        """Add a range. Raises MemoryError; then it is not there."""
+        PROCESS_RANGES.add(begin, end)
         insort(self._begins, begin)
         self._entries[begin] = (end, owner)
-        PROCESS_RANGES.add(begin, end)
 
     def remove(self, begin: int) -> None:
         """Remove the range that begins at `begin`. Raises KeyError."""

@@ -70,19 +70,22 @@ class Handlers(NamedTuple):
 
 
 def handlers() -> Handlers:
-    """The handlers of this process, compiled and loaded by the first call. Thread-safe."""
+    """The handlers of this process, compiled and loaded by the first call. Thread-safe. Raises MemoryError."""
     with _compiling:
         return _handlers()
 
 
 @cache
 def _handlers() -> Handlers:
-    target = Target(Policy())
-    loader = Loader(target, 2)
-    _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll") + put_byte_ir()
+    loader = Loader(Target(Policy()), 2)
     imports = {"code.ranges": PROCESS_RANGES.address, "signals.restored": ctypes.addressof(RESTORED)}
-    loaded = loader.load(baseline_code(source), _EXPORTS, imports)
+    try:
+        loaded = loader.load(baseline_code(source), _EXPORTS, imports)
+    except BaseException:
+        loader.close()
+        raise
+    _never_closed.append(loader)
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 

@@ -8,13 +8,23 @@ freed.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Collection, Mapping
+from functools import cache
+from math import inf
+from pathlib import Path
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.native.code_memory import no_memory
 
 __all__ = ["Arena", "JitLink", "LinkedObject"]
+
+
+# An object takes 2.2 memory mappings, rounded up. LLVM ends the process where there is no other.
+_MAPPINGS = 2.5
 
 
 class LinkedObject:
@@ -37,6 +47,9 @@ class Arena:
 class JitLink:
     """Links objects; `capacity` is the number of objects in one arena. Not thread-safe by itself."""
 
+    # The loaded objects of this process. (Engines may count at the same time, and be a few off.)
+    _objects = 0
+
     def __init__(self, target: Target, capacity: int) -> None:
         self._target, self._capacity = target, capacity
         self._arenas: list[Arena] = []
@@ -49,7 +62,9 @@ class JitLink:
     def link(
         self, data: bytes, exports: Collection[str], imports: Mapping[str, int]
     ) -> tuple[LinkedObject, dict[str, int]]:
-        """Load an object file. Returns it, and the addresses of `exports`. Raises LookupError."""
+        """Load an object file. Returns it, and the addresses of `exports`. Raises LookupError, MemoryError."""
+        if JitLink._objects >= _most_objects():
+            raise no_memory(f"{JitLink._objects:,} objects are loaded")
         arena = self._arena()
         arena.linked += 1
         builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
@@ -61,19 +76,24 @@ class JitLink:
             tracker = builder.link(arena.jit, str(arena.linked))
         except RuntimeError as error:
             self._close_if_used_up(arena)
+            if os.strerror(errno.ENOMEM) in str(error):
+                raise no_memory(os.strerror(errno.ENOMEM)) from None
             raise LookupError(str(error)) from None
         linked = LinkedObject(arena, tracker)
         arena.objects.add(linked)
+        JitLink._objects += 1
         return linked, {name: tracker[name] for name in exports}
 
     def free(self, linked: LinkedObject) -> None:
         linked.tracker.close()
         linked.arena.objects.remove(linked)
+        JitLink._objects -= 1
         self._close_if_used_up(linked.arena)
 
     def close(self) -> None:
         """Close every arena, which frees all code."""
         for arena in self._arenas:
+            JitLink._objects -= len(arena.objects)
             arena.objects.clear()
             arena.jit.close()
         self._arenas.clear()
@@ -88,3 +108,12 @@ class JitLink:
         if not arena.objects and arena.linked >= self._capacity:
             self._arenas.remove(arena)
             arena.jit.close()
+
+
+@cache
+def _most_objects() -> float:
+    """The number of objects that this process may load: Linux limits the memory mappings of a process."""
+    try:
+        return int(Path("/proc/sys/vm/max_map_count").read_text()) // _MAPPINGS
+    except (OSError, ValueError):
+        return inf

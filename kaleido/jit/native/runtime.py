@@ -70,14 +70,15 @@ class Runtime:
     """Hook, publication and entry points of one engine, with the pipes to its recompiler.
 
     `inside` counts the calls from C that are in native code, on each of two sides; `side` is the current one.
+    Raises MemoryError, and OSError where there is no pipe.
     """
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self.requests, self._requests_in = os.pipe()
-        self._replies = self._replies_in = _NO_PIPE
         names = ["hook", "publish", "requests", "replies", "inside", "side"]
         addresses = self._load(_NATIVE, names).addresses
+        self.requests, self._requests_in = os.pipe()
+        self._replies = self._replies_in = _NO_PIPE
         self.hook = addresses["hook"]
         ctypes.c_int32.from_address(addresses["requests"]).value = self._requests_in
         self._replies_of_hook = ctypes.c_int32.from_address(addresses["replies"])

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import ObjectCode
 from kaleido.jit.events import EventKind
+from kaleido.jit.native.code_memory import check_headroom
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.policy import Policy
@@ -28,6 +30,10 @@ from kaleido.jit.program.versions import MachineCode, Version
 from kaleido.jit.unit import RunCounter, Tier, Unit
 
 __all__ = ["Compilation", "UndefinedUnit", "VersionCompiler"]
+
+
+# The bytes that a compilation may need: measured at -O3, 10 MB, and up to 80 for each character of IR.
+_HEADROOM, _HEADROOM_FOR_IR = 16 << 20, 150
 
 
 class UndefinedUnit(LookupError):
@@ -117,7 +123,7 @@ class VersionCompiler:
         may have inlined versions that are not current yet.
 
         Raises UndefinedUnit where `complete` and a reachable symbol is not defined, ValueError where LLVM rejects the
-        IR, LookupError where a C symbol is not found; then the code of no current version has changed.
+        IR, LookupError where a C symbol is not found, MemoryError; then the code of no current version has changed.
         """
         plan = self._plan(roots, after, complete, again)
         for batch in batches(plan.missing, self.policy.batch_units):
@@ -205,6 +211,7 @@ class VersionCompiler:
         return compilation
 
     def _compile(self, members: Sequence[Version], tier: Tier) -> Compilation:
+        check_headroom(_HEADROOM + _HEADROOM_FOR_IR * sum(len(member.unit.ir) for member in members))
         begin = time.perf_counter()
         code = self._compiler.compile([member.unit for member in members], tier)
         return Compilation(tier, tuple(members), code, time.perf_counter() - begin, begin)
@@ -215,13 +222,14 @@ class VersionCompiler:
         loaded = self.load(compilation, after)
         begins = sorted(loaded.addresses.values())
         ends = dict(zip(begins, [*begins[1:], begins[0] + compilation.code.text_size], strict=True))
-        for version in batch:
+        for index, version in enumerate(batch):
             address = loaded.addresses[version.unit.body]
             size, seconds = ends[address] - address, compilation.seconds / len(batch)
             calls = dict.fromkeys(version.unit.calls, version.unit)
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
             self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=compilation.began)
-            self._publisher.install(version, code)
+            with _released_on_error(loaded, uses=len(batch) - index):
+                self._publisher.install(version, code)
 
     def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:
         """Load all, or on an error none."""
@@ -236,7 +244,7 @@ class VersionCompiler:
         return loaded
 
     def load(self, compilation: Compilation, after: Names) -> LoadedObject:
-        """Load object code without publishing it. Raises LookupError where a C symbol is not found."""
+        """Load object code without publishing it. Raises LookupError where a C symbol is not found, and MemoryError."""
         imports = {**self._externals, **handlers().imports}
         for version in compilation.members:
             imports.update(version.unit.externals)
@@ -252,12 +260,24 @@ class VersionCompiler:
     def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
         """Put loaded optimized code into use, whose root is current, as are all members of its inline group.
 
-        If its unit ran its baseline, that is a swap.
+        If its unit ran its baseline, that is a swap. Raises MemoryError; then nothing has changed, and it is freed.
         """
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
         code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, compilation.stub_calls)
-        self._publisher.install(root, code, compilation.members[1:])
+        with _released_on_error(loaded, uses=1):
+            self._publisher.install(root, code, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
             self._events.emit(EventKind.SWAPPED, root, code)
+
+
+@contextmanager
+def _released_on_error(loaded: LoadedObject, *, uses: int) -> Iterator[None]:
+    """End `uses` of a loaded object if the block raises."""
+    try:
+        yield
+    except BaseException:
+        for _ in range(uses):
+            loaded.release()
+        raise

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.versions import Version
 
-__all__ = ["batches", "inline_group"]
+__all__ = ["agree", "batches", "bindings", "inline_group"]
 
 
 def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
@@ -20,11 +20,11 @@ def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
     batch: list[Version] = []
     bound: dict[str, int | None] = {}
     for version in versions:
-        if len(batch) == limit or not _agree(bound, _bindings(version)):
+        if len(batch) == limit or not agree(bound, bindings(version)):
             yield batch
             batch, bound = [], {}
         batch.append(version)
-        bound.update(_bindings(version))
+        bound.update(bindings(version))
     if batch:
         yield batch
 
@@ -32,26 +32,27 @@ def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
 def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]], policy: Policy) -> tuple[Version, ...]:
     """`root` and the versions reachable from it in the call graph, nearest first, within the policy's limits."""
     members, seen, size = [root], {root}, 0
-    bound = _bindings(root)
+    bound = bindings(root)
     queue = deque(callees(root))
     while queue and len(members) < policy.max_group_units:
         member = queue.popleft()
         length = len(member.unit.ir)
-        fits = size + length <= policy.max_group_ir and _agree(bound, _bindings(member))
+        fits = size + length <= policy.max_group_ir and agree(bound, bindings(member))
         if member in seen or not fits:
             continue
         seen.add(member)
         members.append(member)
-        bound.update(_bindings(member))
+        bound.update(bindings(member))
         size += length
         queue.extend(callees(member))
     return tuple(members)
 
 
-def _bindings(version: Version) -> dict[str, int | None]:
+def bindings(version: Version) -> dict[str, int | None]:
     """The external names of a unit, each with its address; data has the same one for all, which is not asked for."""
     return {**version.unit.externals, **dict.fromkeys(version.unit.data)}
 
 
-def _agree(known: Mapping[str, int | None], more: Mapping[str, int | None]) -> bool:
+def agree(known: Mapping[str, int | None], more: Mapping[str, int | None]) -> bool:
+    """Whether no external name has one address in `known` and another in `more`."""
     return all(known.get(name, address) == address for name, address in more.items())

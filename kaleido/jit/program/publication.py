@@ -45,9 +45,12 @@ class Publisher:
     def install(self, version: Version, code: MachineCode, inlined: Iterable[Version] = ()) -> None:
         """Put machine code of a version into use; of one that is not current yet, :meth:`publish` does that later.
 
+        Raises MemoryError; then nothing has changed, and the code is not in use.
         An exception from a signal handler may come between any two steps. So code that is published is in the map,
         which the handlers of faults search, and has its dependencies recorded. A version that has code is published.
         """
+        if version.current:
+            self.stub(version.symbol, version.unit.signature)
         self.code_map.add(code.address, code.address + code.size, (version, code))
         if code.tier is Tier.OPTIMIZED:
             self._dependencies.record(version, inlined)

@@ -96,6 +96,12 @@ class Task:
             self._error = error
         self._done.set()
 
+    def fail(self, error: BaseException) -> None:
+        """End the task with an error, without calling the function."""
+        self._error = error
+        self.cancelled = True
+        self.run(None)
+
     def wait(self, seconds: float) -> bool:
         """Wait until the task has ended, but not longer than `seconds`. Returns whether it has."""
         return self._done.wait(seconds)
@@ -153,7 +159,7 @@ class Evaluation:
         """Queue a call of `function`, with the thread's NativeThread, and then of `on_end`. Returns its task.
 
         On an evaluation thread, of this or another one, the task runs at once. Raises RuntimeError if the evaluation is
-        closed, OSError if the thread cannot be started; then neither is called.
+        closed, MemoryError or OSError if the thread cannot be started; then neither is called.
         """
         task = Task(function, on_end)
         host: _Worker | None = getattr(_this_thread, "worker", None)
@@ -243,21 +249,40 @@ class Evaluation:
                     threading.stack_size(before)
             except (RuntimeError, ValueError, OverflowError) as error:
                 # A subinterpreter may have no threads at all, and says so.
-                found = str(error) if "interpreter" in str(error) else ""
-                raise OSError(found or f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
+                if "interpreter" in str(error):
+                    raise OSError(str(error)) from None
+                raise MemoryError(f"no thread with a stack of {self._stack_size:,} bytes can be started") from None
         return worker
 
     def _work(self, worker: _Worker) -> None:
         _this_thread.worker = worker
-        with protected_stack() as worker.native_thread:
-            while not worker.detached and (task := self._queue.get()) is not None:
-                with self._lock:
-                    worker.task = task
-                task.run(worker.native_thread)
-                with self._lock:
-                    worker.task = None
-                    self._unfinished -= 1
-                    if worker.native_thread is not None:
-                        worker.native_thread.pending = worker.native_thread.fault = Fault.NONE
-                # So that the result is not kept until the next task.
-                del task
+        try:
+            with protected_stack() as worker.native_thread:
+                self._serve(worker)
+        except MemoryError as error:
+            self._fail_queued(worker, error)
+
+    def _serve(self, worker: _Worker) -> None:
+        """Run tasks until the evaluation is closed, or the thread is detached."""
+        while not worker.detached and (task := self._queue.get()) is not None:
+            with self._lock:
+                worker.task = task
+            task.run(worker.native_thread)
+            with self._lock:
+                worker.task = None
+                self._unfinished -= 1
+                if worker.native_thread is not None:
+                    worker.native_thread.pending = worker.native_thread.fault = Fault.NONE
+            # So that the result is not kept until the next task.
+            del task
+
+    def _fail_queued(self, worker: _Worker, error: MemoryError) -> None:
+        """A thread cannot protect its stack: what it was started for fails, and the next task starts another."""
+        with self._lock:
+            if self._worker is worker:
+                self._worker = None
+            queued = [self._queue.get() for _ in range(self._queue.qsize())]
+            tasks = [task for task in queued if task is not None]
+            self._unfinished -= len(tasks)
+        for task in tasks:
+            task.fail(error)

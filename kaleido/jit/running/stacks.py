@@ -55,7 +55,7 @@ _this_thread = threading.local()
 class ProtectedStack:
     """The protection of the calling thread while it runs on the stack of `size` bytes at `low`. Closed by that thread.
 
-    An alternate stack that the thread has already is used, and left as it is.
+    An alternate stack that the thread has already is used, and left as it is. Raises MemoryError.
     """
 
     def __init__(self, low: int, size: int) -> None:
@@ -63,7 +63,10 @@ class ProtectedStack:
         self._low = low
         self._alternate = ctypes.create_string_buffer(_ALTERNATE_STACK)
         self.native_thread = _allocate_native_thread()
-        _set_guard_zone(low, _NO_ACCESS)
+        if not _set_guard_zone(low, _NO_ACCESS):
+            with _lock:
+                _unused.append(self.native_thread)
+            raise MemoryError("no memory for a protected stack")
         self._has_own_alternate = bool(_alternate_stack().flags & _SS_DISABLE)
         if self._has_own_alternate:
             _set_alternate_stack(_SignalStack(ctypes.addressof(self._alternate), 0, _ALTERNATE_STACK))
@@ -84,7 +87,10 @@ class ProtectedStack:
 
 @contextmanager
 def protected_stack() -> Iterator[NativeThread | None]:
-    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection."""
+    """Protect the calling thread inside the block, and yield its NativeThread; None on platforms without protection.
+
+    Raises MemoryError.
+    """
     if missing_protection():
         yield None
         return
@@ -118,9 +124,10 @@ def free_unused_stack(native_thread: NativeThread) -> None:
         _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_DONTNEED)
 
 
-def _set_guard_zone(low: int, access: int) -> None:
-    """Set the access to the GUARD_ZONE at the end of the stack that begins at `low`."""
-    _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access)
+def _set_guard_zone(low: int, access: int) -> bool:
+    """Set the access to the GUARD_ZONE at the end of the stack that begins at `low`; returns whether that succeeded."""
+    succeeded: bool = _libc().mprotect(ctypes.c_void_p(low), ctypes.c_size_t(GUARD_ZONE), access) == 0
+    return succeeded
 
 
 def _allocate_native_thread() -> NativeThread:

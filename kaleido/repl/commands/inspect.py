@@ -145,6 +145,9 @@ def _about_unit(request: Request, unit: Unit) -> Iterator[tuple[str, str]]:
     yield "calls", ", ".join(_callees(request.session, unit, function)) or "none"
     yield "called by", (_callers(request.session, function) if owner is None else _outer(unit, owner)) or "none"
     yield "dependents", ", ".join(stats.dependents) or "none"
+    if stats.tier is Tier.OPTIMIZED:
+        for call in engine.outside_group(unit.symbol):
+            yield "not inlined", f"{call.callee}: {call.reason}"
     for loop in list(unit.with_nested())[1:]:
         yield "loop", _about_loop(request, engine.describe(loop.symbol))
 

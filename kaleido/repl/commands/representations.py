@@ -13,6 +13,7 @@ from kaleido.codegen.mangling import function_name
 from kaleido.jit import Tier, Unit
 from kaleido.language.parser import parse
 from kaleido.language.printer import outline
+from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Parameter, Request, Word, tier_names
 from kaleido.repl.commands.unit_code import Part, parts
 from kaleido.repl.console import Console, temporary_file
@@ -110,8 +111,9 @@ def _listing(session: Session, unit: Unit, tier: Tier, form: str) -> str:
 
 
 def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
+    """What is inlined at -O3, and why each other call is not."""
     found = inlining(optimized, session.engine.inline_group(unit.symbol, Tier.OPTIMIZED))
-    return [
+    lines = [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
             (f"inlined at {label(Tier.OPTIMIZED)}", found.inlined or ("none",)),
@@ -120,6 +122,16 @@ def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
         )
         if names
     ]
+    return [*lines, *_not_inlined(session, unit)] if found.direct or found.stubs else lines
+
+
+def _not_inlined(session: Session, unit: Unit) -> list[str]:
+    try:
+        calls, failed = session.engine.missed_inlining(unit.symbol), ""
+    except OSError as error:
+        calls, failed = session.engine.outside_group(unit.symbol), f"LLVM's reasons are missing: {reason(error)}"
+    lines = [f"{each.callee} is not inlined in {each.caller}: {each.reason}" for each in calls]
+    return ["", *lines, *filter(None, [failed])]
 
 
 def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
@@ -192,7 +204,8 @@ COMMANDS = [
         (UNIT, _FORM),
         "show a function or a loop at -O0 and at -O3 side by side",
         "As LLVM IR or as machine code. Below the code are the functions that are inlined at -O3, called directly, and "
-        "called through stubs.",
+        "called through stubs; and why each call that is left was not inlined: a limit of the engine, or LLVM's "
+        "reason, for which it is asked in another process.",
         _diff,
     ),
     Command(
