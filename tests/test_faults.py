@@ -238,6 +238,12 @@ def test_ctrl_c_stops_what_runs(running: Session, text: str, place: str) -> None
     assert running.run("1 + 2") == 3.0
 
 
+def test_an_expression_that_is_interrupted_changes_no_variable(running: Session) -> None:
+    running.run("x = 5; y = 1")
+    interrupted(running, "x = (y = 2) + (ready(1) : (for i = 0, 1 in x = i))")
+    assert running.variables == {"x": 5.0, "y": 1.0}
+
+
 def test_an_interrupt_from_another_thread(running: Session) -> None:
     thread = READY.then(running.interrupt)
     with pytest.raises(Interrupted, match="interrupted in"):

@@ -1,7 +1,8 @@
 """Lowering: a checked definition or expression to a unit.
 
-A variable is an `alloca` in the frame of the function that declares it; LLVM promotes it to a register. Top-level
-variables are in memory that the caller of an expression passes: it has a cell for each one that the expression uses.
+A variable is an `alloca` in the frame of the function that declares it; LLVM promotes it to a register. The caller
+of an expression at top level passes an array with the top-level variables that it uses: they are copied from there at
+its beginning, and those that it assigns to are copied back at its end.
 
 On-stack replacement needs no code of its own. A ``for`` loop becomes a unit: a function that runs one iteration, and
 then calls itself in tail position, through its stub like any other call. Its parameters are pointers to the variables
@@ -91,7 +92,7 @@ class _Lowering:
     def __init__(self, name: str, symbol: str, kind: Signature, source: Source, references: References) -> None:
         self._name = name
         self._source = source
-        self._builtin_operators, self._top_level = references.operators, references.variables
+        self._references = references
         self._frame = Frame(name, symbol, kind)
         self._loops: dict[str, Span] = {}
 
@@ -110,15 +111,32 @@ class _Lowering:
 
     def lower_expression(self, expression: Expression) -> Lowered:
         frame, parameter = self._frame, ""
-        if self._top_level:
+        if self._references.variables:
             cells = frame.writer.local("variables")
             parameter = f"ptr {cells}"
-            for index, name in enumerate(self._top_level):
-                address = frame.writer.local(name)
-                frame.writer.emit(f"{address} = getelementptr double, ptr {cells}, i64 {index}")
-                frame.variables.declare(name, address)
-        walk(self._tail, expression)
+            self._load_variables(cells)
+        if self._references.assigned:
+            value = walk(self._value, expression)
+            self._store_variables(cells)
+            frame.writer.emit(f"ret double {value}")
+        else:
+            walk(self._tail, expression)
         return Lowered(frame.unit(parameter, RunCounter.NONE), self._loops)
+
+    # Top-level variables are copied: LLVM takes quadratic time for a large block that uses them where they are.
+
+    def _load_variables(self, cells: str) -> None:
+        for index, name in enumerate(self._references.variables):
+            self._frame.declare(name, self._writer.value(f"load double, ptr {self._cell(cells, index)}"))
+
+    def _store_variables(self, cells: str) -> None:
+        for index, name in enumerate(self._references.variables):
+            if name in self._references.assigned:
+                value = self._writer.value(f"load double, ptr {self._frame.address(name)}")
+                self._writer.emit(f"store double {value}, ptr {self._cell(cells, index)}")
+
+    def _cell(self, cells: str, index: int) -> str:
+        return self._writer.value(f"getelementptr double, ptr {cells}, i64 {index}")
 
     # Tail position: the value is the function's result. Each branch ends in its own `ret`: its calls are tail calls.
 
@@ -273,7 +291,7 @@ class _Lowering:
 
     def _is_builtin(self, node: Unary | Binary) -> bool:
         """Whether an operator has its built-in meaning, not one that the program defines."""
-        return node.callee in self._builtin_operators
+        return node.callee in self._references.operators
 
     def _arguments(self, node: Call) -> Walk:
         arguments = []

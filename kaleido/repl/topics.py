@@ -136,12 +136,14 @@ _LANGUAGE = (
         "var",
         "variables and assignment",
         """
-        `var a = 1, b in body` defines variables for the body, which extends as far to the right as possible. The
-        initial value is 0 by default, and may use the variables before it.
+        `var a = 1, b in body` defines variables for the body, which extends as far as possible. An initial value is 0
+        by default, and may use the variables before it.
 
-        `a = value` assigns the value and returns it. Parameters and loop variables can be assigned, too. `a : b`
-        evaluates `a`, then `b`, and returns `b`. It binds looser than `=`: `a = 1 : b = 2` assigns twice. There are no
-        global variables; at the prompt, `_` is the last value that was printed.
+        `a = value` assigns the value and returns it, also to parameters and loop variables. `a : b` evaluates `a`,
+        then `b`, and returns `b`. It binds looser than `=`: `a = 1 : b = 2` assigns twice.
+
+        The entry `x = 5` makes a top-level variable: later entries may use and change it, functions do not see it.
+        `_` is the last value that was printed.
         """,
         """
         kal> def fib(n)
@@ -149,11 +151,11 @@ _LANGUAGE = (
         ...>     (for i = 2, i < n in c = a + b : a = b : b = c) : b
         kal> fib(50)
         12586269025.0
-        kal> var x = 1 in (var x = 2 in x) + x
-        3.0
-        kal> def both(x) var y in (x = y = 5) : x + y
-        kal> both(1)
-        10.0
+        kal> x = 5
+        5.0
+        kal> for i = 1, i < 3 in x = x + i
+        kal> x
+        11.0
         """,
     ),
     _topic(
