@@ -2,11 +2,12 @@
 
 python -m tests.growth [--count N] [name ...]
 
-It prints a table for each way to redefine, and for each kind of large input. It exits with 1 where memory at the end is
-more than 5 % above that after the first 1,000, not counting what llvmlite keeps of each optimized compilation: a pass
-builder's callbacks, which only llvmlite could free; and where an item of a large input takes longer than one of a small
-input (see ``tests.scaling``). The table shows resident memory; the comparison is of memory that was allocated and not
-freed.
+It prints a table for each way to redefine, for functions that are called one by one, and for each kind of large input.
+It exits with 1 where memory at the end is more than 5 % above that after the first 1,000 redefinitions, not counting
+what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which only llvmlite could free; where
+60,000 functions that are called one by one need more than 1 GiB; and where an item of a large input takes longer than
+one of a small input (see ``tests.scaling``). The table shows resident memory; the comparison after redefinitions is of
+memory that was allocated and not freed.
 """
 
 from __future__ import annotations
@@ -98,6 +99,22 @@ KINDS: dict[str, tuple[Callable[[Session, int], None], str]] = {
 }
 
 
+ONE_BY_ONE, FUNCTIONS, LARGEST = "called one by one", 60_000, 1 << 30
+
+
+def called_one_by_one(count: int, report: Callable[[int, int, float], None]) -> int:
+    """Define and call so many functions, each on its own; returns the resident memory. `report` is as for growth."""
+    with Session(jit="O0") as session:
+        begin = time.perf_counter()
+        for number in range(1, count + 1):
+            session.run(f"def f{number}(x) x + {number}")
+            assert session[f"f{number}"](1) == 1 + number
+            if number % (count // 10) == 0:
+                report(number, resident(), (time.perf_counter() - begin) / (count // 10))
+                begin = time.perf_counter()
+        return resident()
+
+
 class Growth(NamedTuple):
     """Bytes after the first redefinitions and at the end, and the number of optimized compilations between."""
 
@@ -152,25 +169,35 @@ def growth(
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.growth", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=", ".join([*KINDS, *CASES]))
+    names = [*KINDS, ONE_BY_ONE, *CASES]
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names))
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in names]:
+        parser.error(f"no {unknown[0]!r}; the names are {', '.join(names)}")
     failed = False
-    for name in options.names or [*KINDS, *CASES]:
+    for name in options.names or names:
         print(f"\n{name}\n{'number':>9} {'MiB':>8} {'ms each':>8}")
         if name in CASES:
             failed |= not CASES[name].run(lambda size, each: print(f"{size:9,} {'':8} {each * 1000:8.2f}", flush=True))
-            continue
-        found = growth(
-            name,
-            options.count,
-            report=lambda number, size, each: print(f"{number:9,} {size / 2**20:8.1f} {each * 1000:8.2f}", flush=True),
-        )
-        percent = 100 * (found.end / found.settled - 1)
-        kept = found.optimized * KEPT_BY_LLVMLITE / 2**20
-        print(f"{percent:+.1f} % since {SETTLED:,}, of which llvmlite keeps about {kept:.1f} MiB", flush=True)
-        failed |= found.unexplained > found.settled * 0.05
+        elif name == ONE_BY_ONE:
+            failed |= called_one_by_one(FUNCTIONS, print_row) > LARGEST
+        else:
+            failed |= not print_growth(name, options.count)
     return int(failed)
+
+
+def print_row(number: int, size: int, each: float) -> None:
+    print(f"{number:9,} {size / 2**20:8.1f} {each * 1000:8.2f}", flush=True)
+
+
+def print_growth(name: str, count: int) -> bool:
+    """Redefine so often in the way `name`; returns whether memory stays within 5 %."""
+    found = growth(name, count, report=print_row)
+    percent = 100 * (found.end / found.settled - 1)
+    kept = found.optimized * KEPT_BY_LLVMLITE / 2**20
+    print(f"{percent:+.1f} % since {SETTLED:,}, of which llvmlite keeps about {kept:.1f} MiB", flush=True)
+    return found.unexplained <= found.settled * 0.05
 
 
 if __name__ == "__main__":

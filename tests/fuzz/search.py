@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -70,17 +72,22 @@ def _compare(case: Case, modes: Sequence[Mode], sessions: Sessions, counts: Coun
 
 
 class Search:
-    """Tries random cases. `running` is told of each before it is tried: it may be the last that is heard of us."""
+    """Tries random cases. `running` is told of each before it is tried: it may be the last that is heard of us.
 
-    def __init__(self, running: Callable[[Case], None] = lambda case: None) -> None:
+    From `end` on, a time of the monotonic clock, no program is tried.
+    """
+
+    def __init__(self, running: Callable[[Case], None] = lambda case: None, end: float = math.inf) -> None:
         self.counts: Counter[str] = Counter()
-        self._running = running
+        self._running, self._end = running, end
 
     def tiers(self, examples: int, seed: int) -> Finding | None:
         """Run `examples` random programs in every mode, in the same sessions; ends with the first that fails."""
         earlier: list[Case] = []
         with Sessions() as sessions:
             for index in range(examples):
+                if time.monotonic() > self._end:
+                    break
                 data = check_printer(random_program(f"{seed} {index}"), TABLE, parsed).encode()
                 case = Case("tiers", data, zlib.crc32(data))
                 self._begin(replace(case, earlier=tuple(earlier)))

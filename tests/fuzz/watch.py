@@ -84,7 +84,7 @@ def _rounds(watcher: Connection, seconds: float, seed: int, step: int) -> None:
     """Search, in the process that may end."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        search = Search(watcher.send)
+        search = Search(watcher.send, end)
         for finding in (search.tiers(PROGRAMS, seed), search.reader(TEXTS, seed)):
             if finding is not None:
                 watcher.send(finding)
