@@ -171,6 +171,7 @@ class Engine:
         with signals_deferred():
             with self._access.opened():
                 version = self._program.prepare(symbol)
+                version.mark_covered(False)
             if background and self.policy.background and self._recompiler is not None:
                 self._runtime.request(version.number)
                 return

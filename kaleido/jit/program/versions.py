@@ -59,6 +59,7 @@ class Version:
     `number`    unique in the engine: what the hook reports to the recompiler
     `ordinal`   counts the definitions of the symbol, from 1
     `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
+    `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
@@ -70,6 +71,7 @@ class Version:
     nested: tuple[Version, ...] = ()
     baseline: MachineCode | None = None
     optimized: MachineCode | None = None
+    is_covered: bool = False
     reachable_compiled: bool = False
     _count_at_publication: int = 0
     _final_runs: int | None = None
@@ -127,6 +129,9 @@ class Version:
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""
         self._final_runs = self.runs
+
+    def mark_covered(self, covered: bool) -> None:
+        self.is_covered = covered
 
     def mark_reachable_compiled(self, compiled: bool) -> None:
         self.reachable_compiled = compiled
