@@ -221,6 +221,7 @@ class Engine:
         with signals_deferred():
             with self._access.opened():
                 version = self._program.prepare(symbol)
+                version.mark_covered(False)
                 if background and not self.policy.optimize:
                     return
                 if background and self.policy.tiered and self.policy.background:

@@ -78,18 +78,20 @@ def table(results: Sequence[Result], peers: Sequence[str], clock: Clock) -> str:
 
 def summary(results: Sequence[Result], clock: Clock) -> Iterator[Figure]:
     """The figures that have goals: means, and the worst kernel. Nothing where neither gcc nor clang has run."""
-    for title, goal, name in (
-        ("evaluation / C", 0.60, "kaleido"),
-        ("whole process / C, kernels of 1 s and more", 0.85, "kaleido, process"),
-    ):
-        long = [result for result in results if name == "kaleido" or (result.native(clock) or 0) >= 1]
-        for note, chosen in _groups(long).items():
-            ratios = [each for result in chosen if (each := result.ratio(name, clock)) is not None]
-            if ratios:
-                yield Figure(f"{title}, {note}", geometric_mean(ratios), goal if chosen is long else 0.80)
+    for note, chosen in _groups(results).items():
+        goal = 0.60 if chosen is results else 0.80
+        yield from _mean_figure(f"evaluation / C, {note}", chosen, "kaleido", clock, goal)
+    long = [result for result in results if (result.native(clock) or 0) >= 1]
+    yield from _mean_figure("whole process / C, kernels of 1 s and more", long, "kaleido, process", clock, 0.85)
     worst = max(results, key=lambda result: result.ratio("kaleido", clock) or 0, default=None)
     if worst and (ratio := worst.ratio("kaleido", clock)):
         yield Figure(f"evaluation / C, the worst kernel: {worst.kernel.title}", ratio, 1.05)
+
+
+def _mean_figure(title: str, results: Sequence[Result], name: str, clock: Clock, goal: float) -> Iterator[Figure]:
+    ratios = [each for result in results if (each := result.ratio(name, clock)) is not None]
+    if ratios:
+        yield Figure(title, geometric_mean(ratios), goal)
 
 
 def _groups(results: Sequence[Result]) -> Mapping[str, Sequence[Result]]:

@@ -87,6 +87,11 @@ class Stub:
         """The record in memory: reading a field loads it, and assigning stores it."""
         return _Record.from_address(self.record)
 
+    @property
+    def has_reported(self) -> bool:
+        """Whether its unit reached the limit that was set last, and the hook was called for that."""
+        return bool(self.fields.limit == _NEVER)
+
 
 class Stubs:
     """Pools of stubs. Not thread-safe by itself."""

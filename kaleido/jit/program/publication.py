@@ -90,6 +90,19 @@ class Publisher:
         record.limit = version.count_at_publication + self.policy.thresholds[version.unit.counter]
         return stub.prologue
 
+    def has_reported(self, version: Version) -> bool:
+        """Whether a version runs at the baseline, is hot, and its request has not been answered by code."""
+        counted = (
+            self.policy.tiered and version.current and version.code is not None and version.code.tier is Tier.BASELINE
+        )
+        stub = version.symbol.stub
+        return counted and version.unit.counter is not RunCounter.NONE and stub is not None and stub.has_reported
+
+    def report_again(self, version: Version) -> None:
+        """Make a version at the baseline report itself as hot once more, after as many more runs as its threshold."""
+        record = self.stub(version.symbol, version.unit.signature).fields
+        record.limit = record.runs + self.policy.thresholds[version.unit.counter]
+
     def stub(self, symbol: Symbol, signature: Signature) -> Stub:
         """The stub of a symbol, allocated when it is first needed."""
         if symbol.stub is None:

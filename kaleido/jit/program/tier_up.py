@@ -3,11 +3,17 @@
 Compiling takes milliseconds and happens without the engine's lock (though under llvmlite's, which only other uses of
 LLVM wait for). So a compilation can be overtaken: by a redefinition of the unit, which makes it useless, or of a callee
 that was inlined. Both are checked under the lock before anything is published.
+
+*Callers first.* The hottest units are small functions, and a hot caller inlines them. So a request for one of them
+compiles its hot caller instead, or that one's, and so on. Units that were inlined in this way while they waited are
+*covered*: most of them do not run at the baseline any more. Instead of being compiled, they are counted again, and
+report again if they do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from kaleido.jit.events import EventKind
 from kaleido.jit.program.program import Program
@@ -16,6 +22,9 @@ from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier
 
 __all__ = ["TierUp"]
+
+# So many callers of a unit are looked at: an operator may have thousands.
+_CALLERS = 32
 
 
 class TierUp:
@@ -36,19 +45,61 @@ class TierUp:
         """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
-            threshold = self._program.policy.thresholds.get(version.unit.counter) if version is not None else None
-            return version.runs / threshold if version is not None and threshold is not None else 0.0
+            return self._heat(version) if version is not None else 0.0
+
+    def _heat(self, version: Version) -> float:
+        threshold = self._program.policy.thresholds.get(version.unit.counter)
+        return version.runs / threshold if threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
-        """:meth:`recompile` for a request of the hook. An error is an event: the unit stays at the baseline."""
+        """Recompile for a request of the hook, and return whether the request stays pending.
+
+        An error is an event: the unit stays at the baseline.
+        """
         version = self._program.symbols.versions.get(number)
-        if version is None or not self._program.policy.optimize:
+        if version is None or not self._program.policy.optimize or self._is_pointless(version):
             return False
         try:
-            return self.recompile(version)
+            return not self._count_again(version) and (self._recompile_caller(version) or self.recompile(version))
         except BaseException as error:
             self._program.events.emit(EventKind.FAILED, version, message=str(error), runs=0)
             return False
+
+    def _recompile_caller(self, version: Version) -> bool:
+        """Recompile a hot caller of `version` instead of it; returns whether there was one."""
+        with self._access.lock:
+            caller = self._outermost_caller(version) if self._program.policy.background else version
+        if caller is version:
+            return False
+        try:
+            self.recompile(caller)
+        except Exception:
+            # The caller has a request of its own, which reports the error.
+            return False
+        return True
+
+    def _outermost_caller(self, version: Version) -> Version:
+        """The last of the hot callers, each of which calls the one before; `version` itself where there is none."""
+        seen = {version}
+        while callers := [
+            each for each in islice(version.symbol.callers, _CALLERS) if each not in seen and self._waits(each)
+        ]:
+            version = max(callers, key=self._heat)
+            seen.add(version)
+        return version
+
+    def _waits(self, version: Version) -> bool:
+        """Whether a request for a version is pending that compiling it would answer."""
+        return self._program.publisher.has_reported(version) and not version.is_covered
+
+    def _count_again(self, version: Version) -> bool:
+        """Whether `version` was covered while it waited; then it reports itself again when it is hot again."""
+        with self._access.lock:
+            covered = version.is_covered and not self._is_pointless(version)
+            if covered:
+                version.mark_covered(False)
+                self._program.publisher.report_again(version)
+            return covered
 
     def recompile(self, version: Version) -> bool:
         """Compile a version at -O3 and publish it. True if a callee changed meanwhile: try again.
@@ -73,6 +124,9 @@ class TierUp:
                 )
                 return not is_off and not self._is_pointless(version)
             compiler.install_optimized(compilation, compiler.load(compilation, {}))
+            for member in members:
+                if self._waits(member):
+                    member.mark_covered(True)
             self._program.reclaimer.collect()
             return False
 

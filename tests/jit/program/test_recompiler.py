@@ -48,6 +48,73 @@ def test_heat_is_measured_in_thresholds() -> None:
         assert swapped == ["a", "b", "loop.loop"]
 
 
+CHAIN = "(define (a) 1) (define (leaf x) (+ x 1)) (define (middle x) (leaf x)) (define (top x) (+ (middle x) (leaf x)))"
+
+
+def make_hot(engine: Engine, *symbols: str) -> None:
+    """Make `a` hot, and while it is compiled, the others; return when all requests have been handled."""
+    with Hold(engine, "a") as hold:
+        for _ in range(engine.policy.call_threshold):
+            engine.call("a")
+        hold.wait()
+        for symbol in symbols:
+            for _ in range(engine.policy.call_threshold):
+                engine.call(symbol, 1)
+        hold.release()
+        settle(engine)
+
+
+def test_a_hot_caller_is_compiled_instead_of_what_it_inlines() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units(CHAIN))
+        log = Log(engine)
+        make_hot(engine, "top")
+        # leaf has run six times, middle three times. Both are in the code of top.
+        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+        assert swapped == ["a", "top"]
+        assert engine.call("top", 1) == 4
+        # Code that runs at the baseline after that is hot again, and then it is compiled.
+        for _ in range(3):
+            assert engine.call("leaf", 1) == 2
+        settle(engine)
+        assert [engine.describe(name).tier for name in ("leaf", "middle")] == [Tier.OPTIMIZED, Tier.BASELINE]
+        assert log.kinds("leaf").count("hot") == 2
+
+
+def test_a_callee_is_compiled_where_its_caller_cannot_be() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        engine.define(*units("(define (a) 1) (define (leaf x) (+ x 1)) (define (top x) (leaf x))"))
+        log = Log(engine)
+        compile_optimized = engine._program.compiler.compile_optimized
+
+        def failing(members: Any, runs: int) -> Any:
+            if members[0].unit.symbol == "top":
+                raise ValueError("too large")
+            return compile_optimized(members, runs=runs)
+
+        engine._program.compiler.compile_optimized = failing  # type: ignore[method-assign, assignment]
+        make_hot(engine, "top")
+        assert [engine.describe(name).tier for name in ("leaf", "top")] == [Tier.OPTIMIZED, Tier.BASELINE]
+        [failed] = [event for event in log.events if event.kind is EventKind.FAILED]
+        assert (failed.unit, failed.message) == ("top", "too large")
+
+
+def test_functions_that_call_each_other_are_compiled_once() -> None:
+    with Engine(Policy(call_threshold=3)) as engine:
+        even = "(define (even n) (if (< n 1) 1 (odd (- n 1))))"
+        engine.define(*units(f"(define (a) 1) {even} (define (odd n) (if (< n 1) 0 (even (- n 1))))"))
+        log = Log(engine)
+        with Hold(engine, "a") as hold:
+            for _ in range(3):
+                engine.call("a")
+            hold.wait()
+            assert engine.call("even", 20) == 1
+            hold.release()
+            settle(engine)
+        swapped = {event.unit for event in log.events if event.kind is EventKind.SWAPPED}
+        assert len(swapped - {"a"}) == 1
+
+
 def test_a_unit_whose_runs_are_not_counted_can_be_optimized_and_is_cold() -> None:
     with Engine(Policy(call_threshold=2)) as engine:
         engine.define(unit("(define (f x) x)", counter=RunCounter.NONE))
