@@ -11,6 +11,9 @@ __all__ = ["MODES", "policy_for"]
 MODES = ("tiered", "sync", "O0", "O3")
 """Two tiers with compilation in the background; two tiers while the program waits; one tier alone."""
 
+CHECK_UNITS = False
+"""Whether engines check the units of Kaleido itself: in its tests they do."""
+
 
 def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = None) -> Policy:
     """The engine's policy for one of MODES.
@@ -19,10 +22,10 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     ValueError for an unknown mode, and for values that the policy does not allow.
     """
     policy = {
-        "tiered": Policy(),
-        "sync": Policy(background=False),
-        "O0": Policy(optimize=False),
-        "O3": Policy(baseline=False),
+        "tiered": Policy(check=CHECK_UNITS),
+        "sync": Policy(background=False, check=CHECK_UNITS),
+        "O0": Policy(optimize=False, check=CHECK_UNITS),
+        "O3": Policy(baseline=False, check=CHECK_UNITS),
     }.get(jit)
     if policy is None:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")

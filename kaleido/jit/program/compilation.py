@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import ObjectCode
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.handlers import handlers
@@ -235,7 +236,9 @@ class VersionCompiler:
         for version in compilation.members:
             for name, signature in version.unit.calls.items():
                 if name in calls:
-                    imports[name] = self._publisher.stub(self._symbols.symbol(name, after), signature).address
+                    imports[link_name(name)] = self._publisher.stub(
+                        self._symbols.symbol(name, after), signature
+                    ).address
         exports = compilation.exports
         return self._loader.load(compilation.code, exports, imports, users=len(exports))
 
