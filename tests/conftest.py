@@ -6,12 +6,15 @@ import gc
 
 import pytest
 
+from kaleido.session import modes
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files with the present output")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    modes.CHECK_UNITS = True
     if config.getoption("update") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
 

@@ -40,7 +40,7 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import MAX_PARAMETERS, Data, RunCounter, Signature, Tier, Unit, quoted
+from kaleido.jit.unit import MAX_PARAMETERS, Data, RunCounter, Signature, Tier, Unit, UnitError, UnresolvedName, quoted
 
 __all__ = [
     "LEAVE_JIT",
@@ -64,7 +64,9 @@ __all__ = [
     "Tier",
     "UndefinedUnit",
     "Unit",
+    "UnitError",
     "UnitStats",
+    "UnresolvedName",
     "discard_pending",
     "fork_safe",
     "has_fused_multiply_add",

@@ -51,11 +51,8 @@ class Calls:
             with self._access.opened():
                 version = self._program.prepare(name)
                 stub = self._program.publisher.stub(version.symbol, version.unit.signature)
-                enter, expected = self._runtime.entry_point(stub.signature), len(stub.signature.parameters)
-                if len(arguments) != expected:
-                    raise TypeError(
-                        f"{name} takes {expected} argument{'' if expected == 1 else 's'}, not {len(arguments)}"
-                    )
+                stub.signature.check_arguments(name, arguments)
+                enter = self._runtime.entry_point(stub.signature)
                 side = self._program.reclaimer.begin_call()
             return self._evaluation.submit(
                 lambda thread: self._run(version, enter, thread, stub.address, arguments),

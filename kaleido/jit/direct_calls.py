@@ -10,10 +10,8 @@ While a call is active its code is not freed: native code counts it, before it r
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from kaleido.jit.calls import Calls
 from kaleido.jit.lifetime import Lifetime
@@ -24,12 +22,9 @@ from kaleido.jit.program.program import Program
 from kaleido.jit.running.direct_threads import are_available, direct_thread, stop_in
 from kaleido.jit.running.errors import Interrupted
 from kaleido.jit.running.stacks import current_native_thread
-from kaleido.jit.unit import Signature
+from kaleido.jit.unit import RANGES, Signature
 
 __all__ = ["DirectCalls", "SignatureChanged"]
-
-# Types whose arguments have to be in the range of signed numbers.
-_BITS = {"i64": 64, "i32": 32, "i16": 16, "i8": 8}
 
 
 class SignatureChanged(TypeError):
@@ -47,7 +42,7 @@ class DirectCalls:
         with self._program.access.opened():
             signature = self._program.prepare(name).unit.signature
         if not are_available():
-            return _python_function(name, signature, "call(name, ({arguments}))", {"call": self._calls.call})
+            return _python_function(name, signature, "call(name, [{arguments}])", {"call": self._calls.call})
         direct = _DirectFunction(self._program, self._calls, self._lifetime, name, signature)
         names = {"enter": direct.enter, "record": direct.record, "kept": (direct, engine)}
         return _python_function(name, signature, "enter(record, {arguments})", names)
@@ -108,21 +103,20 @@ def _python_function(name: str, signature: Signature, call: str, names: dict[str
     Its body is `call` with its `arguments`, an expression over `names`. It is compiled from text, as a function with
     ``*arguments`` would take twice as long.
     """
-    kinds = signature.parameters
-    parameters = "".join(f"a{index}, " for index in range(len(kinds)))
-    arguments = "".join(f"{_checked(index, kind)}, " for index, kind in enumerate(kinds))
+    parameters = [f"a{index}" for index in range(len(signature.parameters))]
+    arguments = ", ".join(parameters)
+    tests = " and ".join(map(_fits, parameters, signature.parameters))
     source = f"""
-def function({parameters}{"/" if parameters else ""}):
+def function({f"{arguments}, /" if parameters else ""}):
     try:
-        return {call.format(arguments=arguments)}
-    except ArgumentError as error:
-        raise refused(error) from None
+        if {tests or "True"}:
+            return {call.format(arguments=arguments)}
+    except (ArgumentError, TypeError):
+        check(name, [{arguments}])
+        raise
+    check(name, [{arguments}])
 """
-    namespace = {**names, "name": name, "ArgumentError": ctypes.ArgumentError}
-    namespace |= {
-        "refused": partial(_refused, name, signature),
-        "out_of_range": partial(_out_of_range, name, signature),
-    }
+    namespace = {**names, "name": name, "check": signature.check_arguments, "ArgumentError": ctypes.ArgumentError}
     exec(compile(source, f"<function of the unit {name}>", "exec"), namespace)
     function: Callable[..., Any] = namespace["function"]
     function.__name__ = function.__qualname__ = name
@@ -130,20 +124,10 @@ def function({parameters}{"/" if parameters else ""}):
     return function
 
 
-def _checked(index: int, kind: str) -> str:
-    """The expression for an argument; ctypes cuts off the bits of a number that do not fit."""
-    if kind not in _BITS:
-        return f"a{index}"
-    bound = 1 << (_BITS[kind] - 1)
-    return f"a{index} if {-bound} <= a{index} < {bound} else out_of_range({index}, a{index})"
-
-
-def _out_of_range(name: str, signature: Signature, index: int, value: Any) -> NoReturn:
-    raise OverflowError(f"argument {index + 1} of {name} is no {signature.parameters[index]}: {value}")
-
-
-def _refused(name: str, signature: Signature, error: ctypes.ArgumentError) -> TypeError:
-    """The error for an argument of a wrong type. ctypes counts the DirectCall as the first."""
-    found = re.match(r"argument (\d+): ", str(error))
-    index = int(found[1]) - 2 if found else 0
-    return TypeError(f"argument {index + 1} of {name} is no {signature.parameters[index]}")
+def _fits(parameter: str, kind: str) -> str:
+    """An expression for whether ctypes passes the whole argument: of a larger integer it cuts bits off."""
+    if kind not in RANGES:
+        return "True"
+    low, high = RANGES[kind]
+    fits = f"{low} <= {parameter} <= {high}"
+    return f"(type({parameter}) is not int or {fits})" if kind == "ptr" else fits

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.compiler import Compiler, Transform
 from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.unit_checks import check_units
 from kaleido.jit.direct_calls import DirectCalls
 from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.inspection import Inspection
@@ -126,15 +127,17 @@ class Engine:
     def define(self, *definitions: Unit | Data, removed: Iterable[str] = ()) -> frozenset[str]:
         """Make `definitions` those of their symbols, and remove `removed` ones: all at once, or not at all.
 
-        A symbol that is in use is compiled now, others when they are first needed: only then is their IR looked at.
-        Units may go on to call a removed symbol: it is undefined, until it is defined again. Returns the symbols of the
-        units whose optimized code is thereby out of use.
+        The units are checked, unless the policy says otherwise. A symbol that is in use is compiled now, others when
+        they are first needed. Units may go on to call a removed symbol: it is undefined, until it is defined again.
+        Returns the symbols of the units whose optimized code is thereby out of use.
 
-        Raises ValueError where LLVM rejects the IR, where units call each other by other signatures than they have, and
-        where a symbol is given twice or belongs to a nested unit; LookupError where a C symbol is not found; KeyError
-        where a removed symbol is not defined; UndefinedUnit where a running program could reach a symbol that is not
-        defined. Then nothing has changed.
+        Raises UnitError, a ValueError, where a unit is not what the engine requires; ValueError where units call each
+        other by other signatures than they have, and where a symbol is given twice or belongs to a nested unit;
+        LookupError where a C symbol is not found; KeyError where a removed symbol is not defined; UndefinedUnit where a
+        running program could reach a symbol that is not defined. Then nothing has changed.
         """
+        if self.policy.check:
+            check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():
             return Redefinition(self._program, definitions, removed).run()
 

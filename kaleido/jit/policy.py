@@ -29,6 +29,7 @@ class Policy:
                            begins. An arena stays as long as one of its objects is in use, and keeps 7 KB for each that
                            is not
     `stack_size`           bytes of stack of the evaluation thread; committed only as it is used
+    `check`                whether units are checked when they are defined; not needed for a generator that is trusted
 
     Raises ValueError for settings that contradict each other or are out of range.
     """
@@ -44,6 +45,7 @@ class Policy:
     inline_threshold: int = 225
     arena_libraries: int = 64
     stack_size: int = 256 << 20
+    check: bool = True
 
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):

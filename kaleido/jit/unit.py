@@ -6,9 +6,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["MAX_PARAMETERS", "Data", "RunCounter", "Signature", "Tier", "Unit", "nested", "quoted"]
+__all__ = [
+    "MAX_PARAMETERS",
+    "RANGES",
+    "Data",
+    "RunCounter",
+    "Signature",
+    "Tier",
+    "Unit",
+    "UnitError",
+    "UnresolvedName",
+    "nested",
+    "quoted",
+]
 
 T = TypeVar("T")
 
@@ -42,6 +54,37 @@ MAX_PARAMETERS = 8_000
 TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
 
 
+RANGES = {
+    "i1": (0, 1),
+    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    "ptr": (-(1 << 63), (1 << 64) - 1),
+}
+"""The least and the largest integer that Python may pass for a type."""
+
+# What is never an argument. Objects of other types may be those of ctypes.
+_UNFIT: dict[str, tuple[type, ...]] = {
+    "ptr": (str, float, complex),
+    "real": (str, bytes, complex, type(None)),
+    "integer": (str, bytes, complex, type(None), float),
+}
+
+# ctypes takes no integer that a double cannot be near.
+_LARGEST_REAL = (1 << 1024) - (1 << 970) - 1
+
+
+def _check_argument(place: str, kind: str, value: Any) -> None:
+    """Check a Python value as an argument of type `kind`. Raises TypeError and OverflowError, which begin with `place`.
+
+    ctypes alone would cut off integers, and name another argument in its errors.
+    """
+    if isinstance(value, int):
+        low, high = RANGES.get(kind, (-_LARGEST_REAL, _LARGEST_REAL))
+        if not low <= value <= high:
+            raise OverflowError(f"{place} is {kind}: {value if abs(value) < 10**40 else 'the number'} does not fit")
+    elif isinstance(value, _UNFIT["ptr" if kind == "ptr" else "real" if kind in ("double", "float") else "integer"]):
+        raise TypeError(f"{place} is {kind}, not {type(value).__name__}")
+
+
 @dataclass(frozen=True)
 class Signature:
     """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
@@ -59,6 +102,18 @@ class Signature:
         for kind in (*self.parameters, *([] if self.result == "void" else [self.result])):
             if kind not in TYPES:
                 raise ValueError(f"{kind} is not a type that a unit can pass: {', '.join(TYPES)}")
+
+    def check_arguments(self, name: str, arguments: Sequence[Any]) -> None:
+        """Check Python values as arguments of `name`, a function of this signature.
+
+        Raises TypeError for another number of arguments, and where one has another type; OverflowError where a number
+        does not fit. Integers are signed; a pointer may be either. Objects of ctypes are not looked at.
+        """
+        expected = len(self.parameters)
+        if len(arguments) != expected:
+            raise TypeError(f"{name} takes {expected} argument{'' if expected == 1 else 's'}, not {len(arguments)}")
+        for index, (kind, value) in enumerate(zip(self.parameters, arguments, strict=True), 1):
+            _check_argument(f"argument {index} of {name}", kind, value)
 
     @property
     def in_registers(self) -> bool:
@@ -98,11 +153,12 @@ class Unit:
 
     `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``. Everything else it defines has private
     or internal linkage and is constant, because each tier's code has a copy of its own. It calls other units, and
-    itself, by their plain symbols. A call in tail position is marked as :meth:`Signature.tail_call` says; one that
-    passes on all of the caller's own arguments, as a loop's does, may always be ``musttail``. Nothing in it unwinds:
-    every function is ``nounwind``.
+    itself, by their plain symbols, as ``tailcc``. A call in tail position is marked as :meth:`Signature.tail_call`
+    says; one that passes on all of the caller's own arguments, as a loop's does, may always be ``musttail``. Nothing in
+    it unwinds: every function is ``nounwind``. ``Engine.define`` checks what can be checked, and raises
+    :class:`UnitError`.
 
-    `symbol`        unique, and not a name that LLVM takes for a function of the C library
+    `symbol`        unique; it may be the name of a C function, which LLVM does not take it for
     `signature`     of the function
     `calls`         the units it calls, with the signature it calls them by
     `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
@@ -154,6 +210,18 @@ class Data:
     type: str
     initializer: str = "zeroinitializer"
     thread_local: bool = False
+
+
+class UnitError(ValueError):
+    """A unit is not what the engine requires. `line` is the line in its IR, from 1; 0 if there is none."""
+
+    def __init__(self, unit: Unit, reason: str, line: int = 0) -> None:
+        super().__init__(f"{unit.label}{f', line {line}' if line else ''}: {reason}")
+        self.unit, self.line = unit, line
+
+
+class UnresolvedName(UnitError, LookupError):
+    """A unit uses a C function or variable that is neither among its externals nor in the process."""
 
 
 def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:

@@ -11,6 +11,9 @@ __all__ = ["MODES", "mode_of", "policy_for"]
 MODES = ("tiered", "sync", "O0", "O3")
 """Two tiers with compilation in the background; two tiers while the program waits; one tier alone."""
 
+CHECK_UNITS = False
+"""Whether engines check the units of Kaleido itself: in its tests they do."""
+
 
 _POLICIES = {
     "tiered": Policy(),
@@ -33,7 +36,7 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     `threshold` is for both calls and loop iterations, `stack_size` is in bytes; None keeps the policy's default. Raises
     ValueError for an unknown mode, and for values that the policy does not allow.
     """
-    policy = _POLICIES.get(jit)
+    policy = replace(_POLICIES[jit], check=CHECK_UNITS) if jit in _POLICIES else None
     if policy is None:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
     if threshold is not None:

@@ -109,7 +109,7 @@ def test_integers_out_of_range_are_refused(engine: Engine, kind: str) -> None:
     for fits in (-(1 << (bits - 1)), -1, 0, (1 << (bits - 1)) - 1):
         assert f(fits) == fits
     for number in (-(1 << (bits - 1)) - 1, 1 << (bits - 1), 1 << 70):
-        with pytest.raises(OverflowError, match=f"argument 1 of f is no {kind}: {number}"):
+        with pytest.raises(OverflowError, match=f"argument 1 of f is {kind}: {number} does not fit"):
             f(number)
 
 
@@ -119,7 +119,7 @@ def test_wrong_arguments_are_refused(engine: Engine) -> None:
     for arguments in [(), (1.0,), (1.0, 2.0, 3.0)]:
         with pytest.raises(TypeError, match=r"f\(\)"):
             f(*arguments)
-    with pytest.raises(TypeError, match="argument 2 of f is no double"):
+    with pytest.raises(TypeError, match="argument 2 of f is double, not str"):
         f(1.0, "2")
 
 

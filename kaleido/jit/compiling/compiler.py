@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone
+from kaleido.jit.compiling.library_names import link_name
+from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone, rename
 from kaleido.jit.unit import Tier, Unit, quoted
 
 __all__ = ["Compiler", "Transform"]
@@ -68,9 +69,16 @@ def _link_dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:
     """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names."""
     module = parse_alone(units[0].ir)
     with closed_on_error(module):
+        rename(module, _link_names(units[0]))
         for unit in units[1:]:
-            link_in(module, unit.ir)
+            link_in(module, unit.ir, _link_names(unit))
     return module
+
+
+def _link_names(unit: Unit) -> dict[str, str]:
+    """The names that differ between a unit's IR and modules."""
+    names = {name: link_name(name) for name in unit.calls}
+    return {old: new for old, new in names.items() if old != new}
 
 
 def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
@@ -88,6 +96,6 @@ def _static_stub(unit: Unit) -> str:
     # External while modules are linked: a declaration in another module does not find an internal function.
     return (
         f"declare {unit.signature.prototype(unit.body)}\n"
-        f"define {unit.signature.prototype(unit.symbol)} alwaysinline nounwind {{\n"
+        f"define {unit.signature.prototype(link_name(unit.symbol))} alwaysinline nounwind {{\n"
         f"{unit.signature.forward(quoted(unit.body))}}}\n"
     )

@@ -9,7 +9,7 @@ An upgrade of llvmlite is checked against this file alone. Its workarounds:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -31,6 +31,8 @@ __all__ = [
     "link_in",
     "parse",
     "parse_alone",
+    "parse_as_it_is",
+    "rename",
 ]
 
 
@@ -62,10 +64,36 @@ def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
     return module
 
 
-def link_in(module: llvm.ModuleRef, ir: str) -> None:
-    """Parse `ir` and link it into `module`. Raises ValueError."""
+def parse_as_it_is(ir: str) -> llvm.ModuleRef:
+    """LLVM assembly as a verified module for the machine that it names, to be looked at. Raises ValueError."""
+    try:
+        module = llvm.parse_assembly(ir, llvm.create_context())
+        with closed_on_error(module):
+            module.verify()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return module
+
+
+def link_in(module: llvm.ModuleRef, ir: str, names: Mapping[str, str] = {}) -> None:
+    """Parse `ir`, rename functions of it, and link it into `module`. Raises ValueError."""
     # Both modules must be in one context, which llvmlite keeps in a private attribute.
-    module.link_in(parse(ir, module._context))
+    added = parse(ir, module._context)
+    with closed_on_error(added):
+        rename(added, names)
+    module.link_in(added)
+
+
+def rename(module: llvm.ModuleRef, names: Mapping[str, str]) -> None:
+    """Rename functions, as far as the module has them. Raises ValueError where it has the new name already."""
+    for old, new in names.items():
+        try:
+            function = module.get_function(old)
+        except NameError:
+            continue
+        function.name = new
+        if function.name != new:
+            raise ValueError(f"the module defines `{new}`")
 
 
 @contextmanager

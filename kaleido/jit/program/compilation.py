@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import ObjectCode
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_memory import check_headroom
@@ -253,7 +254,9 @@ class VersionCompiler:
         for version in compilation.members:
             for name, signature in version.unit.calls.items():
                 if name in calls:
-                    imports[name] = self._publisher.stub(self._symbols.symbol(name, after), signature).address
+                    imports[link_name(name)] = self._publisher.stub(
+                        self._symbols.symbol(name, after), signature
+                    ).address
         exports = compilation.exports
         return self._loader.load(compilation.code, exports, imports, users=len(exports))
 

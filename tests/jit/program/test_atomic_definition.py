@@ -11,7 +11,13 @@ from kaleido.jit import Engine, EventKind, Policy, Tier, Unit
 from tests.jit.helpers import Log, callback, statistics, sync
 from tests.jit.tiny import unit, units
 
-POLICIES = {"sync": sync(3), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
+# Without checks: a wrong unit fails as late as it can.
+POLICIES = {
+    "sync": sync(3, check=False),
+    "O0": Policy(optimize=False, check=False),
+    "O3": Policy(baseline=False, check=False),
+    "checked": sync(3),
+}
 
 
 @pytest.fixture(params=POLICIES)
@@ -119,6 +125,7 @@ def test_a_nested_unit_is_only_changed_with_the_unit_around_it(engine: Engine) -
     assert engine.call("count", 7) == 7
 
 
+@pytest.mark.parametrize("engine", [name for name, policy in POLICIES.items() if not policy.check], indirect=True)
 def test_an_invalid_unit_only_affects_its_callers(engine: Engine) -> None:
     engine.define(broken("(define (bad x) x)"))
     with pytest.raises(ValueError, match="i32"):
@@ -150,7 +157,7 @@ def test_the_tier_survives_a_failure() -> None:
 
 def test_code_that_cannot_be_loaded_does_not_change_its_dependents() -> None:
     # Without a baseline, dependents are compiled again before anything changes. No code calls g through its stub.
-    with Engine(Policy(baseline=False)) as engine:
+    with Engine(POLICIES["O3"]) as engine:
         engine.define(*units("(define (f x) (+ 1 (g x))) (define (g x) x)"))
         assert engine.call("f", 5) == 6
         before, log = engine.stats(), Log(engine)
@@ -163,7 +170,7 @@ def test_code_that_cannot_be_loaded_does_not_change_its_dependents() -> None:
 
 def test_a_definition_that_fails_has_no_dependents() -> None:
     # The new p needs c, which is compiled with p inlined; then d cannot be loaded, and p is not redefined.
-    with Engine(Policy(baseline=False, max_group_units=2)) as engine:
+    with Engine(Policy(baseline=False, max_group_units=2, check=False)) as engine:
         engine.define(*units("(define (p x) 1) (define (c x) (p x)) (define (d x) (foreign not_a_c_function x))"))
         assert engine.call("p", 0) == 1
         with pytest.raises(LookupError):

@@ -12,7 +12,12 @@ from kaleido.jit import Engine, Policy, RunCounter, UndefinedUnit
 from tests.jit.helpers import callback, in_new_process, sync
 from tests.jit.tiny import unit, units
 
-POLICIES = {"sync": sync(3), "O0": Policy(optimize=False), "O3": Policy(baseline=False)}
+# Without checks: a wrong unit fails as late as it can.
+POLICIES = {
+    "sync": sync(3, check=False),
+    "O0": Policy(optimize=False, check=False),
+    "O3": Policy(baseline=False, check=False),
+}
 
 
 @pytest.fixture(params=POLICIES)

@@ -1,0 +1,136 @@
+"""What is required of units: a wrong one is refused when it is defined, with its place; odd ones work in both tiers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+
+from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, Engine, Policy, Signature, Unit, UnitError, UnresolvedName
+from kaleido.jit.compiling import unit_checks
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, ir
+from tests.jit.helpers import TIMEOUT
+from tests.jit.tiny import unit
+
+
+@cache
+def outcomes() -> dict[str, Any]:
+    """What happened to each row, as far as the process came."""
+    command = [sys.executable, "-m", "tests.jit.compiling.wrong_units"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=TIMEOUT)
+    return dict(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_unit_is_refused(name: str) -> None:
+    _, message, line = REFUSED[name]
+    has_unit, found, place = outcomes()[name]
+    assert has_unit and message in found
+    assert place == line
+    assert f", line {line}: " in found if line else ", line" not in found
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_an_odd_unit_works_in_both_tiers(name: str) -> None:
+    _, value = ACCEPTED[name]
+    assert outcomes()[name] == [value, value]
+
+
+def test_nested_units_are_checked() -> None:
+    whole = unit("(define (count n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))")
+    [loop] = whole.nested_units
+    wrong = Unit(loop.symbol, loop.signature, loop.ir.replace("tailcc", ""), loop.calls)
+    with Engine() as engine, pytest.raises(UnitError, match="is not tailcc") as raised:
+        engine.define(Unit(whole.symbol, whole.signature, whole.ir, whole.calls, nested_units=(wrong,)))
+    assert raised.value.unit is wrong
+
+
+def test_an_error_changes_nothing() -> None:
+    with Engine() as engine:
+        engine.define(DOUBLES)
+        with pytest.raises(UnitError):
+            engine.define(Unit("g", DOUBLES.signature, DOUBLES.ir.replace("2", "3")), bad("rubbish"))
+        assert engine.call("g", 4) == 8
+
+
+def test_a_policy_may_trust_its_units() -> None:
+    with Engine(Policy(check=False)) as engine:
+        engine.define(bad("rubbish"))
+        with pytest.raises(ValueError, match="expected top-level entity"):
+            engine.call("bad", 1)
+
+
+def test_a_name_that_is_not_found_is_a_lookup_error() -> None:
+    wrong = calls("call i64 @no_such(i64 %x)", "declare i64 @no_such(i64)")
+    with Engine() as engine, pytest.raises(UnresolvedName, match="`no_such`"):
+        engine.define(wrong)
+    assert issubclass(UnresolvedName, LookupError)
+
+
+def test_what_the_engine_provides_is_known() -> None:
+    assert set(unit_checks._PROVIDED) == {LEAVE_JIT, REENTER_JIT, PUT_BYTE}
+
+
+@pytest.mark.parametrize("name", ["sqrt", "sqrtf", "malloc", "printf", "strlen", "abs", "_start", "__sinpi", "fmod"])
+def test_a_unit_may_have_the_name_of_a_library_function(name: str) -> None:
+    kind = Signature("double", ("double",))
+    library = Unit(name, kind, f"define tailcc double @{name}.impl(double %x) nounwind {{\nret double 42.0\n}}\n")
+    caller = Unit(
+        "caller",
+        kind,
+        f"define tailcc double @caller.impl(double %x) nounwind {{\n%r = call tailcc double @{name}(double 4.0)\n"
+        f"%s = frem double %r, %x\nret double %s\n}}\ndeclare tailcc double @{name}(double)\n",
+        {name: kind},
+    )
+    with Engine(Policy(background=False)) as engine:
+        engine.define(library, caller)
+        assert engine.call("caller", 100.0) == 42.0
+        engine.optimize("caller")
+        assert engine.call("caller", 100.0) == 42.0
+
+
+def test_a_unit_may_call_the_library_function_of_its_name() -> None:
+    body = ir("%r = call i64 @labs(i64 %x)\n%s = add i64 %r, 1\nret i64 %s", "declare i64 @labs(i64)")
+    with Engine(Policy(background=False)) as engine:
+        engine.define(Unit("labs", DOUBLES.signature, body.replace("bad.impl", "labs.impl")))
+        assert engine.call("labs", -5) == 6
+        engine.optimize("labs")
+        assert engine.call("labs", -5) == 6
+
+
+ARGUMENTS = [
+    ("i64", 2**63 - 1, True), ("i64", -(2**63), True), ("i64", 2**63, False), ("i64", 2**70, False),
+    ("i32", 2**31 - 1, True), ("i32", 2**31, False), ("i16", -(2**15), True), ("i16", 40_000, False),
+    ("i8", 127, True), ("i8", 128, False), ("i1", True, True), ("i1", 2, False),
+    ("double", 1, True), ("double", 1.5, True), ("double", 10**400, False),
+    ("ptr", 2**64 - 1, True), ("ptr", 2**64, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value", "fits"), ARGUMENTS)
+def test_an_argument_fits_or_is_refused(kind: str, value: Any, fits: bool) -> None:
+    same = Unit(
+        "f", Signature(kind, (kind,)), f"define tailcc {kind} @f.impl({kind} %x) nounwind {{\nret {kind} %x\n}}\n"
+    )
+    with Engine() as engine:
+        engine.define(same)
+        if fits:
+            assert engine.call("f", value) == value
+        else:
+            with pytest.raises(OverflowError, match=rf"argument 1 of f is {kind}: .* does not fit"):
+                engine.call("f", value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("i64", "five"), ("i64", 1.5), ("i64", None), ("double", "1"), ("ptr", 1.5)]
+)
+def test_an_argument_of_another_type_is_refused(kind: str, value: Any) -> None:
+    ir = f"define tailcc {kind} @f.impl(i64 %n, {kind} %x) nounwind {{\nret {kind} %x\n}}\n"
+    with Engine() as engine:
+        engine.define(Unit("f", Signature(kind, ("i64", kind)), ir))
+        with pytest.raises(TypeError, match=f"argument 2 of f is {kind}, not {type(value).__name__}"):
+            engine.call("f", 1, value)

@@ -1,0 +1,391 @@
+"""Units that are wrong, or odd, each with what must happen: run as a program, it tries them in this process.
+
+It prints a line of JSON for each row, so that a row that ends the process is known, too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kaleido.jit import Engine, Policy, Signature, Unit, UnitError
+
+INTEGER = Signature("i64", ("i64",))
+REAL = Signature("double", ("double",))
+
+
+def ir(instructions: str, *more: str, convention: str = "tailcc", attributes: str = "nounwind") -> str:
+    """IR of the body of `bad`, on lines 2 and following, after `more` on line 1."""
+    return f"{' '.join(more)}\ndefine {convention} i64 @bad.impl(i64 %x) {attributes} {{\n{instructions}\n}}\n"
+
+
+def bad(text: Any, signature: Signature = INTEGER, **rest: Any) -> Unit:
+    return Unit("bad", signature, text, **rest)
+
+
+def calls(call: str, declaration: str, **rest: Any) -> Unit:
+    """A unit that calls something else, and returns the result."""
+    return bad(ir(f"%r = {call}\nret i64 %r", declaration), **rest)
+
+
+G: dict[str, Any] = {"calls": {"g": INTEGER}}
+RET = "ret i64 %x"
+
+REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
+    # The text
+    "no IR at all": (lambda: bad(""), "defines nothing, but not its body `bad.impl`", 0),
+    "text that is not IR": (lambda: bad("call me"), "expected top-level entity", 1),
+    "an instruction that does not exist": (lambda: bad(ir("rett i64 %x")), "expected instruction opcode", 3),
+    "a value that is not defined": (lambda: bad(ir("ret i64 %y")), "use of undefined value '%y'", 3),
+    "a result of another type": (lambda: bad(ir("ret i32 0")), "function result type", 3),
+    "a block without an end": (lambda: bad(ir("%y = add i64 %x, 1")), "expected instruction opcode", 4),
+    "a value that is used before it is defined": (
+        lambda: bad(ir("%z = add i64 %y, 1\n%y = add i64 %x, 1\nret i64 %z")),
+        "dominate",
+        0,
+    ),
+    "a NUL character": (lambda: bad(ir(RET) + "\0;"), "NUL", 0),
+    "a character that is half of one": (lambda: bad(ir(RET) + ";\ud800"), "not Unicode", 0),
+    "no text, but an object": (lambda: bad(object()), "its IR is a object, not a str", 0),
+    "bytes": (lambda: bad(ir(RET).encode()), "its IR is a bytes, not a str", 0),
+    "something defined twice": (lambda: bad(ir(RET) * 2), "invalid redefinition", 6),
+    "a type that is not defined": (lambda: bad(ir("%p = alloca %T\nret i64 %x")), "unsized type", 3),
+    "an intrinsic that does not exist": (
+        lambda: calls("call i64 @llvm.nonsense(i64 %x)", "declare i64 @llvm.nonsense(i64)"),
+        "`llvm.nonsense`",
+        1,
+    ),
+    "an intrinsic of other types": (
+        lambda: calls("call i64 @llvm.ctpop.i64(i32 0)", "declare i64 @llvm.ctpop.i64(i32)"),
+        "ntrinsic",
+        0,
+    ),
+    # The body
+    "a body of another name": (lambda: bad(ir(RET).replace("bad", "other")), "defines `other.impl`, but not", 0),
+    "a body that is only declared": (lambda: bad("declare tailcc i64 @bad.impl(i64)"), "defines nothing", 0),
+    "a body that is private": (lambda: bad(ir(RET, convention="private tailcc")), "is not external", 2),
+    "a body that is internal": (lambda: bad(ir(RET, convention="internal tailcc")), "is not external", 2),
+    "a body that is weak": (lambda: bad(ir(RET, convention="weak tailcc")), "is not external", 2),
+    "a body that is merged": (lambda: bad(ir(RET, convention="linkonce_odr tailcc")), "is not external", 2),
+    "a body that is available elsewhere": (
+        lambda: bad(ir(RET, convention="available_externally tailcc")),
+        "is not external",
+        2,
+    ),
+    "a body of the C convention": (lambda: bad(ir(RET, convention="")), "is not tailcc", 2),
+    "a body of the fast convention": (lambda: bad(ir(RET, convention="fastcc")), "is not tailcc", 2),
+    "a body that may unwind": (lambda: bad(ir(RET, attributes="")), "is not nounwind", 2),
+    "a body of another result": (
+        lambda: bad(ir(RET), Signature("double", ("i64",))),
+        "its body is i64 (i64), but its signature double (i64)",
+        2,
+    ),
+    "a body of other parameters": (lambda: bad(ir(RET), REAL), "its body is i64 (i64), but its signature double", 2),
+    "a body of fewer parameters": (lambda: bad(ir(RET), Signature("i64", ("i64", "i64"))), "i64 (i64), but", 2),
+    "a body that returns nothing": (lambda: bad(ir(RET), Signature("void", ("i64",))), "signature void (i64)", 2),
+    "a body with any number of parameters": (
+        lambda: bad(ir(RET).replace("i64 %x)", "i64 %x, ...)")),
+        "its body is i64 (i64, ...)",
+        2,
+    ),
+    "a body that returns a structure": (
+        lambda: bad("define tailcc { i64, i64 } @bad.impl(i64 %x) nounwind {\nret { i64, i64 } zeroinitializer\n}"),
+        "its body is { i64, i64 } (i64), but its signature i64 (i64)",
+        1,
+    ),
+    "a body with a garbage collector": (
+        lambda: bad(ir(RET, attributes='nounwind gc "statepoint-example"')),
+        "garbage collector",
+        2,
+    ),
+    # Callees
+    "a callee that is missing in calls": (
+        lambda: calls("call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)"),
+        "calls `g`, which is not among",
+        1,
+    ),
+    "a callee with spaces that is missing in calls": (
+        lambda: calls('call tailcc i64 @"g ()"(i64 %x)', 'declare tailcc i64 @"g ()"(i64)'),
+        "calls `g ()`, which",
+        1,
+    ),
+    "itself without a call of itself": (
+        lambda: calls("call tailcc i64 @bad(i64 %x)", "declare tailcc i64 @bad(i64)"),
+        "calls `bad`, which is not",
+        1,
+    ),
+    "a callee that is declared by other types": (
+        lambda: calls("call tailcc i64 @g(double 0.0)", "declare tailcc i64 @g(double)", **G),
+        "calls `g` as i64 (double), but `g` is i64 (i64)",
+        1,
+    ),
+    "a callee that is declared by another result": (
+        lambda: calls("call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", calls={"g": REAL}),
+        "calls `g` as i64 (i64), but `g` is double (double)",
+        1,
+    ),
+    "a callee that is called by other types": (
+        lambda: calls("call tailcc i64 @g(double 0.0)", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` as i64 (double), but `g` is i64 (i64)",
+        3,
+    ),
+    "a callee that is called by another result": (
+        lambda: bad(ir("%r = call tailcc i32 @g(i64 %x)\nret i64 %x", "declare tailcc i64 @g(i64)"), **G),
+        "calls `g` as i32 (i64), but `g` is i64 (i64)",
+        3,
+    ),
+    "a callee that is called by more arguments": (
+        lambda: calls("call tailcc i64 @g(i64 %x, i64 %x)", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` as i64 (i64, i64), but `g` is i64 (i64)",
+        3,
+    ),
+    "a callee that is called without arguments": (
+        lambda: calls("call tailcc i64 @g()", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` as i64 ()",
+        3,
+    ),
+    "a callee that is declared without tailcc": (
+        lambda: calls("call i64 @g(i64 %x)", "declare i64 @g(i64)", **G),
+        "declares `g` without tailcc",
+        1,
+    ),
+    "a callee that is called without tailcc": (
+        lambda: calls("call i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` without tailcc",
+        3,
+    ),
+    "a callee that is called in tail position without tailcc": (
+        lambda: calls("tail call i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` without tailcc",
+        3,
+    ),
+    "a second call that is wrong": (
+        lambda: calls("call tailcc i64 @g(i64 %x)\n%s = call i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G),
+        "calls `g` without tailcc",
+        4,
+    ),
+    "a helper that is called without tailcc": (
+        lambda: calls("call i64 @h(i64 %x)", "define private tailcc i64 @h(i64 %y) nounwind { ret i64 %y }"),
+        "calls `h` without tailcc",
+        3,
+    ),
+    "a C function that is called with tailcc": (
+        lambda: calls("call tailcc i64 @labs(i64 %x)", "declare i64 @labs(i64)"),
+        "calls `labs` with tailcc",
+        3,
+    ),
+    "a tail call of another convention": (
+        lambda: calls("musttail call i64 @labs(i64 %x)", "declare i64 @labs(i64)"),
+        "musttail",
+        0,
+    ),
+    # C
+    "a C function that is nowhere": (
+        lambda: calls("call i64 @no_such(i64 %x)", "declare i64 @no_such(i64)"),
+        "uses `no_such`, which is neither",
+        1,
+    ),
+    "a C variable that is nowhere": (
+        lambda: calls("load i64, ptr @no_such", "@no_such = external global i64\n"),
+        "uses `no_such`, which",
+        1,
+    ),
+    "a C function that is nowhere, by its address": (
+        lambda: bad(ir("%r = ptrtoint ptr @no_such to i64\nret i64 %r", "declare i64 @no_such(i64)")),
+        "`no_such`",
+        1,
+    ),
+    "leaving by other types": (
+        lambda: calls("call i64 @jit.leave()", "declare i64 @jit.leave()"),
+        "but `jit.leave` is ptr ()",
+        1,
+    ),
+    "a function of another machine": (
+        lambda: bad(ir("call void @llvm.aarch64.dmb(i32 0)\nret i64 %x", "declare void @llvm.aarch64.dmb(i32)")),
+        "no instruction",
+        1,
+    ),
+    "a coroutine": (
+        lambda: bad(ir("%h = call i1 @llvm.coro.done(ptr null)\nret i64 %x", "declare i1 @llvm.coro.done(ptr)")),
+        "no instruction",
+        1,
+    ),
+    # Everything else that a module can have
+    "a variable": (lambda: bad(ir(RET, "@n = internal global i64 0\n")), "`n` is a variable, not a constant", 1),
+    "a constant that is exported": (lambda: bad(ir(RET, "@n = constant i64 0\n")), "neither private nor internal", 1),
+    "a variable that is exported": (lambda: bad(ir(RET, "@n = global i64 0\n")), "neither private nor internal", 1),
+    "a variable of each thread": (lambda: bad(ir(RET, "@n = internal thread_local global i64 0\n")), "thread-local", 1),
+    "a C variable of each thread": (
+        lambda: calls("load i64, ptr @errno", "@errno = external thread_local(initialexec) global i64\n"),
+        "thread-",
+        1,
+    ),
+    "constructors": (
+        lambda: bad(ir(RET, "@llvm.global_ctors = appending global [0 x { i32, ptr, ptr }] zeroinitializer\n")),
+        "`llvm.global_ctors` is neither private nor internal",
+        1,
+    ),
+    "a helper that is exported": (
+        lambda: bad(ir(RET, "define i64 @h() {\nret i64 1 }\n")),
+        "defines `h`, which is neither",
+        1,
+    ),
+    "a helper that is merged": (
+        lambda: bad(ir(RET, "define linkonce_odr i64 @h() {\nret i64 1 }\n")),
+        "defines `h`, which is neither",
+        1,
+    ),
+    "an alias that is exported": (
+        lambda: bad(ir(RET) + "@h = alias i64 (i64), ptr @bad.impl\n"),
+        "`h` is neither private nor internal",
+        5,
+    ),
+    "a function with a resolver": (
+        lambda: bad(ir(RET) + "@h = ifunc i64 (i64), ptr @r\ndefine private ptr @r() {\nret ptr null\n}\n"),
+        "by a resolver",
+        5,
+    ),
+    "assembly of the module": (lambda: bad(ir(RET, 'module asm "nop"\n')), "assembly of a module", 0),
+    # Symbols
+    "an empty symbol": (lambda: Unit("", INTEGER, ir(RET)), "its symbol is empty", 0),
+    "a symbol with a NUL": (lambda: Unit("a\0b", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
+    "a symbol that is not mangled": (lambda: Unit("\1a", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
+    "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "begins with `llvm.`", 0),
+    "a symbol of the engine": (lambda: Unit("jit.leave", INTEGER, ir(RET)), "begins with `jit.`", 0),
+}
+
+ADDS = "define private fastcc i64 @h(i64 %y) {\n%r = add i64 %y, 1\nret i64 %r\n}\n"
+
+ACCEPTED: Mapping[str, tuple[Callable[[], Unit], int]] = {
+    "a unit": (lambda: bad(ir(RET)), 5),
+    "a call": (lambda: calls("call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G), 10),
+    "a tail call": (lambda: calls("musttail call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G), 10),
+    "a call with attributes": (
+        lambda: calls(
+            "notail call tailcc noundef i64 @g(i64 noundef range(i64 0, 9) %x) nounwind",
+            "declare tailcc noundef i64 @g(i64 noundef range(i64 0, 9)) willreturn",
+            **G,
+        ),
+        10,
+    ),
+    "a call through a pointer": (
+        lambda: (
+            calls("call tailcc i64 %p(i64 %x)", "declare tailcc i64 @g(i64)", **G)
+            and bad(
+                ir(
+                    "%c = icmp eq i64 %x, 0\n%p = select i1 %c, ptr null, ptr @g\n"
+                    "%r = call tailcc i64 %p(i64 %x)\nret i64 %r",
+                    "declare tailcc i64 @g(i64)",
+                ),
+                **G,
+            )
+        ),
+        10,
+    ),
+    "a call that the text of a name seems to have": (
+        lambda: bad(ir('%" = call i64 @g(" = add i64 %x, 1\nret i64 %" = call i64 @g("')),
+        6,
+    ),
+    "a callee that is not called": (lambda: bad(ir(RET), **G), 5),
+    "a C function": (lambda: calls("call i64 @labs(i64 %x)", "declare i64 @labs(i64)"), 5),
+    "a C function that is declared, and not used": (lambda: bad(ir(RET, "declare i64 @no_such(i64)")), 5),
+    "a C function with any number of arguments": (
+        lambda: bad(
+            ir(
+                "%b = alloca [64 x i8]\n%r = call i32 (ptr, i64, ptr, ...) @snprintf(ptr %b, i64 64, ptr @f, "
+                "i64 %x)\n%s = sext i32 %r to i64\nret i64 %s",
+                '@f = private constant [5 x i8] c"%ld\\0A\\00"\n',
+                "declare i32 @snprintf(ptr, i64, ptr, ...)\n",
+            )
+        ),
+        2,
+    ),
+    "a C function that returns a structure": (
+        lambda: bad(
+            ir(
+                "%d = call { i64, i64 } @lldiv(i64 %x, i64 2)\n%r = extractvalue { i64, i64 } %d, 0\nret i64 %r",
+                "declare { i64, i64 } @lldiv(i64, i64)",
+            )
+        ),
+        2,
+    ),
+    "helpers of other conventions": (lambda: calls("call fastcc i64 @h(i64 %x)", ADDS), 6),
+    "a helper behind a private alias": (
+        lambda: calls("call fastcc i64 @a(i64 %x)", ADDS + "@a = private alias i64 (i64), ptr @h\n"),
+        6,
+    ),
+    "a constant": (lambda: calls("load i64, ptr @n", "@n = private constant i64 7\n"), 7),
+    "a constant with a text of IR": (
+        lambda: calls(
+            "load i64, ptr @n", '@n = internal constant i64 7\n@t = private constant [8 x i8] c"@g(\\22call"\n'
+        ),
+        7,
+    ),
+    "attributes of a group": (lambda: bad(ir(RET, attributes="#7") + "attributes #7 = { nounwind }\n"), 5),
+    "types and comments": (
+        lambda: bad(
+            "; call i64 @g(double 0)\n%T = type { i64 }\n"
+            + ir("%p = alloca %T\nstore i64 %x, ptr %p\n%r = load i64, ptr %p ; call i64 @g(double 0)\nret i64 %r")
+        ),
+        5,
+    ),
+    "a switch": (
+        lambda: bad(
+            ir("switch i64 %x, label %d [\n i64 5, label %a\n i64 6, label %a\n]\na:\nret i64 1\nd:\nret i64 2")
+        ),
+        1,
+    ),
+    "inline assembly": (lambda: calls('call i64 asm sideeffect "leaq 1($1), $0", "=r,r"(i64 %x)', ""), 6),
+    "inline assembly that names a function": (
+        lambda: bad(ir('call void asm sideeffect "# call @g(", ""()\nret i64 %x')),
+        5,
+    ),
+    "inline assembly with a pointer": (
+        lambda: bad(ir('call void asm sideeffect "# $0", "r"(ptr @g)\nret i64 %x', "declare tailcc i64 @g(i64)"), **G),
+        5,
+    ),
+    "a module for another machine": (lambda: bad('target triple = "aarch64-linux-gnu"\n' + ir(RET)), 5),
+    "debug information": (
+        lambda: bad(
+            ir(RET, attributes="nounwind !dbg !3") + "!llvm.module.flags = !{!0}\n!llvm.dbg.cu = !{!1}\n"
+            '!0 = !{i32 2, !"Debug Info Version", i32 3}\n!1 = distinct !DICompileUnit(language: DW_LANG_C, file: '
+            '!2)\n!2 = !DIFile(filename: "a", directory: "b")\n!3 = distinct !DISubprogram(name: "f", file: !2, '
+            "line: 1, type: !4, spFlags: DISPFlagDefinition, unit: !1)\n!4 = !DISubroutineType(types: !5)\n"
+            "!5 = !{null}\n"
+        ),
+        5,
+    ),
+    "windows of lines": (lambda: bad(ir(RET).replace("\n", "\r\n")), 5),
+}
+
+DOUBLES = Unit("g", INTEGER, "define tailcc i64 @g.impl(i64 %x) nounwind {\n%r = mul i64 %x, 2\nret i64 %r\n}\n")
+
+
+def refused(name: str) -> list[Any]:
+    make, _, _ = REFUSED[name]
+    unit = make()
+    with Engine(Policy(background=False)) as engine:
+        try:
+            engine.define(DOUBLES, unit)
+        except UnitError as error:
+            return [error.unit is unit, str(error), error.line]
+        return [False, "accepted", 0]
+
+
+def accepted(name: str) -> list[Any]:
+    make, _ = ACCEPTED[name]
+    with Engine(Policy(background=False)) as engine:
+        try:
+            engine.define(DOUBLES, make())
+            first = engine.call("bad", 5)
+            engine.optimize("bad")
+            return [first, engine.call("bad", 5)]
+        except Exception as error:
+            return [f"{type(error).__name__}: {error}"]
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or [*REFUSED, *ACCEPTED]:
+        print(json.dumps([each, refused(each) if each in REFUSED else accepted(each)]), flush=True)
