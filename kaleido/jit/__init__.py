@@ -16,6 +16,7 @@ itself through its stub. Imports run from the bottom of this table to its top:
 ``calls``       calls from Python into native code
 ``inspection``  statistics, IR, machine code, memory
 ``engine``      the public interface
+``observers``   machine code for profilers and debuggers; opt-in
 ==============  ==============================================================================
 
 This package knows nothing of the language above it, and never imports it. `README.md` beside this file is the guide
