@@ -174,6 +174,9 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
     parser.add_argument(
+        "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
+    )
+    parser.add_argument(
         "--emit",
         choices=("ast", "llvm", "asm"),
         help="show the program's syntax tree, LLVM IR or assembly instead of running it",
@@ -376,7 +379,14 @@ def _session(options: Namespace) -> Session:
 
 
 def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
-    """Subscribe to the engine's events for `--stats` and `--trace`; `cleanup` then writes the reports."""
+    """Subscribe to the engine's events for `--perf-map`, `--stats` and `--trace`; `cleanup` writes the reports."""
+    if options.perf_map:
+        from kaleido.jit.observers import PerfMap
+
+        try:
+            cleanup.callback(PerfMap(session.engine).close)
+        except OSError as error:
+            raise _UsageError(f"cannot write the map for perf: {reason(error)}") from None
     if options.trace is not None:
         from kaleido.report.trace import Trace
 

@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     ===========  ==================================================================================
     defined      a unit was defined, or redefined (`version` counts from 1)
     compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took
+    loaded       its machine code is in memory at `address`, `size` bytes, and may be in use from now on
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimized code
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
@@ -34,6 +35,7 @@ class EventKind(StrEnum):
 
     DEFINED = "defined"
     COMPILED = "compiled"
+    LOADED = "loaded"
     HOT = "hot"
     SWAPPED = "swapped"
     DISCARDED = "discarded"
@@ -56,7 +58,7 @@ class Event:
     `threshold` of a `hot` event: how many runs make the unit hot. A unit with fewer is recompiled on request
     `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
     `began`     when a compilation or a run began, as `time`
-    `size`      bytes of machine code
+    `size`      bytes of machine code, and `address` where it is, if it is in memory
     """
 
     kind: EventKind
@@ -70,6 +72,7 @@ class Event:
     counter: RunCounter = RunCounter.NONE
     seconds: float = 0.0
     size: int = 0
+    address: int = 0
     batch: int = 1
     message: str = ""
     began: float = 0.0

@@ -51,8 +51,10 @@ class EventLog:
                 yield f"{event.time - self._begin:10.3f} s  {line}"
 
     def _listen(self, event: Event) -> None:
-        # Expressions at top level are defined, compiled and freed all the time.
-        if event.counter is not RunCounter.NONE or event.kind is EventKind.FAULTED:
+        # Expressions at top level are defined, compiled and freed all the time. All code is loaded when it is compiled.
+        if event.kind is not EventKind.LOADED and (
+            event.counter is not RunCounter.NONE or event.kind is EventKind.FAULTED
+        ):
             self._events.append(event)
 
 

@@ -80,6 +80,8 @@ class _Entries:
                 case EventKind.HOT:
                     self._hot[event.symbol] = event
                     yield self._instant(event, self._running_thread(event))
+                case EventKind.LOADED:
+                    pass
                 case _:
                     yield self._instant(event, event.thread)
 

@@ -41,11 +41,15 @@ def statistics(engine: Engine, name: str) -> UnitStats:
 
 
 class Log:
-    """The events that an engine emits from now on."""
+    """The events that an engine emits from now on, but `loaded`, which follows each `compiled` that is used."""
 
     def __init__(self, engine: Engine) -> None:
         self.events: list[Event] = []
-        engine.subscribe(self.events.append)
+        engine.subscribe(self._listen)
+
+    def _listen(self, event: Event) -> None:
+        if event.kind is not EventKind.LOADED:
+            self.events.append(event)
 
     def of(self, name: str) -> list[Event]:
         return [event for event in self.events if event.unit == name]

@@ -153,7 +153,7 @@ def test_events_carry_the_version_they_are_about() -> None:
         seen: list[tuple[str, int, int]] = []
         engine.subscribe(lambda event: seen.append((str(event.kind), event.version, event.runs)))
         engine.define(unit("(define (f x) 2)"))
-        assert sorted(seen) == [("compiled", 2, 0), ("defined", 2, 0), ("freed", 1, 5)]
+        assert sorted(seen) == [("compiled", 2, 0), ("defined", 2, 0), ("freed", 1, 5), ("loaded", 2, 0)]
 
 
 def test_statistics_of_an_engine_with_one_tier() -> None:

@@ -30,7 +30,12 @@ class EventStream:
         if not self._listeners:
             return
         if code is not None:
-            details = {"tier": code.tier, "seconds": code.seconds, "size": code.size} | details
+            details = {
+                "tier": code.tier,
+                "seconds": code.seconds,
+                "size": code.size,
+                "address": code.address,
+            } | details
         if "runs" not in details:
             details["runs"] = version.runs
         unit = version.unit

@@ -57,6 +57,7 @@ class Publisher:
         if version.current and (code.tier is Tier.OPTIMIZED or version.optimized is None):
             self.publish(version, code)
         version.install(code)
+        self._events.emit(EventKind.LOADED, version, code)
 
     def publish(self, version: Version, code: MachineCode | None = None) -> None:
         """Point a version's stub at `code`, or its best code; at the baseline by way of the counter, which restarts."""
