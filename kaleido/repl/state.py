@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class State:
     `last_program`  the last program that was entered
     `init_run`      whether the user's init.kal has run
     `event_log`     what happened since the start, and `tracing` the trace that is being recorded
+    `drop_notice`   called with the symbol of a unit whose swap was reported already
     `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
@@ -45,6 +47,7 @@ class State:
     error_count: int = 0
     command_count: int = 0
     init_run: bool = False
+    drop_notice: Callable[[str], None] = lambda symbol: None
     event_log: EventLog = field(init=False)
     tracing: Tracing = field(init=False)
 

@@ -62,7 +62,8 @@ class Parameter:
 
     `name`        its name in the usage of the command
     `noun`        its description in error messages, with an article
-    `candidates`  returns the words that completion offers for it, given the arguments before it
+    `candidates`  returns the words that completion offers for it, given the arguments before it; in a mapping, each
+                  with its description
     """
 
     name: str
