@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -95,9 +96,8 @@ class Repl:
         written, and KeyboardInterrupt at Ctrl-C while the loop reads input that is not a terminal.
         """
         # KeyboardInterrupt is raised only while an entry is read or run.
-        with uninterrupted():
+        with uninterrupted(), closing(ProgressDisplay(self._state.console)) as progress:
             self._greet()
-            progress = ProgressDisplay(self._state.console)
             reader = self._reader()
             try:
                 if self._run_init:
@@ -113,7 +113,6 @@ class Repl:
                 return self._exit_code()
             finally:
                 reader.close()
-                progress.close()
                 self._state.close()
 
     def _exit_code(self) -> int:
