@@ -15,11 +15,11 @@ from kaleido.jit import interruptibly, uninterrupted
 from kaleido.language.source_files import FileSource
 from kaleido.repl.commands import COMMANDS, Quit, execute
 from kaleido.repl.commands.files import run_file, summary
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.progress import ProgressDisplay
 from kaleido.repl.entries import LineReader, Piece, split_entry
-from kaleido.repl.progress import ProgressDisplay
+from kaleido.repl.saving.user_files import init_file
 from kaleido.repl.state import State
-from kaleido.repl.user_files import init_file
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -134,7 +134,7 @@ class Repl:
             return LineReader(session, lines, ask=console.ask if self._is_asked() else None)
         if self._input is None and console.dumb:
             return LineReader(session, lines, ask=console.ask)
-        from kaleido.repl.prompt import Prompt
+        from kaleido.repl.line_editor.prompt import Prompt
 
         return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import uninterrupted
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.event_log import EventLog, Tracing
-from kaleido.repl.saved_files import SavedFiles
+from kaleido.repl.saving.saved_files import SavedFiles
+from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.repl.settings import Settings
-from kaleido.repl.undo_log import UndoLog
 from kaleido.session import Result, Session
 
 __all__ = ["LAST_VALUE", "State"]

@@ -845,7 +845,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     pager.chmod(0o700)
     monkeypatch.setenv("PAGER", str(pager))
     monkeypatch.delenv("LESS", raising=False)
-    from kaleido.repl.console import Console, Size
+    from kaleido.repl.display.console import Console, Size
     from kaleido.repl.settings import Settings
 
     settings = Settings()

@@ -10,12 +10,12 @@ from prompt_toolkit.document import Document
 
 from kaleido import Session
 from kaleido.repl.commands import COMMANDS
-from kaleido.repl.completion import EntryCompleter
-from kaleido.repl.console import Console
+from kaleido.repl.commands.topics import TOPICS
+from kaleido.repl.display.console import Console
+from kaleido.repl.line_editor.completion import EntryCompleter
+from kaleido.repl.line_editor.signatures import OpenCall, open_call
 from kaleido.repl.settings import OPTIONS, Settings
-from kaleido.repl.signatures import OpenCall, open_call
 from kaleido.repl.state import State
-from kaleido.repl.topics import TOPICS
 
 
 def completions(session: Session, text: str, after: str = "") -> list[Completion]:

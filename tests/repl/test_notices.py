@@ -10,7 +10,7 @@ import pytest
 
 from kaleido import Session
 from kaleido.jit import Event, EventKind, Policy, RunCounter, Tier
-from kaleido.repl.notices import Notices
+from kaleido.repl.line_editor.notices import Notices
 
 
 class Engine:

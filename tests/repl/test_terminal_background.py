@@ -13,7 +13,7 @@ import pytest
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
 
-from kaleido.repl.terminal_background import QUERY, ReplyFilter
+from kaleido.repl.line_editor.terminal_background import QUERY, ReplyFilter
 from tests.terminals import leave, spawning
 
 WHITE, BLACK = "\x1b]11;rgb:ffff/ffff/ffff\x1b\\", "\x1b]11;rgb:0000/0000/0000\x07"

@@ -19,13 +19,13 @@ from prompt_toolkit.styles import Style
 
 from kaleido import Session
 from kaleido.codegen.mangling import symbol
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.themes import THEMES, UI, color, theme_name
 from kaleido.repl.entries import PROMPT
-from kaleido.repl.prompt import Prompt
-from kaleido.repl.prompt_styles import EntryLexer, styles
+from kaleido.repl.line_editor.prompt import Prompt
+from kaleido.repl.line_editor.prompt_styles import EntryLexer, styles
 from kaleido.repl.settings import Settings
 from kaleido.repl.state import State
-from kaleido.repl.themes import THEMES, UI, color, theme_name
 from tests.repl.conftest import (
     CTRL_A,
     CTRL_C,

@@ -9,8 +9,8 @@ from textwrap import wrap
 from kaleido.diagnostics import suggestion
 from kaleido.repl.commands.examples import EXAMPLES
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word
-from kaleido.repl.console import Console
-from kaleido.repl.topics import ALIASES, TOPICS, Topic
+from kaleido.repl.commands.topics import ALIASES, TOPICS, Topic
+from kaleido.repl.display.console import Console
 from kaleido.terminal.text import padded
 
 __all__ = ["help_command"]

@@ -12,7 +12,7 @@ from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier, Unit
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.state import State
 from kaleido.session import Function, Session
 

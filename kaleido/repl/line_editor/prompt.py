@@ -26,16 +26,16 @@ from prompt_toolkit.styles import DynamicStyle
 
 from kaleido.diagnostics import counted
 from kaleido.jit import discard_pending
-from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import CONTINUATION, PROMPT
-from kaleido.repl.history import MemoryHistory, open_history
-from kaleido.repl.key_bindings import key_bindings
-from kaleido.repl.notices import Notices
-from kaleido.repl.prompt_styles import EntryLexer, styles, with_tiers
-from kaleido.repl.signatures import open_call
+from kaleido.repl.line_editor.completion import EntryCompleter
+from kaleido.repl.line_editor.history import MemoryHistory, open_history
+from kaleido.repl.line_editor.key_bindings import key_bindings
+from kaleido.repl.line_editor.notices import Notices
+from kaleido.repl.line_editor.prompt_styles import EntryLexer, styles, with_tiers
+from kaleido.repl.line_editor.signatures import open_call
+from kaleido.repl.line_editor.status import Status
+from kaleido.repl.line_editor.terminal_background import ReplyFilter, ask, wait_for_replies
 from kaleido.repl.state import State
-from kaleido.repl.status import Status
-from kaleido.repl.terminal_background import ReplyFilter, ask, wait_for_replies
 from kaleido.report.tier_marks import has_256_colors
 from kaleido.terminal.text import width
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Definition, External
 from kaleido.language.printer import constant
-from kaleido.repl.saved_program import LoggedItem, new_program, whole_span
+from kaleido.repl.saving.saved_program import LoggedItem, new_program, whole_span
 from kaleido.session import Change, Result, mentioned
 
 __all__ = ["UndoLog"]
