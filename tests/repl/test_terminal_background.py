@@ -181,6 +181,13 @@ def test_a_reply_that_arrives_after_the_last_key(start: Start) -> None:
     assert "rgb" not in terminal.logfile_read.getvalue()
 
 
+def test_a_terminal_that_is_closed_before_it_replies(start: Start) -> None:
+    terminal = start()
+    terminal.close(force=False)
+    terminal.wait()
+    assert not terminal.isalive()
+
+
 def test_without_colors_nothing_is_asked(start: Start) -> None:
     terminal = start(NO_COLOR="1")
     assert leave(terminal, "\x04") == 0
