@@ -24,7 +24,7 @@ from collections.abc import Callable
 from kaleido import Interrupted, KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.repl.commands import execute
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.settings import Settings
 from kaleido.repl.state import State
 from tests.growth import allocated, resident

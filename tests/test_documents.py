@@ -15,7 +15,7 @@ from kaleido import KaleidoError, Session, cli
 from kaleido.diagnostics import render
 from kaleido.jit import EventKind
 from kaleido.repl.commands import COMMANDS
-from kaleido.repl.notices import Notices
+from kaleido.repl.line_editor.notices import Notices
 from tests.documents import dead_links, missing_paths, prose, unresolved_names
 from tests.repl.conftest import Run
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaleido import KaleidoError, Session
 from kaleido.language.source_files import decoded, read, reason, shown
-from kaleido.repl.user_files import xdg_folder
+from kaleido.repl.saving.user_files import xdg_folder
 
 
 @pytest.mark.parametrize(

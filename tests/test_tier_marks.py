@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from kaleido.jit import Tier
-from kaleido.repl.themes import THEMES
+from kaleido.repl.display.themes import THEMES
 from kaleido.report.tier_marks import COLORS, label, mark, painted, pieces
 
 

@@ -10,6 +10,7 @@ from kaleido.diagnostics import suggestion
 __all__ = [
     "FORMS",
     "KEYWORDS",
+    "WORD_OPERATORS",
     "character_hint",
     "keyword_hint",
     "number_hint",
@@ -46,7 +47,8 @@ _OPERATORS = {
     **dict.fromkeys(["**", "^"], "`pow(x, y)` is x to the power of y"),
     **dict.fromkeys(["+=", "-=", "*=", "/=", "%="], "`x = x + 1` adds to a variable"),
     **dict.fromkeys(["++", "--"], "`x = x + 1` adds to a variable"),
-    **dict.fromkeys(["//", "/*", "*/", "--"], "`#` begins a comment"),
+    "//": "`floor(x / y)` is a quotient rounded down, and `#` begins a comment",
+    **dict.fromkeys(["/*", "*/", "--"], "`#` begins a comment"),
     **dict.fromkeys(["?", "?:"], FORMS["IF"]),
     "->": FORMS["DEF"],
     ".": "every value is a number and has no members",
@@ -68,6 +70,10 @@ _WORDS = {
     **dict.fromkeys(["begin", "end"], "a body is one expression, without `begin` and `end`"),
     "pi": "`def pi() 4 * atan(1)` defines it", "PI": "`def pi() 4 * atan(1)` defines it",
 }  # fmt: skip
+
+
+WORD_OPERATORS = ("and", "or", "not", "mod")
+"""Words that are operators in other languages."""
 
 
 def character_hint(character: str) -> str:

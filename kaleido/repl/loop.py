@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,11 +15,11 @@ from kaleido.jit import interruptibly, uninterrupted
 from kaleido.language.source_files import FileSource
 from kaleido.repl.commands import COMMANDS, Quit, execute
 from kaleido.repl.commands.files import run_file, summary
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.progress import ProgressDisplay
 from kaleido.repl.entries import LineReader, Piece, split_entry
-from kaleido.repl.progress import ProgressDisplay
+from kaleido.repl.saving.user_files import init_file
 from kaleido.repl.state import State
-from kaleido.repl.user_files import init_file
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -95,9 +96,8 @@ class Repl:
         written, and KeyboardInterrupt at Ctrl-C while the loop reads input that is not a terminal.
         """
         # KeyboardInterrupt is raised only while an entry is read or run.
-        with uninterrupted():
+        with uninterrupted(), closing(ProgressDisplay(self._state.console)) as progress:
             self._greet()
-            progress = ProgressDisplay(self._state.console)
             reader = self._reader()
             try:
                 if self._run_init:
@@ -113,7 +113,6 @@ class Repl:
                 return self._exit_code()
             finally:
                 reader.close()
-                progress.close()
                 self._state.close()
 
     def _exit_code(self) -> int:
@@ -135,7 +134,7 @@ class Repl:
             return LineReader(session, lines, ask=console.ask if self._is_asked() else None)
         if self._input is None and console.dumb:
             return LineReader(session, lines, ask=console.ask)
-        from kaleido.repl.prompt import Prompt
+        from kaleido.repl.line_editor.prompt import Prompt
 
         return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)
 

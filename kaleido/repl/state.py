@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import uninterrupted
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.event_log import EventLog, Tracing
-from kaleido.repl.saved_files import SavedFiles
+from kaleido.repl.saving.saved_files import SavedFiles
+from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.repl.settings import Settings
-from kaleido.repl.undo_log import UndoLog
 from kaleido.session import LAST_VALUE, Result, Session
 
 __all__ = ["State"]
@@ -27,6 +28,7 @@ class State:
     `last_program`  the last program that was entered
     `init_run`      whether the user's init.kal has run
     `event_log`     what happened since the start, and `tracing` the trace that is being recorded
+    `drop_notice`   called with the symbol of a unit whose swap was reported already
     `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
@@ -42,6 +44,7 @@ class State:
     error_count: int = 0
     command_count: int = 0
     init_run: bool = False
+    drop_notice: Callable[[str], None] = lambda symbol: None
     event_log: EventLog = field(init=False)
     tracing: Tracing = field(init=False)
 

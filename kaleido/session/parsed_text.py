@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import LAST_VALUE, Declaration
 from kaleido.diagnostics import Source
+from kaleido.language.hints import WORD_OPERATORS
 from kaleido.language.nodes import Assign, Definition, Expression, External, Item, Variable
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
@@ -51,6 +53,18 @@ class Text:
         """The names of the top-level variables that its items create or change; their values do not matter."""
         expressions = (item for item in self.items if not isinstance(item, Definition | External))
         return dict.fromkeys((target.name for each in expressions for target in targets(each)), 0.0)
+
+    def word_operator_after(self, index: int) -> Variable | None:
+        """The step after step `index`, if it is a word such as the `and` of ``3 and 4``.
+
+        These are three expressions. If the word is no variable, the first of them should not run before the error.
+        """
+        left, *following = self.steps[index : index + 2]
+        if isinstance(left, list) or not following or not isinstance(following[0], Variable):
+            return None
+        word = following[0]
+        gap = self.source.text[left.span.end : word.span.start]
+        return word if word.name in WORD_OPERATORS and re.fullmatch(r"[^\S\r\n]+", gap) else None
 
 
 def parsed(source: Source, operators: OperatorTable, defined: Container[str]) -> Text:

@@ -82,6 +82,10 @@ class Pipeline:
         """
         for index, step in enumerate(text.steps):
             raise_pending()
+            word = text.word_operator_after(index)
+            if word is not None:
+                with self._all_errors(text, index + 1):
+                    compile_expression(word, text, self.table)
             with self._all_errors(text, index):
                 results = self._define(step, text) if isinstance(step, list) else [self.evaluate(step, text)]
             yield from results

@@ -15,7 +15,7 @@ from kaleido.jit import interruptibly
 from kaleido.language.nodes import Definition, External
 from kaleido.language.parser import parse
 from kaleido.repl import Repl
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.session import Session
 from kaleido.terminal.text import painted
 from kaleido.tutorial.chapters import Block

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kaleido.diagnostics import OK
 from kaleido.language.source_files import reason, shown
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.terminal import streams
 from kaleido.tutorial.block_runner import BlockRunner
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, chapters, program_at

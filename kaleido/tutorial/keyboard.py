@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings
     from prompt_toolkit.output import Output
 
-    from kaleido.repl.console import Console
+    from kaleido.repl.display.console import Console
 
 # Windows has no termios.
 with suppress(ImportError):

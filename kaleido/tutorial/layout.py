@@ -18,7 +18,7 @@ from kaleido.tutorial.markdown import Heading, Listing, Paragraph, Part, Quote, 
 from kaleido.tutorial.reader import RUN
 
 if TYPE_CHECKING:
-    from kaleido.repl.console import Console
+    from kaleido.repl.display.console import Console
 
 __all__ = ["WIDEST", "Layout", "Place", "height", "is_runnable"]
 

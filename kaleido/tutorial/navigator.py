@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kaleido.jit import uninterrupted
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.tutorial.block_runner import BlockRunner
 from kaleido.tutorial.chapters import (
     Block,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.tutorial.block_runner import BlockRunner
 from kaleido.tutorial.chapters import Block
 from kaleido.tutorial.key_choices import Choice, Key

@@ -18,7 +18,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from kaleido import Session
 from kaleido.repl import Repl
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
 from kaleido.repl.settings import Settings
 
 ENTER, ALT_ENTER, TAB, UP, LEFT = "\r", "\x1b\r", "\t", "\x1b[A", "\x1b[D"

@@ -18,7 +18,7 @@ from statistics import median
 
 from kaleido import Session
 from kaleido.repl import Repl
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.settings import Settings
 
 __all__ = ["KINDS", "Timed", "measure"]

@@ -475,7 +475,7 @@ def test_bench_shows_the_value_that_the_expression_would_show(run: Run) -> None:
 
 
 def test_time_of_what_does_not_run(run: Run) -> None:
-    assert run.last(":time def f(x) x") == "nothing has run\n"
+    assert run.last(":time def f(x) x def g(x) x") == "defined f, g; no expression has run\n"
     assert run.last(":time ;") == "nothing has run\n"
 
 
@@ -673,7 +673,22 @@ def dumb(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_edit_a_function(run: Run, editor: Callable[[str], None]) -> None:
     editor("sed -i 's/+ 1/+ 2/' $1")
     printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", ":edit f")
-    assert printed[1:] == ["edited: 1 definition\n", "3.0\n", "nothing has changed\n"]
+    assert printed[1:] == ["f: redefined\n", "3.0\n", "nothing has changed\n"]
+
+
+@pytest.mark.usefixtures("dumb")
+def test_edit_names_the_callers(run: Run, editor: Callable[[str], None]) -> None:
+    editor("sed -i 's/+ 1/+ 2/' $1")
+    callers = "def g(x) f(x); def h(x) f(x); def i(x) 0"
+    printed = edits(run, "def f(x) x + 1", callers, ":optimize g", ":edit f")
+    shown = "f: redefined; its callers call the new one from now on: g (deoptimized), h\n"
+    assert printed[-1] == shown
+
+
+@pytest.mark.usefixtures("dumb")
+def test_edit_that_adds_a_function_and_one_that_changes_a_comment(run: Run, editor: Callable[[str], None]) -> None:
+    editor("echo 'def g(x) x # new' >> $1")
+    assert edits(run, "def f(x) x + 1", ":edit f")[-1] == "f: the same definition as before\ng: defined\n"
 
 
 @pytest.mark.usefixtures("dumb")
@@ -832,7 +847,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     pager.chmod(0o700)
     monkeypatch.setenv("PAGER", str(pager))
     monkeypatch.delenv("LESS", raising=False)
-    from kaleido.repl.console import Console, Size
+    from kaleido.repl.display.console import Console, Size
     from kaleido.repl.settings import Settings
 
     settings = Settings()

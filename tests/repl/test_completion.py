@@ -10,12 +10,12 @@ from prompt_toolkit.document import Document
 
 from kaleido import Session
 from kaleido.repl.commands import COMMANDS
-from kaleido.repl.completion import EntryCompleter
-from kaleido.repl.console import Console
+from kaleido.repl.commands.topics import TOPICS
+from kaleido.repl.display.console import Console
+from kaleido.repl.line_editor.completion import EntryCompleter
+from kaleido.repl.line_editor.signatures import OpenCall, open_call
 from kaleido.repl.settings import OPTIONS, Settings
-from kaleido.repl.signatures import OpenCall, open_call
 from kaleido.repl.state import State
-from kaleido.repl.topics import TOPICS
 
 
 def completions(session: Session, text: str, after: str = "") -> list[Completion]:
@@ -54,7 +54,7 @@ def offered(session: Session, text: str, after: str = "") -> list[str]:
         (":set nothing ", []),
         (":time tri", ["triple"]),
         (":time 1 + (tri", ["triple"]),
-        (":time   var try = 1 in 2 + tr", ["trunc", "triple", "try"]),
+        (":time   var try = 1 in 2 + tr", ["triple", "trunc", "try"]),
         ("1 + tri", ["triple"]),
         ("th", ["then"]),
         ("def f(x) el", ["else"]),
@@ -126,3 +126,16 @@ def test_a_command_is_shown_with_what_it_does(session: Session) -> None:
 )
 def test_what_is_being_called(text: str, expected: OpenCall | None) -> None:
     assert open_call(text) == expected
+
+
+def test_options_and_topics_have_descriptions(session: Session) -> None:
+    described = {each.text: each.display_meta_text for each in completions(session, ":set ")}
+    assert described == {name: option.description for name, option in OPTIONS.items()}
+    described = {each.text: each.display_meta_text for each in completions(session, ":help ")}
+    assert described["loops"] == TOPICS["loops"].title
+    assert described[":tiers"] == COMMANDS["tiers"].summary
+    assert all(described.values())
+
+
+def test_own_functions_are_offered_first(session: Session) -> None:
+    assert offered(session, "")[0] == "triple"

@@ -13,11 +13,11 @@ from pygments.token import Comment, Name
 
 from kaleido import Session
 from kaleido.jit import Tier
-from kaleido.repl.code_lexers import AssemblyLexer
 from kaleido.repl.commands.unit_code import parts
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.code_lexers import AssemblyLexer
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.themes import THEMES
 from kaleido.repl.settings import Settings
-from kaleido.repl.themes import THEMES
 from kaleido.terminal import streams
 from kaleido.terminal.text import painted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.history import InMemoryHistory
 
-from kaleido.repl.history import MAX_ENTRY, MemoryHistory, history_path, open_history
+from kaleido.repl.line_editor.history import MAX_ENTRY, MemoryHistory, history_path, open_history
 from tests.repl.conftest import UP, TypeKeys
 
 

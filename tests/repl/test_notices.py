@@ -10,7 +10,7 @@ import pytest
 
 from kaleido import Session
 from kaleido.jit import Event, EventKind, RunCounter, Tier
-from kaleido.repl.notices import Notices
+from kaleido.repl.line_editor.notices import Notices
 
 
 class Engine:
@@ -183,6 +183,20 @@ def test_news_is_told_once_and_until_the_end() -> None:
     notices.close()
     engine.tell(event(SWAPPED))
     assert (len(told), notices.take()) == (1, [])
+
+
+def test_a_swap_that_was_reported_is_dropped_once() -> None:
+    with Session() as session:
+        notices = Notices(session, changed=lambda: None)
+        session.run("def f(x) x + 1 def g(x) x")
+        for name in ("f", "g"):
+            session.engine.optimize(session[name].unit.symbol)
+        notices.drop(session["f"].unit.symbol)
+        assert [line.partition(":")[0] for line in notices.take()] == ["g"]
+        session.run("def f(x) x + 2")
+        session.engine.optimize(session["f"].unit.symbol)
+        assert any(line.startswith("f: ● -O3 on request") for line in notices.take())
+        notices.close()
 
 
 def test_of_a_session() -> None:

@@ -366,7 +366,7 @@ class Screen(StringIO):
         self._keyboard, self._keys = keyboard, keys
 
     def write(self, text: str) -> int:
-        if "0 at -O0 · 0 at -O3 · recompiler idle" in text:
+        if "recompiler idle" in text:
             self._keyboard.send_text(self._keys)
             self._keys = ""
         return super().write(text)

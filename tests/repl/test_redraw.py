@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaleido.repl.console import Console, Size
-from kaleido.repl.redraw import _Drawing
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.redraw import _Drawing
 from kaleido.repl.settings import Settings
 
 

@@ -15,8 +15,8 @@ from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.language.source_files import FileSource, decoded, encoded, read
 from kaleido.repl import Repl
-from kaleido.repl.merging import updated_program
-from kaleido.repl.undo_log import UndoLog
+from kaleido.repl.saving.merging import updated_program
+from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.session import LAST_VALUE
 from tests.repl.conftest import Run
 

@@ -6,7 +6,7 @@ import threading
 
 from kaleido import Session
 from kaleido.jit import Event, EventKind, Tier
-from kaleido.repl.status import Status
+from kaleido.repl.line_editor.status import Status
 
 
 def status(session: Session) -> Status:

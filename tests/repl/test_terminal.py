@@ -101,6 +101,17 @@ def test_ctrl_c_at_the_prompt(terminal: Any) -> None:
     assert leave(terminal, "\x04") == 0
 
 
+def test_ctrl_c_between_banner_and_prompt_leaves_no_trace(tmp_path: Path) -> None:
+    with spawning() as spawn:
+        terminal = spawn(["-m", "kaleido", "--no-init"], {"XDG_STATE_HOME": str(tmp_path)}, (24, 80))
+        terminal.expect_exact("Ctrl-D leaves.")
+        terminal.send("\x03")
+        terminal.expect_exact(PROMPT)
+        enter(terminal, "6*7", "42.0\r\n")
+        assert leave(terminal, "\x04") == 0
+    assert "^C" not in terminal.logfile_read.getvalue()
+
+
 def test_output_appears_before_a_long_evaluation_ends(terminal: Any) -> None:
     """The program waits for a line from the keyboard, so that it goes on when we have seen what it wrote."""
     enter(terminal, "extern getchar()")

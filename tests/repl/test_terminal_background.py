@@ -13,7 +13,7 @@ import pytest
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
 
-from kaleido.repl.terminal_background import QUERY, ReplyFilter
+from kaleido.repl.line_editor.terminal_background import QUERY, ReplyFilter
 from tests.terminals import leave, spawning
 
 WHITE, BLACK = "\x1b]11;rgb:ffff/ffff/ffff\x1b\\", "\x1b]11;rgb:0000/0000/0000\x07"
@@ -179,6 +179,13 @@ def test_a_reply_that_arrives_after_the_last_key(start: Start) -> None:
     terminal.send(f"\x04{WHITE}{END}")
     assert leave(terminal, "") == 0
     assert "rgb" not in terminal.logfile_read.getvalue()
+
+
+def test_a_terminal_that_is_closed_before_it_replies(start: Start) -> None:
+    terminal = start()
+    terminal.close(force=False)
+    terminal.wait()
+    assert not terminal.isalive()
 
 
 def test_without_colors_nothing_is_asked(start: Start) -> None:

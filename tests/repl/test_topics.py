@@ -13,8 +13,8 @@ from kaleido.jit.policy import Policy
 from kaleido.language.operators import BUILTIN_PREFIX
 from kaleido.language.table_generator import grammar_text
 from kaleido.repl.commands import COMMANDS
+from kaleido.repl.commands.topics import ALIASES, TOPICS, Topic
 from kaleido.repl.entries import CONTINUATION, PROMPT, transcript_entries
-from kaleido.repl.topics import ALIASES, TOPICS, Topic
 from tests.repl.conftest import Run
 
 NARROW, SCREEN, HEIGHT = 60, 80, 22

@@ -13,20 +13,22 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.styles import Style
 
 from kaleido import Session
 from kaleido.codegen.mangling import symbol
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.themes import THEMES, UI, color, theme_name
 from kaleido.repl.entries import PROMPT
-from kaleido.repl.prompt import Prompt
-from kaleido.repl.prompt_styles import EntryLexer, styles
+from kaleido.repl.line_editor.prompt import Prompt
+from kaleido.repl.line_editor.prompt_styles import EntryLexer, styles
 from kaleido.repl.settings import Settings
 from kaleido.repl.state import State
-from kaleido.repl.themes import THEMES, UI, color, theme_name
 from tests.repl.conftest import (
     CTRL_A,
+    CTRL_C,
     CTRL_D,
     CTRL_R,
     DOWN,
@@ -248,8 +250,9 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
         (NEW_PROMPT, "def f(x) x + 2\r"),
         (NEW_PROMPT, CTRL_D),
     )
+    # The command itself has reported it.
+    assert "on request" not in screen.plain
     for line in (
-        r"f: ● -O3 on request, in [\d.]+ ms",
         r"the loop at top level, 1:1: hot at 10,000 iterations; ● -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
@@ -289,27 +292,44 @@ STATUS = " 0 at ○ -O0 · 0 at ● -O3 · recompiler idle "
     [
         ("", STATUS, None),
         ("add", STATUS, None),
-        ("add(", f" add(a, b) {STATUS}", "a"),
-        ("add(1, ", f" add(a, b) {STATUS}", "b"),
-        ("add(1, 2, ", f" add(a, b) {STATUS}", None),
+        ("add(", f" add(a b) {STATUS}", "a"),
+        ("add(1, ", f" add(a b) {STATUS}", "b"),
+        ("add(1, 2, ", f" add(a b) takes 2 arguments {STATUS}", None),
+        ("one(", f" one() {STATUS}", None),
+        ("one(1, ", f" one() takes 0 arguments {STATUS}", None),
         ("add(sin(", f" sin(x) {STATUS}", "x"),
         ("add(nothing(", STATUS, None),
         ("add(1, 2)", STATUS, None),
-        (":time add(", f" add(a, b) {STATUS}", "a"),
+        (":time add(", f" add(a b) {STATUS}", "a"),
     ],
 )
 def test_the_toolbar_has_the_call_and_the_tiers(session: Session, typed: str, shown: str, current: str | None) -> None:
-    session.run("def add(a b) a + b")
-    fragments = toolbar(session, typed)
+    session.run("def add(a b) a + b def one() 1")
+    fragments = toolbar(session, typed, 100)
     assert plain(fragments) == shown
     marked = [each[1] for each in fragments if each[0] == "class:signature.parameter"]
     assert marked == ([current] if current else [])
 
 
+def test_the_toolbar_has_the_mode_of_vi(session: Session) -> None:
+    with toolbar_of(session, 80) as prompt:
+        prompt._state.settings["vi"] = "on"
+        prompt._apply_settings()
+        assert plain(prompt._toolbar()) == f" insert ·{STATUS}"
+        prompt._prompt.app.vi_state.input_mode = InputMode.NAVIGATION
+        assert plain(prompt._toolbar()) == f" normal ·{STATUS}"
+
+
+def test_an_entry_that_is_dropped_is_marked(sit_at: SitAt) -> None:
+    screen = sit_at((NEW_PROMPT, "1 + 2"), ("2", CTRL_C), ("^C", ""), (NEW_PROMPT, CTRL_C), (NEW_PROMPT, CTRL_D))
+    *_, empty, _ = screen.plain.split(NEW_PROMPT)
+    assert "^C" not in empty
+
+
 def test_where_there_is_no_room_the_toolbar_has_the_call_only(session: Session) -> None:
     session.run("def add(first second) first + second")
-    assert plain(toolbar(session, "add(", 40)) == " add(first, second) "
-    assert plain(toolbar(session, "add(", 64)) == f" add(first, second) {STATUS}"
+    assert plain(toolbar(session, "add(", 40)) == " add(first second) "
+    assert plain(toolbar(session, "add(", 64)) == f" add(first second) {STATUS}"
     assert plain(toolbar(session, "add", 20)) == STATUS
 
 

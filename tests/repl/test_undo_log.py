@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.language.printer import constant
-from kaleido.repl.undo_log import UndoLog
+from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.session import LAST_VALUE
 
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_taken_back_stays(session: Session) -> None:
 
 
 def test_only_so_many_entries_can_be_taken_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaleido.repl.undo_log._MAX_ENTRIES", 3)
+    monkeypatch.setattr("kaleido.repl.saving.undo_log._MAX_ENTRIES", 3)
     undo_log = UndoLog()
     for number in range(5):
         entered(session, undo_log, f"def f(x) {number}")

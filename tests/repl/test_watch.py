@@ -11,7 +11,7 @@ import pytest
 
 from kaleido import Session
 from kaleido.jit import Event, EventKind
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from tests.repl.conftest import Run
 
 LOOP = "def sum(n) var t in (for i = 1, i < n in t = t + i * i) : t"

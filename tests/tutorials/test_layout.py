@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.settings import Settings
 from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, chapters

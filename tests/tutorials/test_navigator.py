@@ -9,7 +9,7 @@ import pytest
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from kaleido.repl.console import Console, Size
+from kaleido.repl.display.console import Console, Size
 from kaleido.repl.settings import Settings
 from kaleido.tutorial import chapters as module
 from kaleido.tutorial.block_runner import BlockRunner

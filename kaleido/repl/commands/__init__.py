@@ -3,6 +3,8 @@
 ====================  ==========================================================
 ``table``             classes Command, Parameter and Request: what a row has
 ``help``              `:help`
+``topics``            the pages of `:help TOPIC`
+``examples``          the example of each command, for `:help`
 ``inspect``           `:list`, `:info`, `:tiers`, `:events`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
 ``unit_code``         the code of a unit, in the tier that it runs in

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from kaleido.repl.state import State
 from kaleido.session import Result, Session
 
 __all__ = ["COMMANDS", "run_file", "summary"]
+
+_MOST_CALLERS = 10
+"""The number of callers that a message names."""
 
 _EDITORS = ("nano", "vi", "vim", "emacs")
 """The editors to look for if neither VISUAL nor EDITOR is set."""
@@ -168,7 +171,33 @@ def _edit(request: Request, word: Word | None = None) -> None:
         request.console.write_message(f"`:edit{f' {name}' if name else ''}` opens the edited text again")
     else:
         del state.drafts[name]
-        request.console.write_message(f"edited: {_summary(results)}")
+        for line in _effects(request.session, results) or [f"edited: {_summary(results)}"]:
+            request.console.write_message(line)
+
+
+def _effects(session: Session, results: Sequence[Result]) -> list[str]:
+    """What edited definitions changed: a line for each, which names the callers that use the new definition."""
+    changes = [result.change for result in results if result.change is not None]
+    past = {name: before for change in changes for name, before in change.past.functions.items()}
+    deoptimized = {symbol for change in changes for symbol in change.deoptimized}
+    names = [result.item.prototype.name for result in results if isinstance(result.item, Definition)]
+    return [_effect(session, name, past, deoptimized) for name in dict.fromkeys(names)]
+
+
+def _effect(session: Session, name: str, past: Mapping[str, object], deoptimized: Collection[str]) -> str:
+    if name not in past:
+        return f"{name}: the same definition as before"
+    if past[name] is None:
+        return f"{name}: defined"
+    callers = [each for each in session.functions() if name in each.calls and each.name != name]
+    if not callers:
+        return f"{name}: redefined"
+    shown = (
+        f"{each.name} (deoptimized)" if each.unit.symbol in deoptimized else each.name
+        for each in callers[:_MOST_CALLERS]
+    )
+    more = ["…"] if len(callers) > _MOST_CALLERS else []
+    return f"{name}: redefined; its callers call the new one from now on: {', '.join([*shown, *more])}"
 
 
 def _edited(request: Request, target: Word, text: str) -> str:

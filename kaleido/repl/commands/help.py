@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from kaleido.diagnostics import suggestion
+from kaleido.repl.commands.examples import EXAMPLES
 from kaleido.repl.commands.table import Command, Group, Parameter, Request, Word
-from kaleido.repl.console import Console
-from kaleido.repl.topics import ALIASES, TOPICS, Topic
+from kaleido.repl.commands.topics import ALIASES, TOPICS, Topic
+from kaleido.repl.display.console import Console
 from kaleido.terminal.text import padded
 
 __all__ = ["help_command"]
@@ -23,6 +24,8 @@ kal> def square(x) x * x
 kal> square(7)
 49.0
 """
+
+_SUMMARY = "show an overview, a topic, or the description of a command"
 
 # The maximum width of paragraphs, on terminals of any width.
 _MAX_WIDTH = 80
@@ -72,7 +75,8 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _about_command(command: Command, console: Console) -> str:
     lines = [console.emphasized(command.usage), *_wrapped(command.summary, _width(console))]
     details = ["", *_wrapped(command.details, _width(console))] if command.details else []
-    return "\n".join([*lines, *details]) + "\n"
+    example = console.highlighted(EXAMPLES.get(command.name, ""), "kaleido-console").rstrip("\n").split("\n")
+    return "\n".join([*lines, *details, "", *example]) + "\n"
 
 
 def _about_topic(topic: Topic, console: Console) -> str:
@@ -96,13 +100,17 @@ def _width(console: Console) -> int:
 
 def help_command(others: Sequence[Command]) -> Command:
     """The command `:help`; `others` are all other commands, which completion offers with the topics."""
-    names = ["help", *(command.name for command in others)]
-    candidates = list(dict.fromkeys([*TOPICS, *ALIASES, *names, *(f":{name}" for name in names)]))
+    topics = {name: topic.title for name, topic in TOPICS.items()}
+    aliases = {alias: f"see {name}" for alias, name in ALIASES.items()}
+    commands = {"help": _SUMMARY, **{command.name: command.summary for command in others}}
+    with_colons = {f":{name}": text for name, text in commands.items()}
+    # Topics first, and with the description of the topic where a command has the same name.
+    candidates = {**topics, **with_colons, **aliases, **commands, **topics}
     return Command(
         "help",
         Group.LEARN,
         (Parameter("topic", "a topic", lambda state, before: candidates, optional=True),),
-        "show an overview, a topic, or the description of a command",
+        _SUMMARY,
         "A topic explains a part of the language, of the prompt or of the compiler, with an example that can be "
         "pasted. A word with a colon, as in `:help :tiers`, is the command of that name.",
         _help,

@@ -28,7 +28,8 @@ def _time(request: Request, word: Word) -> None:
     console = request.console
     console.begin_line()
     if all(result.value is None for result in results):
-        console.write("nothing has run\n")
+        names = ", ".join(each.item.prototype.name for each in results if isinstance(each.item, Definition | External))
+        console.write(f"defined {names}; no expression has run\n" if names else "nothing has run\n")
         return
     compile_seconds = sum(result.compile_seconds for result in results)
     run_seconds = sum(result.run_seconds for result in results)
@@ -101,6 +102,7 @@ def _optimize(request: Request, word: Word) -> None:
         engine.optimize(unit.symbol)
     except UndefinedUnit as error:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
+    request.state.drop_notice(unit.symbol)
     now = engine.describe(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
     console.write(console.tinted(f"{unit.label} {label(Tier.OPTIMIZED)}: {size:,} bytes, {_milliseconds(seconds)}\n"))

@@ -16,7 +16,7 @@ from kaleido.language.printer import outline
 from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Parameter, Request, Word, tier_names
 from kaleido.repl.commands.unit_code import Part, parts
-from kaleido.repl.console import Console, temporary_file
+from kaleido.repl.display.console import Console, temporary_file
 from kaleido.report.drawing import dot, drawing
 from kaleido.report.flow import Flow, flows
 from kaleido.report.listing import ONLY_LEFT, ONLY_RIGHT, SAME, assembly_listing, beside, inlining, ir_listing

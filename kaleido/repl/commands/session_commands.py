@@ -128,7 +128,7 @@ def _quit(request: Request) -> NoReturn:
 
 
 def _option_names(state: State, before: Sequence[str]) -> Iterable[str]:
-    return OPTIONS
+    return {name: option.description for name, option in OPTIONS.items()}
 
 
 def _values(state: State, before: Sequence[str]) -> Iterable[str]:

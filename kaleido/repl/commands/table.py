@@ -12,7 +12,7 @@ from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier, Unit
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.repl.state import State
 from kaleido.session import Function, Session
 
@@ -63,7 +63,8 @@ class Parameter:
 
     `name`        its name in the usage of the command
     `noun`        its description in error messages, with an article
-    `candidates`  returns the words that completion offers for it, given the arguments before it
+    `candidates`  returns the words that completion offers for it, given the arguments before it; in a mapping, each
+                  with its description
     """
 
     name: str

@@ -11,7 +11,7 @@ from kaleido.jit import Tier, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, External
 from kaleido.repl.commands.measure import single_expression
 from kaleido.repl.commands.table import PROGRAM, Command, Group, Request, Word
-from kaleido.repl.redraw import redrawing
+from kaleido.repl.display.redraw import redrawing
 from kaleido.report.run_times import RunTimes
 from kaleido.report.tier_table import tier_table
 from kaleido.session import Function, Session

@@ -14,21 +14,28 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.input.vt100 import Vt100Input
-from prompt_toolkit.layout.processors import HighlightMatchingBracketProcessor, TabsProcessor
+from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.layout.processors import (
+    AfterInput,
+    ConditionalProcessor,
+    HighlightMatchingBracketProcessor,
+    TabsProcessor,
+)
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import DynamicStyle
 
+from kaleido.diagnostics import counted
 from kaleido.jit import discard_pending
-from kaleido.repl.completion import EntryCompleter
 from kaleido.repl.entries import CONTINUATION, PROMPT
-from kaleido.repl.history import MemoryHistory, open_history
-from kaleido.repl.key_bindings import key_bindings
-from kaleido.repl.notices import Notices
-from kaleido.repl.prompt_styles import EntryLexer, styles, with_tiers
-from kaleido.repl.signatures import open_call
+from kaleido.repl.line_editor.completion import EntryCompleter
+from kaleido.repl.line_editor.history import MemoryHistory, open_history
+from kaleido.repl.line_editor.key_bindings import key_bindings
+from kaleido.repl.line_editor.notices import Notices
+from kaleido.repl.line_editor.prompt_styles import EntryLexer, styles, with_tiers
+from kaleido.repl.line_editor.signatures import open_call
+from kaleido.repl.line_editor.status import Status
+from kaleido.repl.line_editor.terminal_background import ReplyFilter, ask, wait_for_replies
 from kaleido.repl.state import State
-from kaleido.repl.status import Status
-from kaleido.repl.terminal_background import ReplyFilter, ask, wait_for_replies
 from kaleido.report.tier_marks import has_256_colors
 from kaleido.terminal.text import width
 
@@ -40,6 +47,15 @@ __all__ = ["Prompt"]
 
 # Seconds from the first new notice until all are shown: they come in bursts, and the prompt is redrawn once.
 _NOTICE_DELAY = 0.05
+
+_VI_MODES = {
+    InputMode.INSERT: "insert",
+    InputMode.INSERT_MULTIPLE: "insert",
+    InputMode.NAVIGATION: "normal",
+    InputMode.REPLACE: "replace",
+    InputMode.REPLACE_SINGLE: "replace",
+}
+"""The modes of vi as the toolbar names them."""
 
 # Rows for the menu of completions, and rows of a small window that it leaves to the input and the toolbar.
 _MENU_ROWS, _OTHER_ROWS = 8, 3
@@ -59,6 +75,7 @@ class Prompt:
         self._state, session = state, state.session
         self._status = Status(session, changed=self._invalidate)
         self._notices = Notices(session, changed=self._notify)
+        state.drop_notice = self._notices.drop
         # The event loop in which showing notices is scheduled.
         self._scheduled_in: AbstractEventLoop | None = None
         # The unread entries of a pasted transcript.
@@ -84,6 +101,7 @@ class Prompt:
             input_processors=[
                 HighlightMatchingBracketProcessor(chars="()"),
                 TabsProcessor(tabstop=4, char1=" ", char2=" "),
+                ConditionalProcessor(AfterInput("^C"), Condition(self._is_dropped)),
             ],
             color_depth=self._depth,
             enable_suspend=True,
@@ -147,6 +165,11 @@ class Prompt:
         settings = self._state.settings
         self._prompt.editing_mode = EditingMode.VI if settings.on("vi") else EditingMode.EMACS
         self._prompt.bottom_toolbar = self._toolbar if settings.on("toolbar") else None
+
+    def _is_dropped(self) -> bool:
+        """Whether the entry is drawn for the last time, after Ctrl-C."""
+        app = self._prompt.app
+        return app.is_done and app.exit_style == "class:aborting" and bool(self._prompt.default_buffer.text)
 
     def _fit_menu(self) -> None:
         """Leave lines for the menu of completions, but no more than a small window has beside input and toolbar."""
@@ -221,6 +244,8 @@ class Prompt:
         signature = self._signature()
         used = sum(width(each[1]) for each in signature)
         status = f" {self._status.text()} "
+        if self._prompt.editing_mode is EditingMode.VI:
+            status = f" {_VI_MODES[self._prompt.app.vi_state.input_mode]} ·{status}"
         if signature and used + width(status) > self._state.console.columns:
             return signature
         return [*signature, *with_tiers(status, "class:bottom-toolbar.text")]
@@ -236,8 +261,11 @@ class Prompt:
         fragments: StyleAndTextTuples = [("class:signature", f" {call.name}(")]
         for index, parameter in enumerate(parameters):
             style = "class:signature.parameter" if index == call.argument else "class:signature"
-            fragments += [("class:signature", ", " if index else ""), (style, parameter)]
-        return [*fragments, ("class:signature", ") ")]
+            fragments += [("class:signature", " " if index else ""), (style, parameter)]
+        fragments.append(("class:signature", ") "))
+        if call.argument >= max(1, len(parameters)):
+            fragments.append(("class:signature.error", f"takes {counted(len(parameters), 'argument')} "))
+        return fragments
 
 
 def _color_depth(*, colored: bool) -> ColorDepth:

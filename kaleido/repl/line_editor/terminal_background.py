@@ -150,9 +150,10 @@ def wait_for_replies(input: Input, replies: ReplyFilter) -> None:
 def _wait(input: Input, replies: ReplyFilter) -> None:
     """Read until the last reply. The keys that are read are for the next prompt."""
     end = time.monotonic() + _TIMEOUT
-    while not replies.is_ended and not input.closed:
-        readable, _, _ = select.select([input.fileno()], [], [], max(0.0, end - time.monotonic()))
-        if not readable:
-            store_typeahead(input, input.flush_keys())
-            return
-        store_typeahead(input, input.read_keys())
+    # A terminal that is gone is readable, too.
+    while not replies.is_ended and not input.closed and (left := end - time.monotonic()) > 0:
+        readable, _, _ = select.select([input.fileno()], [], [], left)
+        if readable:
+            store_typeahead(input, input.read_keys())
+    if not replies.is_ended:
+        store_typeahead(input, input.flush_keys())

@@ -19,7 +19,7 @@ from kaleido.diagnostics import KaleidoError
 from kaleido.language.nodes import Definition, Item
 from kaleido.language.printer import outline
 from kaleido.language.source_files import FileSource
-from kaleido.repl.saved_program import LoggedItem, lines_of, separator, usual_line_break
+from kaleido.repl.saving.saved_program import LoggedItem, lines_of, separator, usual_line_break
 
 __all__ = ["updated_program"]
 

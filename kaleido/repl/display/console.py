@@ -20,8 +20,8 @@ from typing import IO
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
 from kaleido.jit import Tier, discard_pending, uninterrupted
+from kaleido.repl.display.themes import theme_name
 from kaleido.repl.settings import Settings
-from kaleido.repl.themes import theme_name
 from kaleido.report import tier_marks
 from kaleido.terminal import streams
 
@@ -175,8 +175,8 @@ class Console:
         from pygments.lexers import get_lexer_by_name
 
         from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
-        from kaleido.repl.code_lexers import AssemblyLexer, without_errors
-        from kaleido.repl.themes import THEMES, color
+        from kaleido.repl.display.code_lexers import AssemblyLexer, without_errors
+        from kaleido.repl.display.themes import THEMES, color
 
         # By class: Pygments finds the lexers of Kaleido by name only if the package is installed.
         ours = {"kaleido": KaleidoLexer, "kaleido-console": KaleidoConsoleLexer, "gas": AssemblyLexer}

@@ -32,13 +32,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.terminal import streams
 from kaleido.terminal.held_output import HeldOutput
 from kaleido.terminal.text import cut
 
 if TYPE_CHECKING:
-    from kaleido.repl.terminal_control import TerminalControl
+    from kaleido.repl.display.terminal_control import TerminalControl
 
 __all__ = ["ProgressDisplay"]
 
@@ -132,7 +132,7 @@ class ProgressDisplay:
 def _terminal_control(console: Console) -> TerminalControl | None:
     if console.dumb or not os.isatty(0) or not os.isatty(1):
         return None
-    from kaleido.repl.terminal_control import TerminalControl
+    from kaleido.repl.display.terminal_control import TerminalControl
 
     return TerminalControl(console)
 

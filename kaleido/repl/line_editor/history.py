@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from kaleido.repl.user_files import check_trusted, xdg_folder
+from kaleido.repl.saving.user_files import check_trusted, xdg_folder
 
 __all__ = ["MAX_ENTRY", "MemoryHistory", "history_path", "open_history"]
 

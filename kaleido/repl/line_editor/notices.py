@@ -8,7 +8,7 @@ kind only the first few get a line, and one more line counts the rest.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from kaleido.jit import Event, EventKind, RunCounter
@@ -38,18 +38,24 @@ class Notices:
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._events: deque[Event] = deque()
+        self._dropped: set[str] = set()
         self._lines = EventLines()
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
         self._unsubscribe()
 
+    def drop(self, symbol: str) -> None:
+        """Leave out the swap of a unit in the next lines: it was reported already."""
+        self._dropped.add(symbol)
+
     def take(self) -> list[str]:
         """The lines for all events since the last call."""
         events = []
         while self._events:
             events.append(self._events.popleft())
-        return list(self._describe(events))
+        dropped, self._dropped = self._dropped, set()
+        return list(self._describe(events, dropped))
 
     def _listen(self, event: Event) -> None:
         if event.counter is RunCounter.NONE:
@@ -60,11 +66,14 @@ class Notices:
         elif event.kind in (EventKind.DEFINED, EventKind.HOT):
             self._events.append(event)
 
-    def _describe(self, events: Iterable[Event]) -> Iterator[str]:
-        """A line for each event, in order, up to the maximum for its kind; then the number of the others."""
+    def _describe(self, events: Iterable[Event], dropped: Collection[str] = ()) -> Iterator[str]:
+        """A line for each event, in order, up to the maximum for its kind; then the number of the others.
+
+        Swaps of the `dropped` units have no line.
+        """
         shown: Counter[EventKind] = Counter()
         for event in _merge_freed(events):
-            if not _has_notice(event):
+            if not _has_notice(event) or (event.kind is EventKind.SWAPPED and event.symbol in dropped):
                 self._lines.observe(event)
                 continue
             shown[event.kind] += 1

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kaleido.language.nodes import Item
 from kaleido.language.source_files import FileSource, encoded
-from kaleido.repl.merging import updated_program
-from kaleido.repl.saved_program import LoggedItem, new_program
+from kaleido.repl.saving.merging import updated_program
+from kaleido.repl.saving.saved_program import LoggedItem, new_program
 
 __all__ = ["SavedFiles"]
 

@@ -61,6 +61,7 @@ UI: Mapping[str, str] = {
     "bottom-toolbar.text": "reverse",
     "signature": "reverse bold",
     "signature.parameter": "reverse bold underline",
+    "signature.error": "reverse bold ansired",
     "notice": "ansibrightblack",
 }
 """The styles of the parts of the prompt, the same in every theme."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Assign, Definition, Expression, External
 from kaleido.language.printer import constant
-from kaleido.repl.saved_program import LoggedItem, new_program, whole_span
+from kaleido.repl.saving.saved_program import LoggedItem, new_program, whole_span
 from kaleido.session import LAST_VALUE, Change, Result
 
 __all__ = ["UndoLog"]

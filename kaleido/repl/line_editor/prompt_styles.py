@@ -15,8 +15,8 @@ from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pyg
 from kaleido.jit import Tier
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
 from kaleido.repl.commands import COMMANDS, Kind
+from kaleido.repl.display.themes import THEMES, UI
 from kaleido.repl.entries import PROMPT, is_command
-from kaleido.repl.themes import THEMES, UI
 from kaleido.report.tier_marks import COLORS, has_256_colors, pieces
 
 __all__ = ["EntryLexer", "styles", "with_tiers"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 
 from kaleido.jit import uninterrupted
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.terminal import streams
 from kaleido.terminal.text import width
 

@@ -116,7 +116,8 @@ _LANGUAGE = (
         with `i < 3` it also runs for 3. The condition may be about another variable, as in `steps`.
 
         The body extends as far to the right as possible. The value of a loop is 0, which the prompt does not print: a
-        loop stores its results in variables around it. `for i = 0, 1 in ...` runs until Ctrl-C.
+        loop stores its results in variables around it. `for i = 0, 1 in ...` runs until Ctrl-C. See also
+        `:help loops`.
         """,
         """
         kal> for i = 1, i < 3 in printd(i)
@@ -436,7 +437,7 @@ _JIT = (
         `:tiers` shows the loop as `sum.for@1:22`, with its line and column; commands take this name, too. `:asm sum`
         shows `sum` at -O0 and its loop at -O3, as they run now.
 
-        In a function at -O3 its loops are inlined, and are ordinary loops again.
+        In a function at -O3 its loops are inlined: ordinary loops again. See also `:help for`.
         """,
         """
         kal> def sum(n) var s in (for i = 1, i < n in s = s + i) : s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
@@ -59,12 +59,15 @@ class EntryCompleter(Completer):
     def _complete_program(self, text: str, entry: str) -> Iterator[Completion]:
         """Completions of the last word of `text`, which ends at the cursor. `entry` is the text on both sides of it."""
         word = re.findall(r"\w*$", text)[0]
-        functions = {each.name: each.signature for each in self._state.session.functions(prelude=True)}
+        session = self._state.session
+        # The user's own functions come first.
+        listed = (*session.functions(), *session.functions(prelude=True))
+        functions = {each.name: each.signature for each in listed}
         for name, signature in functions.items():
             # A call cannot name the function of an operator, such as ``binary|``.
             if name.isidentifier() and name.startswith(word):
                 yield Completion(name, -len(word), display=signature)
-        others = [*patterns().keywords, *self._state.session.variables, *_names(entry)]
+        others = [*patterns().keywords, *session.variables, *_names(entry)]
         yield from _matching(word, (each for each in dict.fromkeys(others) if each not in functions and each != word))
 
 
@@ -74,4 +77,10 @@ def _names(entry: str) -> Iterator[str]:
 
 
 def _matching(word: str, candidates: Iterable[str]) -> Iterator[Completion]:
-    return (Completion(each, -len(word)) for each in candidates if each.startswith(word))
+    """The candidates that begin with `word`; those of a mapping with the description that it has for them."""
+    descriptions = candidates if isinstance(candidates, Mapping) else {}
+    return (
+        Completion(each, -len(word), display_meta=descriptions.get(each, ""))
+        for each in candidates
+        if each.startswith(word)
+    )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from kaleido.repl.console import Console
+from kaleido.repl.display.console import Console
 from kaleido.terminal.input_mode import InputMode, is_read
 
 __all__ = ["TerminalControl"]
