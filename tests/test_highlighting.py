@@ -36,7 +36,7 @@ from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer, pat
 from kaleido.language.hints import KEYWORDS
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
 from kaleido.language.parser import _lark, parse
-from kaleido.repl.entries import CONTINUATION, PROMPT
+from kaleido.repl.entries import CONTINUATION, PROMPT, numbered_prompt
 from kaleido.session import Session
 from tests.fuzz.reader import texts
 from tests.test_language import ERRORS, PROGRAMS, expectations, name, programs, read
@@ -379,7 +379,7 @@ def imported_by(code: str) -> set[str]:
 
 
 def test_the_prompts_are_the_repl_s() -> None:
-    for text in (PROMPT, CONTINUATION):
+    for text in (PROMPT, CONTINUATION, numbered_prompt(12), CONTINUATION.rjust(len(numbered_prompt(12)))):
         assert seen(f"{text}1", KaleidoConsoleLexer) == [(Generic.Prompt, text), (Number.Float, "1")]
 
 

@@ -13,7 +13,7 @@ from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pyg
 
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
 from kaleido.repl.commands import COMMANDS, Kind
-from kaleido.repl.entries import PROMPT, is_command
+from kaleido.repl.entries import is_command, is_prompted
 from kaleido.repl.themes import UI, theme
 
 __all__ = ["EntryLexer", "styles"]
@@ -30,7 +30,7 @@ class EntryLexer(Lexer):
         self._transcript = PygmentsLexer(KaleidoConsoleLexer)
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
-        if any(line.startswith(PROMPT) for line in document.lines):
+        if any(map(is_prompted, document.lines)):
             return self._transcript.lex_document(document)
         program = self._program.lex_document(document)
         if not is_command(document.text):
