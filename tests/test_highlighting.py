@@ -37,7 +37,7 @@ from kaleido.language.lexer import Token, lex
 from kaleido.language.operators import BUILTIN_INFIX, BUILTIN_PREFIX
 from kaleido.language.parser import parse
 from kaleido.language.table_generator import grammar
-from kaleido.repl.entries import CONTINUATION, PROMPT
+from kaleido.repl.entries import CONTINUATION, PROMPT, numbered_prompt
 from kaleido.session import Session
 from tests.fuzz.reader import texts
 from tests.test_language import ERRORS, PROGRAMS, expectations, name, programs, read
@@ -381,7 +381,7 @@ def imported_by(code: str) -> set[str]:
 
 
 def test_the_prompts_are_the_repl_s() -> None:
-    for text in (PROMPT, CONTINUATION):
+    for text in (PROMPT, CONTINUATION, numbered_prompt(12), CONTINUATION.rjust(len(numbered_prompt(12)))):
         assert seen(f"{text}1", KaleidoConsoleLexer) == [(Generic.Prompt, text), (Number.Float, "1")]
 
 

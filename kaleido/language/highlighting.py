@@ -153,8 +153,9 @@ def _is_number(text: str) -> bool:
 
 
 # Transcripts. An editor may have removed the blank after a prompt at the end of a line.
-_PROMPT = r"(?:kal|\.\.\.)>(?: |(?=[\r\n]|\Z))"
-_CONTINUATION = r"\.\.\.>(?: |(?=[\r\n]|\Z))"
+# Prompts may have the number of the entry, as in ``[3] kal>``, with which the continuations are aligned.
+_PROMPT = r"(?:(?:\[[0-9]++\] )?kal| *+\.\.\.)>(?: |(?=[\r\n]|\Z))"
+_CONTINUATION = r" *+\.\.\.>(?: |(?=[\r\n]|\Z))"
 _LINE = r"(?:[^\r\n]*+(?:\r\n?|\n)|[^\r\n]++|\Z)"
 _PARTS = re.compile(rf"(?P<entry>{_PROMPT}{_LINE}(?:{_CONTINUATION}{_LINE})*+)|(?P<output>(?!\Z){_LINE})")
 _ENTRY_LINES = re.compile(rf"({_PROMPT})({_LINE})")

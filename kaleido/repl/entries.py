@@ -34,14 +34,26 @@ __all__ = [
     "Piece",
     "is_command",
     "is_incomplete",
+    "is_prompted",
+    "numbered_prompt",
     "split_entry",
     "transcript_entries",
 ]
 
 PROMPT, CONTINUATION = "kal> ", "...> "
 
+# Prompts in a transcript: with or without the number of the entry, and continuations aligned with those. The clipboard
+# may have dropped the blank at the end.
+_FIRST = re.compile(r"(?:\[[0-9]+\] )?kal>(?: |(?=\s*\Z))")
+_FURTHER = re.compile(r" *\.\.\.>(?: |(?=\s*\Z))")
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _COMMAND_IN_PROGRAM = re.compile(r":[^\W\d_]")
+
+
+def numbered_prompt(number: int) -> str:
+    """The prompt with the number of the entry, which is its name in messages: ``<entry 3>``."""
+    return f"[{number}] {PROMPT}"
 
 
 def is_command(text: str) -> bool:
@@ -147,12 +159,17 @@ def _is_command_line(line: str, program: _ProgramScanner | None) -> bool:
     return _COMMAND_IN_PROGRAM.match(line) is not None and not program.incomplete
 
 
+def is_prompted(line: str) -> bool:
+    """Whether a line of a transcript begins an entry."""
+    return _FIRST.match(line) is not None
+
+
 def transcript_entries(text: str) -> list[str]:
     """The entries of a transcript of the REPL, without prompts and final line ends; empty if `text` is no transcript.
 
-    A text is a transcript if one of its lines begins with the prompt. Lines without a prompt are output, or precede
-    the first entry. Blank entries are left out; if all entries are blank, the result is one empty entry. A text without
-    our prompt may be a transcript of LLVM's tutorial.
+    A text is a transcript if one of its lines begins with a prompt, with or without a number. Lines without a prompt
+    are output, or precede the first entry. Blank entries are left out; if all entries are blank, the result is one
+    empty entry. A text without our prompt may be a transcript of LLVM's tutorial.
     """
     entries = ["".join(lines) for lines in _prompted_lines(text)] or classic_entries(text)
     return [re.sub(r"(?:\r\n|\r|\n)\Z", "", entry) for entry in entries if entry.strip()] or [""] * bool(entries)
@@ -162,32 +179,32 @@ def _prompted_lines(text: str) -> list[list[str]]:
     """The lines of each entry of a transcript, without their prompts."""
     entries: list[list[str]] = []
     for line in _LINE.findall(text):
-        first, further = _after_prompt(PROMPT, line), _after_prompt(CONTINUATION, line)
+        first, further = _FIRST.match(line), _FURTHER.match(line)
         if first is not None:
-            entries.append([first])
+            entries.append([line[first.end() :]])
         elif entries and further is not None:
-            entries[-1].append(further)
+            entries[-1].append(line[further.end() :])
     return entries
-
-
-def _after_prompt(prompt: str, line: str) -> str | None:
-    """The part of `line` after `prompt`, or None. The clipboard may have dropped the blank at the end of the prompt."""
-    if line.startswith(prompt):
-        return line.removeprefix(prompt)
-    return line.removeprefix(prompt.rstrip()) if line.rstrip() == prompt.rstrip() else None
 
 
 class LineReader:
     """Reads entries from lines of bytes: from a file or pipe, or with `ask` from a terminal without cursor control.
 
-    `ask` is called with the prompt before each line is read. With it, Ctrl-C discards the entry that is being typed,
-    and two empty lines end an incomplete one.
+    `ask` is called with the prompt before each line is read, which has the `number` of the entry. With it, Ctrl-C
+    discards the entry that is being typed, and two empty lines end an incomplete one.
     """
 
-    def __init__(self, session: Session, lines: Iterable[bytes], *, ask: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        lines: Iterable[bytes],
+        *,
+        ask: Callable[[str], None] | None = None,
+        number: Callable[[], int] = lambda: 1,
+    ) -> None:
         self._session = session
         self._lines = iter(lines)
-        self._ask = ask
+        self._ask, self._number = ask, number
 
     def read(self) -> str:
         """Return the next entry: the lines up to where it is complete, or up to the end of the input.
@@ -211,7 +228,8 @@ class LineReader:
 
     def _read_entry(self) -> str:
         scanner, lines, blank = EntryScanner(self._session.operators), list[str](), 0
-        while line := self._read_line(CONTINUATION if lines else PROMPT):
+        prompt = numbered_prompt(self._number())
+        while line := self._read_line(CONTINUATION.rjust(len(prompt)) if lines else prompt):
             blank = blank + 1 if line.isspace() else 0
             if not lines and blank:
                 continue

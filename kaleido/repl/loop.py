@@ -130,10 +130,14 @@ class Repl:
     def _reader(self) -> _Reader:
         console, session = self._state.console, self._state.session
         lines = sys.stdin.buffer if self._lines is None else self._lines
+
+        def number() -> int:
+            return self._state.entry_count + 1
+
         if not console.interactive:
-            return LineReader(session, lines, ask=console.ask if self._is_asked() else None)
+            return LineReader(session, lines, ask=console.ask if self._is_asked() else None, number=number)
         if self._input is None and console.dumb:
-            return LineReader(session, lines, ask=console.ask)
+            return LineReader(session, lines, ask=console.ask, number=number)
         from kaleido.repl.line_editor.prompt import Prompt
 
         return Prompt(self._state, save_history=self._save_history, input=self._input, output=self._output)

@@ -661,7 +661,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 def edits(run: Run, *entries: str | Callable[[], object]) -> list[str]:
     run.interactive = True
     # The prompt of a terminal that can do nothing is in what it printed.
-    return [re.sub(r"(\.\.\.|kal)> ", "", text) for text in run(*entries)]
+    return [re.sub(r"( *\.\.\.|\[\d+\] kal)> ", "", text) for text in run(*entries)]
 
 
 @pytest.fixture
@@ -696,7 +696,7 @@ def test_an_edit_that_does_not_work_is_not_lost(run: Run, editor: Callable[[str]
     editor("sed -i 's/x + 1/nothing/' $1")
     again = "sed -i 's/nothing/x * 5/' $1"
     printed = edits(run, "def f(x) x + 1", ":edit f", "f(1)", lambda: editor(again), ":edit f", "f(1)")
-    assert printed[1].startswith("error: unknown variable `nothing`\n  ┌ <entry 3>:1:10\n")
+    assert printed[1].startswith("error: unknown variable `nothing`\n  ┌ <entry 2, edited>:1:10\n")
     assert printed[1].endswith("`:edit f` opens the edited text again\n")
     assert (printed[2], printed[-1]) == ("2.0\n", "5.0\n")
 

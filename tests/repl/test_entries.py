@@ -72,7 +72,20 @@ def test_a_defect_of_the_parser_is_not_met_before_running(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "1\nkal>2\n", "...> 1\n1", "kal>1", " kal> 1", "kal >\n1", "x\r\n\r\n", "kal\n"]
+    "text",
+    [
+        "",
+        "\n",
+        "1\nkal>2\n",
+        "...> 1\n1",
+        "kal>1",
+        " kal> 1",
+        "kal >\n1",
+        "x\r\n\r\n",
+        "kal\n",
+        "[] kal> 1",
+        "[1]kal> 1",
+    ],
 )
 def test_any_other_text_is_no_transcript(text: str) -> None:
     assert transcript_entries(text) == []
@@ -87,6 +100,7 @@ def test_any_other_text_is_no_transcript(text: str) -> None:
         ("\nkal> \nkal>\n", [""]),
         ("kal> 1\r1.0\rkal> 2", ["1", "2"]),
         ("kal> :tiers\nunit  tier\n----\nkal> 1", [":tiers", "1"]),
+        ("[7] kal> def f(x)\n    ...>   x\n[8] kal>\n[10] kal> f(1)\n1.0\nkal> 2", ["def f(x)\n  x", "f(1)", "2"]),
         ("kal> kal> 1", ["kal> 1"]),
         ("Kaleido 0.1.0. `:help` shows\nkal> 1\n1.0", ["1"]),
         ("  │ ^^^ not defined\n...> 5\n\nkal> 1", ["1"]),
@@ -211,7 +225,7 @@ def conversation(session: Session, *lines: bytes | None) -> tuple[list[str], str
             return line
 
     typed, shown, found = iter(lines), list[str](), list[str]()
-    reader = LineReader(session, Keyboard(), ask=shown.append)
+    reader = LineReader(session, Keyboard(), ask=shown.append, number=lambda: len(found) + 1)
     with suppress(EOFError):
         while True:
             found.append(reader.read())
@@ -221,13 +235,13 @@ def conversation(session: Session, *lines: bytes | None) -> tuple[list[str], str
 def test_prompts_are_written_before_lines_are_read(session: Session) -> None:
     found, shown = conversation(session, b"\n", b"def f(x)\n", b"\n", b"x\n", b":list\n", b"# nothing\n")
     assert found == ["def f(x)\n\nx\n", ":list\n", "# nothing\n"]
-    assert shown == "kal> |kal> |...> |...> |kal> |kal> |kal> |\n"
+    assert shown == "[1] kal> |[1] kal> |    ...> |    ...> |[2] kal> |[3] kal> |[4] kal> |\n"
 
 
 def test_ctrl_c_throws_the_entry_away(session: Session) -> None:
     found, shown = conversation(session, b"def f(x)\n", CTRL_C, b"1 +\n", b"2\n", CTRL_C)
     assert found == ["1 +\n2\n"]
-    assert shown == "kal> |...> \nkal> |...> |kal> \nkal> |\n"
+    assert shown == "[1] kal> |    ...> \n[1] kal> |    ...> |[2] kal> \n[2] kal> |\n"
 
 
 def test_two_empty_lines_end_an_entry(session: Session) -> None:

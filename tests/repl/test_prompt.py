@@ -133,6 +133,24 @@ def test_a_pasted_transcript_runs_entry_by_entry(type_keys: TypeKeys) -> None:
     assert outcome.errors.count("error: ") == 1
 
 
+def test_a_transcript_with_numbers_runs_the_same(type_keys: TypeKeys) -> None:
+    number = iter(range(8, 20))
+    numbered = re.sub("(?m)^kal>", lambda _: f"[{next(number)}] kal>", TRANSCRIPT).replace("...>", "    ...>")
+    assert "[11] kal> :set" in numbered
+    assert type_keys(pasted(numbered)) == type_keys(pasted(TRANSCRIPT))
+
+
+def test_messages_name_the_number_in_the_prompt(session: Session, state_home: Path) -> None:
+    with create_pipe_input() as keyboard:
+        keyboard.send_text("1" + ENTER + "" + ENTER + "nothing" + ENTER + CTRL_D)
+        screen = StringIO()
+        output = Vt100_Output(screen, lambda: Size(rows=24, columns=60))
+        Repl(session, input=keyboard, output=output).run()
+    shown = screen.getvalue()
+    assert shown.index("[1] kal> ") < shown.index("[2] kal> ") < shown.index("[3] kal> ")
+    assert "[4] kal>" not in shown
+
+
 def test_a_transcript_of_one_entry_loses_its_prompt(type_keys: TypeKeys) -> None:
     outcome = type_keys(pasted("kal> 1 +\n...> 2\n3.0\n"), UP + " * 5")
     assert (outcome.output, outcome.errors) == ("3.0\n11.0\n", "")

@@ -256,7 +256,7 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
         r"the loop at top level, 1:1: hot at 10,000 iterations; ● -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
-        assert re.search(rf"{NEW_PROMPT} *\r{line}\r\nkal>", screen.plain)
+        assert re.search(rf"{NEW_PROMPT} *\r{line}\r\n\[\d\] kal>", screen.plain)
     # A loop at top level is gone with its entry, which is no news.
     assert screen.plain.count("freed") == 1
 

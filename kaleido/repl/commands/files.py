@@ -165,7 +165,7 @@ def _edit(request: Request, word: Word | None = None) -> None:
         return
     state.drafts[name] = text
     try:
-        results = state.run(state.entry_source(text))
+        results = state.run(Source(f"{request.source.name.removesuffix('>')}, edited>", text))
     except KaleidoError as error:
         state.report(error)
         request.console.write_message(f"`:edit{f' {name}' if name else ''}` opens the edited text again")

@@ -267,7 +267,8 @@ _LANGUAGE = (
         "how to read one",
         """
         The first line is the message. Below it are the position (entry, line, column), the source line with carets
-        under the error, and often a hint. Dashes mark a second, related place.
+        under the error, and often a hint. The number of an entry is in its prompt, as in `[2] kal>`; examples in help
+        leave it out. Dashes mark a second, related place.
 
         After a syntax error, nothing of the entry has run. After any other error, what is before it has run and stays
         defined, and the rest has not run. Definitions without an expression between them are made together: if one has

@@ -26,7 +26,7 @@ from prompt_toolkit.styles import DynamicStyle
 
 from kaleido.diagnostics import counted
 from kaleido.jit import discard_pending
-from kaleido.repl.entries import CONTINUATION, PROMPT
+from kaleido.repl.entries import CONTINUATION, numbered_prompt
 from kaleido.repl.line_editor.completion import EntryCompleter
 from kaleido.repl.line_editor.history import MemoryHistory, open_history
 from kaleido.repl.line_editor.key_bindings import key_bindings
@@ -84,7 +84,7 @@ class Prompt:
         self._depth = _color_depth(colored=state.console.colored)
         self._style = DynamicStyle(lambda: styles(state.console.theme))
         self._prompt: PromptSession[str] = PromptSession(
-            [("class:prompt", PROMPT)],
+            lambda: [("class:prompt", self._numbered())],
             multiline=True,
             prompt_continuation=_continuation,
             key_bindings=key_bindings(lambda: session.operators, self._pasted.extend),
@@ -180,11 +180,14 @@ class Prompt:
         """Take the next entry of a pasted transcript, and show it as if it had been typed."""
         text = self._pasted.popleft()
         self._prompt.history.append_string(text)
-        lines = EntryLexer().lex_document(Document(text))
+        lines, prompt = EntryLexer().lex_document(Document(text)), self._numbered()
         for number in range(text.count("\n") + 1):
-            lead = ("class:prompt", PROMPT) if not number else ("class:prompt.continuation", CONTINUATION)
-            self._print([lead, *lines(number)])
+            lead = [("class:prompt", prompt)] if not number else _continuation(len(prompt), number, 0)
+            self._print([*lead, *lines(number)])
         return text
+
+    def _numbered(self) -> str:
+        return numbered_prompt(self._state.entry_count + 1)
 
     def _go_to_line_start(self) -> None:
         """Move the cursor to the beginning of a line: a program may have left it in the middle of one.
@@ -276,5 +279,5 @@ def _color_depth(*, colored: bool) -> ColorDepth:
 
 
 def _continuation(columns: int, line: int, wraps: int) -> StyleAndTextTuples:
-    """The prompt of a further line of an entry; blanks for the rest of a line that is wrapped."""
-    return [("class:prompt.continuation", " " * columns if wraps else CONTINUATION)]
+    """The prompt of a further line of an entry, `columns` wide; blanks for the rest of a line that is wrapped."""
+    return [("class:prompt.continuation", " " * columns if wraps else CONTINUATION.rjust(columns))]

@@ -16,7 +16,7 @@ from kaleido.jit import Tier
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
 from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.display.themes import THEMES, UI
-from kaleido.repl.entries import PROMPT, is_command
+from kaleido.repl.entries import is_command, is_prompted
 from kaleido.report.tier_marks import COLORS, has_256_colors, pieces
 
 __all__ = ["EntryLexer", "styles", "with_tiers"]
@@ -33,7 +33,7 @@ class EntryLexer(Lexer):
         self._transcript = PygmentsLexer(KaleidoConsoleLexer)
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
-        if any(line.startswith(PROMPT) for line in document.lines):
+        if any(map(is_prompted, document.lines)):
             return self._transcript.lex_document(document)
         program = self._program.lex_document(document)
         if not is_command(document.text):
