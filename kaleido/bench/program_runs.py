@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 
-from kaleido.bench.expression import Clock, Disagreement
+from kaleido.bench.expression_runs import Clock, Disagreement
 from kaleido.diagnostics import Source
 from kaleido.jit import Event, EventKind, Tier
 from kaleido.report.measurement import ProgramMeasurement, ProgramRun
