@@ -19,7 +19,7 @@ import pytest
 from wcwidth import wcswidth
 
 from kaleido import Session
-from kaleido.bench import Disagreement, Run, driver, expression, measure, reachable, sampled
+from kaleido.bench import Disagreement, Run, driver, expression_runs, measure, reachable, sampled
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine, Interrupted, Policy, RunCounter, Signature, StackOverflow, Tier, UndefinedUnit, Unit
@@ -57,7 +57,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
             super().__init__(policy)
             made.append(self)
 
-    monkeypatch.setattr(expression, "Engine", Recorded)
+    monkeypatch.setattr(expression_runs, "Engine", Recorded)
     return made
 
 

@@ -154,7 +154,7 @@ def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
                 call(3.0)
 
         sides = timed(partial(repeated, function)), timed(partial(repeated, bare))
-        yield Figure('a call from Python, `session["f"](3.0)` / by ctypes', ratio(*sides, repeat, clock), 3.0)
+        yield Figure("a call from Python, `f(3.0)` / by ctypes", ratio(*sides, repeat, clock), 3.0)
 
 
 def optimizing(repeat: int) -> Iterator[Figure]:
