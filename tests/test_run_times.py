@@ -45,10 +45,16 @@ def test_summary(runs: list[tuple[float, Tier]], summary: str) -> None:
     assert times(*runs).summary() == summary
 
 
-def test_the_latest_column_as_a_line() -> None:
-    assert times((0.012, BASELINE)).latest() == "run 1: 12.0 ms ○ -O0"
-    many = times(*[(0.012, BASELINE)] * 100, (0.012, OPTIMIZED))
-    assert many.latest() == "runs 99 to 101: 12.0 ms ● -O3"
+def test_the_later_half_as_a_line() -> None:
+    assert RunTimes().latest() == ""
+    found = times((0.012, BASELINE))
+    assert found.latest() == "run 1: 12.0 ms ○ -O0"
+    lines = []
+    for _ in range(200):
+        found.add(0.012, OPTIMIZED)
+        lines.append(found.latest())
+    assert [line for line in lines if line][:2] == ["runs 2 to 3: 12.0 ms ● -O3", "runs 4 to 7: 12.0 ms ● -O3"]
+    assert [line for line in lines if line][-1] == "runs 64 to 127: 12.0 ms ● -O3"
 
 
 @given(st.integers(1, 3_000), st.integers(1, 80))

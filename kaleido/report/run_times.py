@@ -86,8 +86,11 @@ class RunTimes:
         return f"{text}, {times_as_fast(medians[Tier.BASELINE] / medians[Tier.OPTIMIZED])}"
 
     def latest(self) -> str:
-        """The last column as a line: ``runs 5 to 8: 1.02 ms ● -O3``."""
-        last = self._columns[-1]
+        """The later half of 1, 3, 7, 15, … runs as a line: ``runs 4 to 7: 1.02 ms ● -O3``; else an empty text."""
+        number = len(self) + 1
+        if number < 2 or number.bit_count() > 1:
+            return ""
+        last = _all_joined([column for column in self._columns if column.first >= number // 2])
         runs = f"run {last.last:,}" if last.first == last.last else f"runs {last.first:,} to {last.last:,}"
         return f"{runs}: {duration(last.mean * 1e9)} {label(last.tier)}"
 

@@ -87,7 +87,8 @@ def test_a_recalled_entry_can_go_on(type_keys: TypeKeys) -> None:
 
 
 def test_a_suggestion_is_taken_with_the_right_arrow(sit_at: SitAt, capfd: pytest.CaptureFixture[str]) -> None:
-    sit_at((NEW_PROMPT, "12345\r"), (NEW_PROMPT, "12"), ("12345", RIGHT + ENTER), (NEW_PROMPT, CTRL_D))
+    # The suggestion may be drawn after what is typed.
+    sit_at((NEW_PROMPT, "12345\r"), (NEW_PROMPT, "12"), ("345", RIGHT + ENTER), (NEW_PROMPT, CTRL_D))
     assert capfd.readouterr().out == "12345.0\n12345.0\n"
 
 

@@ -91,7 +91,6 @@ class _WatchedProgram:
         self._value = ""
         self._times = RunTimes()
         self._has_ended = False
-        self._next_report = 1
 
     def run(self) -> None:
         tier, seconds = self._tier(), 0.0
@@ -125,9 +124,8 @@ class _WatchedProgram:
         """Write a line, each time that there are twice as many runs."""
         if len(self._times) == 1:
             write(f"{self._heading()}   Ctrl-C stops\n")
-        if len(self._times) >= self._next_report:
-            self._next_report *= 2
-            write(f"{self._request.console.tinted(self._times.latest())}\n")
+        if latest := self._times.latest():
+            write(f"{self._request.console.tinted(latest)}\n")
 
     def picture(self) -> str:
         """The program, its number of runs and its last value; the chart of its run times; the table of `:tiers`."""
