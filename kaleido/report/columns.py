@@ -16,7 +16,7 @@ COLUMNS: Mapping[str, str] = {
     "-O3 bytes": "the size of the code last compiled for it at -O3, with what it inlines",
     "dependents": "units whose code at -O3 inlined it",
     "versions": "how often it was defined",
-    "deoptimized": "how often its code at -O3 was taken out of use: what it inlined has changed, or on request",
+    "deoptimized": "how often its code at -O3 was dropped: what it inlined has changed, or on request",
 }
 """The definition of each column that needs one, by its heading."""
 

@@ -186,6 +186,8 @@ class VersionCompiler:
         again: set[Version] = set()
         if not self.policy.baseline:
             again = self._publisher.dependents(superseded).difference(superseded)
+        if not in_use and not again:
+            return []
         return self.compile([*in_use, *again], after, complete=self._reclaimer.busy, again=again)
 
     def inline_group(self, root: Version, after: Names) -> tuple[Version, ...]:
