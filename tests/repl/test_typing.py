@@ -249,7 +249,7 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
     )
     for line in (
         r"f: -O3 on request, in [\d.]+ ms",
-        r"the loop at top level, 1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
+        r"entry-3\.for@1:1: hot at 10,000 iterations; -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
         assert re.search(rf"{NEW_PROMPT} *\r{line}\r\n\[\d\] kal>", screen.plain)

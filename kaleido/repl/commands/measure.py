@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kaleido.bench import measure
-from kaleido.codegen.mangling import function_name
+from kaleido.codegen.mangling import function_name, is_top_level, top_level_name
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
@@ -61,7 +61,7 @@ def _compiled_at(compiled: list[Event], tier: Tier) -> str:
         units = f"{counted(len(events), 'unit')} at -{tier}"
         return f"   meanwhile {units}, in {_milliseconds(sum(event.seconds for event in events))}"
     # The entry and its loops are compiled every time; functions only once.
-    others = sum(not event.unit.startswith("top@") for event in events)
+    others = sum(not is_top_level(event.symbol) for event in events)
     return f"   the entry and {counted(others, 'unit')} at -{tier}" if others else "   only the entry itself"
 
 
@@ -141,9 +141,10 @@ class _WatchedProgram:
         return f"{console.emphasized(cut(heading, console.columns))}\n{tiers}(Ctrl-C stops)\n"
 
     def _loop_source(self, name: str) -> str:
-        if not name.startswith("top@"):
+        owner, _, place = name.rpartition(".for@")
+        if owner != top_level_name(self._source.name):
             return self._request.loop_source(name)
-        line, column = map(int, name.rpartition(".for@")[2].split(":"))
+        line, column = map(int, place.split(":"))
         return self._source.line(line)[column - 1 :]
 
 
