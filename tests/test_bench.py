@@ -227,10 +227,10 @@ def test_the_value_is_the_one_that_running_gives(session: Session, text: str) ->
 def test_what_an_expression_reaches(session: Session) -> None:
     [found] = [reachable(session.engine, unit) for unit in units(session, "for i = 1, even(i) in sum(i) <> 2")]
     names = [unit.label for unit in found]
-    assert names[0].startswith("top@")
+    assert names[0].endswith(":1:1")
     assert sorted(names[1:]) == ["binary:", "binary<>", "binary|", "even", "odd", "square", "sum"]
     # Loops are inside.
-    assert [part.label for part in found[0].nested_units] == ["top@1:1.for@1:1"]
+    assert [part.label for part in found[0].nested_units] == ["bench.for@1:1"]
 
 
 def test_each_engine_runs_its_tier_alone(session: Session, engines: list[Engine]) -> None:
@@ -240,7 +240,7 @@ def test_each_engine_runs_its_tier_alone(session: Session, engines: list[Engine]
     measured(session, "f(1)", clock=count().__next__)
     baseline, optimized = tiers
     assert set(baseline.values()) == {Tier.BASELINE}
-    assert optimized["top@1:1"] is Tier.OPTIMIZED
+    assert optimized["bench:1:1"] is Tier.OPTIMIZED
     assert optimized["bench"] is Tier.BASELINE
 
 
@@ -267,7 +267,7 @@ def test_a_pure_expression_is_evaluated_each_time(session: Session) -> None:
             others = reachable(session.engine, root)[1:]
             engine.define(replace(root, counter=RunCounter.CALLS), *others, driver(root))
             assert engine.call(driver(root).symbol, 1000) == math.sqrt(2)
-            assert {each.name: each.runs for each in engine.stats()}["top@1:1"] == 1000
+            assert {each.name: each.runs for each in engine.stats()}["bench:1:1"] == 1000
 
 
 def test_the_session_goes_on_unaffected(session: Session) -> None:

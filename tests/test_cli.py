@@ -146,13 +146,13 @@ def test_trace(tmp_path: Path) -> None:
     assert kaleido("--jit=sync", "--trace", path, "-c", program).returncode == 0
     events = json.loads(path.read_text())["traceEvents"]
     assert [event["name"] for event in events if event["ph"] in "Xi" and "freed" not in event["name"]] == [
-        "defined top@1:1",
-        "defined top@1:1.for@1:15",
-        "compile -O0 top@1:1 + 2 more",
-        "hot top@1:1.for@1:15",
-        "compile -O3 top@1:1.for@1:15",
-        "swap top@1:1.for@1:15",
-        "run top@1:1",
+        "defined command-line:1:1",
+        "defined command-line.for@1:15",
+        "compile -O0 command-line:1:1 + 2 more",
+        "hot command-line.for@1:15",
+        "compile -O3 command-line.for@1:15",
+        "swap command-line.for@1:15",
+        "run command-line:1:1",
     ]
     assert all(event["dur"] > 0 for event in events if event["ph"] == "X")
 

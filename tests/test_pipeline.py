@@ -143,4 +143,4 @@ def test_later_errors_are_reported_with_those_of_a_run(pipeline: Pipeline) -> No
 def test_the_units_of_a_run(pipeline: Pipeline) -> None:
     text = "def f(x) x; def g(x) f(x, x); extern sin(x); def f(x y) x + y; f(1, 2)"
     whole = parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions)
-    assert [unit.label for unit in pipeline.units(whole)] == ["g", "f", "top@1:64"]
+    assert [unit.label for unit in pipeline.units(whole)] == ["g", "f", "test:1:64"]

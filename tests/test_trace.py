@@ -106,23 +106,23 @@ def test_format(jit: str) -> None:
 def test_a_slice_for_each_module() -> None:
     entries = traced_run(SUM, jit="sync")
     first, second = slices(entries, "compile -O0")
-    assert first["name"] == "compile -O0 top@3:1 + 4 more"
-    assert sorted(first["args"]["units"]) == ["binary:", "square", "sum", "sum.for@2:22", "top@3:1"]
-    assert second["args"]["units"] == ["top@4:1", "top@4:1.for@4:1"]
+    assert first["name"] == "compile -O0 input:3:1 + 4 more"
+    assert sorted(first["args"]["units"]) == ["binary:", "input:3:1", "square", "sum", "sum.for@2:22"]
+    assert second["args"]["units"] == ["input:4:1", "input.for@4:1"]
     assert [each["name"] for each in slices(entries, "compile -O3")] == [
         "compile -O3 square",
         "compile -O3 sum.for@2:22",
-        "compile -O3 top@4:1.for@4:1",
+        "compile -O3 input.for@4:1",
     ]
     assert {each["args"]["tier"] for each in slices(entries, "compile")} == {"O0", "O3"}
 
 
 def test_a_slice_for_each_item_that_runs() -> None:
     entries = traced_run(SUM, jit="sync")
-    assert [each["name"] for each in slices(entries, "run")] == ["run top@3:1", "run top@4:1"]
+    assert [each["name"] for each in slices(entries, "run")] == ["run input:3:1", "run input:4:1"]
     # What it made hot happened in it.
-    [loop] = [entry for entry in entries if entry["name"] == "hot top@4:1.for@4:1"]
-    [run] = slices(entries, "run top@4:1")
+    [loop] = [entry for entry in entries if entry["name"] == "hot input.for@4:1"]
+    [run] = slices(entries, "run input:4:1")
     assert run["tid"] == loop["tid"]
     assert run["ts"] <= loop["ts"] <= run["ts"] + run["dur"]
 
@@ -134,7 +134,7 @@ def test_an_item_that_fails_has_run() -> None:
 
     entries = traced(fail)
     check_format(entries)
-    assert len(slices(entries, "run top@")) == 1
+    assert len(slices(entries, "run input:")) == 1
     assert any(entry["name"] == "faulted f" for entry in entries)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kaleido import Interrupted, KaleidoError, Session
+from kaleido.codegen.mangling import is_top_level
 from kaleido.diagnostics import Source
 from kaleido.jit import Event, Tier
 from kaleido.language.comparison import loops, same_tree
@@ -32,7 +33,7 @@ def define(session: Session) -> Define:
         stop = session.subscribe(events.append)
         changes = changes_of(session, text)
         stop()
-        defined = [event.unit for event in events if event.kind == "defined" and not event.unit.startswith("top@")]
+        defined = [event.unit for event in events if event.kind == "defined" and not is_top_level(event.symbol)]
         assert bool(changes) == bool(defined)
         return defined
 

@@ -27,7 +27,7 @@ from itertools import count
 from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT, REMAINDER
 from kaleido.codegen.checker import References
 from kaleido.codegen.frame import Frame
-from kaleido.codegen.mangling import signature, symbol
+from kaleido.codegen.mangling import signature, symbol, top_level_name, top_level_symbol
 from kaleido.codegen.remainder import remainder
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Source, Span
@@ -69,7 +69,8 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     """Lower a definition that has been checked. Its unit counts its calls."""
     name = definition.prototype.name
     parameters = [parameter.name for parameter in definition.prototype.parameters]
-    lowering = _Lowering(name, symbol(name), signature(len(parameters)), source, references)
+    frame = Frame(name, symbol(name), signature(len(parameters)))
+    lowering = _Lowering(name, symbol(name), frame, source, references)
     return lowering.lower_function(parameters, definition.body)
 
 
@@ -80,20 +81,25 @@ def lower_expression(expression: Expression, source: Source, references: Referen
     the order of `references`.
     """
     line, column = source.position(expression.span.start)
-    name = f"top@{line}:{column}"
+    owner = top_level_name(source.name)
+    name = f"{owner}:{line}:{column}"
     kind = Signature("double", ("ptr",) if references.variables else ())
-    lowering = _Lowering(name, f"{symbol(name)}#{next(_serials)}", kind, source, references)
+    frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind)
+    lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
 
 
 class _Lowering:
-    """One walk over a body; `_frame` is the function that is written, that of the innermost loop."""
+    """One walk over a body; `_frame` is the function that is written, that of the innermost loop.
 
-    def __init__(self, name: str, symbol: str, kind: Signature, source: Source, references: References) -> None:
-        self._name = name
+    The names of loops begin with `name`, and their symbols with `symbol`.
+    """
+
+    def __init__(self, name: str, symbol: str, frame: Frame, source: Source, references: References) -> None:
+        self._name, self._symbol = name, symbol
         self._source = source
         self._references = references
-        self._frame = Frame(name, symbol, kind)
+        self._frame = frame
         self._loops: dict[str, Span] = {}
 
     @property
@@ -259,9 +265,10 @@ class _Lowering:
         """Return the unit of a loop, and the variables whose addresses it takes, in the order of its parameters."""
         outer = self._frame
         line, column = self._source.position(node.span.start)
-        name = f"{self._name}.for@{line}:{column}"
+        place = f".for@{line}:{column}"
+        name = self._name + place
         self._loops[name] = node.span
-        self._frame = frame = Frame(name, f"{symbol(name)}#{next(_serials)}", Signature("void", ()), outer)
+        self._frame = frame = Frame(name, f"{self._symbol}{place}#{next(_serials)}", Signature("void", ()), outer)
         variable = frame.address(node.variable.name)
         yield self._value(node.body)
         step = (yield self._value(node.step)) if node.step is not None else constant(1.0)

@@ -1,12 +1,14 @@
-"""The engine's symbols and signatures for functions of the language."""
+"""The engine's symbols and signatures for functions of the language, and the names of other units."""
 
 from __future__ import annotations
 
+import re
+
 from kaleido.jit import Signature
 
-__all__ = ["function_name", "signature", "symbol"]
+__all__ = ["function_name", "is_top_level", "signature", "symbol", "top_level_name", "top_level_symbol"]
 
-_PREFIX = "kal."
+_PREFIX, _TOP_LEVEL_PREFIX = "kal.", "top."
 
 
 def symbol(name: str) -> str:
@@ -17,6 +19,26 @@ def symbol(name: str) -> str:
 def function_name(symbol: str) -> str:
     """The name of the function that has a symbol of the engine."""
     return symbol.removeprefix(_PREFIX)
+
+
+def top_level_symbol(name: str) -> str:
+    """The symbol of a unit at top level: of an expression, or of a loop in one."""
+    return _TOP_LEVEL_PREFIX + name
+
+
+def is_top_level(symbol: str) -> bool:
+    """Whether a symbol is that of an expression at top level, or of a loop in one."""
+    return symbol.startswith(_TOP_LEVEL_PREFIX)
+
+
+def top_level_name(source: str) -> str:
+    """What names of units at top level begin with, by the name of their source.
+
+    ``entry-5`` for ``<entry 5>``, and ``demo.kal`` for ``some/demo.kal``: no blanks, because they are arguments of
+    commands.
+    """
+    inner = source[1:-1] if source.startswith("<") and source.endswith(">") else source.rpartition("/")[2]
+    return re.sub(r"[\s,]+", "-", inner)
 
 
 def signature(arity: int) -> Signature:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TextIO
 
+from kaleido.codegen.mangling import is_top_level
 from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.report.event_lines import EventLines
 from kaleido.report.trace import Trace
@@ -37,6 +38,10 @@ class EventLog:
     def names(self) -> set[str]:
         """The names of all units that something happened to."""
         return {event.unit for event in self._events.copy()}
+
+    def has_ended(self, name: str) -> bool:
+        """Whether something happened to a loop at top level of this name: its code is freed by now."""
+        return any(event.unit == name and is_top_level(event.symbol) for event in self._events.copy())
 
     def lines(self, name: str | None = None) -> Iterator[str]:
         """A line for each event, with the seconds since the start; of one function and its loops, or of all units."""

@@ -24,9 +24,9 @@ class EventLines:
     def line(self, event: Event) -> str:
         """One line, in which a swap comes with what made the unit hot."""
         if event.kind is EventKind.SWAPPED:
-            return f"{_name(event)}: {self._swapped(event)}"
+            return f"{event.unit}: {self._swapped(event)}"
         self.observe(event)
-        return f"{_name(event)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
+        return f"{event.unit}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
 
     def _swapped(self, event: Event) -> str:
         hot = self._hot.pop(event.symbol, None)
@@ -35,12 +35,6 @@ class EventLines:
         after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = _milliseconds(event.time - hot.time)
         return f"hot at {event.counter.of(hot.threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
-
-
-def _name(event: Event) -> str:
-    """The unit's name; for a loop at top level, whose function has no name, its line and column."""
-    _, is_loop, place = event.unit.rpartition(".for@")
-    return f"the loop at top level, {place}" if is_loop and event.unit.startswith("top@") else event.unit
 
 
 # Some lines are sentences, of which the unit is the subject.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from kaleido.codegen.externals import KNOWN_ARITIES
-from kaleido.codegen.mangling import function_name
+from kaleido.codegen.mangling import function_name, is_top_level
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Interrupted, StackOverflow, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
@@ -54,7 +54,7 @@ def _place(unit: Unit | None, source: Source, span: Span, functions: Mapping[str
         return ""
     owner, is_loop, position = unit.label.rpartition(".for@")
     if is_loop:
-        if owner in functions:
+        if not is_top_level(unit.symbol) and owner in functions:
             return f" in the loop at {_line_of(unit.label, functions[owner], position)}"
         return f" in the loop at {source.name}:{position.partition(':')[0]}"
     if function_name(unit.symbol) not in functions:
@@ -76,8 +76,8 @@ def undefined_call(
 
     `forward` are the functions that the text defines further down.
     """
-    name, caller = function_name(error.symbol), error.caller.label
-    label = "" if caller.startswith("top@") else f"reaches it through `{caller}`"
+    name, caller = function_name(error.symbol), error.caller
+    label = "" if is_top_level(caller.symbol) else f"reaches it through `{caller.label}`"
     if name in forward or name not in table.declared:
         title, hint, declarations = f"`{name}` is called before it is defined", "", [forward.get(name)]
     else:

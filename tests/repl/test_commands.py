@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kaleido import Session
+from kaleido.codegen.mangling import is_top_level
 from kaleido.jit import Event, EventKind, Tier
 from kaleido.repl.commands import COMMANDS
 from kaleido.repl.settings import OPTIONS
@@ -283,7 +284,7 @@ def test_a_trace_has_what_happened_meanwhile(run: Run, tmp_path: Path) -> None:
     run("def before(x) x; before(1)", f":trace {path}", "def f(x) x; f(1)", ":trace", "def after(x) x; after(1)")
     text = path.read_text()
     assert "defined f" in text
-    assert "run top@1:13" in text
+    assert "run entry-3:1:13" in text
     assert "before" not in text
     assert "after" not in text
 
@@ -347,7 +348,7 @@ def test_info_of_a_loop(hot: Run) -> None:
 
 def test_loops_that_are_not_there(hot: Run) -> None:
     assert "its loops: `sum.for@1:22`" in hot.last(LOOP, ":asm sum.for@1:23")
-    assert "has ended" in hot.last(":ir top@1:1.for@1:1")
+    assert "has ended" in hot.last("for i = 1, i < 20 in i", ":ir entry-1.for@1:1")
 
 
 def test_ir_of_a_function(run: Run) -> None:
@@ -466,7 +467,7 @@ def test_bench_loses_what_is_printed_and_leaves_tiers_alone(run: Run, session: S
     printed = run.last("def f(x) printd(x)", "f(1)", ":bench f(2)")
     assert "2.000000" not in printed
     assert session["f"].tier is Tier.BASELINE
-    assert not any(unit.name.startswith("top@") for unit in session.stats())
+    assert not any(is_top_level(unit.symbol) for unit in session.stats())
 
 
 def test_bench_shows_the_value_that_the_expression_would_show(run: Run) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from kaleido import Session
+from kaleido.codegen.mangling import top_level_symbol
 from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.repl.line_editor.notices import Notices
 
@@ -103,11 +105,6 @@ def test_a_swap_is_told_once_with_what_made_the_unit_hot() -> None:
     ) == ["f.for@1:2: hot at 10,000 iterations; ● -O3 1,500.0 ms later, after 10,001"]
 
 
-def test_a_loop_at_top_level_has_no_internal_name() -> None:
-    loop = event(SWAPPED, "top@3:1.for@3:9", counter=RunCounter.ITERATIONS)
-    assert lines(loop) == ["the loop at top level, 3:9: ● -O3 on request, in 2.4 ms"]
-
-
 def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     engine = Engine()
     notices = Notices(cast(Session, engine), changed=lambda: None)
@@ -128,13 +125,17 @@ def test_what_is_no_news(kind: EventKind) -> None:
 
 
 def test_expressions_are_no_news() -> None:
-    assert lines(event(FREED, "top@3", counter=RunCounter.NONE), event(SWAPPED, counter=RunCounter.NONE, runs=1)) == []
+    assert (
+        lines(event(FREED, "entry-3:1:1", counter=RunCounter.NONE), event(SWAPPED, counter=RunCounter.NONE, runs=1))
+        == []
+    )
 
 
 def test_a_loop_at_top_level_ends_unnoticed() -> None:
-    loop = event(FREED, "top@3.for@1:1", counter=RunCounter.ITERATIONS)
-    assert lines(loop) == []
-    assert len(lines(event(SWAPPED, "top@3.for@1:1", runs=10, counter=RunCounter.ITERATIONS))) == 1
+    name, loop = "entry-3.for@1:1", RunCounter.ITERATIONS
+    freed, swapped = (event(kind, name, runs=10, counter=loop) for kind in (FREED, SWAPPED))
+    assert lines(replace(freed, symbol=top_level_symbol(name))) == []
+    assert len(lines(replace(swapped, symbol=top_level_symbol(name)))) == 1
 
 
 def test_the_code_of_a_version_is_freed_at_once() -> None:

@@ -68,6 +68,8 @@ def test_ctrl_d_leaves(terminal: Any) -> None:
 
 def test_tab_completes(terminal: Any) -> None:
     enter(terminal, "def triple(x) 3 * x")
+    # The entry is drawn again when it is accepted, with its prompt.
+    terminal.expect_exact("[2] kal>")
     terminal.send("trip\t")
     terminal.expect_exact("triple")
     enter(terminal, "(7)", "21.0\r\n")

@@ -254,7 +254,7 @@ def test_what_an_entry_brings_about_is_told_before_the_next_prompt(sit_at: SitAt
     # The command itself has reported it.
     assert "on request" not in screen.plain
     for line in (
-        r"the loop at top level, 1:1: hot at 10,000 iterations; ● -O3 [\d.]+ ms later",
+        r"entry-3\.for@1:1: hot at 10,000 iterations; ● -O3 [\d.]+ ms later",
         r"f: \d+ bytes of version 1 freed",
     ):
         assert re.search(rf"{NEW_PROMPT} *\r{line}\r\n\[\d\] kal>", screen.plain)

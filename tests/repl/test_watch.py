@@ -33,7 +33,7 @@ def watch(run: Run, session: Session) -> Callable[..., str]:
 
         def stop(event: Event) -> None:
             nonlocal runs
-            runs += event.kind is EventKind.DEFINED and event.unit.startswith("top@") and ".for" not in event.unit
+            runs += event.kind is EventKind.DEFINED and event.unit.startswith("entry-") and ".for" not in event.unit
             if runs == RUNS:
                 signal.raise_signal(signal.SIGINT)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kaleido.bench import measure
-from kaleido.codegen.mangling import function_name
+from kaleido.codegen.mangling import function_name, is_top_level
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, uninterrupted
 from kaleido.language.nodes import Definition, Expression, External, For
@@ -61,7 +61,7 @@ def _compiled_at(compiled: list[Event], tier: Tier) -> str:
         units = f"{counted(len(events), 'unit')} at {label(tier)}"
         return f"   meanwhile {units}, in {_milliseconds(sum(event.seconds for event in events))}"
     # The entry and its loops are compiled every time; functions only once.
-    others = sum(not event.unit.startswith("top@") for event in events)
+    others = sum(not is_top_level(event.symbol) for event in events)
     return f"   the entry and {counted(others, 'unit')} at {label(tier)}" if others else "   only the entry itself"
 
 

@@ -179,8 +179,8 @@ class Request:
         owner = self.loop_owner(word.text)
         if owner is not None:
             return next(unit for unit in owner.unit.with_nested() if unit.label == word.text)
-        if word.text.startswith("top@"):
-            ended = "code of a loop at top level is freed when its expression ends"
+        if self.state.event_log.has_ended(word.text):
+            ended = "code at top level is freed when its expression ends"
             self.fail(f"`{word.text}` has ended", word, ended, "the code of a loop in a function stays: `def` one")
         function, is_loop, _ = word.text.rpartition(".for@")
         if is_loop and function in self.session:

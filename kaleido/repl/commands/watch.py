@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
+from kaleido.codegen.mangling import top_level_name
 from kaleido.diagnostics import Source
 from kaleido.jit import Tier, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, External
@@ -150,9 +151,10 @@ class _WatchedProgram:
         yield ""
 
     def _loop_source(self, name: str) -> str:
-        if not name.startswith("top@"):
+        owner, _, place = name.rpartition(".for@")
+        if owner != top_level_name(self._source.name):
             return self._request.loop_source(name)
-        line, column = map(int, name.rpartition(".for@")[2].split(":"))
+        line, column = map(int, place.split(":"))
         return self._source.line(line)[column - 1 :]
 
 

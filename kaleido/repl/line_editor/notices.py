@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
+from kaleido.codegen.mangling import is_top_level
 from kaleido.jit import Event, EventKind, RunCounter
 from kaleido.report.event_lines import EventLines
 from kaleido.session import Session
@@ -88,7 +89,7 @@ class Notices:
 def _has_notice(event: Event) -> bool:
     if event.kind in (EventKind.FREED, EventKind.DISCARDED):
         # A loop at top level is removed when its expression ends, and its code with it.
-        return not event.unit.startswith("top@")
+        return not is_top_level(event.symbol)
     return event.kind in (EventKind.SWAPPED, EventKind.DEOPTIMIZED, EventKind.FAILED)
 
 
