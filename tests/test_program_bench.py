@@ -79,6 +79,11 @@ def test_compiling_is_all_but_the_run() -> None:
         assert all(0 < each.run < 1 for each in runs)
 
 
+def test_an_empty_program_on_a_clock_that_stands_still() -> None:
+    found = measure_program(Source("p", "# nothing"), seconds=0, clock=lambda: 0.0)
+    assert "about as fast as -O0 alone" in program_chart(found, 80)
+
+
 def test_what_is_compiled_beside_a_tiered_run() -> None:
     def open_session(mode: str) -> Session:
         return Session(jit="sync" if mode == "tiered" else mode, threshold=2)

@@ -23,6 +23,9 @@ __all__ = ["MODES", "Open", "measure_program"]
 
 MODES = ("O0", "O3", "tiered")
 
+# A coarse clock may not see a short program at all.
+_SHORTEST = 1e-9
+
 Open = Callable[[str], Session]
 """Creates a session in a mode."""
 
@@ -86,7 +89,7 @@ class _Runs:
             running += result.run_seconds
             values += [] if result.value is None else [result.value]
         total = self._clock() - begin
-        self.runs[mode].append(ProgramRun(max(total - running, 0.0), running, sum(beside)))
+        self.runs[mode].append(ProgramRun(max(total - running, _SHORTEST), running, sum(beside)))
         self._values[mode].append(tuple(values))
 
     def disagreement(self) -> Disagreement | None:

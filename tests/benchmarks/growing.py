@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kaleido import Session
+from kaleido.terminal.streams import discarded
 from tests.benchmarks.figures import Figure
 from tests.growth import KEPT_BY_LLVMLITE, growth, resident
 from tests.repl import latency
@@ -24,7 +25,9 @@ def figures() -> Iterator[Figure]:
     found = growth("called once", 100_000)
     kept = found.optimized * KEPT_BY_LLVMLITE
     yield Figure("memory after 100,000 redefinitions / after 1,000", (found.end - kept) / found.settled, 1.05)
-    for kind, (few, many) in latency.measure((10, 10_000), 300).items():
+    with discarded():
+        milliseconds = latency.measure((10, 10_000), 300)
+    for kind, (few, many) in milliseconds.items():
         yield Figure(f"{kind}, Enter to prompt, with 10,000 definitions / with 10", many / few, 1.1)
     yield Figure("memory of 60,000 functions, each first called by itself / 1 GiB", _functions(60_000) / 2**30, 1.0)
 
