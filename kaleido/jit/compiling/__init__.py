@@ -8,6 +8,8 @@
 =================  ==============================================================================
 ``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``library_names``  the functions of the C library that LLVM knows
+``ir_lines``       the functions, calls and globals in LLVM assembly
+``rehearsal``      a compilation in another process, for IR that may end the process
 ``unit_checks``    what a unit must be
 ``compiler``       the two ways to bind the names that units call, one for each tier
 ``remarks``        why LLVM does not inline a call, from a subprocess

@@ -4,57 +4,32 @@ The problem. LLVM verifies a module by itself. It does not know what the engine 
 or by another convention than its callee's is valid IR, whose execution is undefined. Such a unit would return a wrong
 number, differ between the tiers, or end the process.
 
-The solution. LLVM parses and verifies the IR, and prints it again: then there is one global, one function header and
-one call on a line, in one notation. A walk over these lines takes about a third of the time of the parse. What does
-not work is to walk over LLVM's own objects: through llvmlite that takes longer than the parse, and it shows neither
-calling conventions nor the types that a call has.
+The solution. LLVM parses and verifies the IR, and what the engine expects is compared with its text: see ``ir_lines``.
+Plain text is read as it is, other text as LLVM prints it, and whatever seems wrong is looked at in that form again.
+What does not work is to walk over LLVM's own objects: through llvmlite that takes longer than the parse, and it shows
+neither calling conventions nor the types that a call has.
 
 A UnitError names the unit and the line of its own IR.
 
-Limits. The callee of a call through a pointer is unknown, and such a call is not checked. Neither is the text of inline
-assembly, nor what the code does.
+Limits. The callee of a call through a pointer is unknown, and such a call is not checked. What the code does is not
+checked either.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents, plain_contents
 from kaleido.jit.compiling.llvm import parse_as_it_is
+from kaleido.jit.compiling.rehearsal import needs_rehearsal, rehearse
 from kaleido.jit.unit import Signature, Unit, UnitError, UnresolvedName, quoted
 
 __all__ = ["check_units"]
-
-_NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
-
-# In front of a name: words and types. A quoted name or a list in parentheses may be part of a type.
-_PREFIX = r'((?:"[^"]*"|\([^"@]*\)|[^"@(])*)'
-
-_FUNCTION = re.compile(_PREFIX + _NAME + r"\(")
-_GLOBAL = re.compile(_NAME + r" = (.*)")
-_CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?(?:call|invoke|callbr) (.*)')
-
-# What most lines are like: names without quotes, and values of one word. They are read without looking at each word.
-_PLAIN_FUNCTION = re.compile(
-    r"(?:define|declare) (tailcc )?(\w+) (@([-\w.$]+))\(((?:[-\w.$% ,]|\([-\w.$% ]*\))*)\)(.*)", re.ASCII
-)
-_PLAIN_CALL = re.compile(
-    r"  (?:%[-\w.$]+ = )?(?:tail |musttail )?call (tailcc )?(\w+) @([-\w.$]+)"
-    r"\(((?:\w+ [-\w.$%]+, )*(?:\w+ [-\w.$%]+)?)\)",
-    re.ASCII,
-)
-
-_ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
-_QUOTED = re.compile(r'"[^"]*"')
-_INNERMOST = re.compile(r"\([^()]*\)")
-_ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
-
-_NO_WORDS: frozenset[str] = frozenset()
 
 _LOCAL_LINKAGE = frozenset({"private", "internal"})
 _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr", "available_externally"}
@@ -68,50 +43,18 @@ _ELSEWHERE = re.compile(
 _ENGINE = "jit."
 
 
-class _Type(NamedTuple):
-    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else."""
-
-    is_tail: bool
-    result: str
-    parameters: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.result} ({', '.join(self.parameters)})"
-
-    def agrees(self, signature: Signature) -> bool:
-        return (self.result, self.parameters) == (signature.result, signature.parameters)
-
-
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
 
+# Those that have been found right before: plain text does not show whether LLVM knows an intrinsic.
+_known_intrinsics: set[str] = set()
+
 # What the engine provides to each unit: see `native.faults` and `native.put_byte`.
 _PROVIDED = {
-    "jit.leave": _Type(False, "ptr", ()),
-    "jit.reenter": _Type(False, "void", ("ptr",)),
-    "jit.put.byte": _Type(False, "i1", ("ptr", "i32")),
+    "jit.leave": Type(False, "ptr", ()),
+    "jit.reenter": Type(False, "void", ("ptr",)),
+    "jit.put.byte": Type(False, "i1", ("ptr", "i32")),
 }
-
-
-class _Function(NamedTuple):
-    """A definition or a declaration.
-
-    `line` is the line that LLVM prints, `spelling` the name in it; `words` are those in front of the name, `rest` is
-    what follows the parameters.
-    """
-
-    name: str
-    line: str
-    spelling: str
-    type: _Type
-    is_definition: bool
-    words: frozenset[str]
-    rest: str
-
-
-class _Call(NamedTuple):
-    callee: str
-    type: _Type
 
 
 def check_units(units: Iterable[Unit], externals: Collection[str] = ()) -> None:
@@ -123,28 +66,37 @@ def check_units(units: Iterable[Unit], externals: Collection[str] = ()) -> None:
 
 def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_symbol(unit)
-    text = _printed(unit)
-    functions: dict[str, _Function] = {}
-    calls: list[_Call] = []
-    attributes: dict[str, str] = {}
-    for line in text.split("\n"):
-        first = line[:1]
-        if first == " ":
-            if "call" in line or " invoke " in line:
-                calls += _call(line)
-        elif first == "d" and line.startswith(("define ", "declare ")):
-            function = _function(line)
-            functions[function.name] = function
-        elif first == "@":
-            _check_global(unit, line, externals)
-        elif line.startswith("module asm"):
-            raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
-        elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
-            attributes[group[1]] = group[2]
-    _check_body(unit, functions, attributes)
-    for function in functions.values():
-        _check_function(unit, function, text, externals)
-    _check_calls(unit, calls, functions)
+    with _parsed(unit) as module:
+        if _is_plainly_right(unit, externals):
+            return
+        printed = contents(str(module))
+    _check_contents(unit, printed, externals)
+    if needs_rehearsal(printed.text) and (reason := rehearse(unit.ir)):
+        raise UnitError(unit, f"LLVM cannot compile it: {reason}")
+    _known_intrinsics.update(name for name in printed.functions if name.startswith("llvm."))
+
+
+def _is_plainly_right(unit: Unit, externals: Collection[str]) -> bool:
+    plain = plain_contents(unit.ir)
+    if plain is None:
+        return False
+    try:
+        _check_contents(unit, plain, externals)
+    except UnitError:
+        # It may only seem so, such as where a type has a name. And the error gets its line from what LLVM prints.
+        return False
+    return True
+
+
+def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> None:
+    if found.has_assembly:
+        raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
+    for each in found.globals:
+        _check_global(unit, each, externals)
+    _check_body(unit, found.functions, found.attributes)
+    for function in found.functions.values():
+        _check_function(unit, function, found.text, externals)
+    _check_calls(unit, found.calls, found.functions)
 
 
 def _check_symbol(unit: Unit) -> None:
@@ -154,15 +106,15 @@ def _check_symbol(unit: Unit) -> None:
         raise UnitError(unit, f"its symbol begins with `{unit.symbol.partition('.')[0]}.`, which has a meaning already")
 
 
-def _printed(unit: Unit) -> str:
-    """The IR as LLVM prints it."""
+@contextmanager
+def _parsed(unit: Unit) -> Iterator[llvm.ModuleRef]:
+    """The module of a unit's IR; disposed of at the end of the block."""
     if not isinstance(unit.ir, str):
         raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
     try:
-        with parse_as_it_is(unit.ir) as module:
-            return str(module)
+        module = parse_as_it_is(unit.ir)
     except UnicodeError:
         raise UnitError(unit, "its IR has a character that is not Unicode") from None
     except ValueError as error:
@@ -171,12 +123,12 @@ def _printed(unit: Unit) -> str:
         if place is None:
             raise UnitError(unit, message) from None
         raise UnitError(unit, message[place.end() :].rstrip(), int(place[1])) from None
+    with module:
+        yield module
 
 
-def _check_global(unit: Unit, line: str, externals: Collection[str]) -> None:
-    found = _GLOBAL.match(line)
-    assert found is not None, line
-    name, words = _unescaped(found), found[3].split()
+def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
+    name, words = found
     if "ifunc" in words:
         raise _error(unit, f"defines `{name}` by a resolver, which the engine does not call", name)
     if any(word.startswith("thread_local") for word in words[: _index_of_kind(words)]):
@@ -194,7 +146,7 @@ def _index_of_kind(words: list[str]) -> int:
     return next(index for index, word in enumerate(words) if word in ("global", "constant", "alias", "ifunc"))
 
 
-def _check_body(unit: Unit, functions: Mapping[str, _Function], attributes: Mapping[str, str]) -> None:
+def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mapping[str, str]) -> None:
     body = functions.get(unit.body)
     if body is None or not body.is_definition:
         others = [f"`{each.name}`" for each in functions.values() if each.is_definition]
@@ -210,29 +162,31 @@ def _check_body(unit: Unit, functions: Mapping[str, _Function], attributes: Mapp
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
 
 
-def _check_function(unit: Unit, function: _Function, text: str, externals: Collection[str]) -> None:
+def _check_function(unit: Unit, function: Function, text: str, externals: Collection[str]) -> None:
     if function.is_definition:
         _check_definition(unit, function)
     elif function.name in unit.calls:
         _check_callee(unit, function, unit.calls[function.name])
     elif function.name.startswith("llvm."):
-        if _ELSEWHERE.match(function.name) or f"{_UNKNOWN}\n{function.line}" in text:
+        if function.name in _known_intrinsics:
+            return
+        if not text or _ELSEWHERE.match(function.name) or f"{_UNKNOWN}\n{function.line}" in text:
             raise _error(unit, f"calls `{function.name}`, which this machine has no instruction for", function.name)
     elif function.type.is_tail:
         raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
     elif function.name in _PROVIDED:
         if function.type != _PROVIDED[function.name]:
             raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
-    elif _is_used(function, text):
+    elif not text or _is_used(function, text):
         _check_resolved(unit, function.name, externals)
 
 
-def _is_used(function: _Function, text: str) -> bool:
+def _is_used(function: Function, text: str) -> bool:
     """Whether a function that is declared is used, too."""
     return len(re.findall(re.escape(function.spelling) + r"(?![-\w.$])", text)) > 1
 
 
-def _check_definition(unit: Unit, function: _Function) -> None:
+def _check_definition(unit: Unit, function: Function) -> None:
     if function.name != unit.body and not function.words & _LOCAL_LINKAGE:
         message = f"defines `{function.name}`, which is neither private nor internal"
         raise _error(unit, message, function.name, "define")
@@ -240,14 +194,14 @@ def _check_definition(unit: Unit, function: _Function) -> None:
         raise _error(unit, f"`{function.name}` has a garbage collector: there is none here", function.name, "define")
 
 
-def _check_callee(unit: Unit, function: _Function, signature: Signature) -> None:
+def _check_callee(unit: Unit, function: Function, signature: Signature) -> None:
     if not function.type.is_tail:
         raise _error(unit, f"declares `{function.name}` without tailcc", function.name, "declare")
     if not function.type.agrees(signature):
         raise _differs(unit, function.name, function.type, _shown(signature), "declare")
 
 
-def _check_calls(unit: Unit, calls: Sequence[_Call], functions: Mapping[str, _Function]) -> None:
+def _check_calls(unit: Unit, calls: Sequence[Call], functions: Mapping[str, Function]) -> None:
     for index, call in enumerate(calls):
         callee = functions.get(call.callee)
         # The declaration of a function with any number of arguments ends in `...`: LLVM compares its type with calls.
@@ -277,79 +231,6 @@ def _in_process(name: str) -> bool:
         return False
 
 
-# Reading a line
-
-
-@lru_cache(maxsize=1024)
-def _function(line: str) -> _Function:
-    plain = _PLAIN_FUNCTION.fullmatch(line)
-    if plain is not None:
-        kind = _Type(plain[1] is not None, plain[2], _first_words(plain[5]))
-        return _Function(plain[4], line, plain[3], kind, line[1] == "e" and line[2] == "f", _NO_WORDS, plain[6])
-    found = _FUNCTION.match(line)
-    assert found is not None, line
-    words = found[1].split()
-    inside, rest = _in_parentheses(line[found.end() :])
-    kind = _Type("tailcc" in words, _result(found[1]), _types(inside))
-    spelling = line[found.end(1) : found.end() - 1]
-    return _Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
-
-
-def _call(line: str) -> Sequence[_Call]:
-    """The call of a function by its name in a line; empty for anything else."""
-    plain = _PLAIN_CALL.match(line)
-    if plain is not None:
-        return (_Call(plain[3], _Type(plain[1] is not None, plain[2], _first_words(plain[4]))),)
-    found = _CALL.match(line)
-    callee = _FUNCTION.match(found[1]) if found is not None else None
-    if found is None or callee is None:
-        return ()
-    # A call of a function with any number of arguments has the types of its parameters in front of the name.
-    prefix = _without_parentheses(callee[1])
-    inside, _ = _in_parentheses(found[1][callee.end() :])
-    return (_Call(_unescaped(callee, 2), _Type("tailcc" in prefix.split(), _result(prefix), _types(inside))),)
-
-
-def _first_words(parameters: str) -> tuple[str, ...]:
-    """The first word of each: a type that a signature can have is one word."""
-    return tuple([each.split(" ", 1)[0] for each in parameters.split(", ")]) if parameters else ()
-
-
-def _result(prefix: str) -> str:
-    """The type at the end of `prefix`."""
-    structured = re.search(r"[{\[<%].*", prefix)
-    return structured[0].strip() if structured is not None else prefix.split()[-1]
-
-
-def _in_parentheses(text: str) -> tuple[str, str]:
-    """What is before the parenthesis that ends `text`, and what is after it."""
-    depth = 0
-    for each in re.finditer(r'"[^"]*"|[()]', text):
-        if each[0] == ")" and depth == 0:
-            return text[: each.start()], text[each.end() :]
-        depth += {"(": 1, ")": -1}.get(each[0], 0)
-    raise AssertionError(text)
-
-
-def _types(parameters: str) -> tuple[str, ...]:
-    return _first_words(_without_parentheses(_QUOTED.sub('""', parameters)))
-
-
-def _without_parentheses(text: str) -> str:
-    while "(" in text:
-        text = _INNERMOST.sub("", text)
-    return text
-
-
-def _unescaped(found: re.Match[str], group: int = 1) -> str:
-    """The name that _NAME has found, without LLVM's quotes."""
-    if found[group] is None:
-        return found[group + 1]
-    return _ESCAPE.sub(
-        lambda each: b"\\" if each[1] == b"\\" else bytes([int(each[1], 16)]), found[group].encode()
-    ).decode("utf-8", "replace")
-
-
 # Errors
 
 
@@ -357,7 +238,7 @@ def _shown(signature: Signature) -> str:
     return f"{signature.result} ({', '.join(signature.parameters)})"
 
 
-def _differs(unit: Unit, callee: str, found: _Type, expected: str, word: str, before: int = 0) -> UnitError:
+def _differs(unit: Unit, callee: str, found: Type, expected: str, word: str, before: int = 0) -> UnitError:
     return _error(unit, f"calls `{callee}` as {found}, but `{callee}` is {expected}", callee, word, before=before)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
 from kaleido.jit.program.versions import Symbol, Version, with_nested
-from kaleido.jit.unit import Unit
+from kaleido.jit.unit import Unit, UnitError
 
 __all__ = ["Names", "SymbolTable", "labels"]
 
@@ -86,6 +86,10 @@ class SymbolTable:
                 continue
             old = self.current(name)
             if old is not None and (version.is_nested or old.is_nested):
+                if version.is_nested and old.is_nested:
+                    raise UnitError(
+                        version.unit, f"a nested unit has a new symbol in each version, and {name} is in use"
+                    )
                 raise ValueError(f"{name} is, or would become, nested in another unit")
             self._check_calls(version, after)
             self._check_callers(name, version, replaced)

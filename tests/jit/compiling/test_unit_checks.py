@@ -49,6 +49,15 @@ def test_nested_units_are_checked() -> None:
     assert raised.value.unit is wrong
 
 
+def test_a_nested_unit_has_a_new_symbol_in_each_version() -> None:
+    whole = unit("(define (count n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))")
+    with Engine() as engine:
+        engine.define(whole)
+        with pytest.raises(UnitError, match="a nested unit has a new symbol in each version"):
+            engine.define(whole)
+        assert engine.call("count", 5) == 5
+
+
 def test_an_error_changes_nothing() -> None:
     with Engine() as engine:
         engine.define(DOUBLES)

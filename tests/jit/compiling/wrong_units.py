@@ -212,6 +212,22 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "no instruction",
         1,
     ),
+    # What only the code generator finds out: it would end the process
+    "inline assembly that is no assembly": (
+        lambda: bad(ir('call void asm sideeffect "no such instruction", ""()\nret i64 %x')),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "inline assembly with an operand too many": (
+        lambda: bad(ir('call void asm sideeffect "nop $7", ""()\nret i64 %x')),
+        "Invalid $ operand number",
+        0,
+    ),
+    "inline assembly with a constraint that cannot be met": (
+        lambda: calls('call i64 asm "", "=r,I"(i64 %x)', ""),
+        "LLVM cannot compile it",
+        0,
+    ),
     # Everything else that a module can have
     "a variable": (lambda: bad(ir(RET, "@n = internal global i64 0\n")), "`n` is a variable, not a constant", 1),
     "a constant that is exported": (lambda: bad(ir(RET, "@n = constant i64 0\n")), "neither private nor internal", 1),

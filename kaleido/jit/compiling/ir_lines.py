@@ -1,0 +1,238 @@
+"""What is in a module of LLVM assembly: its functions, its calls of them by name, and its globals, from lines of text.
+
+:func:`contents` reads what LLVM prints: one global, one function header or one call on a line, in one notation.
+Printing takes up to half the time of a parse. So :func:`plain_contents` reads what a front end has written, where that
+is as plain: every word that could begin a function or a call does so in a line of its own, of a known form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from kaleido.jit.unit import Signature
+
+__all__ = ["Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents"]
+
+_NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
+
+# In front of a name: words and types. A quoted name or a list in parentheses may be part of a type.
+_PREFIX = r'((?:"[^"]*"|\([^"@]*\)|[^"@(])*)'
+
+_FUNCTION = re.compile(_PREFIX + _NAME + r"\(")
+_GLOBAL = re.compile(_NAME + r" = (.*)")
+_CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?(?:call|invoke|callbr) (.*)')
+
+# What most lines are like: names without escapes, and values of one word. They are read without looking at each word.
+_PLAIN_NAME = r'@(?:"([^"\\]*)"|([-\w.$]+))'
+_PLAIN_FUNCTION = re.compile(
+    rf"(define|declare) (tailcc )?(\w+) {_PLAIN_NAME}\(((?:[-\w.$% ,]|\([-\w.$% ]*\))*)\)([^@{{}};]*\{{?)", re.ASCII
+)
+_PLAIN_CALL = re.compile(
+    rf"\s*(?:%[-\w.$]+ = )?(?:tail |musttail )?call (tailcc )?(\w+) {_PLAIN_NAME}"
+    r"\(((?:\w+ [-\w.$%]+, )*(?:\w+ [-\w.$%]+)?)\)[\w #]*",
+    re.ASCII,
+)
+
+# Text that only :func:`contents` reads. A comment or an escape may hide anything. `alias` is the end of `noalias`.
+_NOT_PLAIN = (
+    *(
+        ";",
+        "\\",
+        "\r",
+        "\v",
+        "\f",
+        " alias",
+        " cc",
+        " gc ",
+        " prefix ",
+        " prologue ",
+        "addrspace",
+        "attributes",
+        "callbr",
+    ),
+    *("comdat", "global", "ifunc", "invoke", "module", "section", "thread_local", "type", "vscale"),
+)
+
+_ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
+_QUOTED = re.compile(r'"[^"]*"')
+_INNERMOST = re.compile(r"\([^()]*\)")
+_ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
+
+_NO_WORDS: frozenset[str] = frozenset()
+
+
+class Type(NamedTuple):
+    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else."""
+
+    is_tail: bool
+    result: str
+    parameters: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.result} ({', '.join(self.parameters)})"
+
+    def agrees(self, signature: Signature) -> bool:
+        return (self.result, self.parameters) == (signature.result, signature.parameters)
+
+
+class Global(NamedTuple):
+    """A variable, a constant or an alias. `words` are what follows its name."""
+
+    name: str
+    words: list[str]
+
+
+class Contents(NamedTuple):
+    """`attributes` are the groups by number; `text` is all of it, as LLVM prints it, or empty."""
+
+    functions: Mapping[str, Function]
+    calls: Sequence[Call]
+    globals: Sequence[Global]
+    attributes: Mapping[str, str]
+    has_assembly: bool
+    text: str
+
+
+def contents(text: str) -> Contents:
+    """Of a module as LLVM prints it."""
+    functions: dict[str, Function] = {}
+    calls: list[Call] = []
+    globals_: list[Global] = []
+    attributes: dict[str, str] = {}
+    for line in text.split("\n"):
+        first = line[:1]
+        if first == " ":
+            calls += _call(line)
+        elif first == "d" and line.startswith(("define ", "declare ")):
+            function = _function(line)
+            functions[function.name] = function
+        elif first == "@" and (found := _GLOBAL.match(line)) is not None:
+            globals_.append(Global(_unescaped(found), found[3].split()))
+        elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
+            attributes[group[1]] = group[2]
+    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text)
+
+
+def plain_contents(text: str) -> Contents | None:
+    """Of a module that LLVM has accepted; None if it is not plain."""
+    if any(map(text.__contains__, _NOT_PLAIN)):
+        return None
+    functions: dict[str, Function] = {}
+    calls: list[Call] = []
+    headers = 0
+    for line in text.split("\n"):
+        if "call" in line and (call := _plain_call(line)) is not None:
+            calls.append(call)
+        elif line.startswith("de") and (function := _plain_function(line)) is not None:
+            functions[function.name] = function
+            headers += 1
+        elif line.count('"') % 2 or line.startswith("@"):
+            return None
+    if len(calls) != text.count("call") or headers != text.count("define") + text.count("declare"):
+        return None
+    return Contents(functions, calls, (), {}, False, "")
+
+
+class Function(NamedTuple):
+    """A definition or a declaration.
+
+    `line` is the line that LLVM prints, `spelling` the name in it; `words` are those in front of the name, `rest` is
+    what follows the parameters.
+    """
+
+    name: str
+    line: str
+    spelling: str
+    type: Type
+    is_definition: bool
+    words: frozenset[str]
+    rest: str
+
+
+class Call(NamedTuple):
+    callee: str
+    type: Type
+
+
+@lru_cache(maxsize=1024)
+def _function(line: str) -> Function:
+    found = _FUNCTION.match(line)
+    assert found is not None, line
+    words = found[1].split()
+    inside, rest = _in_parentheses(line[found.end() :])
+    kind = Type("tailcc" in words, _result(found[1]), _types(inside))
+    spelling = line[found.end(1) : found.end() - 1]
+    return Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
+
+
+@lru_cache(maxsize=1024)
+def _plain_function(line: str) -> Function | None:
+    found = _PLAIN_FUNCTION.fullmatch(line)
+    if found is None:
+        return None
+    kind = Type(found[2] is not None, found[3], _first_words(found[6]))
+    name = found[5] if found[4] is None else found[4]
+    return Function(name, line, "", kind, found[1] == "define", _NO_WORDS, found[7])
+
+
+def _call(line: str) -> Sequence[Call]:
+    """The call of a function by its name in a line; empty for anything else."""
+    found = _CALL.match(line)
+    callee = _FUNCTION.match(found[1]) if found is not None else None
+    if found is None or callee is None:
+        return ()
+    # A call of a function with any number of arguments has the types of its parameters in front of the name.
+    prefix = _without_parentheses(callee[1])
+    inside, _ = _in_parentheses(found[1][callee.end() :])
+    return (Call(_unescaped(callee, 2), Type("tailcc" in prefix.split(), _result(prefix), _types(inside))),)
+
+
+def _plain_call(line: str) -> Call | None:
+    found = _PLAIN_CALL.fullmatch(line)
+    if found is None:
+        return None
+    name = found[4] if found[3] is None else found[3]
+    return Call(name, Type(found[1] is not None, found[2], _first_words(found[5])))
+
+
+def _first_words(parameters: str) -> tuple[str, ...]:
+    """The first word of each: a type that a signature can have is one word."""
+    return tuple([each.split(" ", 1)[0] for each in parameters.split(", ")]) if parameters else ()
+
+
+def _result(prefix: str) -> str:
+    """The type at the end of `prefix`."""
+    structured = re.search(r"[{\[<%].*", prefix)
+    return structured[0].strip() if structured is not None else prefix.split()[-1]
+
+
+def _in_parentheses(text: str) -> tuple[str, str]:
+    """What is before the parenthesis that ends `text`, and what is after it."""
+    depth = 0
+    for each in re.finditer(r'"[^"]*"|[()]', text):
+        if each[0] == ")" and depth == 0:
+            return text[: each.start()], text[each.end() :]
+        depth += {"(": 1, ")": -1}.get(each[0], 0)
+    raise AssertionError(text)
+
+
+def _types(parameters: str) -> tuple[str, ...]:
+    return _first_words(_without_parentheses(_QUOTED.sub('""', parameters)))
+
+
+def _without_parentheses(text: str) -> str:
+    while "(" in text:
+        text = _INNERMOST.sub("", text)
+    return text
+
+
+def _unescaped(found: re.Match[str], group: int = 1) -> str:
+    """The name that _NAME has found, without LLVM's quotes."""
+    if found[group] is None:
+        return found[group + 1]
+    return _ESCAPE.sub(
+        lambda each: b"\\" if each[1] == b"\\" else bytes([int(each[1], 16)]), found[group].encode()
+    ).decode("utf-8", "replace")
