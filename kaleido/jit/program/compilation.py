@@ -243,5 +243,6 @@ class VersionCompiler:
         """Put loaded optimized code into use, whose root is current, as are all members of its inline group."""
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
-        code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, compilation.stub_calls)
+        seconds, calls, levels = compilation.seconds, compilation.stub_calls, compilation.code.levels
+        code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels)
         self._publisher.install(root, code, compilation.members[1:])
