@@ -7,8 +7,9 @@ quotes may contain anything but a quote, so names are found by :data:`NAME` and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kaleido.jit.unit import TYPES
 
@@ -59,7 +60,7 @@ class Function:
         return [
             line
             for lines in blocks.values()
-            for line, after in zip(lines, lines[1:], strict=False)
+            for line, after in pairwise(lines)
             if _TAIL_CALL.match(line) and _returns(after, blocks)
         ]
 

@@ -15,8 +15,9 @@ that size and calls are those that count. Then, for each function ``f`` of the c
 Inside, the convention is ``fastcc``, where no call in the cycle is a tail call: a ``tailcc`` function pops its
 arguments, and its caller adjusts the stack pointer after each call.
 
-How many copies: as many as keep the bodies in one frame within ``Policy.recursion_bodies`` (a function that calls itself
-twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their instructions within ``Policy.recursion_size``.
+How many copies: as many as keep the bodies in one frame within ``Policy.recursion_bodies`` (a function that calls
+itself twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their instructions within
+``Policy.recursion_size``.
 """
 
 from __future__ import annotations
@@ -34,9 +35,8 @@ __all__ = ["may_recur", "with_copies"]
 
 # Instructions that may run twice, and that have no effect: all that may come before the test for the base case.
 _PURE = re.compile(r'  (?:%[-a-zA-Z$._0-9]+|%"[^"]*") = (\w+) ')
-_PURE_OPCODES = frozenset(
-    "fadd fsub fmul fdiv fneg fcmp icmp add sub mul and or xor select zext sext sitofp uitofp".split()
-)
+_ARITHMETIC = frozenset(["fadd", "fsub", "fmul", "fdiv", "fneg", "add", "sub", "mul", "and", "or", "xor"])
+_PURE_OPCODES = _ARITHMETIC | {"fcmp", "icmp", "select", "zext", "sext", "sitofp", "uitofp"}
 _MAX_PURE = 10
 _LABEL = r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")'
 _BRANCH = re.compile(rf"  br i1 ([^,]+), {_LABEL}, {_LABEL}")
