@@ -390,7 +390,7 @@ def test_optimized_code_carries_no_check() -> None:
             """
         )
         fib = session.engine.assembly("kal.fib", Tier.OPTIMIZED)
-        assert set(re.findall(r"call\w*\s+(\S+?)(?:@PLT)?$", fib, re.MULTILINE)) == {"kal.fib.impl"}
+        assert set(re.findall(r"call\w*\s+(\S+?)(?:@PLT)?$", fib, re.MULTILINE)) == {"kal.fib.impl.recursion.0"}
         total = session.engine.assembly("kal.sum", Tier.OPTIMIZED)
         [loop] = re.findall(r"(\.LBB0_\d+):\n(.*?)\n\s+j\w+\s+\1\n", total, re.DOTALL)
         assert "(" not in loop[1] and "call" not in loop[1], "the loop touches memory"

@@ -100,7 +100,7 @@ class Calls:
             if fault == Fault.INTERRUPTED:
                 error = Interrupted(self._unit_at(thread.pc))
             else:
-                error = stack_overflow_error(thread, self._unit_at)
+                error = stack_overflow_error(thread, self._frame_at)
             found = self._program.publisher.code_map.find(thread.pc)
             if found is not None:
                 self._program.events.emit(EventKind.FAULTED, *found, message=str(error))
@@ -129,8 +129,13 @@ class Calls:
         return task.result()
 
     def _unit_at(self, address: int) -> Unit | None:
+        found = self._frame_at(address)
+        return found[0] if found is not None else None
+
+    def _frame_at(self, address: int) -> tuple[Unit, int] | None:
+        """The unit with the machine code at an address, and how many calls of it one frame holds."""
         found = self._program.publisher.code_map.find(address)
-        return found[0].unit if found is not None else None
+        return (found[0].unit, found[1].levels) if found is not None else None
 
     def c_function(self, name: str) -> int:
         """The address of a C function that calls a unit. Raises as ``Engine.address``."""

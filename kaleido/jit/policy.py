@@ -25,6 +25,9 @@ class Policy:
     `max_group_units`      the most units linked into one optimized module, nearest callees first
     `max_group_ir`         and the most characters of their IR, the root's own not counted
     `inline_threshold`     LLVM's inlining threshold at -O3
+    `recursion_bodies`     the most bodies of a recursive function in one frame at -O3, its own included, see
+                           ``compiling/recursion.py``; with 1 no call of itself is inlined
+    `recursion_size`       and the most instructions of these bodies
     `arena_libraries`      objects that LLVM's linker, where it is in use, loads into one arena before a new one
                            begins. An arena stays as long as one of its objects is in use, and keeps 7 KB for each that
                            is not
@@ -43,6 +46,8 @@ class Policy:
     max_group_units: int = 64
     max_group_ir: int = 200_000
     inline_threshold: int = 225
+    recursion_bodies: int = 4
+    recursion_size: int = 400
     arena_libraries: int = 64
     stack_size: int = 256 << 20
     check: bool = True

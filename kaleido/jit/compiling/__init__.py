@@ -1,17 +1,14 @@
 """Units to object code for this machine. Nothing here keeps state between compilations.
 
-``llvm``      llvmlite: parsing, linking, passes, emission, and every workaround for it
-``compiler``  the two ways to bind the names that units call, one for each tier
-``remarks``   why LLVM does not inline a call, from a subprocess
-============  ==============================================================================
-=======
 =================  ==============================================================================
 ``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``library_names``  the functions of the C library that LLVM knows
 ``ir_lines``       the functions, calls and globals in LLVM assembly
 ``rehearsal``      a compilation in another process, for IR that may end the process
 ``unit_checks``    what a unit must be
+``ir_text``        functions in the text of a module: names, blocks, calls
+``recursion``      recursive functions with copies of themselves inlined
 ``compiler``       the two ways to bind the names that units call, one for each tier
 ``remarks``        why LLVM does not inline a call, from a subprocess
-``llvm``      llvmlite: parsing, linking, passes, emission, and every workaround for it
+=================  ==============================================================================
 """

@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone, rename
+from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.unit import Tier, Unit, quoted
 
 __all__ = ["Compiler", "Transform"]
@@ -37,21 +39,37 @@ class Compiler:
         Raises ValueError where LLVM rejects the IR.
         """
         try:
-            with self.module(units, tier) as module:
-                return self._target.emit(module, tier)
+            module, levels = self._compiled(units, tier)
+            with module:
+                return replace(self._target.emit(module, tier), levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
+        return self._compiled(units, tier)[0]
+
+    def _compiled(self, units: Sequence[Unit], tier: Tier) -> tuple[llvm.ModuleRef, int]:
+        """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
-            return _link_dynamically(units)
+            return _link_dynamically(units), 1
+        module, levels = self._linked(units), 1
+        if may_recur(units):
+            with module:
+                self._target.simplify(module)
+                text, levels = with_copies(str(module), self._target.policy)
+            module = parse_alone(text)
+        with closed_on_error(module):
+            self._target.optimize(module)
+        return module, levels
+
+    def _linked(self, units: Sequence[Unit]) -> llvm.ModuleRef:
+        """The linked module after the transformation."""
         module = _link_statically(units)
         with closed_on_error(module):
             if self._transform is not None:
                 self._transform(module)
                 module.verify()
-            self._target.optimize(module)
         return module
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:

@@ -38,10 +38,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ObjectCode:
-    """A relocatable object file in memory. `text_size` is the size of its machine code in bytes."""
+    """A relocatable object file in memory.
+
+    `text_size` is the size of its machine code in bytes. `levels` is the most calls of a recursive function that one
+    frame holds.
+    """
 
     data: bytes
     text_size: int
+    levels: int = 1
 
 
 def parse_alone(ir: str) -> llvm.ModuleRef:
@@ -118,20 +123,31 @@ class Target:
     """
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self.policy = policy
         self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMIZED: _machine(3)}
 
     @property
     def machine(self) -> llvm.TargetMachine:
         return self._machines[Tier.BASELINE]
 
+    def simplify(self, module: llvm.ModuleRef) -> None:
+        """Run LLVM's -O3 pipeline without what makes code larger; it leaves no critical edge between blocks."""
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_unrolling = options.loop_interleaving = False
+        options.loop_vectorization = options.slp_vectorization = False
+        self._run(module, options, split_edges=True)
+
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
+        self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
+
+    def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool = False) -> None:
         # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.inlining_threshold = self._policy.inline_threshold
+        options.inlining_threshold = self.policy.inline_threshold
         builder = llvm.create_pass_builder(self._machines[Tier.OPTIMIZED], options)
         manager = builder.getModulePassManager()
+        if split_edges:
+            manager.add_break_critical_edges_pass()
         try:
             manager.run(module, builder)
         finally:

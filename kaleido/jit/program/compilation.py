@@ -269,7 +269,8 @@ class VersionCompiler:
         """
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
-        code = MachineCode(Tier.OPTIMIZED, address, size, compilation.seconds, loaded, compilation.stub_calls)
+        seconds, calls, levels = compilation.seconds, compilation.stub_calls, compilation.code.levels
+        code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels)
         with _released_on_error(loaded, uses=1):
             self._publisher.install(root, code, compilation.members[1:])
         if root.baseline is not None:

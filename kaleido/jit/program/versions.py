@@ -25,6 +25,7 @@ class MachineCode:
     `seconds`     what compiling it took
     `loaded`      the loaded object that it is a part of
     `stub_calls`  the symbols that it calls through stubs, each with a unit in it that does
+    `levels`      how many calls of itself one frame holds, because recursion is inlined
     """
 
     tier: Tier
@@ -33,6 +34,7 @@ class MachineCode:
     seconds: float
     loaded: LoadedObject
     stub_calls: Mapping[str, Unit]
+    levels: int = 1
 
 
 @dataclass(eq=False)

@@ -12,8 +12,8 @@ from kaleido.jit.unit import Unit
 
 __all__ = ["Interrupted", "StackOverflow", "stack_overflow_error"]
 
-FindUnit = Callable[[int], Unit | None]
-"""Finds the unit with the machine code that contains an address; None if no unit has it."""
+FindUnit = Callable[[int], tuple[Unit, int] | None]
+"""Finds the unit with the machine code that contains an address, and how many calls of it one frame holds; or None."""
 
 # The most of a stack that is examined: bytes, and calls.
 _SAMPLE, _CALLS = 16 << 20, 100
@@ -52,21 +52,26 @@ def stack_overflow_error(native_thread: NativeThread, find_unit: FindUnit) -> St
     """
     found = list(islice(_callers(native_thread, find_unit), _CALLS))
     if not found:
-        return StackOverflow(find_unit(native_thread.pc), 1)
-    [(symbol, _)] = Counter(unit.symbol for _, unit in found).most_common(1)
+        running = find_unit(native_thread.pc)
+        return StackOverflow(running[0] if running is not None else None, 1)
+    [(symbol, _)] = Counter(unit.symbol for _, unit, _ in found).most_common(1)
     distance = found[-1][0] - found[0][0]
-    calls = round(_used(native_thread) * (len(found) - 1) / distance) if distance else len(found)
-    return StackOverflow(next(unit for _, unit in found if unit.symbol == symbol), calls)
+    between = sum(levels for _, _, levels in found[1:])
+    calls = round(_used(native_thread) * between / distance) if distance else len(found)
+    return StackOverflow(next(unit for _, unit, _ in found if unit.symbol == symbol), calls)
 
 
-def _callers(native_thread: NativeThread, find_unit: FindUnit) -> Iterator[tuple[int, Unit]]:
-    """The words that look like return addresses, from the end of the stack: their address, and the unit that called."""
+def _callers(native_thread: NativeThread, find_unit: FindUnit) -> Iterator[tuple[int, Unit, int]]:
+    """The words that look like return addresses, from the end of the stack.
+
+    Yields their address, the unit that called, and how many calls of it the frame holds.
+    """
     begin = _lowest(native_thread)
     words = (ctypes.c_uint64 * (min(_SAMPLE, _used(native_thread)) // 8)).from_address(begin)
     for index, word in enumerate(words):
         # As in handlers.ll: the instruction after a call may be another function's first.
-        if word and (unit := find_unit(word - 1)) is not None:
-            yield begin + 8 * index, unit
+        if word and (found := find_unit(word - 1)) is not None:
+            yield begin + 8 * index, *found
 
 
 def _lowest(native_thread: NativeThread) -> int:
