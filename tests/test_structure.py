@@ -17,6 +17,7 @@ PACKAGE = Path(kaleido.__file__).parent
 LAYERS = tuple(
     (each,)
     for each in (
+        "kaleido.dataclasses",
         "kaleido.terminal",
         "kaleido.diagnostics",
         "kaleido.language",
@@ -34,6 +35,7 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
+    ("kaleido.dataclasses",),
     ("kaleido.jit.process", "kaleido.jit.unit"),
     ("kaleido.jit.policy", "kaleido.jit.events"),
     ("kaleido.jit.compiling",),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
+from kaleido.dataclasses import dataclass, field
 from kaleido.jit import RunCounter, Signature, Unit
 
 __all__ = ["Frame"]

@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics.rendering import render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kaleido.dataclasses import dataclass
 from kaleido.language.highlighting import patterns
 
 __all__ = ["OpenCall", "open_call"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from kaleido.dataclasses import replace
 from kaleido.jit import Policy
 
 __all__ = ["MODES", "policy_for"]
