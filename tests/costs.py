@@ -15,7 +15,8 @@ from statistics import median
 from typing import Any
 
 from kaleido.jit import Engine, Policy, Signature, Tier, Unit
-from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.compiling.compiler import baseline_code
+from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.native.loader import Loader
 from tests.growth import resident
 

@@ -119,4 +119,4 @@ def test_replace() -> None:
     changed = ours.replace(Pickled(1, right=3), left=5)
     assert changed == Pickled(5, right=3) != Pickled(1, right=3)
     with pytest.raises(TypeError, match="other"):
-        ours.replace(Pickled(1), other=5)
+        ours.replace(Pickled(1), other=5)  # type: ignore[call-arg]

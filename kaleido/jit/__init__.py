@@ -22,6 +22,7 @@ This package knows nothing of the language above it, and never imports it. `READ
 to its internals, with a glossary.
 """
 
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
@@ -49,6 +50,7 @@ __all__ = [
     "Interrupted",
     "LockOrder",
     "MemoryUse",
+    "ObjectCache",
     "Policy",
     "RunCounter",
     "Signature",

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.compiler import Compiler, Transform
 from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.events import Listener, MemoryUse, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
@@ -55,14 +56,23 @@ class Engine:
     `policy`     thresholds, limits, and which tiers there are
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
                  pipeline runs, on the thread that compiles
+    `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
+                 called with; by default there is none
     """
 
-    def __init__(self, policy: Policy | None = None, *, transform: Transform | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        transform: Transform | None = None,
+        cache: ObjectCache | None = None,
+    ) -> None:
         with signals_deferred():
             self.policy = policy or Policy()
             target = Target(self.policy)
-            compiler, loader = Compiler(target, transform), Loader(target, self.policy.arena_libraries)
-            self._runtime = Runtime(loader, wait=not self.policy.background)
+            compiler = Compiler(target, self.policy, transform, cache)
+            loader = Loader(target, self.policy.arena_libraries)
+            self._runtime = Runtime(loader, wait=not self.policy.background, objects=cache)
             self._access = Access()
             self._program = Program(self.policy, self._access, compiler, loader, self._runtime)
             self._inspection = Inspection(self._program, compiler, loader)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, cached_property
 
+import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
@@ -22,7 +23,16 @@ from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
-__all__ = ["ObjectCode", "Target", "baseline_code", "closed_on_error", "link_in", "parse", "parse_alone"]
+__all__ = [
+    "ObjectCode",
+    "Target",
+    "closed_on_error",
+    "host_description",
+    "link_in",
+    "object_code",
+    "parse",
+    "parse_alone",
+]
 
 
 @dataclass(frozen=True)
@@ -82,18 +92,25 @@ class Target:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMIZED: _machine(3)}
 
-    @property
+    @cached_property
     def machine(self) -> llvm.TargetMachine:
-        return self._machines[Tier.BASELINE]
+        """That of the baseline."""
+        return _machine(0)
+
+    @cached_property
+    def _optimizing_machine(self) -> llvm.TargetMachine:
+        return _machine(3)
+
+    def _machine(self, tier: Tier) -> llvm.TargetMachine:
+        return self.machine if tier is Tier.BASELINE else self._optimizing_machine
 
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.inlining_threshold = self._policy.inline_threshold
-        builder = llvm.create_pass_builder(self._machines[Tier.OPTIMIZED], options)
+        builder = llvm.create_pass_builder(self._optimizing_machine, options)
         manager = builder.getModulePassManager()
         try:
             manager.run(module, builder)
@@ -105,24 +122,18 @@ class Target:
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
-        data = self._machines[tier].emit_object(module)
-        sections = llvm.ObjectFileRef.from_data(data).sections()
-        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
+        return object_code(self._machine(tier).emit_object(module))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
-        text: str = self._machines[tier].emit_assembly(module)
+        text: str = self._machine(tier).emit_assembly(module)
         return text
 
 
-@lru_cache(maxsize=64)
-def baseline_code(ir: str) -> ObjectCode:
-    """Baseline code of IR that is the same in every engine: entry points, pools of stubs. Raises ValueError.
-
-    It is emitted once in a process, because emission takes longer than loading.
-    """
-    with parse_alone(ir) as module:
-        return Target(Policy()).emit(module, Tier.BASELINE)
+def object_code(data: bytes) -> ObjectCode:
+    """An object file that LLVM has written."""
+    sections = llvm.ObjectFileRef.from_data(data).sections()
+    return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
 
 @cache
@@ -135,6 +146,12 @@ def _format() -> tuple[str, str]:
 def _machine(level: int) -> llvm.TargetMachine:
     host, cpu, features = _host()
     return host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+
+
+def host_description() -> str:
+    """What machine code depends on beside IR: versions, the platform, the processor and its features."""
+    _, cpu, features = _host()
+    return f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {cpu} {features}"
 
 
 @cache

@@ -7,11 +7,12 @@ process and belong to no engine, because a signal may arrive at any time, after 
 from __future__ import annotations
 
 import threading
-from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.compiling.compiler import baseline_code
+from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.code_ranges import PROCESS_RANGES
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
@@ -52,19 +53,20 @@ class Handlers(NamedTuple):
         return {LEAVE_JIT: self.leave, REENTER_JIT: self.reenter}
 
 
-def handlers() -> Handlers:
-    """The handlers of this process, compiled and loaded by the first call. Thread-safe."""
+def handlers(objects: ObjectCache | None = None) -> Handlers:
+    """The handlers of this process, compiled and loaded by the first call, which may use `objects`. Thread-safe."""
     with _compiling:
-        return _handlers()
+        if not _handlers:
+            _handlers.append(_compile(objects))
+        return _handlers[0]
 
 
-@cache
-def _handlers() -> Handlers:
+def _compile(objects: ObjectCache | None) -> Handlers:
     target = Target(Policy())
     loader = Loader(target, 2)
     _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
-    loaded = loader.load(baseline_code(source), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
+    loaded = loader.load(baseline_code(source, objects), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 
@@ -73,4 +75,5 @@ def _source(name: str) -> str:
 
 
 _compiling = fork_safe(threading.Lock(), LockOrder.HANDLERS)
+_handlers: list[Handlers] = []
 _never_closed: list[Loader] = []

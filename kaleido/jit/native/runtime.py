@@ -17,7 +17,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from kaleido.jit.compiling.llvm import baseline_code
+from kaleido.jit.compiling.compiler import baseline_code
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.entry_points import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
@@ -41,15 +42,18 @@ define void @publish(ptr %slot, ptr %code) nounwind {
 class Runtime:
     """Hook, publication and entry points of one engine, with the pipes to its recompiler.
 
-    `inside` counts the calls from C that are in native code, on each of two sides; `side` is the current one.
+    `objects` has object code of earlier runs. `inside` counts the calls from C that are in native code, on each of two
+    sides; `side` is the current one.
     """
 
-    def __init__(self, loader: Loader, *, wait: bool) -> None:
-        self._loader = loader
+    def __init__(self, loader: Loader, *, wait: bool, objects: ObjectCache | None = None) -> None:
+        self._loader, self._objects = loader, objects
+        # The first engine of the process compiles them.
+        handlers(objects)
         self.requests, self._requests_in = os.pipe()
         self._replies, self._replies_in = os.pipe() if wait else (-1, -1)
         ir = _hook_ir(self._requests_in, self._replies if wait else None) + _PUBLISH
-        addresses = self._load(ir, ["hook", "publish", "inside", "side"]).addresses
+        addresses = self.load(ir, ["hook", "publish", "inside", "side"]).addresses
         self.hook = addresses["hook"]
         self.publish = c_function(addresses["publish"], Signature("void", ("ptr", "ptr")))
         self.inside = (ctypes.c_int64 * 2).from_address(addresses["inside"])
@@ -72,14 +76,18 @@ class Runtime:
         `native_thread` is the address of the calling thread's NativeThread; 0 if it has none.
         """
         if signature not in self._entry_points:
-            loaded = self._load(entry_point_ir(signature), ["entry"])
+            loaded = self.load(entry_point_ir(signature), ["entry"])
             self._entry_points[signature] = c_function(loaded.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entry_points[signature]
 
     def thunk(self, signature: Signature, stub: int) -> LoadedObject:
         """A C function, exported as ``thunk``, that calls the stub at `stub` and counts the call in `inside`."""
         imports = {**self._counters, "stub": stub, "find.thread": handlers().find_thread}
-        return self._load(thunk_ir(signature), ["thunk"], imports)
+        return self.load(thunk_ir(signature), ["thunk"], imports)
+
+    def load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
+        """Compile and load IR that is the same in every engine."""
+        return self._loader.load(baseline_code(ir, self._objects), exports, imports or {})
 
     def no_more_replies(self) -> None:
         """Let every waiting hook return, and every later one at once: the recompiler has stopped."""
@@ -102,9 +110,6 @@ class Runtime:
     @property
     def _ends(self) -> list[int]:
         return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
-
-    def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
-        return self._loader.load(baseline_code(ir), exports, imports or {})
 
 
 def _hook_ir(requests: int, replies: int | None) -> str:

@@ -36,7 +36,7 @@ class Program:
         self.policy, self.access = policy, access
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
-        stubs = Stubs(loader, runtime)
+        stubs = Stubs(runtime)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
             policy, compiler, loader, self.symbols, self.publisher, self.reclaimer, self.events
