@@ -177,6 +177,17 @@ def test_a_second_run_adds_nothing(cache: DirectoryCache) -> None:
     assert {each.name: each.stat().st_ino for each in cache.folder.iterdir()} == before
 
 
+def test_a_second_run_does_not_load_llvm(cache: DirectoryCache) -> None:
+    code = (
+        "from kaleido.cli import run; import sys; run(['--jit=O0', '-c', 'def f(x) x * x  f(4) + sin(0)']); "
+        "print({'lark', 'llvmlite.binding', 'dataclasses', 'prompt_toolkit'}.intersection(sys.modules), file=sys.stderr)"
+    )
+    environment = {**os.environ, "KALEIDO_CACHE": str(cache.folder)}
+    for loaded in ("llvmlite.binding", "set()"):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+        assert done.stdout == "16.0\n" and loaded in done.stderr
+
+
 def test_damaged_entries_are_compiled_again(cache: DirectoryCache) -> None:
     run(cache.folder)
     entries = list(cache.folder.iterdir())

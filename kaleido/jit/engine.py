@@ -18,11 +18,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.jit.calls import Calls
-from kaleido.jit.compiling.compiler import Compiler, Transform
-from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.events import Listener, MemoryUse, UnitStats
 from kaleido.jit.inspection import Inspection
@@ -40,6 +39,9 @@ from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.unit import Tier, Unit
+
+if TYPE_CHECKING:
+    from kaleido.jit.compiling.compiler import Transform
 
 __all__ = ["Engine"]
 
@@ -69,9 +71,10 @@ class Engine:
     ) -> None:
         with signals_deferred():
             self.policy = policy or Policy()
-            target = Target(self.policy)
-            compiler = Compiler(target, self.policy, transform, cache)
-            loader = Loader(target, self.policy.arena_libraries)
+            compiler = LazyCompiler(self.policy, transform, cache)
+            if cache is None:
+                _load_llvm()
+            loader = Loader(self.policy.arena_libraries)
             self._runtime = Runtime(loader, wait=not self.policy.background, objects=cache)
             self._access = Access()
             self._program = Program(self.policy, self._access, compiler, loader, self._runtime)
@@ -241,3 +244,9 @@ class Engine:
         freed when the last call from Python ends. For calls from C, call this again after they have ended.
         """
         self._lifetime.close()
+
+
+def _load_llvm() -> None:
+    """Load LLVM now, while the process has file descriptors and memory for it; with a cache, it may not be needed."""
+    import kaleido.jit.compiling.compiler
+    import kaleido.jit.native.jitlink  # noqa: F401

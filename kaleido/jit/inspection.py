@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.events import MemoryUse, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
@@ -16,7 +16,7 @@ __all__ = ["Inspection"]
 class Inspection:
     """Looks into one program; changes nothing. Thread-safe."""
 
-    def __init__(self, program: Program, compiler: Compiler, loader: Loader) -> None:
+    def __init__(self, program: Program, compiler: LazyCompiler, loader: Loader) -> None:
         self._program, self._access = program, program.access
         self._compiler, self._loader = compiler, loader
 

@@ -8,16 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone
-from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
-from kaleido.jit.policy import Policy
+from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.unit import Tier, Unit, quoted
 
-__all__ = ["Compiler", "Transform", "baseline_code"]
+__all__ = ["Compiler", "Transform"]
 
 Transform = Callable[[llvm.ModuleRef], None]
 
@@ -25,39 +24,23 @@ Transform = Callable[[llvm.ModuleRef], None]
 class Compiler:
     """Stateless, so any thread may use it.
 
-    `transform`  is applied to each module of the optimized tier before LLVM's own passes
-    `objects`    has code from earlier runs. It is not used for code that `transform` has changed
+    `transform` is applied to each module of the optimized tier before LLVM's own passes.
     """
 
-    def __init__(
-        self, target: Target, policy: Policy, transform: Transform | None = None, objects: ObjectCache | None = None
-    ) -> None:
-        self._target, self._policy = target, policy
-        self._transform, self._objects = transform, objects
+    def __init__(self, target: Target, transform: Transform | None) -> None:
+        self._target = target
+        self._transform = transform
 
     def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
 
         Raises ValueError where LLVM rejects the IR.
         """
-        changed = tier is Tier.OPTIMIZED and self._transform is not None
-        objects = None if changed else self._objects
-        return cached_code(objects, self._parts(units, tier), lambda: self._compile(units, tier))
-
-    def _compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
         try:
             with self.module(units, tier) as module:
                 return self._target.emit(module, tier)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
-
-    def _parts(self, units: Sequence[Unit], tier: Tier) -> Iterator[str]:
-        """What determines the code of `units`."""
-        yield tier
-        if tier is Tier.OPTIMIZED:
-            yield repr(self._policy)
-        for unit in units:
-            yield from (unit.symbol, repr(unit.signature), unit.ir)
 
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
@@ -80,29 +63,6 @@ class Compiler:
         """The machine code as text."""
         with self.module(units, tier) as module:
             return self._target.assembly(module, tier)
-
-
-def baseline_code(ir: str, objects: ObjectCache | None = None) -> ObjectCode:
-    """Baseline code of IR that is the same in every engine: entry points, pools of stubs. Raises ValueError.
-
-    It is emitted once in a process, because emission takes longer than loading.
-    """
-    code = _emitted.get(ir)
-    if code is None:
-        code = cached_code(objects, ["native", ir], lambda: _emit_baseline(ir))
-        if len(_emitted) == _MOST_EMITTED:
-            _emitted.clear()
-        _emitted[ir] = code
-    return code
-
-
-_MOST_EMITTED = 64
-_emitted: dict[str, ObjectCode] = {}
-
-
-def _emit_baseline(ir: str) -> ObjectCode:
-    with parse_alone(ir) as module:
-        return Target(Policy()).emit(module, Tier.BASELINE)
 
 
 def _link_dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:

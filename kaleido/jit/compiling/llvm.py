@@ -13,34 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
 
-import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
-from kaleido.dataclasses import dataclass
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = [
-    "ObjectCode",
     "Target",
     "closed_on_error",
     "host_description",
     "link_in",
-    "object_code",
     "parse",
     "parse_alone",
 ]
-
-
-@dataclass(frozen=True)
-class ObjectCode:
-    """A relocatable object file in memory. `text_size` is the size of its machine code in bytes."""
-
-    data: bytes
-    text_size: int
 
 
 def parse_alone(ir: str) -> llvm.ModuleRef:
@@ -122,18 +111,14 @@ class Target:
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
-        return object_code(self._machine(tier).emit_object(module))
+        data = self._machine(tier).emit_object(module)
+        sections = llvm.ObjectFileRef.from_data(data).sections()
+        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
         text: str = self._machine(tier).emit_assembly(module)
         return text
-
-
-def object_code(data: bytes) -> ObjectCode:
-    """An object file that LLVM has written."""
-    sections = llvm.ObjectFileRef.from_data(data).sections()
-    return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
 
 @cache
@@ -149,9 +134,9 @@ def _machine(level: int) -> llvm.TargetMachine:
 
 
 def host_description() -> str:
-    """What machine code depends on beside IR: versions, the platform, the processor and its features."""
-    _, cpu, features = _host()
-    return f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {cpu} {features}"
+    """The processor's name and features, as LLVM calls them."""
+    host, cpu, features = _host()
+    return f"{host.name} {cpu} {features}"
 
 
 @cache

@@ -1,29 +1,40 @@
 """Object code from earlier runs: what the engine asks a cache for, and the keys.
 
 A key is a hash of everything that determines the code: the IR, the tier and its policy, the sources of the modules that
-put a module of LLVM together, the versions of LLVM and llvmlite, and the processor with its features. Object code is
-relocatable, and neither it nor IR contains an address: symbols are resolved when it is loaded.
+put a module of LLVM together, llvmlite with LLVM, and the processor with its features. Object code is relocatable, and
+neither it nor IR contains an address: symbols are resolved when it is loaded.
 
-An entry begins with a hash of its key and its code. One that is damaged, or stored under another key, is ignored and
+An entry begins with a hash of its key and its content. One that is damaged, or stored under another key, is ignored and
 replaced: LLVM would end the process, and code must not be executed unless it is what was compiled.
 """
 
 from __future__ import annotations
 
-import hashlib
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from struct import Struct
 from typing import Protocol
 
+import llvmlite
+
 from kaleido.jit import unit
-from kaleido.jit.compiling.llvm import ObjectCode, host_description, object_code
+from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.processor import processor
+
+try:
+    # hashlib loads OpenSSL, which takes as long as ten modules.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 __all__ = ["ObjectCache", "cached_code"]
 
 
-_HASH = 32
+# An entry: the hash, the size of the machine code, the object file.
+_HASH, _SIZE = 32, Struct("<Q")
 
 
 class ObjectCache(Protocol):
@@ -47,21 +58,22 @@ def cached_code(objects: ObjectCache | None, parts: Iterable[str], emit: Callabl
     key = _key(parts)
     with suppress(Exception):
         entry = objects.get(key) or b""
-        data = entry[_HASH:]
-        if entry[:_HASH] == _digest(key, data):
-            return object_code(data)
+        content = entry[_HASH:]
+        if entry[:_HASH] == _digest(key, content):
+            return ObjectCode(content[_SIZE.size :], *_SIZE.unpack_from(content))
     code = emit()
     with suppress(Exception):
-        objects.put(key, _digest(key, code.data) + code.data)
+        content = _SIZE.pack(code.text_size) + code.data
+        objects.put(key, _digest(key, content) + content)
     return code
 
 
-def _digest(key: str, data: bytes) -> bytes:
-    return hashlib.sha256(key.encode() + data).digest()
+def _digest(key: str, content: bytes) -> bytes:
+    return blake2b(key.encode() + content, digest_size=_HASH).digest()
 
 
 def _key(parts: Iterable[str]) -> str:
-    digest = hashlib.sha256(_environment())
+    digest = blake2b(_environment(), digest_size=_HASH)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         # With the lengths, no two lists of parts are the same text.
@@ -73,7 +85,16 @@ def _key(parts: Iterable[str]) -> str:
 @cache
 def _environment() -> bytes:
     """A hash of what is the same for all code that this process compiles."""
-    digest = hashlib.sha256(host_description().encode())
+    # The library itself, because it may have been built or replaced apart from its version.
+    library = next(Path(llvmlite.__file__).with_name("binding").glob("*llvmlite*")).stat()
+    digest = blake2b(f"{llvmlite.__version__} {library.st_size} {library.st_mtime_ns} {sys.platform}".encode())
+    digest.update(processor() or _processor_by_llvm())
     for path in [Path(unit.__file__), *sorted(Path(__file__).parent.glob("*.py"))]:
         digest.update(path.read_bytes())
     return digest.digest()
+
+
+def _processor_by_llvm() -> bytes:
+    from kaleido.jit.compiling.llvm import host_description
+
+    return host_description().encode()

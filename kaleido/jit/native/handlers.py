@@ -10,13 +10,11 @@ import threading
 from importlib.resources import files
 from typing import NamedTuple
 
-from kaleido.jit.compiling.compiler import baseline_code
-from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.code_ranges import PROCESS_RANGES
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
-from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 
 __all__ = ["Handlers", "handlers"]
@@ -62,8 +60,7 @@ def handlers(objects: ObjectCache | None = None) -> Handlers:
 
 
 def _compile(objects: ObjectCache | None) -> Handlers:
-    target = Target(Policy())
-    loader = Loader(target, 2)
+    loader = Loader(2)
     _never_closed.append(loader)
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll")
     loaded = loader.load(baseline_code(source, objects), _EXPORTS, {"code.ranges": PROCESS_RANGES.address})

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from kaleido.jit.compiling.compiler import baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.entry_points import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers

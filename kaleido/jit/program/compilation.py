@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kaleido.dataclasses import dataclass, field
-from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.compiling.llvm import ObjectCode
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
@@ -93,7 +93,7 @@ class VersionCompiler:
     def __init__(
         self,
         policy: Policy,
-        compiler: Compiler,
+        compiler: LazyCompiler,
         loader: Loader,
         symbols: SymbolTable,
         publisher: Publisher,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.native.stubs import Stubs
@@ -32,7 +32,9 @@ class Program:
     ===============  ===================================================================
     """
 
-    def __init__(self, policy: Policy, access: Access, compiler: Compiler, loader: Loader, runtime: Runtime) -> None:
+    def __init__(
+        self, policy: Policy, access: Access, compiler: LazyCompiler, loader: Loader, runtime: Runtime
+    ) -> None:
         self.policy, self.access = policy, access
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import llvmlite.binding as llvm
-
 from kaleido import __version__
 from kaleido.codegen.scope import Declaration
 from kaleido.jit import Tier, Unit, UnitStats
@@ -89,6 +87,8 @@ def _about_declaration(request: Request, name: str, declaration: Declaration) ->
 
 def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     policy, units = session.engine.policy, session.stats()
+    import llvmlite.binding as llvm
+
     yield "kaleido", f"{__version__}, on LLVM {'.'.join(map(str, llvm.llvm_version_info))}"
     yield "processor", llvm.get_host_cpu_name()
     if policy.tiered:

@@ -1,0 +1,15 @@
+"""Object code: what compilation results in, and what is loaded."""
+
+from __future__ import annotations
+
+from kaleido.dataclasses import dataclass
+
+__all__ = ["ObjectCode"]
+
+
+@dataclass(frozen=True)
+class ObjectCode:
+    """A relocatable object file in memory. `text_size` is the size of its machine code in bytes."""
+
+    data: bytes
+    text_size: int
