@@ -34,9 +34,10 @@ class _Field:
         kw_only: bool = False,
         compare: bool = True,
         repr: bool = True,
+        init: bool = True,
     ) -> None:
         self.default, self.default_factory = default, default_factory
-        self.kw_only, self.compare, self.repr = kw_only, compare, repr
+        self.kw_only, self.compare, self.repr, self.init = kw_only, compare, repr, init
 
 
 def _dataclass(cls: Any = None, *, frozen: bool = False, slots: bool = False, eq: bool = True) -> Any:
@@ -73,9 +74,13 @@ def _take_fields(cls: type, *, keep_defaults: bool) -> dict[str, _Field]:
     own: dict[str, _Field] = {}
     for name in cls.__annotations__:
         given = cls.__dict__.get(name, _MISSING)
-        own[name] = given if isinstance(given, _Field) else _Field(default=given)
+        options = given if isinstance(given, _Field) else _Field(default=given)
         if given is not _MISSING:
             delattr(cls, name)
+        if not options.init:
+            # An attribute like any other, except to a type checker.
+            continue
+        own[name] = options
         if keep_defaults and own[name].default is not _MISSING:
             setattr(cls, name, own[name].default)
     return own

@@ -48,6 +48,10 @@ def classes(module: Any) -> dict[str, Any]:
     @module.dataclass(eq=False)
     class Same:
         left: int = 1
+        later: int = module.field(init=False)
+
+        def __post_init__(self) -> None:
+            self.later = self.left + 1
 
     return {each.__name__: each for each in (Base, Slotted, Frozen, Plain, Same)}
 
@@ -68,6 +72,8 @@ USES: dict[str, Callable[[dict[str, Any]], object]] = {
     "keyword only": lambda c: c["Base"]("x"),
     "default": lambda c: (c["Slotted"](1).right, c["Slotted"](1).note, c["Plain"].right, c["Same"]().left),
     "no default in slots": lambda c: c["Frozen"].left,
+    "not an argument": lambda c: (c["Same"](5).later, c["Same"].__match_args__),
+    "not an argument at all": lambda c: c["Same"](5, later=6),
     "factory": lambda c: c["Frozen"](1).items is c["Frozen"](1).items,
     "post init": lambda c: c["Frozen"](-1),
     "equal": lambda c: (c["Slotted"](1, note="x") == c["Slotted"](1), c["Slotted"](1) == c["Slotted"](2)),

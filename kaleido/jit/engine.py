@@ -15,6 +15,8 @@ publish. Native code runs without it. LLVM has a lock of its own inside llvmlite
 
 from __future__ import annotations
 
+import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -73,6 +75,7 @@ class Engine:
             self.policy = policy or Policy()
             compiler = LazyCompiler(self.policy, transform, cache)
             if cache is None:
+                # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
             loader = Loader(self.policy.arena_libraries)
             self._runtime = Runtime(loader, wait=not self.policy.background, objects=cache)
@@ -196,6 +199,11 @@ class Engine:
         if self._recompiler is not None:
             self._recompiler.wait_until_idle()
 
+    def preload(self) -> None:
+        """Load LLVM in the background, if it is not loaded: with a cache, that is otherwise done when it is needed."""
+        if "kaleido.jit.native.jitlink" not in sys.modules:
+            threading.Thread(target=_load_llvm, name="kaleido-preload", daemon=True).start()
+
     # Inspection
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -247,6 +255,5 @@ class Engine:
 
 
 def _load_llvm() -> None:
-    """Load LLVM now, while the process has file descriptors and memory for it; with a cache, it may not be needed."""
     import kaleido.jit.compiling.compiler
     import kaleido.jit.native.jitlink  # noqa: F401

@@ -7,7 +7,7 @@ process and belong to no engine, because a signal may arrive at any time, after 
 from __future__ import annotations
 
 import threading
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import baseline_code
@@ -68,7 +68,7 @@ def _compile(objects: ObjectCache | None) -> Handlers:
 
 
 def _source(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="ascii")
+    return Path(__file__).with_name(name).read_text(encoding="ascii")
 
 
 _compiling = fork_safe(threading.Lock(), LockOrder.HANDLERS)
