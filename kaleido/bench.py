@@ -27,9 +27,9 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 
-from kaleido.dataclasses import replace
 from kaleido.jit import Engine, RunCounter, Signature, Tier, Unit, quoted
 from kaleido.report.measurement import Measurement, Samples
 

@@ -17,7 +17,6 @@ PACKAGE = Path(kaleido.__file__).parent
 LAYERS = tuple(
     (each,)
     for each in (
-        "kaleido.dataclasses",
         "kaleido.terminal",
         "kaleido.diagnostics",
         "kaleido.language",
@@ -36,7 +35,6 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
-    ("kaleido.dataclasses",),
     ("kaleido.jit.process", "kaleido.jit.unit"),
     ("kaleido.jit.policy", "kaleido.jit.events"),
     ("kaleido.jit.compiling",),

@@ -7,11 +7,11 @@ checker found in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.scope import Scope
 from kaleido.codegen.variables import Variables
-from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics import Problems, SemanticError, Span
 from kaleido.jit import MAX_PARAMETERS
 from kaleido.language.nodes import (

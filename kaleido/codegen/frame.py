@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
-from kaleido.dataclasses import dataclass, field
 from kaleido.jit import RunCounter, Signature, Unit
 
 __all__ = ["Frame"]

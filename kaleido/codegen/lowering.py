@@ -19,6 +19,7 @@ of a child, and receives the child's value, which is the name of an LLVM local o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT
@@ -26,7 +27,6 @@ from kaleido.codegen.checker import References
 from kaleido.codegen.frame import Frame
 from kaleido.codegen.mangling import signature, symbol
 from kaleido.codegen.writer import FunctionWriter, constant
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import MAX_PARAMETERS, RunCounter, Signature, Unit
 from kaleido.language.nodes import (

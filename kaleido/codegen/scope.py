@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import Label, Source
 from kaleido.language.nodes import Definition, Prototype
 

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from kaleido.dataclasses import dataclass, field
+from dataclasses import dataclass, field
+
 from kaleido.diagnostics.rendering import render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label
 from kaleido.terminal.text import blank, fitting, painted, width
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import cached_property
-
-from kaleido.dataclasses import dataclass, field
 
 __all__ = ["MOST_SHOWN", "Diagnostic", "Label", "Source", "Span"]
 

@@ -6,9 +6,9 @@ Traces, reports and prompts all read the same stream.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit.unit import RunCounter, Tier, Unit
 
 __all__ = ["Event", "EventKind", "Listener", "MemoryUse", "UnitStats"]

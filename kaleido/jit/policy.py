@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit.unit import RunCounter
 
 __all__ = ["Policy"]

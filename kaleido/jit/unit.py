@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
-
-from kaleido.dataclasses import dataclass, field
 
 __all__ = ["MAX_PARAMETERS", "RunCounter", "Signature", "Tier", "Unit", "nested", "quoted"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from kaleido.dataclasses import replace
 from kaleido.diagnostics import Problems, Span, counted
 from kaleido.language.hints import FORMS, number_hint
 from kaleido.language.lexer import Token

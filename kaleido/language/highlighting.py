@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from pygments.lexer import Lexer
 from pygments.token import Comment, Error, Generic, Keyword, Name, Number, Operator, Punctuation, Text, Whitespace
 from pygments.util import shebang_matches
-
-from kaleido.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from pygments.token import _TokenType as TokenType

@@ -7,9 +7,9 @@ Python's stack: see :func:`walk`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from typing import Any
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics import Span
 
 

@@ -7,9 +7,9 @@ can go back to an earlier table by keeping it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
-from kaleido.dataclasses import dataclass
 from kaleido.language.nodes import Operator
 
 ASSIGNMENT = "="

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics import Source
 from kaleido.terminal.text import printable
 

@@ -7,9 +7,9 @@ from the last tokens.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import Label, Problems, Span
 from kaleido.language.builder import span_of
 from kaleido.language.hints import FORMS, KEYWORDS, character_hint, keyword_hint, operator_hint, word_hint

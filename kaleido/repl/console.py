@@ -15,9 +15,9 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import IO
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import COLORED, PLAIN, Palette
 from kaleido.jit import discard_pending, uninterrupted
 from kaleido.repl.settings import Settings

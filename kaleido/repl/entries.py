@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit import interruptibly
 from kaleido.language.parser import IncrementalParser
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__
-from kaleido.dataclasses import replace
 from kaleido.diagnostics import DEFECT_NOTICE, FAILED, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
 from kaleido.language.source_files import FileSource

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import KaleidoError
 from kaleido.language.nodes import Definition, Item
 from kaleido.language.printer import outline

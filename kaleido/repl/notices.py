@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from kaleido.dataclasses import replace
 from kaleido.jit import Event, EventKind, RunCounter
 from kaleido.report.event_lines import EventLines
 from kaleido.session import Session

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.language.nodes import Item
 from kaleido.language.source_files import FileSource, encoded
 from kaleido.repl.merging import updated_program

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import Source, Span
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.language.source_files import FileSource

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kaleido.dataclasses import dataclass
+from dataclasses import dataclass
+
 from kaleido.language.highlighting import patterns
 
 __all__ = ["OpenCall", "open_call"]

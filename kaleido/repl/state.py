@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics import KaleidoError, Source, render
 from kaleido.jit import uninterrupted
 from kaleido.repl.console import Console

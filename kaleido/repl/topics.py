@@ -6,9 +6,8 @@ The examples are transcripts that can be pasted into a new session. The tests ru
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from textwrap import dedent
-
-from kaleido.dataclasses import dataclass
 
 __all__ = ["ALIASES", "TOPICS", "Topic"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Definition, External
 from kaleido.language.printer import constant

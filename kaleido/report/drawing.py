@@ -23,10 +23,10 @@ from __future__ import annotations
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, zip_longest
 
-from kaleido.dataclasses import dataclass
 from kaleido.report.flow import Block, Flow
 from kaleido.terminal.text import cut, printable, width
 

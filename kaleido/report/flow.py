@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
-
-from kaleido.dataclasses import dataclass
 
 __all__ = ["Block", "Flow", "flows"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit import Unit, quoted
 from kaleido.terminal.text import padded, width
 

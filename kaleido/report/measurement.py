@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit import Tier
 
 __all__ = ["Measurement", "Samples"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.jit import Event, EventKind, RunCounter, Tier, UnitStats
 from kaleido.report.columns import legend
 from kaleido.report.tables import table

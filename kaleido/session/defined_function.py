@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kaleido.codegen.checker import CallSite, References
-from kaleido.dataclasses import dataclass, field, replace
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Unit
 from kaleido.language.comparison import loops, same_tree

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kaleido.dataclasses import replace
+from dataclasses import replace
+
 from kaleido.jit import Policy
 
 __all__ = ["MODES", "policy_for"]

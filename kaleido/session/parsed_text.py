@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Binding, Definition, Expression, External, Item, Number, Var, Variable
 from kaleido.language.operators import OperatorTable

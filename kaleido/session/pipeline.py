@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 
 from kaleido.codegen.mangling import symbol
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import SemanticError, Source, Span
 from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item

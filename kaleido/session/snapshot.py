@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from kaleido.codegen.scope import Declaration
-from kaleido.dataclasses import dataclass
 from kaleido.language.operators import OperatorTable
 from kaleido.session.defined_function import DefinedFunction
 

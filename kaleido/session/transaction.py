@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import lower_external
 from kaleido.codegen.lowering import lower_definition, lower_expression
 from kaleido.codegen.scope import Declaration, Scope
-from kaleido.dataclasses import dataclass
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
 from kaleido.jit import Unit, raise_pending
 from kaleido.language.nodes import Definition, Expression, External

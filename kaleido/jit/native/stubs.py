@@ -44,8 +44,8 @@ What does not work, and why.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.runtime import Runtime

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.jit.native.runtime import Runtime
 
 __all__ = ["Reclaimer"]

@@ -8,8 +8,8 @@ Every field of a version that changes is written by a method of this file. The t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from kaleido.dataclasses import dataclass, field
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested

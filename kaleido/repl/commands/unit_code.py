@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from kaleido.dataclasses import dataclass
 from kaleido.jit import Engine, RunCounter, Tier, Unit, UnitStats
 from kaleido.report.listing import assembly_listing, inlining, ir_listing
 
