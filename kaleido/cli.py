@@ -28,8 +28,12 @@ __all__ = ["main", "run"]
 USAGE, DEFECT = 2, 70
 
 # The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the
-# first argument, so a script of that name is run as ./tutorial.
-_COMMANDS = {"tutorial": "kaleido.tutorial.command", "bench": "kaleido.bench.bench_command"}
+# first argument, so a script of that name is run as ./cache.
+_COMMANDS = {
+    "bench": "kaleido.bench.bench_command",
+    "cache": "kaleido.cache.cache_command",
+    "tutorial": "kaleido.tutorial.command",
+}
 
 _kept: list[Session] = []
 
@@ -188,6 +192,12 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--no-init", dest="init", action="store_false", help="do not run your init.kal in the REPL")
     parser.add_argument("--no-history", dest="history", action="store_false", help="do not save the REPL's history")
+    parser.add_argument(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="use no machine code of earlier runs, and keep none",
+    )
     parser.add_argument("--version", action="store_true", help="show the versions of Kaleido, llvmlite and LLVM")
     return parser
 
@@ -363,6 +373,7 @@ def _file(path: str) -> Source:
 
 
 def _session(options: Namespace) -> Session:
+    from kaleido.cache.place import cache_at
     from kaleido.session import LibraryError, Session
 
     try:
@@ -373,6 +384,7 @@ def _session(options: Namespace) -> Session:
             libraries=options.load,
             prelude=options.prelude,
             externs=options.externs,
+            cache=cache_at() if options.cache else None,
         )
     except LibraryError as error:
         raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None

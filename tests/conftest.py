@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import pytest
 
@@ -17,6 +18,8 @@ def pytest_configure(config: pytest.Config) -> None:
     modes.CHECK_UNITS = True
     if config.getoption("update") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
+    # What a test compiles must not depend on earlier runs.
+    os.environ["KALEIDO_CACHE"] = "off"
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from kaleido.jit import Engine, Policy, Signature, Tier, Unit
-from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.native.loader import Loader
 from tests.growth import resident
 
@@ -74,7 +74,7 @@ def per_call(policy: Policy, n: int = 25) -> float:
 def loading(repeat: int) -> list[tuple[str, float, str]]:
     """Object code into memory, by the loader's own linking and by LLVM's linker, in turn."""
     code = baseline_code(SQUARE.format(name="f"))
-    loaders = {name: Loader(Target(Policy()), 64, jitlink=bool(name)) for name in ("", " by JITLink")}
+    loaders = {name: Loader(64, jitlink=bool(name)) for name in ("", " by JITLink")}
     times: dict[str, list[float]] = {name: [] for name in loaders}
     sizes = dict.fromkeys(loaders, 0)
     for _ in range(10):

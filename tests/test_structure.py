@@ -27,6 +27,7 @@ LAYERS = tuple(
         "kaleido.bench",
         "kaleido.repl",
         "kaleido.tutorial",
+        "kaleido.cache",
         "kaleido.cli",
         "kaleido.__main__",
     )

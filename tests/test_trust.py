@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,15 +86,21 @@ def test_on_the_command_line() -> None:
     assert kaleido("--no-extern", "--load", "libm.so.6", "-c", "1").returncode == 2
 
 
-def test_nothing_is_kept_on_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cached", [False, True])
+def test_nothing_but_the_cache_is_kept_on_disk(tmp_path: Path, cached: bool) -> None:
     places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     environment = {**os.environ, **dict.fromkeys(places, str(tmp_path)), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["KALEIDO_CACHE"] = "" if cached else "off"
     done = subprocess.run(
         [sys.executable, "-m", "kaleido", "--jit=sync", "--threshold=1", "-i", "-c", "def f(x) x; f(1) + f(2)"],
         input=b"f(3)\n:tiers\n", capture_output=True, env=environment, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout[:8], done.stderr) == (0, b"3.0\n3.0\n", b"")
-    assert list(tmp_path.iterdir()) == []
+    kept = list(tmp_path.rglob("*"))
+    assert {each for each in kept if each.is_dir()} == ({tmp_path / "kaleido"} if cached else set())
+    for each in kept:
+        assert not each.stat().st_mode & 0o077
+        assert each.is_dir() or (each.parent == tmp_path / "kaleido" and re.fullmatch("[0-9a-f]{64}", each.name))
 
 
 def test_the_command_imports_nothing_from_where_it_is_run(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ This package knows nothing of the language above it, and never imports it. `READ
 to its internals, with a glossary.
 """
 
-from kaleido.jit.compiling.llvm import has_fused_multiply_add
+from kaleido.jit.compiling.object_cache import ObjectCache
+from kaleido.jit.compiling.processor import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, UnitStats
@@ -41,6 +42,7 @@ __all__ = [
     "LockOrder",
     "MemoryUse",
     "NotInlined",
+    "ObjectCache",
     "Policy",
     "RunCounter",
     "Signature",

@@ -16,16 +16,17 @@ publish. Native code runs without it. LLVM has a lock of its own inside llvmlite
 
 from __future__ import annotations
 
+import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.jit.calls import Calls
-from kaleido.jit.compiling.compiler import Compiler, Transform
-from kaleido.jit.compiling.llvm import Target
-from kaleido.jit.compiling.unit_checks import check_units
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.direct_calls import DirectCalls
 from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
 from kaleido.jit.inspection import Inspection
@@ -45,6 +46,9 @@ from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.unit import Data, Tier, Unit
 
+if TYPE_CHECKING:
+    from kaleido.jit.compiling.compiler import Transform
+
 __all__ = ["Engine"]
 
 
@@ -61,6 +65,8 @@ class Engine:
     `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
                  pipeline runs, on the thread that compiles
     `externals`  addresses of C symbols that every unit may use
+    `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
+                 called with; by default there is none
 
     Every method that makes code raises MemoryError where there is no memory for it, and then nothing has changed. To
     create an engine takes a thread, pipes and memory, too: OSError, MemoryError.
@@ -72,13 +78,17 @@ class Engine:
         *,
         transform: Transform | None = None,
         externals: Mapping[str, int] | None = None,
+        cache: ObjectCache | None = None,
     ) -> None:
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
-            target = Target(policy)
-            compiler, loader = Compiler(target, transform), Loader(target, policy.arena_libraries)
+            compiler = LazyCompiler(policy, transform, cache)
+            if cache is None:
+                # While the process has file descriptors and memory for it. With a cache, it may not be needed.
+                _load_llvm()
+            loader = Loader(policy.arena_libraries)
             undo.callback(loader.close)
-            self._runtime = Runtime(loader)
+            self._runtime = Runtime(loader, cache)
             undo.callback(self._runtime.close)
             self._access = Access(self._runtime, policy.stack_size)
             self._program = Program(policy, self._access, compiler, loader, self._runtime, externals or {})
@@ -137,6 +147,8 @@ class Engine:
         running program could reach a symbol that is not defined. Then nothing has changed.
         """
         if self.policy.check:
+            from kaleido.jit.compiling.unit_checks import check_units
+
             check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():
             return Redefinition(self._program, definitions, removed).run()
@@ -269,6 +281,11 @@ class Engine:
         if self._lifetime.recompiler is not None:
             self._lifetime.recompiler.wait_until_idle()
 
+    def preload(self) -> None:
+        """Load LLVM in the background, if it is not loaded: with a cache, that is otherwise done when it is needed."""
+        if "kaleido.jit.native.jitlink" not in sys.modules:
+            threading.Thread(target=_load_llvm, name="kaleido-preload", daemon=True).start()
+
     # Inspection
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -328,3 +345,8 @@ class Engine:
         freed when the last call from Python ends. For calls from C, call this again after they have ended.
         """
         self._lifetime.close()
+
+
+def _load_llvm() -> None:
+    import kaleido.jit.compiling.compiler
+    import kaleido.jit.native.jitlink  # noqa: F401

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.compiling.remarks import missed_inlining
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
@@ -20,7 +19,7 @@ __all__ = ["Inspection"]
 class Inspection:
     """Looks into one program; changes nothing. Thread-safe."""
 
-    def __init__(self, program: Program, compiler: Compiler, loader: Loader) -> None:
+    def __init__(self, program: Program, compiler: LazyCompiler, loader: Loader) -> None:
         self._program, self._access = program, program.access
         self._compiler, self._loader = compiler, loader
 
@@ -74,6 +73,8 @@ class Inspection:
         return version.unit.label if version is not None else name
 
     def missed_inlining(self, name: str) -> list[NotInlined]:
+        from kaleido.jit.compiling.remarks import missed_inlining
+
         outside = self.outside_group(name)
         return [*outside, *missed_inlining(self.inline_group(name, Tier.OPTIMIZED), self._program.policy)]
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from functools import cache
 from itertools import zip_longest
-from typing import Any
 
 from kaleido.diagnostics import Span
 from kaleido.language.nodes import For, Item, Prototype
@@ -46,11 +43,6 @@ def _flat(tree: object) -> Iterator[object]:
 
 
 def _compared(part: object) -> tuple[str, ...]:
-    """The fields of a node that count in a comparison; none for other parts."""
-    kind: Any = type(part)
-    return _fields(kind)
-
-
-@cache
-def _fields(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind) if each.compare) if is_dataclass(kind) else ()
+    """The fields of a node that count in a comparison, which are the positional ones; none for other parts."""
+    found: tuple[str, ...] = getattr(type(part), "__match_args__", ())
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from kaleido.diagnostics import Source
 
@@ -11,4 +11,4 @@ __all__ = ["prelude"]
 
 def prelude() -> Source:
     """The text of `prelude.kal`."""
-    return Source("<prelude>", (files("kaleido.language") / "prelude.kal").read_text("utf-8"))
+    return Source("<prelude>", Path(__file__).with_name("prelude.kal").read_text("utf-8"))

@@ -7,7 +7,6 @@ arrow leads from the moment when a unit became hot to its compilation, and to it
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -34,6 +33,8 @@ class Trace:
         """Write the trace, and close the file; returns the number of entries. Raises OSError."""
         entries = trace_entries(list(self._events), self._begin)
         with file:
+            import json
+
             json.dump({"traceEvents": entries, "displayTimeUnit": "ms"}, file, indent=1)
             file.write("\n")
         return len(entries)

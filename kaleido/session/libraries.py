@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-
-import llvmlite.binding as llvm
+import sys
 
 __all__ = ["LibraryError", "find_function", "load_library"]
 
@@ -21,6 +20,8 @@ def load_library(library: str) -> None:
     """Load a shared library into the process, for good. Raises LibraryError."""
     if not library:
         raise LibraryError(library, "it has no name")
+    import llvmlite.binding as llvm
+
     try:
         # The C library's loader binds all symbols now. LLVM alone binds a missing symbol at its first call, and that
         # ends the process.
@@ -34,7 +35,12 @@ def load_library(library: str) -> None:
 
 def find_function(name: str) -> int | None:
     """The address of a C function in this process, or of one that was added to LLVM; None if there is none."""
-    address: int | None = llvm.address_of_symbol(name)
+    address: int | None = None
+    # Only then can functions have been added to LLVM.
+    if "llvmlite.binding" in sys.modules:
+        import llvmlite.binding as llvm
+
+        address = llvm.address_of_symbol(name)
     return address or _process_function(name)
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import Engine, Event, Unit, UnitStats
+from kaleido.jit import Engine, Event, ObjectCache, Unit, UnitStats
 from kaleido.language.nodes import Definition, External, Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
@@ -36,6 +36,7 @@ class Session:
     `libraries`   paths of shared libraries in which `extern` may find functions
     `prelude`     whether the session begins with the definitions of the prelude
     `externs`     whether programs may declare C functions beyond those of the prelude; if not, `libraries` is empty
+    `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a
     stack size that is not allowed, and for libraries without externs.
@@ -54,12 +55,13 @@ class Session:
         libraries: Sequence[str] = (),
         prelude: bool = True,
         externs: bool = True,
+        cache: ObjectCache | None = None,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        self.engine = Engine(policy_for(jit, threshold, stack_size))
+        self.engine = Engine(policy_for(jit, threshold, stack_size), cache=cache)
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table)
         if prelude:

@@ -16,7 +16,7 @@ from unittest import mock
 from kaleido.codegen import lowering
 from kaleido.jit import Tier, Unit
 from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.compiling.llvm import ObjectCode
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.session import Session
 
 __all__ = ["Sessions"]

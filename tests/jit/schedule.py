@@ -26,7 +26,8 @@ from unittest.mock import patch
 
 from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
 from kaleido.jit.compiling.compiler import Compiler
-from kaleido.jit.compiling.llvm import ObjectCode, Target
+from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT
 

@@ -1,6 +1,10 @@
 """Units to object code for this machine. Nothing here keeps state between compilations.
 
 =================  ==============================================================================
+``object_code``    the result
+``processor``      the processor's features, without LLVM
+``object_cache``   object code of earlier runs: the keys, and what a cache has to do
+``lazy_compiler``  code from the cache, or by the modules below, which load LLVM
 ``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``library_names``  the functions of the C library that LLVM knows
 ``ir_lines``       the functions, calls and globals in LLVM assembly

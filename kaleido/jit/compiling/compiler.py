@@ -14,7 +14,8 @@ from dataclasses import replace
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.library_names import link_name
-from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone, rename
+from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.unit import Tier, Unit, quoted
 

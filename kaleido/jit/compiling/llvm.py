@@ -11,42 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = [
-    "ObjectCode",
     "Target",
-    "baseline_code",
     "closed_on_error",
-    "has_fused_multiply_add",
+    "host_description",
+    "host_has_fused_multiply_add",
     "link_in",
     "parse",
     "parse_alone",
     "parse_as_it_is",
     "rename",
 ]
-
-
-@dataclass(frozen=True)
-class ObjectCode:
-    """A relocatable object file in memory.
-
-    `text_size` is the size of its machine code in bytes. `levels` is the most calls of a recursive function that one
-    frame holds.
-    """
-
-    data: bytes
-    text_size: int
-    levels: int = 1
 
 
 def parse_alone(ir: str) -> llvm.ModuleRef:
@@ -124,11 +110,18 @@ class Target:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._machines = {Tier.BASELINE: _machine(0), Tier.OPTIMIZED: _machine(3)}
 
-    @property
+    @cached_property
     def machine(self) -> llvm.TargetMachine:
-        return self._machines[Tier.BASELINE]
+        """That of the baseline."""
+        return _machine(0)
+
+    @cached_property
+    def _optimizing_machine(self) -> llvm.TargetMachine:
+        return _machine(3)
+
+    def _machine(self, tier: Tier) -> llvm.TargetMachine:
+        return self.machine if tier is Tier.BASELINE else self._optimizing_machine
 
     def simplify(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline without what makes code larger; it leaves no critical edge between blocks."""
@@ -144,7 +137,7 @@ class Target:
     def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool = False) -> None:
         # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         options.inlining_threshold = self.policy.inline_threshold
-        builder = llvm.create_pass_builder(self._machines[Tier.OPTIMIZED], options)
+        builder = llvm.create_pass_builder(self._optimizing_machine, options)
         manager = builder.getModulePassManager()
         if split_edges:
             manager.add_break_critical_edges_pass()
@@ -158,24 +151,14 @@ class Target:
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
-        data = self._machines[tier].emit_object(module)
+        data = self._machine(tier).emit_object(module)
         sections = llvm.ObjectFileRef.from_data(data).sections()
         return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
-        text: str = self._machines[tier].emit_assembly(module)
+        text: str = self._machine(tier).emit_assembly(module)
         return text
-
-
-@lru_cache(maxsize=64)
-def baseline_code(ir: str) -> ObjectCode:
-    """Baseline code of IR that is the same in every engine: entry points, pools of stubs. Raises ValueError.
-
-    It is emitted once in a process, because emission takes longer than loading.
-    """
-    with parse_alone(ir) as module:
-        return Target(Policy()).emit(module, Tier.BASELINE)
 
 
 @cache
@@ -190,6 +173,12 @@ def _machine(level: int) -> llvm.TargetMachine:
     return host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
 
 
+def host_description() -> str:
+    """The processor's name and features, as LLVM calls them."""
+    host, cpu, features = _host()
+    return f"{host.name} {cpu} {features}"
+
+
 @cache
 def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_target()
@@ -200,7 +189,7 @@ def _host() -> tuple[llvm.Target, str, str]:
 
 
 @cache
-def has_fused_multiply_add() -> bool:
+def host_has_fused_multiply_add() -> bool:
     """Whether ``llvm.fma.f64`` is an instruction of the host's processor. Elsewhere it is a slow call of ``fma``."""
     host, _, _ = _host()
     # It belongs to the base instruction set of the processors that are named here.

@@ -31,12 +31,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER, c_result
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
-from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Signature
 
 __all__ = ["STACK_TOP", "DirectCall", "EngineState", "direct_entry"]
@@ -102,7 +101,7 @@ def _address(signature: Signature) -> int:
 @cache
 def _loader() -> Loader:
     """The code belongs to no engine: a call may be made after its engine was closed."""
-    return Loader(Target(Policy()), 2)
+    return Loader(2)
 
 
 def _ir(signature: Signature) -> str:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
-from kaleido.jit.compiling.llvm import Target, baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.code_ranges import PROCESS_RANGES
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT, missing_protection
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.put_byte import PUT_BYTE, put_byte_ir
-from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import RESTORED
 
@@ -69,19 +68,21 @@ class Handlers(NamedTuple):
         return {LEAVE_JIT: self.leave, REENTER_JIT: self.reenter, PUT_BYTE: self.put_byte}
 
 
-def handlers() -> Handlers:
-    """The handlers of this process, compiled and loaded by the first call. Thread-safe. Raises MemoryError."""
+def handlers(objects: ObjectCache | None = None) -> Handlers:
+    """The handlers of this process, compiled and loaded by the first call, which may use `objects`. Thread-safe. Raises
+    MemoryError."""
     with _compiling:
-        return _handlers()
+        if not _handlers:
+            _handlers.append(_compile(objects))
+        return _handlers[0]
 
 
-@cache
-def _handlers() -> Handlers:
+def _compile(objects: ObjectCache | None) -> Handlers:
     source = _source("unprotected.ll" if missing_protection() else "handlers.ll") + put_byte_ir()
-    loader = Loader(Target(Policy()), 2)
+    loader = Loader(2)
     imports = {"code.ranges": PROCESS_RANGES.address, "signals.restored": ctypes.addressof(RESTORED)}
     try:
-        loaded = loader.load(baseline_code(source), _EXPORTS, imports)
+        loaded = loader.load(baseline_code(source, objects), _EXPORTS, imports)
     except BaseException:
         loader.close()
         raise
@@ -90,8 +91,9 @@ def _handlers() -> Handlers:
 
 
 def _source(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="ascii")
+    return Path(__file__).with_name(name).read_text(encoding="ascii")
 
 
 _compiling = fork_safe(threading.Lock(), LockOrder.HANDLERS)
+_handlers: list[Handlers] = []
 _never_closed: list[Loader] = []

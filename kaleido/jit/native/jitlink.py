@@ -19,6 +19,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.native.code_memory import no_memory
+from kaleido.jit.policy import Policy
 
 __all__ = ["Arena", "JitLink", "LinkedObject"]
 
@@ -37,8 +38,8 @@ class LinkedObject:
 class Arena:
     """An LLJIT, with the objects in it and the number that there ever were."""
 
-    def __init__(self, target: Target) -> None:
-        self.jit = llvm.create_lljit_compiler(target.machine, use_jit_link=True, suppress_errors=True)
+    def __init__(self) -> None:
+        self.jit = llvm.create_lljit_compiler(Target(Policy()).machine, use_jit_link=True, suppress_errors=True)
         self.linked = 0
         # This keeps the trackers of all loaded objects.
         self.objects: set[LinkedObject] = set()
@@ -50,8 +51,8 @@ class JitLink:
     # The loaded objects of this process. (Engines may count at the same time, and be a few off.)
     _objects = 0
 
-    def __init__(self, target: Target, capacity: int) -> None:
-        self._target, self._capacity = target, capacity
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._arenas: list[Arena] = []
 
     @property
@@ -100,7 +101,7 @@ class JitLink:
 
     def _arena(self) -> Arena:
         if not self._arenas or self._arenas[-1].linked >= self._capacity:
-            self._arenas.append(Arena(self._target))
+            self._arenas.append(Arena())
         return self._arenas[-1]
 
     def _close_if_used_up(self, arena: Arena) -> None:

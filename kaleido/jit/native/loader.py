@@ -8,12 +8,15 @@ object allow it, otherwise to LLVM's linker (``jitlink``), which takes ten times
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from kaleido.jit.compiling.llvm import ObjectCode, Target
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.native.code_memory import Block, CodeMemory, NotWritable, is_available
 from kaleido.jit.native.elf import UnsupportedObject
-from kaleido.jit.native.jitlink import JitLink, LinkedObject
 from kaleido.jit.native.linking import link
+
+if TYPE_CHECKING:
+    from kaleido.jit.native.jitlink import JitLink, LinkedObject
 
 __all__ = ["LoadedObject", "Loader"]
 
@@ -43,15 +46,17 @@ class Loader:
     `capacity` is the number of objects in one arena of LLVM's linker, and `jitlink` says that it loads every object.
     """
 
-    def __init__(self, target: Target, capacity: int, *, jitlink: bool = False) -> None:
+    def __init__(self, capacity: int, *, jitlink: bool = False) -> None:
         self._memory = CodeMemory() if is_available() and not jitlink else None
-        self._jitlink = JitLink(target, capacity)
+        self._capacity = capacity
+        # LLVM's linker, from the first object on that needs it: it loads LLVM.
+        self._jitlink: JitLink | None = None
         self._loaded: set[LoadedObject] = set()
 
     @property
     def arenas(self) -> int:
         """The number of regions of code memory, and of arenas of LLVM's linker."""
-        return self._jitlink.arenas + (self._memory.regions if self._memory else 0)
+        return (self._jitlink.arenas if self._jitlink else 0) + (self._memory.regions if self._memory else 0)
 
     @property
     def loaded(self) -> frozenset[LoadedObject]:
@@ -77,17 +82,19 @@ class Loader:
 
     def free(self, loaded: LoadedObject, place: Block | LinkedObject) -> None:
         """Free the memory of an object: see :meth:`LoadedObject.release`."""
-        if isinstance(place, LinkedObject):
-            self._jitlink.free(place)
-        else:
+        if isinstance(place, Block):
             assert self._memory is not None
             self._memory.free(place)
+        else:
+            assert self._jitlink is not None
+            self._jitlink.free(place)
         self._loaded.remove(loaded)
 
     def close(self) -> None:
         """Free all code."""
         self._loaded.clear()
-        self._jitlink.close()
+        if self._jitlink is not None:
+            self._jitlink.close()
         if self._memory is not None:
             self._memory.close()
 
@@ -99,4 +106,8 @@ class Loader:
                 return link(data, exports, imports, self._memory)
             except (UnsupportedObject, NotWritable):
                 pass
+        if self._jitlink is None:
+            from kaleido.jit.native.jitlink import JitLink
+
+            self._jitlink = JitLink(self._capacity)
         return self._jitlink.link(data, exports, imports)

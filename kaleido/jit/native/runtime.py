@@ -18,7 +18,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from kaleido.jit.compiling.llvm import baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
+from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.entry_points import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
@@ -69,14 +70,16 @@ define void @publish(ptr %slot, ptr %code) nounwind {{
 class Runtime:
     """Hook, publication and entry points of one engine, with the pipes to its recompiler.
 
-    `inside` counts the calls from C that are in native code, on each of two sides; `side` is the current one.
-    Raises MemoryError, and OSError where there is no pipe.
+    `objects` has object code of earlier runs. `inside` counts the calls from C that are in native code, on each of two
+    sides; `side` is the current one. Raises MemoryError, and OSError where there is no pipe.
     """
 
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+    def __init__(self, loader: Loader, objects: ObjectCache | None = None) -> None:
+        self._loader, self._objects = loader, objects
+        # The first engine of the process compiles them.
+        handlers(objects)
         names = ["hook", "publish", "requests", "replies", "inside", "side"]
-        addresses = self._load(_NATIVE, names).addresses
+        addresses = self.load(_NATIVE, names).addresses
         self.requests, self._requests_in = os.pipe()
         self._replies = self._replies_in = _NO_PIPE
         self.hook = addresses["hook"]
@@ -113,14 +116,18 @@ class Runtime:
         """
         if signature not in self._entry_points:
             imports = {"renew.handlers": handlers().renew_handlers}
-            loaded = self._load(entry_point_ir(signature), ["entry"], imports)
+            loaded = self.load(entry_point_ir(signature), ["entry"], imports)
             self._entry_points[signature] = c_function(loaded.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entry_points[signature]
 
     def thunk(self, signature: Signature, stub: int) -> LoadedObject:
         """A C function, exported as ``thunk``, that calls the stub at `stub` and counts the call in `inside`."""
         imports = {**self._counters, "stub": stub, "find.thread": handlers().find_thread}
-        return self._load(thunk_ir(signature), ["thunk"], imports)
+        return self.load(thunk_ir(signature), ["thunk"], imports)
+
+    def load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
+        """Compile and load IR that is the same in every engine."""
+        return self._loader.load(baseline_code(ir, self._objects), exports, imports or {})
 
     def no_more_replies(self) -> None:
         """Let every waiting hook return, and every later one at once: the recompiler has stopped."""
@@ -143,6 +150,3 @@ class Runtime:
     @property
     def _ends(self) -> list[int]:
         return [end for end in (self.requests, self._requests_in, self._replies, self._replies_in) if end >= 0]
-
-    def _load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:
-        return self._loader.load(baseline_code(ir), exports, imports or {})

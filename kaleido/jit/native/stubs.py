@@ -46,10 +46,8 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
-from kaleido.jit.compiling.llvm import baseline_code
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
-from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.unit import Signature
 
@@ -96,8 +94,8 @@ class Stub:
 class Stubs:
     """Pools of stubs. Not thread-safe by itself."""
 
-    def __init__(self, loader: Loader, runtime: Runtime) -> None:
-        self._loader, self._runtime = loader, runtime
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._unused: dict[Signature, list[Stub]] = {}
 
     def allocate(self, signature: Signature) -> Stub:
@@ -125,9 +123,7 @@ class Stubs:
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
-        loaded = self._loader.load(
-            baseline_code(_pool_ir(signature, count)), [*exports, "records", "undefined"], imports
-        )
+        loaded = self._runtime.load(_pool_ir(signature, count), [*exports, "records", "undefined"], imports)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         # In reverse: allocation takes from the end.
         return [

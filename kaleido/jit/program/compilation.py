@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.library_names import link_name
-from kaleido.jit.compiling.llvm import ObjectCode
+from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_memory import check_headroom
 from kaleido.jit.native.handlers import handlers
@@ -101,7 +101,7 @@ class VersionCompiler:
     def __init__(
         self,
         policy: Policy,
-        compiler: Compiler,
+        compiler: LazyCompiler,
         loader: Loader,
         symbols: SymbolTable,
         publisher: Publisher,

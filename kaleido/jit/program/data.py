@@ -24,7 +24,7 @@ import ctypes
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kaleido.jit.compiling.llvm import baseline_code
+from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.native.entry_points import c_function
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.program.reclaim import Reclaimer

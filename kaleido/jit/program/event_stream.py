@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -54,4 +53,6 @@ class EventStream:
                 listener(event)
             except Exception:
                 # The caller may be in the middle of a publication, or the recompiler's thread: it must go on.
+                import traceback
+
                 traceback.print_exc()

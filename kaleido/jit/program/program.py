@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.native.stubs import Stubs
@@ -41,7 +41,7 @@ class Program:
         self,
         policy: Policy,
         access: Access,
-        compiler: Compiler,
+        compiler: LazyCompiler,
         loader: Loader,
         runtime: Runtime,
         externals: Mapping[str, int],
@@ -50,7 +50,7 @@ class Program:
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
         self.data = DataTable(loader, self.reclaimer)
-        stubs = Stubs(loader, runtime)
+        stubs = Stubs(runtime)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
             policy,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import llvmlite.binding as llvm
-
 from kaleido import __version__
 from kaleido.codegen.scope import Declaration
 from kaleido.jit import Tier, Unit, UnitStats
@@ -108,6 +106,8 @@ def _about_variable(session: Session, name: str) -> Iterator[tuple[str, str]]:
 
 def _about_session(session: Session) -> Iterator[tuple[str, str]]:
     policy, units = session.engine.policy, session.stats()
+    import llvmlite.binding as llvm
+
     yield "kaleido", f"{__version__}, on LLVM {'.'.join(map(str, llvm.llvm_version_info))}"
     yield "processor", llvm.get_host_cpu_name()
     if policy.tiered:

@@ -47,6 +47,7 @@ __all__ = ["Prompt"]
 
 # Seconds from the first new notice until all are shown: they come in bursts, and the prompt is redrawn once.
 _NOTICE_DELAY = 0.05
+_PRELOAD_DELAY = 0.02
 
 _VI_MODES = {
     InputMode.INSERT: "insert",
@@ -124,8 +125,8 @@ class Prompt:
                 return self._next_pasted()
             self._apply_settings()
             try:
-                # `pre_run` is called when the prompt is there, for notices that have come since the call above.
-                text = self._prompt.prompt(pre_run=self._schedule_notices)
+                # `pre_run` is called when the prompt is there.
+                text = self._prompt.prompt(pre_run=self._prompt_is_there)
             except KeyboardInterrupt:
                 interrupts = 0 if self._prompt.default_buffer.text else interrupts + 1
                 if interrupts == 2:
@@ -221,6 +222,14 @@ class Prompt:
             loop = self._prompt.app.loop
             if loop is not None:
                 loop.call_soon_threadsafe(self._schedule_notices)
+
+    def _prompt_is_there(self) -> None:
+        # Notices have come since the last call of `_show_notices`.
+        self._schedule_notices()
+        loop = self._prompt.app.loop
+        if loop is not None:
+            # While the user thinks or types, and after the prompt has been drawn.
+            loop.call_later(_PRELOAD_DELAY, self._state.session.engine.preload)
 
     def _schedule_notices(self) -> None:
         loop = self._prompt.app.loop

@@ -49,7 +49,7 @@ def test_failing_to_load_keeps_no_memory() -> None:
 
 def test_an_arena_is_closed_with_its_last_object() -> None:
     target = Target(Policy())
-    loader = Loader(target, 3, jitlink=True)
+    loader = Loader(3, jitlink=True)
     code = target.emit(parse("define i32 @f() {\n ret i32 7\n}", llvm.create_context()), Tier.BASELINE)
     objects = [loader.load(code, ["f"], {}) for _ in range(7)]
     assert loader.arenas == 3

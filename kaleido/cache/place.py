@@ -1,0 +1,26 @@
+"""Where the object cache is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from kaleido.cache.directory import DirectoryCache
+
+__all__ = ["cache_at"]
+
+
+def cache_at(environment: Mapping[str, str] = os.environ) -> DirectoryCache | None:
+    """The cache in ``KALEIDO_CACHE``, or in ``$XDG_CACHE_HOME/kaleido``; None if it is off, or has no place."""
+    if not hasattr(os, "geteuid") or os.open not in os.supports_dir_fd:
+        return None
+    chosen = environment.get("KALEIDO_CACHE", "")
+    if chosen:
+        return None if chosen == "off" else DirectoryCache(Path(chosen).absolute())
+    base = environment.get("XDG_CACHE_HOME", "")
+    # A relative path is invalid, and ignored, by the XDG Base Directory Specification.
+    if os.path.isabs(base):
+        return DirectoryCache(Path(base, "kaleido"))
+    home = environment.get("HOME", "")
+    return DirectoryCache(Path(home, ".cache", "kaleido")) if os.path.isabs(home) else None
