@@ -68,6 +68,7 @@ _WORDS = {
     "and": "`&` is and", "or": "`|` is or", "not": "`!` is not", "mod": "`%` is the remainder",
     "abs": "write `fabs`", "min": "write `fmin`", "max": "write `fmax`", "ln": "write `log`",
     **dict.fromkeys(["begin", "end"], "a body is one expression, without `begin` and `end`"),
+    **dict.fromkeys(["clear", "cls"], "Ctrl-L clears the screen of the prompt"),
     "pi": "`def pi() 4 * atan(1)` defines it", "PI": "`def pi() 4 * atan(1)` defines it",
 }  # fmt: skip
 

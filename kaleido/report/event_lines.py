@@ -24,9 +24,9 @@ class EventLines:
     def line(self, event: Event) -> str:
         """One line, in which a swap comes with what made the unit hot."""
         if event.kind is EventKind.SWAPPED:
-            return f"{event.unit}: {self._swapped(event)}"
+            return f"{_name(event)}: {self._swapped(event)}"
         self.observe(event)
-        return f"{event.unit}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
+        return f"{_name(event)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
 
     def _swapped(self, event: Event) -> str:
         hot = self._hot.pop(event.symbol, None)
@@ -35,6 +35,11 @@ class EventLines:
         after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = _milliseconds(event.time - hot.time)
         return f"hot at {event.counter.of(hot.threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
+
+
+def _name(event: Event) -> str:
+    """The unit's name, set apart from the text if it ends like an operator."""
+    return event.unit if event.unit[-1:].isalnum() or event.unit[-1:] == "_" else f"`{event.unit}`"
 
 
 # Some lines are sentences, of which the unit is the subject.
