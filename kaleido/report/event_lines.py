@@ -66,9 +66,11 @@ def _happened(event: Event) -> str:
         case EventKind.FAILED:
             return f"stays at {label(Tier.BASELINE)}: {event.message}"
         case EventKind.FAULTED:
-            return f"left before its end: {event.message}"
+            # The line begins with the unit, so the message need not name it again.
+            return "left before its end: " + f"{event.message} ".replace(f" in {event.unit} ", " ").rstrip()
         case _:
-            return f"{event.size:,} bytes of version {event.version} freed"
+            code = f" of {label(event.tier)} code" if event.tier is not None else ""
+            return f"{event.size:,} bytes{code} of version {event.version} freed"
 
 
 def _milliseconds(seconds: float) -> str:

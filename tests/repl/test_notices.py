@@ -13,6 +13,7 @@ from kaleido import Session
 from kaleido.codegen.mangling import top_level_symbol
 from kaleido.jit import Event, EventKind, RunCounter, Tier
 from kaleido.repl.line_editor.notices import Notices
+from kaleido.report.event_lines import EventLines
 
 
 class Engine:
@@ -86,6 +87,7 @@ SWAPPED, DEOPTIMIZED, FREED, HOT = EventKind.SWAPPED, EventKind.DEOPTIMIZED, Eve
         ),
         (event(EventKind.FAILED, message="too large"), "f stays at ○ -O0: too large"),
         (event(FREED, version=2, size=1_234), "f: 1,234 bytes of version 2 freed"),
+        (event(FREED, size=19, tier=Tier.BASELINE), "f: 19 bytes of ○ -O0 code of version 1 freed"),
     ],
 )
 def test_lines(told: Event, line: str) -> None:
@@ -149,6 +151,25 @@ def test_the_code_of_a_version_is_freed_at_once() -> None:
         "g: ● -O3 on request, in 2.4 ms",
         "f: 5 bytes of version 2 freed",
     ]
+
+
+def test_code_of_both_tiers_is_freed_in_one_line() -> None:
+    baseline, optimized = (event(FREED, tier=tier, size=10) for tier in (Tier.BASELINE, Tier.OPTIMIZED))
+    assert lines(baseline, optimized) == ["f: 20 bytes of version 1 freed"]
+    assert lines(optimized, optimized) == ["f: 20 bytes of ● -O3 code of version 1 freed"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("stack overflow in f after 1,000 calls", "stack overflow after 1,000 calls"),
+        ("stack overflow in fib after 1,000 calls", "stack overflow in fib after 1,000 calls"),
+        ("interrupted in f", "interrupted"),
+        ("interrupted", "interrupted"),
+    ],
+)
+def test_the_line_of_a_fault_names_its_unit_once(message: str, shown: str) -> None:
+    assert EventLines().line(event(EventKind.FAULTED, message=message)) == f"f: left before its end: {shown}"
 
 
 def test_of_a_kind_six_are_shown() -> None:

@@ -236,7 +236,7 @@ def test_the_init_file_belongs_to_the_initial_state(type_keys: TypeKeys, state_h
     outcome = type_keys(*keys)
     assert outcome.errors.startswith("error: nothing to undo\n")
     assert outcome.output.startswith(
-        f"removed 1 expression: `:undo` restores it\nsaved 1 item to `{path}`\n"
+        f"removed 1 expression: `:undo` restores it\nsaved 1 definition to `{path}`\n"
         "removed 1 function: `:undo` restores it\n5.000000\n"
     )
     assert "def mine(x) x * 2" in outcome.output

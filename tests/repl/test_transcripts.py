@@ -86,7 +86,7 @@ MASKS = [
     (r"[\d,]+\.\d+ ms", "# ms"),
     (r"\b(compile|run) +# ms", r"\1  # ms"),
     (r"(?m)^ +\d+\.\d+ s  ", "    # s  "),
-    (r"[\d,]+ bytes (compiled|of version)", r"# bytes \1"),
+    (r"[\d,]+ bytes (compiled|of version|of . -O. code)", r"# bytes \1"),
     (r"about [\d,]+ calls", "about # calls"),
     (r"(?m)^(kaleido +)\S+, on LLVM \S+$", r"\1#, on LLVM #"),
     (r"(?m)^(processor +)\S+$", r"\1#"),

@@ -96,4 +96,9 @@ def test_what_is_no_expression(run: Run) -> None:
 
 
 def test_an_error_ends_it(run: Run) -> None:
-    assert "unknown variable `nothing`" in run.last(":watch nothing")
+    assert run.last(":watch nothing").startswith("error: unknown variable `nothing`\n")
+
+
+def test_an_error_in_the_first_run_leaves_no_picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "dumb", False)
+    assert run.last("def f(x) x", "f(1)", ":watch nosuch(3)").startswith("error: unknown function `nosuch`\n")

@@ -40,7 +40,7 @@ class StackOverflow(RecursionError):
     """
 
     def __init__(self, unit: Unit | None, calls: int) -> None:
-        super().__init__(f"stack overflow in {unit.label if unit is not None else 'native code'} after {calls} calls")
+        super().__init__(f"stack overflow in {unit.label if unit is not None else 'native code'} after {calls:,} calls")
         self.unit, self.calls = unit, calls
 
 

@@ -31,7 +31,7 @@ EXAMPLES: Mapping[str, str] = {
     "load": "kal> :load demo.kal\n",
     "reload": "kal> :load demo.kal\nkal> :edit\nkal> :reload\n",
     "edit": _SQUARE + "kal> :edit square\n",
-    "save": _SQUARE + "kal> :save demo.kal\nsaved 1 item to `demo.kal`\n",
+    "save": _SQUARE + "kal> :save demo.kal\nsaved 1 definition to `demo.kal`\n",
     "undo": _SQUARE + "kal> :undo\nremoved square\n",
     "reset": _SQUARE + "kal> :reset\nremoved 1 function: `:undo` restores it\n",
     "set": "kal> :set theme light\nkal> :set\n",

@@ -102,14 +102,14 @@ def _save(request: Request, word: Word) -> None:
         if refusal:
             hint = f"{refusal}: choose another name, or remove the file first"
             request.fail(f"`{word.text}` already exists", word, "", hint)
-        data, count = state.files.program(path, items, lambda text: _checked(request.session, text))
+        data, saved = state.files.program(path, items, lambda text: _checked(request.session, text))
         with uninterrupted():
             _write(path, data)
             state.files.saved(path, data, items)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
     _warn(request, Source(word.text, decoded(data)))
-    request.console.write(f"saved {counted(count, 'item')} to `{word.text}`\n")
+    request.console.write(f"saved {summary([each.item for each in saved])} to `{word.text}`\n")
 
 
 def _checked(session: Session, text: str) -> Sequence[Item]:

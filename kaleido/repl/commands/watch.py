@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from kaleido.codegen.mangling import top_level_name
-from kaleido.diagnostics import Source
+from kaleido.diagnostics import KaleidoError, Source
 from kaleido.jit import Tier, interruptibly, uninterrupted
 from kaleido.language.nodes import Definition, External
 from kaleido.repl.commands.measure import single_expression
@@ -91,7 +91,7 @@ class _WatchedProgram:
         self._request, self._source, self._symbols, self._name = request, source, list(symbols), name
         self._value = ""
         self._times = RunTimes()
-        self._has_ended = False
+        self._has_ended = self._has_failed = False
 
     def run(self) -> None:
         tier, seconds = self._tier(), 0.0
@@ -104,8 +104,8 @@ class _WatchedProgram:
                     if result.change is not None:
                         # Each run begins with the same variables, and none is left over.
                         self._request.session.undo(result.change)
-        except BaseException:
-            self._has_ended = True
+        except BaseException as error:
+            self._has_ended, self._has_failed = True, isinstance(error, KaleidoError)
             raise
         self._times.add(seconds, tier)
 
@@ -129,7 +129,12 @@ class _WatchedProgram:
             write(f"{self._request.console.tinted(latest)}\n")
 
     def picture(self) -> str:
-        """The program, its number of runs and its last value; the chart of its run times; the table of `:tiers`."""
+        """The program, its number of runs and its last value; the chart of its run times; the table of `:tiers`.
+
+        Empty if the first run has failed: then there is only an error to show.
+        """
+        if self._has_failed and not len(self._times):
+            return ""
         session, console = self._request.session, self._request.console
         value = f", {self._value}" if self._value else ""
         heading = console.emphasized(cut(f"{self._heading()}   {self.run_count}{value}", console.columns))

@@ -105,5 +105,11 @@ def _merge_freed(events: Iterable[Event]) -> list[Event]:
         if event.kind is EventKind.FREED:
             key = (event.symbol, event.version, event.kind)
         before = merged.get(key)
-        merged[key] = event if before is None else replace(event, size=before.size + event.size)
+        merged[key] = event if before is None else _both(before, event)
     return list(merged.values())
+
+
+def _both(first: Event, second: Event) -> Event:
+    """Two freed codes of one version as one event, without a tier if they have different ones."""
+    tier = first.tier if first.tier is second.tier else None
+    return replace(second, size=first.size + second.size, tier=tier)

@@ -30,15 +30,15 @@ _LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n)")
 
 def updated_program(
     source: FileSource, items: Sequence[LoggedItem], superseded: Collection[LoggedItem], parse: Parse
-) -> tuple[str, int]:
-    """The text of `source`, whose items are among `items`, with the other items that have run; and how many it has.
+) -> tuple[str, Sequence[LoggedItem]]:
+    """The text of `source`, whose items are among `items`, with the other items that have run; and what it contains.
 
     `superseded` are the items of earlier versions of the file, which `source` replaces. `parse` checks a program and
     returns its items, or raises KaleidoError.
     """
     *shorter, complete = _candidates(source, items, superseded)
     program = next((each for each in shorter if _repeats(each, parse)), complete)
-    return program.text, len(program.items)
+    return program.text, program.items
 
 
 def _candidates(

@@ -65,12 +65,12 @@ class SavedFiles:
 
     def program(
         self, path: Path, items: Sequence[LoggedItem], parse: Callable[[str], Sequence[Item]]
-    ) -> tuple[bytes, int]:
-        """The bytes to save to a file, and how many items they have. `parse` is as in :func:`updated_program`."""
+    ) -> tuple[bytes, Sequence[LoggedItem]]:
+        """The bytes to save to a file, and the items in them. `parse` is as in :func:`updated_program`."""
         file = self._files.get(path.resolve())
         # A file that is not there any more has no text to keep.
         if file is not None and file.source is not None and path.exists():
-            text, count = updated_program(file.source, items, file.superseded, parse)
+            text, saved = updated_program(file.source, items, file.superseded, parse)
         else:
-            text, count = new_program(items), len(items)
-        return encoded(text), count
+            text, saved = new_program(items), items
+        return encoded(text), saved
