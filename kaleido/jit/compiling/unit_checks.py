@@ -157,7 +157,8 @@ def _check_symbol(unit: Unit) -> None:
 def _printed(unit: Unit) -> str:
     """The IR as LLVM prints it."""
     if not isinstance(unit.ir, str):
-        raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str")
+        hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
+        raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
     try:
