@@ -58,8 +58,11 @@ class Engine:
     nothing, and whatever would define, run or look into code raises RuntimeError; the child can create its own engine.
 
     `policy`     thresholds, limits, and which tiers there are
-    `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
-                 pipeline runs, on the thread that compiles
+    `transform`  ``transform(module, unit, tier)``, called on the thread that compiles, to change an llvmlite
+                 ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
+                 group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
+                 of a `failed` event. It must not change results, and is called again for the same unit: by
+                 recompilations and by :meth:`ir`
     `externals`  addresses of C symbols that every unit may use
 
     Every method that makes code raises MemoryError where there is no memory for it, and then nothing has changed. To

@@ -27,7 +27,8 @@ class EventKind(StrEnum):
                  that is no longer current, or a request
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more. -O0 code shares its
                  memory with its batch, which is given back with the last of them
-    failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
+    failed       an optimized compilation failed, `message` says why, and `error` is the exception; the unit stays at the
+                 baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
@@ -77,6 +78,7 @@ class Event:
     message: str = ""
     began: float = 0.0
     threshold: int = 0
+    error: BaseException | None = None
 
 
 Listener = Callable[[Event], None]

@@ -9,22 +9,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone, rename
-from kaleido.jit.unit import Tier, Unit, quoted
+from kaleido.jit.unit import Tier, Unit, UnitError, quoted
 
 __all__ = ["Compiler", "Transform"]
 
-Transform = Callable[[llvm.ModuleRef], None]
+Transform = Callable[[llvm.ModuleRef, Unit, Tier], None]
 
 
 class Compiler:
     """Stateless, so any thread may use it.
 
-    `transform` is applied to each module of the optimized tier before LLVM's own passes.
+    `transform` is applied at the baseline to the module of each unit, before several are linked; at -O3 to the linked
+    module of an inline group, whose first unit it is given, before LLVM's own passes.
     """
 
     def __init__(self, target: Target, transform: Transform | None) -> None:
@@ -45,14 +47,26 @@ class Compiler:
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
         if tier is Tier.BASELINE:
-            return _link_dynamically(units)
+            return _link_dynamically(units, self._transformed)
         module = _link_statically(units)
         with closed_on_error(module):
-            if self._transform is not None:
-                self._transform(module)
-                module.verify()
+            self._transformed(module, units[0], tier)
             self._target.optimize(module)
         return module
+
+    def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
+        """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""
+        # A name that is no text for LLVM is replaced: it is for people.
+        module.name = unit.label.encode("utf-8", "replace").decode()
+        if self._transform is None:
+            return
+        try:
+            self._transform(module, unit, tier)
+            module.verify()
+            module.get_function(unit.body)
+        except Exception as error:
+            message = f"the transform at -{tier} has failed: {type(error).__name__}: {error}"
+            raise UnitError(unit, message) from error
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR of :meth:`module` as text."""
@@ -65,14 +79,23 @@ class Compiler:
             return self._target.assembly(module, tier)
 
 
-def _link_dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:
+def _link_dynamically(units: Sequence[Unit], transform: Transform) -> llvm.ModuleRef:
     """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names."""
+
+    def prepare(added: llvm.ModuleRef, unit: Unit) -> None:
+        transform(added, unit, Tier.BASELINE)
+        rename(added, _link_names(unit))
+
     module = parse_alone(units[0].ir)
     with closed_on_error(module):
-        rename(module, _link_names(units[0]))
+        prepare(module, units[0])
         for unit in units[1:]:
-            link_in(module, unit.ir, _link_names(unit))
+            link_in(module, unit.ir, partial(prepare, unit=unit))
     return module
+
+
+def _untransformed(module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
+    """At -O3 the linked module is transformed, not each unit's own."""
 
 
 def _link_names(unit: Unit) -> dict[str, str]:
@@ -83,7 +106,7 @@ def _link_names(unit: Unit) -> dict[str, str]:
 
 def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
     """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
-    module = _link_dynamically(units)
+    module = _link_dynamically(units, _untransformed)
     with closed_on_error(module):
         link_in(module, "\n".join(map(_static_stub, units)))
         for function in module.functions:

@@ -62,7 +62,7 @@ class TierUp:
         try:
             return not self._count_again(version) and (self._recompile_caller(version) or self.recompile(version))
         except BaseException as error:
-            self._program.events.emit(EventKind.FAILED, version, message=str(error), runs=0)
+            self._program.events.emit(EventKind.FAILED, version, message=str(error), error=error, runs=0)
             return False
 
     def _recompile_caller(self, version: Version) -> bool:
