@@ -222,7 +222,7 @@ class Engine:
         """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`.
 
         With `background`, it is done as if the unit had become hot: by the recompiler, where the policy has one, and
-        not at all where the policy does not optimize.
+        not at all where the policy does not optimize. A unit with `Unit.optimize` False stays at its baseline.
         """
         with signals_deferred():
             with self._access.opened():

@@ -27,7 +27,7 @@ class EventKind(StrEnum):
                  that is no longer current, or a request
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more. -O0 code shares its
                  memory with its batch, which is given back with the last of them
-    failed       an optimized compilation failed, `message` says why, and `error` is the exception; the unit stays at the
+    failed       an optimized compilation failed, `message` says why, `error` is the exception; the unit stays at the
                  baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock

@@ -13,6 +13,7 @@ from kaleido.jit.function_text import function_text, types
 __all__ = [
     "MAX_PARAMETERS",
     "RANGES",
+    "THRESHOLDS",
     "Data",
     "RunCounter",
     "Signature",
@@ -20,11 +21,19 @@ __all__ = [
     "Unit",
     "UnitError",
     "UnresolvedName",
+    "is_threshold",
     "nested",
     "quoted",
 ]
 
 T = TypeVar("T")
+
+THRESHOLDS = "a whole number, at least 1 and below 2**62"
+
+
+def is_threshold(number: object) -> bool:
+    """Whether it is one of THRESHOLDS: a record counts in 64 bits, and a new version counts on from the one before."""
+    return isinstance(number, int) and 1 <= number < 1 << 62
 
 
 class Tier(StrEnum):
@@ -169,6 +178,10 @@ class Unit:
     `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
     `data`          the Data it uses, each declared ``external global``; as a function, if it is thread-local
     `counter`       what a run is counted as
+    `threshold`     how many runs make it hot; None for what the policy says
+    `optimize`      False keeps it at the baseline, whatever the policy says and is asked for: no optimized code has it
+    `inline`        False keeps it out of its callers' optimized code, so that they reach a new definition at their next
+                    call, as the baseline does
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
     `name`          for people, in events, statistics and traces; the symbol where it is empty
     """
@@ -182,6 +195,13 @@ class Unit:
     nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""
     data: frozenset[str] = frozenset()
+    threshold: int | None = None
+    optimize: bool = True
+    inline: bool = True
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not is_threshold(self.threshold):
+            raise UnitError(self, f"its threshold is {self.threshold!r}, but must be {THRESHOLDS}")
 
     @classmethod
     def from_function(cls, function: Any, **fields: Any) -> Unit:
@@ -207,6 +227,11 @@ class Unit:
     def body(self) -> str:
         """The symbol of the function that the IR defines."""
         return self.symbol + ".impl"
+
+    @property
+    def becomes_hot(self) -> bool:
+        """Whether its runs are counted, to optimize it."""
+        return self.optimize and self.counter is not RunCounter.NONE
 
     @property
     def label(self) -> str:

@@ -38,7 +38,7 @@ class TierUp:
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             if version is not None:
-                threshold = self._program.policy.thresholds.get(version.unit.counter, 0)
+                threshold = self._program.policy.threshold(version.unit) or 0
                 self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold)
 
     def hotness(self, number: int) -> float:
@@ -48,7 +48,7 @@ class TierUp:
             return self._heat(version) if version is not None else 0.0
 
     def _heat(self, version: Version) -> float:
-        threshold = self._program.policy.thresholds.get(version.unit.counter)
+        threshold = self._program.policy.threshold(version.unit)
         return version.runs / threshold if threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
@@ -104,7 +104,8 @@ class TierUp:
     def recompile(self, version: Version) -> bool:
         """Compile a version at -O3 and publish it. True if a callee changed meanwhile: try again.
 
-        Does nothing where the version is optimized or no longer current. Raises ValueError where LLVM rejects the IR.
+        Does nothing where the version is optimized, must not be, or is no longer current. Raises ValueError where LLVM
+        rejects the IR.
         """
         compiler, events = self._program.compiler, self._program.events
         with self._access.lock:
@@ -131,7 +132,8 @@ class TierUp:
             return False
 
     def _is_pointless(self, version: Version) -> bool:
-        return self._access.closed or not version.current or version.optimized is not None
+        is_done = version.optimized is not None or not version.unit.optimize
+        return self._access.closed or not version.current or is_done
 
 
 def _overtaken(version: Version, members: Iterable[Version]) -> str:
