@@ -87,7 +87,7 @@ class Engine:
             self._program = Program(policy, self._access, compiler, loader, self._runtime, externals or {})
             self._inspection = Inspection(self._program, compiler, loader)
             self._evaluation = Evaluation(policy.stack_size)
-            self._tier_up = TierUp(self._program)
+            self._tier_up = TierUp(self._program, self._runtime)
             self._lifetime = Lifetime(
                 self._access,
                 self._start_recompiler(policy),
@@ -231,7 +231,7 @@ class Engine:
                 if background and not self.policy.optimize:
                     return
                 if background and self.policy.tiered and self.policy.background:
-                    self._runtime.request(version.number)
+                    self._tier_up.request(version)
                     return
             while self._tier_up.recompile(version):
                 pass

@@ -199,6 +199,8 @@ class VersionCompiler:
 
     def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
         """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
+        inlined = _symbols(members[1:])
+        self._events.emit(EventKind.STARTED, members[0], tier=Tier.OPTIMIZED, runs=runs, inlined=inlined)
         compilation = self._compile(members, Tier.OPTIMIZED)
         self._events.emit(
             EventKind.COMPILED,
@@ -208,6 +210,7 @@ class VersionCompiler:
             size=compilation.code.text_size,
             runs=runs,
             began=compilation.began,
+            inlined=inlined,
         )
         return compilation
 
@@ -272,7 +275,11 @@ class VersionCompiler:
             self._publisher.install(root, code, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
-            self._events.emit(EventKind.SWAPPED, root, code)
+            self._events.emit(EventKind.SWAPPED, root, code, inlined=_symbols(compilation.members[1:]))
+
+
+def _symbols(versions: Iterable[Version]) -> tuple[str, ...]:
+    return tuple(version.unit.symbol for version in versions)
 
 
 @contextmanager

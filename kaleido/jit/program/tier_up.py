@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from kaleido.jit.events import EventKind
+from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.versions import Version
@@ -30,8 +31,8 @@ _CALLERS = 32
 class TierUp:
     """Recompiles versions at -O3 and publishes them. Its methods take the engine's lock themselves."""
 
-    def __init__(self, program: Program) -> None:
-        self._program, self._access = program, program.access
+    def __init__(self, program: Program, runtime: Runtime) -> None:
+        self._program, self._access, self._runtime = program, program.access, runtime
 
     def became_hot(self, number: int) -> None:
         """Report the request for a version; a stale number is ignored."""
@@ -39,7 +40,16 @@ class TierUp:
             version = self._program.symbols.versions.get(number)
             if version is not None:
                 threshold = self._program.policy.threshold(version.unit) or 0
-                self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold)
+                address = version.code.address if version.code is not None else 0
+                self._program.events.emit(
+                    EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold, address=address
+                )
+
+    def request(self, version: Version) -> None:
+        """Ask the recompiler for optimized code of a version, as the hook does. Used under the lock."""
+        tier, address = (version.code.tier, version.code.address) if version.code is not None else (None, 0)
+        self._program.events.emit(EventKind.REQUESTED, version, tier=tier, address=address)
+        self._runtime.request(version.number)
 
     def hotness(self, number: int) -> float:
         """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
