@@ -75,7 +75,9 @@ class Calls:
         begin = time.perf_counter()
         result = enter(thread.address if thread is not None else 0, stub, *arguments)
         if version.unit.counter is RunCounter.NONE:
-            self._program.events.emit(EventKind.RAN, version, began=begin, runs=0)
+            code = version.code
+            address = code.address if code is not None else 0
+            self._program.events.emit(EventKind.RAN, version, began=begin, runs=0, address=address)
         if thread is not None and thread.fault:
             self.raise_fault(thread)
         return result

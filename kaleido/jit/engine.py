@@ -62,8 +62,11 @@ class Engine:
     nothing, and whatever would define, run or look into code raises RuntimeError; the child can create its own engine.
 
     `policy`     thresholds, limits, and which tiers there are
-    `transform`  called with the linked module (an llvmlite ``ModuleRef``) of each optimized compilation before LLVM's
-                 pipeline runs, on the thread that compiles
+    `transform`  ``transform(module, unit, tier)``, called on the thread that compiles, to change an llvmlite
+                 ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
+                 group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
+                 of a `failed` event. It must not change results, and is called again for the same unit: by
+                 recompilations and by :meth:`ir`
     `externals`  addresses of C symbols that every unit may use
     `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
                  called with; by default there is none
@@ -94,7 +97,7 @@ class Engine:
             self._program = Program(policy, self._access, compiler, loader, self._runtime, externals or {})
             self._inspection = Inspection(self._program, compiler, loader)
             self._evaluation = Evaluation(policy.stack_size)
-            self._tier_up = TierUp(self._program)
+            self._tier_up = TierUp(self._program, self._runtime)
             self._lifetime = Lifetime(
                 self._access,
                 self._start_recompiler(policy),
@@ -231,7 +234,7 @@ class Engine:
         """Recompile a unit at -O3 now, whether it is hot or not, and publish it. Raises as :meth:`prepare`.
 
         With `background`, it is done as if the unit had become hot: by the recompiler, where the policy has one, and
-        not at all where the policy does not optimize.
+        not at all where the policy does not optimize. A unit with `Unit.optimize` False stays at its baseline.
         """
         with signals_deferred():
             with self._access.opened():
@@ -240,7 +243,7 @@ class Engine:
                 if background and not self.policy.optimize:
                     return
                 if background and self.policy.tiered and self.policy.background:
-                    self._runtime.request(version.number)
+                    self._tier_up.request(version)
                     return
             while self._tier_up.recompile(version):
                 pass

@@ -20,14 +20,17 @@ class EventKind(StrEnum):
     defined      a unit was defined, or redefined (`version` counts from 1)
     compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took
     loaded       its machine code is in memory at `address`, `size` bytes, and may be in use from now on
-    hot          it ran as often as its threshold says, and the recompiler knows
+    hot          it ran as often as its threshold says, or was requested, and the recompiler knows
+    requested    ``Engine.optimize(symbol, background=True)`` asked the recompiler for optimized code
+    started      an optimized compilation began, of the unit with `inlined`; `compiled` follows, unless it fails
     swapped      its stub now leads to the optimized code
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
     deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version
                  that is no longer current, or a request
     freed        code (of `tier`) was freed: it was out of use, and no thread ran in it any more. -O0 code shares its
                  memory with its batch, which is given back with the last of them
-    failed       an optimized compilation failed, `message` says why; the unit stays at the baseline
+    failed       an optimized compilation failed, `message` says why, `error` is the exception; the unit stays at the
+                 baseline
     faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
     ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
@@ -37,6 +40,8 @@ class EventKind(StrEnum):
     COMPILED = "compiled"
     LOADED = "loaded"
     HOT = "hot"
+    REQUESTED = "requested"
+    STARTED = "started"
     SWAPPED = "swapped"
     DISCARDED = "discarded"
     DEOPTIMIZED = "deoptimized"
@@ -58,7 +63,11 @@ class Event:
     `threshold` of a `hot` event: how many runs make the unit hot. A unit with fewer is recompiled on request
     `seconds`   of a compilation; `batch` is how many units were compiled together, and `seconds` this one's equal share
     `began`     when a compilation or a run began, as `time`
-    `size`      bytes of machine code, and `address` where it is, if it is in memory
+    `size`      bytes of machine code, and `address` where it is, if it is in memory; of a `hot`, `requested` and `ran`
+                event, where the unit's present code is
+    `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
+                Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
+                of them changes
     """
 
     kind: EventKind
@@ -77,6 +86,8 @@ class Event:
     message: str = ""
     began: float = 0.0
     threshold: int = 0
+    error: BaseException | None = None
+    inlined: tuple[str, ...] = ()
 
 
 Listener = Callable[[Event], None]

@@ -8,7 +8,7 @@ from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
-from kaleido.jit.program.grouping import agree, bindings
+from kaleido.jit.program.grouping import agree, bindings, is_inlined
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier, Unit
@@ -56,6 +56,8 @@ class Inspection:
             return ""
         if version is None:
             return "it is not defined"
+        if not is_inlined(version):
+            return "it is never inlined"
         if len(members) >= policy.max_group_units:
             return f"the most units compiled together are {policy.max_group_units:,}, and others are nearer"
         known = {name: address for member in members for name, address in bindings(member).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kaleido.jit.unit import RunCounter
+from kaleido.jit.unit import THRESHOLDS, RunCounter, Unit, is_threshold
 
 __all__ = ["Policy"]
 
@@ -18,8 +18,8 @@ class Policy:
     `optimize`             recompile hot units at -O3. Without it, and with `baseline`, no runs are counted
     `background`           recompile beside the running program. Without it, the call that makes a unit hot waits until
                            the optimized code is in place: slower and, for one thread, deterministic
-    `call_threshold`       runs that make a unit hot whose counter is CALLS
-    `iteration_threshold`  runs that make a unit hot whose counter is ITERATIONS
+    `call_threshold`       runs that make a unit hot whose counter is CALLS, and which has no threshold of its own
+    `iteration_threshold`  the same for ITERATIONS
     `batch_units`          the most units compiled into one object at the baseline: linking a module takes longer the
                            more the module holds already
     `max_group_units`      the most units linked into one optimized module, nearest callees first
@@ -55,9 +55,8 @@ class Policy:
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):
             raise ValueError("a policy needs a tier: baseline, optimize or both")
-        # A record counts in 64 bits, and a new version counts from where the version before was replaced.
-        if not all(isinstance(each, int) and 1 <= each < 1 << 62 for each in self.thresholds.values()):
-            raise ValueError("a threshold is a whole number, at least 1 and below 2**62")
+        if not all(map(is_threshold, self.thresholds.values())):
+            raise ValueError(f"a threshold is {THRESHOLDS}")
         if self.stack_size < 1 << 20:
             raise ValueError("a stack has at least 1 MiB")
 
@@ -65,6 +64,12 @@ class Policy:
     def thresholds(self) -> Mapping[RunCounter, int]:
         """The threshold of each counter that has one."""
         return {RunCounter.CALLS: self.call_threshold, RunCounter.ITERATIONS: self.iteration_threshold}
+
+    def threshold(self, unit: Unit) -> int | None:
+        """How many runs make a unit hot; None for one that never becomes hot."""
+        if not unit.becomes_hot:
+            return None
+        return unit.threshold if unit.threshold is not None else self.thresholds[unit.counter]
 
     @property
     def tiered(self) -> bool:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from kaleido.jit.function_text import function_text, types
+
 __all__ = [
     "MAX_PARAMETERS",
     "RANGES",
+    "THRESHOLDS",
     "Data",
     "RunCounter",
     "Signature",
@@ -18,11 +21,19 @@ __all__ = [
     "Unit",
     "UnitError",
     "UnresolvedName",
+    "is_threshold",
     "nested",
     "quoted",
 ]
 
 T = TypeVar("T")
+
+THRESHOLDS = "a whole number, at least 1 and below 2**62"
+
+
+def is_threshold(number: object) -> bool:
+    """Whether it is one of THRESHOLDS: a record counts in 64 bits, and a new version counts on from the one before."""
+    return isinstance(number, int) and 1 <= number < 1 << 62
 
 
 class Tier(StrEnum):
@@ -151,12 +162,15 @@ class Signature:
 class Unit:
     """One function, in LLVM IR that is the same for every tier.
 
-    `ir` is a module. Its first definition is ``define tailcc … @"SYMBOL.impl"``. Everything else it defines has private
-    or internal linkage and is constant, because each tier's code has a copy of its own. It calls other units, and
-    itself, by their plain symbols, as ``tailcc``. A call in tail position is marked as :meth:`Signature.tail_call`
-    says; one that passes on all of the caller's own arguments, as a loop's does, may always be ``musttail``. Nothing in
-    it unwinds: every function is ``nounwind``. ``Engine.define`` checks what can be checked, and raises
-    :class:`UnitError`.
+    `ir` is a module, in text: of an llvmlite ``ModuleRef`` that is ``str(module)``, of bitcode
+    ``str(llvmlite.binding.parse_bitcode(data))``; :meth:`from_function` takes a function of ``llvmlite.ir``.
+
+    Its first definition is ``define tailcc … @"SYMBOL.impl"``. Everything else it defines has private or internal
+    linkage and is constant, because each tier's code has a copy of its own. It calls other units, and itself, by their
+    plain symbols, as ``tailcc``. It may call C functions, also with any number of arguments. A call in tail position is
+    marked as :meth:`Signature.tail_call` says; one that passes on all of the caller's own arguments, as a loop's does,
+    may always be ``musttail``. Nothing in it unwinds: every function is ``nounwind``. ``Engine.define`` checks what can
+    be checked, and raises :class:`UnitError`.
 
     `symbol`        unique; it may be the name of a C function, which LLVM does not take it for
     `signature`     of the function
@@ -164,6 +178,10 @@ class Unit:
     `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
     `data`          the Data it uses, each declared ``external global``; as a function, if it is thread-local
     `counter`       what a run is counted as
+    `threshold`     how many runs make it hot; None for what the policy says
+    `optimize`      False keeps it at the baseline, whatever the policy says and is asked for: no optimized code has it
+    `inline`        False keeps it out of its callers' optimized code, so that they reach a new definition at their next
+                    call, as the baseline does
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
     `name`          for people, in events, statistics and traces; the symbol where it is empty
     """
@@ -177,11 +195,43 @@ class Unit:
     nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""
     data: frozenset[str] = frozenset()
+    threshold: int | None = None
+    optimize: bool = True
+    inline: bool = True
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not is_threshold(self.threshold):
+            raise UnitError(self, f"its threshold is {self.threshold!r}, but must be {THRESHOLDS}")
+
+    @classmethod
+    def from_function(cls, function: Any, **fields: Any) -> Unit:
+        """A unit for an ``llvmlite.ir.Function``, which has the unit's symbol as its name. The module stays as it is.
+
+        Its types are the signature. The ``tailcc`` functions that it calls by name are its `calls`, itself included,
+        whether its module defines or declares them: so all functions of a module can become units one by one. The
+        private and internal functions that it uses become a part of the unit. Its convention must be ``tailcc`` before
+        a call of it is built. `fields` are the unit's other fields.
+
+        Raises UnitError where it has no definition, or types that a unit cannot have.
+        """
+        symbol = str(getattr(function, "name", function))
+        try:
+            text = function_text(function, quoted(symbol + ".impl"))
+            signature = Signature(text.result, text.parameters)
+            calls = {callee.name: Signature(*types(callee)) for callee in text.calls}
+        except ValueError as error:
+            raise UnitError(cls(symbol, Signature("void", ()), "", **fields), str(error)) from None
+        return cls(symbol, signature, text.ir, calls, **fields)
 
     @property
     def body(self) -> str:
         """The symbol of the function that the IR defines."""
         return self.symbol + ".impl"
+
+    @property
+    def becomes_hot(self) -> bool:
+        """Whether its runs are counted, to optimize it."""
+        return self.optimize and self.counter is not RunCounter.NONE
 
     @property
     def label(self) -> str:

@@ -23,6 +23,10 @@ _MAX_EVENTS = 20_000
 """The number of events that are kept, the latest ones."""
 
 
+# Events that always come with one that has a line: a unit that is hot, and a compilation.
+_STEPS = frozenset({EventKind.LOADED, EventKind.REQUESTED, EventKind.STARTED})
+
+
 class EventLog:
     """Keeps the events of a session until :meth:`close`."""
 
@@ -56,10 +60,8 @@ class EventLog:
                 yield f"{event.time - self._begin:10.3f} s  {line}"
 
     def _listen(self, event: Event) -> None:
-        # Expressions at top level are defined, compiled and freed all the time. All code is loaded when it is compiled.
-        if event.kind is not EventKind.LOADED and (
-            event.counter is not RunCounter.NONE or event.kind is EventKind.FAULTED
-        ):
+        # Expressions at top level are defined, compiled and freed all the time.
+        if event.kind not in _STEPS and (event.counter is not RunCounter.NONE or event.kind is EventKind.FAULTED):
             self._events.append(event)
 
 

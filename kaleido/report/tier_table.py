@@ -37,7 +37,8 @@ def tier_table(
 
 
 def _coldness(unit: UnitStats, policy: Policy) -> float:
-    return -math.inf if unit.tier is Tier.OPTIMIZED else -unit.runs / policy.thresholds[unit.counter]
+    threshold = policy.threshold(unit.unit)
+    return -math.inf if unit.tier is Tier.OPTIMIZED else -unit.runs / threshold if threshold else 0.0
 
 
 def _row(unit: UnitStats, tier: Tier, source: Callable[[str], str]) -> list[str]:

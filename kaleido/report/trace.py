@@ -81,7 +81,8 @@ class _Entries:
                 case EventKind.HOT:
                     self._hot[event.symbol] = event
                     yield self._instant(event, self._running_thread(event))
-                case EventKind.LOADED:
+                case EventKind.LOADED | EventKind.REQUESTED | EventKind.STARTED:
+                    # The slice of the compilation shows them.
                     pass
                 case _:
                     yield self._instant(event, event.thread)

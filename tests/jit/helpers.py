@@ -41,14 +41,16 @@ def statistics(engine: Engine, name: str) -> UnitStats:
 
 
 class Log:
-    """The events that an engine emits from now on, but `loaded`, which follows each `compiled` that is used."""
+    """The events that an engine emits from now on, but the steps that always come with a `hot` or `compiled` one."""
+
+    STEPS = (EventKind.LOADED, EventKind.REQUESTED, EventKind.STARTED)
 
     def __init__(self, engine: Engine) -> None:
         self.events: list[Event] = []
         engine.subscribe(self._listen)
 
     def _listen(self, event: Event) -> None:
-        if event.kind is not EventKind.LOADED:
+        if event.kind not in self.STEPS:
             self.events.append(event)
 
     def of(self, name: str) -> list[Event]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import llvmlite.binding as llvm
 
@@ -17,17 +18,18 @@ from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
-from kaleido.jit.unit import Tier, Unit, quoted
+from kaleido.jit.unit import Tier, Unit, UnitError, quoted
 
 __all__ = ["Compiler", "Transform"]
 
-Transform = Callable[[llvm.ModuleRef], None]
+Transform = Callable[[llvm.ModuleRef, Unit, Tier], None]
 
 
 class Compiler:
     """Stateless, so any thread may use it.
 
-    `transform` is applied to each module of the optimized tier before LLVM's own passes.
+    `transform` is applied at the baseline to the module of each unit, before several are linked; at -O3 to the linked
+    module of an inline group, whose first unit it is given, before LLVM's own passes.
     """
 
     def __init__(self, target: Target, transform: Transform | None) -> None:
@@ -53,7 +55,7 @@ class Compiler:
     def _compiled(self, units: Sequence[Unit], tier: Tier) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
-            return _link_dynamically(units), 1
+            return _link_dynamically(units, self._transformed), 1
         module, levels = self._linked(units), 1
         if may_recur(units):
             with module:
@@ -68,10 +70,22 @@ class Compiler:
         """The linked module after the transformation."""
         module = _link_statically(units)
         with closed_on_error(module):
-            if self._transform is not None:
-                self._transform(module)
-                module.verify()
+            self._transformed(module, units[0], Tier.OPTIMIZED)
         return module
+
+    def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
+        """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""
+        # A name that is no text for LLVM is replaced: it is for people.
+        module.name = unit.label.encode("utf-8", "replace").decode()
+        if self._transform is None:
+            return
+        try:
+            self._transform(module, unit, tier)
+            module.verify()
+            module.get_function(unit.body)
+        except Exception as error:
+            message = f"the transform at -{tier} has failed: {type(error).__name__}: {error}"
+            raise UnitError(unit, message) from error
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR of :meth:`module` as text."""
@@ -84,14 +98,23 @@ class Compiler:
             return self._target.assembly(module, tier)
 
 
-def _link_dynamically(units: Sequence[Unit]) -> llvm.ModuleRef:
+def _link_dynamically(units: Sequence[Unit], transform: Transform) -> llvm.ModuleRef:
     """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names."""
+
+    def prepare(added: llvm.ModuleRef, unit: Unit) -> None:
+        transform(added, unit, Tier.BASELINE)
+        rename(added, _link_names(unit))
+
     module = parse_alone(units[0].ir)
     with closed_on_error(module):
-        rename(module, _link_names(units[0]))
+        prepare(module, units[0])
         for unit in units[1:]:
-            link_in(module, unit.ir, _link_names(unit))
+            link_in(module, unit.ir, partial(prepare, unit=unit))
     return module
+
+
+def _untransformed(module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
+    """At -O3 the linked module is transformed, not each unit's own."""
 
 
 def _link_names(unit: Unit) -> dict[str, str]:
@@ -102,7 +125,7 @@ def _link_names(unit: Unit) -> dict[str, str]:
 
 def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
     """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
-    module = _link_dynamically(units)
+    module = _link_dynamically(units, _untransformed)
     with closed_on_error(module):
         link_in(module, "\n".join(map(_static_stub, units)))
         for function in module.functions:

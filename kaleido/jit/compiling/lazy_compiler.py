@@ -20,8 +20,8 @@ __all__ = ["LazyCompiler", "baseline_code"]
 class LazyCompiler:
     """Any thread may use it.
 
-    `transform`  is applied to each module of the optimized tier before LLVM's own passes
-    `objects`    has code of earlier runs. It is not used for code that `transform` has changed
+    `transform`  is applied to each module before LLVM's own passes
+    `objects`    has code of earlier runs. It is not used with a `transform`
     """
 
     def __init__(self, policy: Policy, transform: Transform | None = None, objects: ObjectCache | None = None) -> None:
@@ -39,8 +39,7 @@ class LazyCompiler:
 
         Raises ValueError where LLVM rejects the IR.
         """
-        changed = tier is Tier.OPTIMIZED and self._transform is not None
-        objects = None if changed else self._objects
+        objects = self._objects if self._transform is None else None
         return cached_code(objects, self._parts(units, tier), lambda: self._compiler.compile(units, tier))
 
     def _parts(self, units: Sequence[Unit], tier: Tier) -> Iterator[str]:

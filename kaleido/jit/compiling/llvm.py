@@ -9,7 +9,7 @@ An upgrade of llvmlite is checked against this file alone. Its workarounds:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
 
@@ -66,12 +66,13 @@ def parse_as_it_is(ir: str) -> llvm.ModuleRef:
     return module
 
 
-def link_in(module: llvm.ModuleRef, ir: str, names: Mapping[str, str] = {}) -> None:
-    """Parse `ir`, rename functions of it, and link it into `module`. Raises ValueError."""
+def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef], None] | None = None) -> None:
+    """Parse `ir`, change it by `prepare`, and link it into `module`. Raises ValueError."""
     # Both modules must be in one context, which llvmlite keeps in a private attribute.
     added = parse(ir, module._context)
     with closed_on_error(added):
-        rename(added, names)
+        if prepare is not None:
+            prepare(added)
     module.link_in(added)
 
 

@@ -110,7 +110,8 @@ def _check_symbol(unit: Unit) -> None:
 def _parsed(unit: Unit) -> Iterator[llvm.ModuleRef]:
     """The module of a unit's IR; disposed of at the end of the block."""
     if not isinstance(unit.ir, str):
-        raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str")
+        hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
+        raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
     try:

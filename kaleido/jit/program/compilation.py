@@ -28,7 +28,7 @@ from kaleido.jit.program.publication import Publisher
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.symbols import Names, SymbolTable
 from kaleido.jit.program.versions import MachineCode, Version
-from kaleido.jit.unit import RunCounter, Tier, Unit
+from kaleido.jit.unit import Tier, Unit
 
 __all__ = ["Compilation", "UndefinedUnit", "VersionCompiler"]
 
@@ -164,7 +164,7 @@ class VersionCompiler:
         """Plan what `version` itself needs; returns the symbols that its code calls through stubs."""
         if version.code is not None and version not in again and not self._is_below_policy(version):
             return version.code.stub_calls
-        if self.policy.baseline or version.unit.counter is RunCounter.NONE:
+        if self.policy.baseline or not version.unit.becomes_hot:
             plan.missing.append(version)
             return dict.fromkeys(version.unit.calls, version.unit)
         plan.compiled.append(self.compile_optimized(self.inline_group(version, after)))
@@ -173,7 +173,7 @@ class VersionCompiler:
     def _is_below_policy(self, version: Version) -> bool:
         """Whether it has baseline code from a time when the policy had a baseline."""
         only_baseline = version.code is not None and version.code.tier is Tier.BASELINE
-        return only_baseline and not self.policy.baseline and version.unit.counter is not RunCounter.NONE
+        return only_baseline and not self.policy.baseline and version.unit.becomes_hot
 
     def compile_ahead(self, added: Iterable[Version], after: Names, superseded: Collection[Version]) -> list[Loaded]:
         """Compile what must have code at the moment when `after` becomes current.
@@ -201,6 +201,8 @@ class VersionCompiler:
 
     def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
         """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
+        inlined = _symbols(members[1:])
+        self._events.emit(EventKind.STARTED, members[0], tier=Tier.OPTIMIZED, runs=runs, inlined=inlined)
         compilation = self._compile(members, Tier.OPTIMIZED)
         self._events.emit(
             EventKind.COMPILED,
@@ -210,6 +212,7 @@ class VersionCompiler:
             size=compilation.code.text_size,
             runs=runs,
             began=compilation.began,
+            inlined=inlined,
         )
         return compilation
 
@@ -275,7 +278,11 @@ class VersionCompiler:
             self._publisher.install(root, code, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
-            self._events.emit(EventKind.SWAPPED, root, code)
+            self._events.emit(EventKind.SWAPPED, root, code, inlined=_symbols(compilation.members[1:]))
+
+
+def _symbols(versions: Iterable[Version]) -> tuple[str, ...]:
+    return tuple(version.unit.symbol for version in versions)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.versions import Version
 
-__all__ = ["agree", "batches", "bindings", "inline_group"]
+__all__ = ["agree", "batches", "bindings", "inline_group", "is_inlined"]
 
 
 def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
@@ -30,7 +30,10 @@ def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
 
 
 def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]], policy: Policy) -> tuple[Version, ...]:
-    """`root` and the versions reachable from it in the call graph, nearest first, within the policy's limits."""
+    """`root` and the versions reachable from it in the call graph, nearest first, within the policy's limits.
+
+    A unit that must not be inlined is not a member, and neither is what only it reaches.
+    """
     members, seen, size = [root], {root}, 0
     bound = bindings(root)
     queue = deque(callees(root))
@@ -38,7 +41,7 @@ def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]],
         member = queue.popleft()
         length = len(member.unit.ir)
         fits = size + length <= policy.max_group_ir and agree(bound, bindings(member))
-        if member in seen or not fits:
+        if member in seen or not fits or not is_inlined(member):
             continue
         seen.add(member)
         members.append(member)
@@ -46,6 +49,11 @@ def inline_group(root: Version, callees: Callable[[Version], Iterable[Version]],
         size += length
         queue.extend(callees(member))
     return tuple(members)
+
+
+def is_inlined(version: Version) -> bool:
+    """Whether optimized code of other units may contain it."""
+    return version.unit.inline and version.unit.optimize
 
 
 def bindings(version: Version) -> dict[str, int | None]:

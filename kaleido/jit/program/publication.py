@@ -21,7 +21,7 @@ from kaleido.jit.program.dependencies import Dependencies
 from kaleido.jit.program.event_stream import EventStream
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.versions import MachineCode, Symbol, Version
-from kaleido.jit.unit import RunCounter, Signature, Tier
+from kaleido.jit.unit import Signature, Tier
 
 __all__ = ["Publisher"]
 
@@ -83,12 +83,13 @@ class Publisher:
 
     def _counted(self, version: Version, code: MachineCode, stub: Stub) -> int:
         """Where the slot of a version at its baseline leads: to the counter, whose limit this sets, or to the body."""
-        if not self.policy.tiered or version.unit.counter is RunCounter.NONE:
+        threshold = self.policy.threshold(version.unit)
+        if not self.policy.tiered or threshold is None:
             return code.address
         record = stub.fields
         record.body, record.number = code.address, version.number
         # Last: a thread that reaches the new limit must report the new number.
-        record.limit = version.count_at_publication + self.policy.thresholds[version.unit.counter]
+        record.limit = version.count_at_publication + threshold
         return stub.prologue
 
     def has_reported(self, version: Version) -> bool:
@@ -97,12 +98,12 @@ class Publisher:
             self.policy.tiered and version.current and version.code is not None and version.code.tier is Tier.BASELINE
         )
         stub = version.symbol.stub
-        return counted and version.unit.counter is not RunCounter.NONE and stub is not None and stub.has_reported
+        return counted and version.unit.becomes_hot and stub is not None and stub.has_reported
 
     def report_again(self, version: Version) -> None:
         """Make a version at the baseline report itself as hot once more, after as many more runs as its threshold."""
         record = self.stub(version.symbol, version.unit.signature).fields
-        record.limit = record.runs + self.policy.thresholds[version.unit.counter]
+        record.limit = record.runs + (self.policy.threshold(version.unit) or 0)
 
     def stub(self, symbol: Symbol, signature: Signature) -> Stub:
         """The stub of a symbol, allocated when it is first needed."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from kaleido.jit.events import EventKind
+from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.versions import Version
@@ -30,16 +31,25 @@ _CALLERS = 32
 class TierUp:
     """Recompiles versions at -O3 and publishes them. Its methods take the engine's lock themselves."""
 
-    def __init__(self, program: Program) -> None:
-        self._program, self._access = program, program.access
+    def __init__(self, program: Program, runtime: Runtime) -> None:
+        self._program, self._access, self._runtime = program, program.access, runtime
 
     def became_hot(self, number: int) -> None:
         """Report the request for a version; a stale number is ignored."""
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             if version is not None:
-                threshold = self._program.policy.thresholds.get(version.unit.counter, 0)
-                self._program.events.emit(EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold)
+                threshold = self._program.policy.threshold(version.unit) or 0
+                address = version.code.address if version.code is not None else 0
+                self._program.events.emit(
+                    EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold, address=address
+                )
+
+    def request(self, version: Version) -> None:
+        """Ask the recompiler for optimized code of a version, as the hook does. Used under the lock."""
+        tier, address = (version.code.tier, version.code.address) if version.code is not None else (None, 0)
+        self._program.events.emit(EventKind.REQUESTED, version, tier=tier, address=address)
+        self._runtime.request(version.number)
 
     def hotness(self, number: int) -> float:
         """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
@@ -48,7 +58,7 @@ class TierUp:
             return self._heat(version) if version is not None else 0.0
 
     def _heat(self, version: Version) -> float:
-        threshold = self._program.policy.thresholds.get(version.unit.counter)
+        threshold = self._program.policy.threshold(version.unit)
         return version.runs / threshold if threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
@@ -62,7 +72,7 @@ class TierUp:
         try:
             return not self._count_again(version) and (self._recompile_caller(version) or self.recompile(version))
         except BaseException as error:
-            self._program.events.emit(EventKind.FAILED, version, message=str(error), runs=0)
+            self._program.events.emit(EventKind.FAILED, version, message=str(error), error=error, runs=0)
             return False
 
     def _recompile_caller(self, version: Version) -> bool:
@@ -104,7 +114,8 @@ class TierUp:
     def recompile(self, version: Version) -> bool:
         """Compile a version at -O3 and publish it. True if a callee changed meanwhile: try again.
 
-        Does nothing where the version is optimized or no longer current. Raises ValueError where LLVM rejects the IR.
+        Does nothing where the version is optimized, must not be, or is no longer current. Raises ValueError where LLVM
+        rejects the IR.
         """
         compiler, events = self._program.compiler, self._program.events
         with self._access.lock:
@@ -131,7 +142,8 @@ class TierUp:
             return False
 
     def _is_pointless(self, version: Version) -> bool:
-        return self._access.closed or not version.current or version.optimized is not None
+        is_done = version.optimized is not None or not version.unit.optimize
+        return self._access.closed or not version.current or is_done
 
 
 def _overtaken(version: Version, members: Iterable[Version]) -> str:

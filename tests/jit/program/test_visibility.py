@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -28,11 +29,11 @@ def g(value: int) -> Unit:
 class Redefining:
     """An engine in which a callback replaces g, which returns 1, by one that returns 2."""
 
-    def __init__(self, policy: Policy, *texts: str) -> None:
+    def __init__(self, policy: Policy, *texts: str, make: Callable[[int], Unit] = g) -> None:
         self.engine = Engine(policy)
-        self.callback = callback(lambda _: self.engine.define(g(2)) and 0)
+        self.callback = callback(lambda _: self.engine.define(make(2)) and 0)
         externals = {"redefine": self.callback.address}
-        self.engine.define(g(1), *(unit(text, externals) for text in texts))
+        self.engine.define(make(1), *(unit(text, externals) for text in texts))
 
     def __enter__(self) -> Engine:
         return self.engine
