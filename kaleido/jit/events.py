@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     loaded       its machine code is in memory at `address`, `size` bytes, and may be in use from now on
     hot          it ran as often as its threshold says, and the recompiler knows
     swapped      its stub now leads to the optimized code
+    covered      hot callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
     deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version
                  that is no longer current, or a request
@@ -38,6 +39,7 @@ class EventKind(StrEnum):
     LOADED = "loaded"
     HOT = "hot"
     SWAPPED = "swapped"
+    COVERED = "covered"
     DISCARDED = "discarded"
     DEOPTIMIZED = "deoptimized"
     FREED = "freed"
