@@ -236,10 +236,8 @@ def test_the_file_of_the_command_line_can_be_reloaded_and_saved(
     path.write_text("def f(x) x; f(1) # one")
     started_with(session, path, "def f(x) x + 1", f":save {path}", ":undo", ":reload", ":undo", ":undo", "f(2)")
     output, errors = capfd.readouterr()
-    assert (
-        output
-        == f"1.0\nsaved 1 definition, 1 expression to `{path}`\nrestored f: def f(x) x\n2.0\nrestored f: def f(x) x\nremoved f\n"
-    )
+    saved = f"saved 1 definition, 1 expression to `{path}`"
+    assert output == f"1.0\n{saved}\nrestored f: def f(x) x\n2.0\nrestored f: def f(x) x\nremoved f\n"
     assert errors.startswith(f"{path}: 1 definition, 1 expression\nerror: unknown function `f`\n")
     assert path.read_text() == "def f(x) x + 1; f(1) # one"
 
