@@ -165,7 +165,8 @@ def test_a_loop_is_inlined(session: Session) -> None:
 
 def test_who_calls_itself_does_so_directly(session: Session) -> None:
     found = became(session, "def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", "fib")
-    assert found == Inlining((), ("fib",), ())
+    assert found == Inlining((), ("fib",), (), in_itself=True)
+    assert found.all_inlined == ("copies of itself",)
 
 
 def test_a_tail_call_becomes_a_loop(session: Session) -> None:
@@ -178,6 +179,7 @@ def test_recursion_that_is_called_is_called_directly(session: Session) -> None:
     found = became(session, text, "user")
     assert found.direct == ("binary<>",)
     assert found.inlined == ()
+    assert found.all_inlined == ("none",)
 
 
 def test_what_was_too_large_to_bind_is_called_through_its_stub(session: Session) -> None:

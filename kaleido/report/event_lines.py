@@ -18,7 +18,7 @@ class EventLines:
         """Take note of an event that gets no line, or will be described by another one."""
         if event.kind is EventKind.HOT:
             self._hot[event.symbol] = event
-        elif event.kind is EventKind.DEFINED:
+        elif event.kind in (EventKind.DEFINED, EventKind.COVERED):
             self._hot.pop(event.symbol, None)
 
     def line(self, event: Event) -> str:
@@ -58,6 +58,8 @@ def _happened(event: Event) -> str:
         case EventKind.HOT:
             is_hot = event.runs >= event.threshold
             return f"hot at {event.counter.of(event.threshold)}" if is_hot else "to be optimized on request"
+        case EventKind.COVERED:
+            return "inlined into its hot callers, and counted again"
         case EventKind.DISCARDED:
             assert event.tier is not None
             return f"{event.size:,} bytes of {label(event.tier)} code discarded: {event.message} meanwhile"

@@ -113,11 +113,18 @@ class Inlining:
     `inlined`  have no function of their own any more: all calls of them are inlined, or there was none
     `direct`   have a function that is called without a stub; this includes the root if it still calls itself
     `stubs`    are called through their stubs, as at the baseline
+    `in_itself`  whether copies of the root are inlined in it, see ``kaleido.jit.compiling.recursion``
     """
 
     inlined: tuple[str, ...]
     direct: tuple[str, ...]
     stubs: tuple[str, ...]
+    in_itself: bool = False
+
+    @property
+    def all_inlined(self) -> tuple[str, ...]:
+        """What is inlined, for a line of text: never empty."""
+        return (*self.inlined, *(["copies of itself"] if self.in_itself else [])) or ("none",)
 
 
 def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
@@ -128,11 +135,20 @@ def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
     def has(lines: Sequence[str], symbol: str) -> bool:
         return any(_name(symbol) + "(" in line for line in lines)
 
-    inlined = [unit for unit in members[1:] if not has(defined, unit.body)]
-    direct = [unit for unit in members if unit not in inlined and has(calls, unit.body)]
+    def has_copies(lines: Sequence[str], symbol: str) -> bool:
+        copy = re.compile(rf'@"?{re.escape(symbol)}\.recursion\d*\.\d+"?\(')
+        return any(copy.search(line) for line in lines)
+
+    def has_any(lines: Sequence[str], symbol: str) -> bool:
+        return has(lines, symbol) or has_copies(lines, symbol)
+
+    inlined = [unit for unit in members[1:] if not has_any(defined, unit.body)]
+    direct = [unit for unit in members if unit not in inlined and has_any(calls, unit.body)]
     inside = {unit.symbol for unit in members}
     outside = {name for unit in members for name in unit.calls if name not in inside and has(calls, name)}
-    return Inlining(_labels(inlined), _labels(direct), tuple(sorted(outside)))
+    return Inlining(
+        _labels(inlined), _labels(direct), tuple(sorted(outside)), in_itself=has_copies(defined, members[0].body)
+    )
 
 
 def _name(symbol: str) -> str:

@@ -81,6 +81,9 @@ class _Entries:
                 case EventKind.HOT:
                     self._hot[event.symbol] = event
                     yield self._instant(event, self._running_thread(event))
+                case EventKind.COVERED:
+                    self._hot.pop(event.symbol, None)
+                    yield self._instant(event, event.thread)
                 case EventKind.LOADED | EventKind.REQUESTED | EventKind.STARTED:
                     # The slice of the compilation shows them.
                     pass

@@ -116,12 +116,21 @@ def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     assert notices.take() == ["f: hot at 1,000 calls; ● -O3 2.0 ms later"]
 
 
-@pytest.mark.parametrize("before", [(), (hot_event(runs=3),), (hot_event(runs=1_000), event(EventKind.DEFINED))])
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (hot_event(runs=3),),
+        *((hot_event(runs=1_000), event(kind)) for kind in (EventKind.DEFINED, EventKind.COVERED)),
+    ],
+)
 def test_what_was_not_hot_was_requested(before: tuple[Event, ...]) -> None:
     assert lines(*before, event(SWAPPED, runs=5)) == ["f: ● -O3 on request, in 2.4 ms"]
 
 
-@pytest.mark.parametrize("kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.FAULTED])
+@pytest.mark.parametrize(
+    "kind", [EventKind.DEFINED, EventKind.COMPILED, EventKind.HOT, EventKind.COVERED, EventKind.FAULTED]
+)
 def test_what_is_no_news(kind: EventKind) -> None:
     assert lines(event(kind, runs=5)) == []
 

@@ -72,3 +72,24 @@ def test_changes_are_told_until_it_is_closed() -> None:
         told.clear()
         session.run("def f(x) x + 1")
         assert not told
+
+
+def test_what_hot_callers_have_inlined_does_not_wait() -> None:
+    with Session(jit="tiered", threshold=10) as session:
+        compiled, go_on = threading.Event(), threading.Event()
+
+        def hold(event: Event) -> None:
+            if event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED and event.unit == "first":
+                compiled.set()
+                go_on.wait()
+
+        session.subscribe(hold)
+        toolbar = status(session)
+        session.run("def first(x) x + 1; for i = 1, i < 10 in first(i)")
+        compiled.wait()
+        # Both become hot while the recompiler is busy. It compiles `twice`, with `square` inlined.
+        session.run("def square(x) x * x; def twice(x) square(x) + square(x); for i = 1, i < 10 in twice(i)")
+        assert toolbar.text().endswith("recompiling first")
+        go_on.set()
+        session.engine.wait_until_idle()
+        assert toolbar.text().endswith("recompiler idle")

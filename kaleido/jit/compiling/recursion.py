@@ -31,7 +31,7 @@ from kaleido.jit.compiling.ir_text import Function, functions, mentioned, reacha
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Unit, quoted
 
-__all__ = ["may_recur", "with_copies"]
+__all__ = ["may_recur", "original_name", "with_copies"]
 
 # Instructions that may run twice, and that have no effect: all that may come before the test for the base case.
 _PURE = re.compile(r'  (?:%[-a-zA-Z$._0-9]+|%"[^"]*") = (\w+) ')
@@ -50,6 +50,11 @@ def may_recur(units: Sequence[Unit]) -> bool:
     return any(
         _has_plain_call(known[symbol].ir, cycle) for cycle in strongly_connected(edges) for symbol in sorted(cycle)
     )
+
+
+def original_name(name: str) -> str:
+    """The name of the function that a function of an expanded module is a copy of; its own name if it is no copy."""
+    return re.sub(r"\.recursion\d*\.\w+$", "", name)
 
 
 def _has_plain_call(ir: str, callees: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.recursion import original_name
 from kaleido.jit.events import NotInlined
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
@@ -51,11 +52,22 @@ def missed_inlining(units: Sequence[Unit], policy: Policy) -> list[NotInlined]:
     # The inliner runs several times. The last reason for a call counts, if it is still a call at the end.
     reasons = {(caller, callee): reason for callee, caller, reason in _REMARK.findall(done.stderr.decode("utf-8"))}
     labels = {unit.body: unit.label for unit in units}
+    found: dict[tuple[str, str], str] = {}
+    for (caller, callee), reason in reasons.items():
+        if (caller, callee) in calls:
+            names = original_name(caller), original_name(callee)
+            copied = callee != names[1] and names[0] == names[1]
+            found[names] = _limits(policy) if copied else _in_words(reason)
     return [
-        NotInlined(labels.get(caller, caller), labels.get(callee, callee), _in_words(reason))
-        for (caller, callee), reason in reasons.items()
-        if (caller, callee) in calls
+        NotInlined(labels.get(caller, caller), labels.get(callee, callee), reason)
+        for (caller, callee), reason in found.items()
     ]
+
+
+def _limits(policy: Policy) -> str:
+    """Why no more copies of a recursive function are inlined in it."""
+    bodies, size = policy.recursion_bodies, policy.recursion_size
+    return f"one frame holds at most {bodies} of its bodies, of at most {size} instructions together"
 
 
 def _in_words(reason: str) -> str:

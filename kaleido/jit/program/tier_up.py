@@ -109,6 +109,7 @@ class TierUp:
             if covered:
                 version.mark_covered(False)
                 self._program.publisher.report_again(version)
+                self._program.events.emit(EventKind.COVERED, version, tier=Tier.BASELINE)
             return covered
 
     def recompile(self, version: Version) -> bool:

@@ -116,7 +116,7 @@ def _inlined(session: Session, unit: Unit, optimized: str) -> list[str]:
     lines = [
         f"{heading}: {', '.join(names)}"
         for heading, names in (
-            (f"inlined at {label(Tier.OPTIMIZED)}", found.inlined or ("none",)),
+            (f"inlined at {label(Tier.OPTIMIZED)}", found.all_inlined),
             ("called directly", found.direct),
             ("called through stubs", tuple(map(function_name, found.stubs))),
         )

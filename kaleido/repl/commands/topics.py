@@ -452,8 +452,9 @@ _JIT = (
         """
         At -O3 a function is compiled in one module with the functions it calls: its inline group. Calls in the group
         bypass the stubs, and LLVM optimizes across them: small functions are inlined, and a tail call of a function to
-        itself becomes a loop. `:tiers` shows the dependents of a function: the functions and loops that inlined it.
-        `:diff f` shows which calls were inlined.
+        itself becomes a loop. A function that calls itself otherwise has copies of itself inlined, up to four bodies
+        in one frame. `:tiers` shows the dependents of a function: the functions and loops that inlined it. `:diff f`
+        shows which calls were inlined.
 
         When `step` below is redefined, code that has the old `step` inlined is deoptimized: the loop of `walk` runs its
         baseline code again, which calls through stubs. There its iterations are counted, and it is optimized again.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kaleido.jit import Engine, RunCounter, Tier, Unit, UnitStats
-from kaleido.report.listing import assembly_listing, inlining, ir_listing
+from kaleido.report.listing import Inlining, assembly_listing, inlining, ir_listing
 from kaleido.report.tier_marks import label
 
 __all__ = ["Part", "parts"]
@@ -33,7 +33,7 @@ class Part:
         if self.tier in stats.code_bytes:
             words.append(f"{stats.code_bytes[self.tier]:,} bytes")
         if self.tier is Tier.OPTIMIZED:
-            words.append(f"inlined: {', '.join(self._inlined()) or 'none'}")
+            words.append(f"inlined: {', '.join(self._inlining().all_inlined)}")
         if stats.counter is RunCounter.ITERATIONS and stats.dependents:
             words.append(f"inlined in {', '.join(stats.dependents)} at {label(Tier.OPTIMIZED)}")
         return " · ".join(words)
@@ -51,9 +51,9 @@ class Part:
             else "not compiled"
         )
 
-    def _inlined(self) -> tuple[str, ...]:
+    def _inlining(self) -> Inlining:
         members = self.engine.inline_group(self.unit.symbol, self.tier)
-        return inlining(self.engine.ir(self.unit.symbol, self.tier), members).inlined
+        return inlining(self.engine.ir(self.unit.symbol, self.tier), members)
 
     def _stubs(self) -> dict[str, str]:
         """The symbols that its code calls through stubs, each with the tier that its stub leads to now."""

@@ -64,7 +64,7 @@ class Notices:
         if _has_notice(event):
             self._events.append(event)
             self._changed()
-        elif event.kind in (EventKind.DEFINED, EventKind.HOT):
+        elif event.kind in (EventKind.DEFINED, EventKind.HOT, EventKind.COVERED):
             self._events.append(event)
 
     def _describe(self, events: Iterable[Event], dropped: Collection[str] = ()) -> Iterator[str]:

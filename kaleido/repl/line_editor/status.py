@@ -60,7 +60,7 @@ class Status:
         match event.kind:
             case EventKind.HOT:
                 self._hot[event.symbol] = event.unit
-            case EventKind.DEFINED | EventKind.SWAPPED | EventKind.FAILED:
+            case EventKind.DEFINED | EventKind.SWAPPED | EventKind.COVERED | EventKind.FAILED:
                 self._hot.pop(event.symbol, None)
 
     def _activity(self) -> str:

@@ -72,13 +72,14 @@ def test_a_hot_caller_is_compiled_instead_of_what_it_inlines() -> None:
         # leaf has run six times, middle three times. Both are in the code of top.
         swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
         assert swapped == ["a", "top"]
+        assert [log.kinds(name)[-2:] for name in ("leaf", "middle")] == [["hot", "covered"]] * 2
         assert engine.call("top", 1) == 4
         # Code that runs at the baseline after that is hot again, and then it is compiled.
         for _ in range(3):
             assert engine.call("leaf", 1) == 2
         settle(engine)
         assert [engine.describe(name).tier for name in ("leaf", "middle")] == [Tier.OPTIMIZED, Tier.BASELINE]
-        assert log.kinds("leaf").count("hot") == 2
+        assert log.kinds("leaf")[-4:] == ["covered", "hot", "compiled O3", "swapped"]
 
 
 def test_a_callee_is_compiled_where_its_caller_cannot_be() -> None:
