@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pydoc
 import re
 import subprocess
 import sys
@@ -61,6 +62,12 @@ def test_help_begins_with_a_page_that_names_everything() -> None:
     assert len(page.splitlines()) <= 60
     listed = re.findall(r"``(\w+)``", "\n".join(line for line in page.splitlines() if "  ``" in line))
     assert sorted(listed) == sorted(kaleido.jit.__all__)
+
+
+def test_help_shows_what_is_an_enumeration_s_own() -> None:
+    shown = pydoc.render_doc(kaleido.jit, renderer=pydoc.plaintext)
+    assert all(word in shown for word in ("ITERATIONS = ", "of(self, number: int)", "SWAPPED = ", "OPTIMIZED = "))
+    assert "swapcase" not in shown
 
 
 def test_the_example_in_it_runs(capsys: pytest.CaptureFixture[str]) -> None:

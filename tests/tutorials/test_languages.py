@@ -161,7 +161,7 @@ def test_names_of_c_functions_and_of_the_program_s_own() -> None:
 
 def test_loops_may_be_nested_as_deeply_as_memory_allows() -> None:
     with Tape(Policy(optimize=False)) as tape:
-        tape.run("[" * 2_000 + "+" + "]" * 2_000)
+        tape.run("[" * 500 + "+" + "]" * 500)
         assert tape[0] == 0
 
 
