@@ -1,4 +1,4 @@
-"""README.md, tests/README.md, CHANGELOG.md and kaleido/jit/README.md: the paths, names and numbers in them are true."""
+"""The READMEs, CHANGELOG.md and the pages of kaleido/jit: the paths, names and numbers in them are true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / "kaleido", ROOT / "tests"
 JIT = PACKAGE / "jit"
 README, TESTS_README, JIT_README = ROOT / "README.md", TESTS / "README.md", JIT / "README.md"
-GUIDES = (README, TESTS_README, JIT_README)
+GUIDES = (README, TESTS_README, JIT_README, JIT / "LANGUAGES.md", ROOT / "tutorials" / "languages" / "README.md")
 
 # Files of the user, and those that a search writes.
 NOT_IN_THE_TREE = {"build/fuzz/", "init.kal"}

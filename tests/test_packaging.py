@@ -15,7 +15,7 @@ import kaleido
 ROOT = Path(__file__).parents[1]
 TEXTS = [
     path
-    for pattern in ("[0-9][0-9]-*.md", "solutions/*.md", "examples/*")
+    for pattern in ("[0-9][0-9]-*.md", "solutions/*.md", "examples/*", "languages/*.*")
     for path in (ROOT / "tutorials").glob(pattern)
 ]
 
@@ -36,6 +36,7 @@ def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
         "kaleido/language/prelude.kal",
         "kaleido/py.typed",
         "kaleido/jit/README.md",
+        "kaleido/jit/LANGUAGES.md",
     } <= names
     assert {"kaleido/jit/native/handlers.ll", "kaleido/jit/native/unprotected.ll"} <= names
     assert {path.relative_to(ROOT).as_posix() for path in TEXTS} == {

@@ -1,11 +1,43 @@
 """A tiered just-in-time compiler over llvmlite, for any language that can hand it LLVM IR.
 
-Everything is a function behind a stub; a tier is only a way to bind names; a loop is a function that calls
-itself through its stub. Imports run from the bottom of this table to its top:
+Each function is a *unit*. It is compiled at -O0 behind a stub, its runs are counted, and when it is hot it is compiled
+at -O3, with its callees inlined, while the program runs. Any unit can be defined again at any time::
 
-================  =======================================================================
-This package knows nothing of the language above it, and never imports it. `README.md` beside this file is the guide
-to its internals, with a glossary.
+    from kaleido.jit import Engine, Signature, Unit
+
+    twice = Unit("twice", Signature("i64", ("i64",)), '''
+    define tailcc i64 @twice.impl(i64 %x) nounwind {
+      %result = add i64 %x, %x
+      ret i64 %result
+    }
+    ''')
+    with Engine() as engine:
+        engine.define(twice)
+        print(engine.function("twice")(21))
+
+================================================  ========================================================
+the interface: define, call, optimize, look into  ``Engine``
+its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+its settings: tiers, thresholds, limits           ``Policy``
+its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
+what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
+a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
+a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
+native code was stopped                           ``StackOverflow`` ``Interrupted``
+in IR: calls of C and Python, large frames        ``LEAVE_JIT`` ``REENTER_JIT`` ``PROBED``
+in IR: output, the most parameters, any name      ``PUT_BYTE`` ``MAX_PARAMETERS`` ``quoted``
+whether ``llvm.fma`` is one instruction here      ``has_fused_multiply_add``
+in Python: where Ctrl-C may take effect           ``interruptibly`` ``uninterrupted`` ``signals_deferred``
+and what becomes of one that came meanwhile       ``raise_pending`` ``discard_pending``
+in Python: locks that a forked child can use      ``fork_safe`` ``LockOrder``
+================================================  ========================================================
+
+``LANGUAGES.md`` beside this file is the guide for authors of languages, ``README.md`` the guide to the internals. The
+package ``observers`` tells GDB and perf the names of machine code. All of it knows nothing of the language above it.
+
+What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
+Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and
+after; from then on it is deprecated first, with a DeprecationWarning, for one minor version at least.
 """
 
 from kaleido.jit.compiling.object_cache import ObjectCache

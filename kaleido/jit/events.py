@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaleido.jit.unit import RunCounter, Tier, Unit
+from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
 __all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "UnitStats"]
 
 
-class EventKind(StrEnum):
+class EventKind(StrEnum, metaclass=Words):
     """
     ===========  ==================================================================================
     defined      a unit was defined, or redefined (`version` counts from 1)

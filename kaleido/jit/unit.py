@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import EnumType, StrEnum
 from typing import Any, TypeVar
 
 from kaleido.jit.function_text import function_text, types
@@ -21,6 +21,7 @@ __all__ = [
     "Unit",
     "UnitError",
     "UnresolvedName",
+    "Words",
     "is_threshold",
     "nested",
     "quoted",
@@ -36,14 +37,22 @@ def is_threshold(number: object) -> bool:
     return isinstance(number, int) and 1 <= number < 1 << 62
 
 
-class Tier(StrEnum):
+class Words(EnumType):
+    """The type of enumerations whose members are texts. `help` shows what is their own, and not all methods of str."""
+
+    def __dir__(cls) -> list[str]:
+        own = [name for name in vars(cls) if not name.startswith("_")]
+        return sorted({*own, *(name for name in super().__dir__() if not hasattr(str, name))})
+
+
+class Tier(StrEnum, metaclass=Words):
     """How code was compiled: ``O0``, the baseline, with calls through stubs; ``O3``, with callees inlined."""
 
     BASELINE = "O0"
     OPTIMIZED = "O3"
 
 
-class RunCounter(StrEnum):
+class RunCounter(StrEnum, metaclass=Words):
     """What one run of a unit is counted as, which decides the policy's threshold that makes it hot.
 
     A unit whose counter is NONE never becomes hot, and is compiled at the baseline in every mode: code that runs once,

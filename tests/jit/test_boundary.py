@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import pydoc
+import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +48,47 @@ def test_the_engine_never_imports_a_module_by_a_computed_name() -> None:
 def test_every_exported_name_exists() -> None:
     assert len(set(kaleido.jit.__all__)) == len(kaleido.jit.__all__)
     assert all(hasattr(kaleido.jit, name) for name in kaleido.jit.__all__)
+
+
+def test_every_public_class_and_function_is_exported_by_its_own_name() -> None:
+    exported = {name: getattr(kaleido.jit, name) for name in kaleido.jit.__all__}
+    named = {name: value for name, value in exported.items() if inspect.isclass(value) or inspect.isfunction(value)}
+    assert [name for name, value in named.items() if value.__name__ != name or not value.__doc__] == []
+
+
+def test_help_begins_with_a_page_that_names_everything() -> None:
+    """What `help(kaleido.jit)` shows first; the classes follow, of which it shows all methods."""
+    page = inspect.getdoc(kaleido.jit) or ""
+    assert len(page.splitlines()) <= 60
+    listed = re.findall(r"``(\w+)``", "\n".join(line for line in page.splitlines() if "  ``" in line))
+    assert sorted(listed) == sorted(kaleido.jit.__all__)
+
+
+def test_help_shows_what_is_an_enumeration_s_own() -> None:
+    shown = pydoc.plain(pydoc.render_doc(kaleido.jit))
+    assert all(word in shown for word in ("ITERATIONS = ", "of(self, number: ", "SWAPPED = ", "OPTIMIZED = "))
+    assert "swapcase" not in shown
+
+
+def test_the_example_in_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (inspect.getdoc(kaleido.jit) or "").partition("::\n")[2].partition("=====")[0]
+    exec(inspect.cleandoc(lines), {})
+    assert capsys.readouterr().out == "42\n"
+
+
+def test_the_engine_needs_llvmlite_alone() -> None:
+    """As in an installation of this distribution without the others that it requires."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    others = {re.split(r"\W", each)[0] for each in project["dependencies"]} - {"llvmlite"}
+    assert "lark" in others
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({sorted(others)})  # importing them raises ImportError
+import kaleido.jit.observers
+from kaleido.jit import Engine, Signature, Unit
+with Engine() as engine:
+    engine.define(Unit("f", Signature("i64", ()), "define tailcc i64 @f.impl() nounwind {{ ret i64 42 }}"))
+    print(engine.call("f"), engine.function("f")())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("42 42\n", "")
