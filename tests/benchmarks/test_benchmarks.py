@@ -53,6 +53,14 @@ def test_a_kernel_has_one_expression_at_its_end(kernel: Kernel) -> None:
                 assert all(number in kernel.path(suffix).read_text() for number in numbers), suffix
 
 
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_c_is_compiled_for_any_argument(kernel: Kernel) -> None:
+    main = kernel.path(".c").read_text("utf-8").partition("int main(void) {")[2]
+    arguments = re.findall(r"volatile double (.*);", main)
+    assert arguments
+    assert not re.search(r"(?<![.\d])\d{2}", main.replace(arguments[0], "").replace("%.17g", ""))
+
+
 def test_kernels_that_spend_their_time_in_remainders_are_marked() -> None:
     def remainder(kernel: Kernel) -> bool:
         lines = kernel.path(".kal").read_text("utf-8").splitlines()
@@ -229,11 +237,11 @@ def test_wrong_arguments(arguments: list[str], message: str, capsys: pytest.Capt
 # Small enough for valgrind, which takes fifty times as long; long enough that the loops count and not what surrounds
 # them. `%` calls the C library, whose instructions depend on its version.
 SHORT = {
-    "fib": ("fib(42)", "fib(22)"),
-    "mandelbrot_loops": ("area(700)", "area(30)"),
-    "operators": ("mixed(200000000)", "mixed(200000)"),
-    "collatz": ("longest(1000000)", "longest(1500)"),
-    "layers": ("iterated(50000000)", "iterated(100000)"),
+    "fib": ("43", "22"),
+    "mandelbrot_loops": ("1100", "30"),
+    "operators": ("400000000", "200000"),
+    "collatz": ("2500000", "1500"),
+    "layers": ("120000000", "100000"),
 }
 
 # How many times as many instructions as gcc -O3 the optimized code may need: twice what it does (0.80, November 2026).
@@ -259,9 +267,11 @@ def test_optimized_code_needs_few_instructions(tmp_path: Path) -> None:
     own: list[str] = []
     native = 0
     for name, (full, short) in SHORT.items():
-        own.append(FOLDER.joinpath(f"{name}.kal").read_text("utf-8").replace(full, short))
+        texts = {suffix: FOLDER.joinpath(f"{name}{suffix}").read_text("utf-8") for suffix in (".kal", ".c")}
+        assert {text.count(full) for text in texts.values()} == {1}
+        own.append(texts[".kal"].replace(full, short))
         program = tmp_path / f"{name}.c"
-        program.write_text(FOLDER.joinpath(f"{name}.c").read_text("utf-8").replace(full, short))
+        program.write_text(texts[".c"].replace(full, short))
         run(["gcc", "-O3", "-ffp-contract=off", "-o", str(tmp_path / name), str(program), "-lm"])
         native += instructions([str(tmp_path / name)], tmp_path)
     # The same definitions are compiled for nothing, so that the difference is what the expressions ran.

@@ -6,4 +6,7 @@ static double ackermann(double m, double n) {
     return ackermann(m - 1, ackermann(m, n - 1));
 }
 
-int main(void) { printf("%.17g\n", ackermann(3, 11)); }
+int main(void) {
+    volatile double m = 3, n = 12;
+    printf("%.17g\n", ackermann(m, n));
+}

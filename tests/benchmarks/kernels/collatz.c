@@ -19,4 +19,7 @@ static double longest(double limit) {
     return found;
 }
 
-int main(void) { printf("%.17g\n", longest(1000000)); }
+int main(void) {
+    volatile double limit = 2500000;
+    printf("%.17g\n", longest(limit));
+}

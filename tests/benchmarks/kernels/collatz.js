@@ -9,7 +9,7 @@ function length(n) {
     return steps;
 }
 let best = 0, found = 0;
-for (let start = 1; start <= 1000000; start++) {
+for (let start = 1; start <= 2500000; start++) {
     const here = length(start);
     if (here > best) [best, found] = [here, start];
 }

@@ -11,4 +11,7 @@ static double coprime(double limit) {
     return pairs;
 }
 
-int main(void) { printf("%.17g\n", coprime(1500)); }
+int main(void) {
+    volatile double limit = 3000;
+    printf("%.17g\n", coprime(limit));
+}

@@ -11,4 +11,7 @@ static double repeated(double times) {
     return sum;
 }
 
-int main(void) { printf("%.17g\n", repeated(600)); }
+int main(void) {
+    volatile double times = 1800;
+    printf("%.17g\n", repeated(times));
+}

@@ -1,2 +1,2 @@
 const fib = n => n < 3 ? 1 : fib(n - 1) + fib(n - 2);
-console.log(fib(42));
+console.log(fib(43));

@@ -13,4 +13,7 @@ static double integral(double left, double right, double strips) {
     return area;
 }
 
-int main(void) { printf("%.17g\n", integral(0, 10, 5000000)); }
+int main(void) {
+    volatile double left = 0, right = 10, strips = 10000000;
+    printf("%.17g\n", integral(left, right, strips));
+}

@@ -19,4 +19,7 @@ static double iterated(double n) {
     return sum;
 }
 
-int main(void) { printf("%.17g\n", iterated(50000000)); }
+int main(void) {
+    volatile double n = 120000000;
+    printf("%.17g\n", iterated(n));
+}

@@ -9,4 +9,7 @@ static double leibniz(double terms) {
     return 4 * sum;
 }
 
-int main(void) { printf("%.17g\n", leibniz(400000000)); }
+int main(void) {
+    volatile double terms = 800000000;
+    printf("%.17g\n", leibniz(terms));
+}

@@ -19,4 +19,7 @@ static double area(double size) {
     return sum;
 }
 
-int main(void) { printf("%.17g\n", area(700)); }
+int main(void) {
+    volatile double size = 1100;
+    printf("%.17g\n", area(size));
+}

@@ -7,7 +7,7 @@ function steps(c_re, c_im) {
         if (!(i < 1000 && re * re + im * im <= 4)) return i;
     }
 }
-const size = 700;
+const size = 1100;
 let sum = 0;
 for (let y = 0; y <= size; y++)
     for (let x = 0; x <= size; x++) sum += steps(3 * x / size - 2, 2 * y / size - 1);

@@ -6,7 +6,7 @@ local function steps(c_re, c_im)
         i = i + 1
     end
 end
-local size, sum = 700, 0
+local size, sum = 1100, 0
 for y = 0, size do
     for x = 0, size do sum = sum + steps(3 * x / size - 2, 2 * y / size - 1) end
 end

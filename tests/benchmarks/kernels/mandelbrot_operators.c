@@ -21,4 +21,7 @@ static double area(double size) {
     return sum;
 }
 
-int main(void) { printf("%.17g\n", area(500)); }
+int main(void) {
+    volatile double size = 800;
+    printf("%.17g\n", area(size));
+}

@@ -12,4 +12,7 @@ static double sum(double limit) {
     return total;
 }
 
-int main(void) { printf("%.17g\n", sum(20000000)); }
+int main(void) {
+    volatile double limit = 50000000;
+    printf("%.17g\n", sum(limit));
+}

@@ -15,4 +15,7 @@ static double mixed(double n) {
     return sum;
 }
 
-int main(void) { printf("%.17g\n", mixed(200000000)); }
+int main(void) {
+    volatile double n = 400000000;
+    printf("%.17g\n", mixed(n));
+}

@@ -11,4 +11,4 @@ function mixed(n) {
     }
     return sum;
 }
-console.log(mixed(200000000));
+console.log(mixed(400000000));

@@ -8,4 +8,7 @@ static double pi(double strips) {
     return sum / strips;
 }
 
-int main(void) { printf("%.17g\n", pi(200000000)); }
+int main(void) {
+    volatile double strips = 400000000;
+    printf("%.17g\n", pi(strips));
+}

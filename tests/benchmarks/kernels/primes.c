@@ -23,4 +23,7 @@ static double count(double limit) {
     return primes;
 }
 
-int main(void) { printf("%.17g\n", count(5000000)); }
+int main(void) {
+    volatile double limit = 10000000;
+    printf("%.17g\n", count(limit));
+}

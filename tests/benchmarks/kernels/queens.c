@@ -14,4 +14,7 @@ static double ways(double rows, double last, double columns, double left, double
 
 static double queens(double size) { return ways(size, pow(2, size - 1), 0, 0, 0); }
 
-int main(void) { printf("%.17g\n", queens(12)); }
+int main(void) {
+    volatile double size = 12;
+    printf("%.17g\n", queens(size));
+}

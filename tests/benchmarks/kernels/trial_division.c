@@ -17,4 +17,7 @@ static double count(double limit) {
     return primes;
 }
 
-int main(void) { printf("%.17g\n", count(1000000)); }
+int main(void) {
+    volatile double limit = 1000000;
+    printf("%.17g\n", count(limit));
+}

@@ -12,4 +12,7 @@ static double populations(double steps) {
     return total;
 }
 
-int main(void) { printf("%.17g\n", populations(60000000)); }
+int main(void) {
+    volatile double steps = 150000000;
+    printf("%.17g\n", populations(steps));
+}
