@@ -137,6 +137,7 @@ class Calls:
     def c_function(self, name: str) -> int:
         """The address of a C function that calls a unit. Raises as ``Engine.address``."""
         with self._access.opened():
+            self._program.symbols.defined(name).unit.signature.check_foreign(name)
             version = self._program.prepare(name)
             symbol = version.symbol
             if symbol.thunk is None:

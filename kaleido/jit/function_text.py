@@ -57,15 +57,18 @@ def function_text(function: Any, body: str) -> FunctionText:
 
 
 def types(function: Any) -> tuple[str, tuple[str, ...]]:
-    """The types of its result and parameters. Raises ValueError where it has any number of arguments."""
+    """Its result and parameters as a Signature has them. Raises ValueError where it has any number of arguments."""
     if function.ftype.var_arg:
         raise ValueError(f"{function.name} has any number of arguments")
-    return _type(function.ftype.return_type), tuple(map(_type, function.ftype.args))
+    result, *parameters = map(_type, (function.return_value, *function.args))
+    return " ".join(reversed(result)), tuple(map(" ".join, parameters))
 
 
-def _type(kind: Any) -> str:
+def _type(value: Any) -> list[str]:
+    """The type of a value, then the attribute that says how it is passed; other attributes are the function's own."""
     # All pointers are one type, which older front ends write with what they point to.
-    return "ptr" if str(kind).endswith("*") else str(kind)
+    kind = "ptr" if str(value.type).endswith("*") else str(value.type)
+    return [kind, *sorted({"zeroext", "signext"}.intersection(value.attributes))]
 
 
 def _used(module: Any, text: str) -> Iterator[Any]:

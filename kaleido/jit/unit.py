@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from kaleido.jit.function_text import function_text, types
+from kaleido.jit.signature import MAX_PARAMETERS, Signature, quoted
 
 __all__ = [
     "MAX_PARAMETERS",
-    "RANGES",
     "THRESHOLDS",
     "Data",
     "RunCounter",
@@ -57,105 +56,6 @@ class RunCounter(StrEnum):
     def of(self, number: int) -> str:
         """A number with its noun: ``1 call``, ``2,000 iterations``."""
         return f"{number:,} {self.removesuffix('s') if number == 1 else self}"
-
-
-MAX_PARAMETERS = 8_000
-"""A `tailcc` function pops its arguments when it returns, and x86-64's instruction for that pops up to 65,535 bytes."""
-
-TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
-
-
-RANGES = {
-    "i1": (0, 1),
-    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    "ptr": (-(1 << 63), (1 << 64) - 1),
-}
-"""The least and the largest integer that Python may pass for a type."""
-
-# What is never an argument. Objects of other types may be those of ctypes.
-_UNFIT: dict[str, tuple[type, ...]] = {
-    "ptr": (str, float, complex),
-    "real": (str, bytes, complex, type(None)),
-    "integer": (str, bytes, complex, type(None), float),
-}
-
-# ctypes takes no integer that a double cannot be near.
-_LARGEST_REAL = (1 << 1024) - (1 << 970) - 1
-
-
-def _check_argument(place: str, kind: str, value: Any) -> None:
-    """Check a Python value as an argument of type `kind`. Raises TypeError and OverflowError, which begin with `place`.
-
-    ctypes alone would cut off integers, and name another argument in its errors.
-    """
-    if isinstance(value, int):
-        low, high = RANGES.get(kind, (-_LARGEST_REAL, _LARGEST_REAL))
-        if not low <= value <= high:
-            raise OverflowError(f"{place} is {kind}: {value if abs(value) < 10**40 else 'the number'} does not fit")
-    elif isinstance(value, _UNFIT["ptr" if kind == "ptr" else "real" if kind in ("double", "float") else "integer"]):
-        raise TypeError(f"{place} is {kind}, not {type(value).__name__}")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
-
-    The result may be void; everything else is one of TYPES. Raises ValueError otherwise, and for more than
-    MAX_PARAMETERS parameters.
-    """
-
-    result: str
-    parameters: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.parameters) > MAX_PARAMETERS:
-            raise ValueError(f"{len(self.parameters)} parameters are more than {MAX_PARAMETERS}")
-        for kind in (*self.parameters, *([] if self.result == "void" else [self.result])):
-            if kind not in TYPES:
-                raise ValueError(f"{kind} is not a type that a unit can pass: {', '.join(TYPES)}")
-
-    def check_arguments(self, name: str, arguments: Sequence[Any]) -> None:
-        """Check Python values as arguments of `name`, a function of this signature.
-
-        Raises TypeError for another number of arguments, and where one has another type; OverflowError where a number
-        does not fit. Integers are signed; a pointer may be either. Objects of ctypes are not looked at.
-        """
-        expected = len(self.parameters)
-        if len(arguments) != expected:
-            raise TypeError(f"{name} takes {expected} argument{'' if expected == 1 else 's'}, not {len(arguments)}")
-        for index, (kind, value) in enumerate(zip(self.parameters, arguments, strict=True), 1):
-            _check_argument(f"argument {index} of {name}", kind, value)
-
-    @property
-    def in_registers(self) -> bool:
-        """Whether all arguments are passed in registers, by the C conventions that ``tailcc`` follows."""
-        floating = sum(kind in ("double", "float") for kind in self.parameters)
-        return floating <= 8 and len(self.parameters) - floating <= 6
-
-    def tail_call(self, callee: Signature) -> str:
-        """The marker for a call of `callee` in tail position of a function of this signature.
-
-        ``musttail`` keeps optimizers from moving the call out of tail position. But LLVM 22 omits the stores of
-        arguments on the stack that differ from the caller's own (llvm-project#199224). There the marker is ``tail``,
-        which ``tailcc`` guarantees, too, as long as the call stays where it is.
-        """
-        return "musttail" if self.in_registers and callee.in_registers else "tail"
-
-    @property
-    def arguments(self) -> str:
-        """The parameters with names: ``double %0, ptr %1``."""
-        return ", ".join(f"{kind} %{index}" for index, kind in enumerate(self.parameters))
-
-    def prototype(self, name: str, convention: str = "tailcc") -> str:
-        """``tailcc double @f(double %0)``, without ``define`` or ``declare``."""
-        return f"{convention} {self.result} {quoted(name)}({self.arguments})".lstrip()
-
-    def forward(self, target: str) -> str:
-        """Instructions that end a function of this signature by jumping to `target`, a pointer, with its arguments."""
-        if self.result == "void":
-            return f"  musttail call tailcc void {target}({self.arguments})\n  ret void\n"
-        call = f"musttail call tailcc {self.result} {target}({self.arguments})"
-        return f"  %result = {call}\n  ret {self.result} %result\n"
 
 
 @dataclass(frozen=True)
@@ -281,12 +181,3 @@ def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
         each = waiting.pop()
         yield each
         waiting += reversed(nested_units(each))
-
-
-_SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")
-
-
-def quoted(symbol: str) -> str:
-    """`symbol` as a global name in LLVM assembly, whatever characters it has."""
-    escaped = _SPECIAL.sub(lambda match: b"\\%02X" % match[0][0], symbol.encode())
-    return f'@"{escaped.decode("ascii")}"'

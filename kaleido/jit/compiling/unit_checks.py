@@ -26,7 +26,9 @@ from typing import NamedTuple
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import parse_as_it_is
-from kaleido.jit.unit import Signature, Unit, UnitError, UnresolvedName, quoted
+from kaleido.jit.signature import CONVENTION, Signature, extension, quoted
+from kaleido.jit.unit import Unit, UnitError, UnresolvedName
+from kaleido.jit.value_types import leading_type
 
 __all__ = ["check_units"]
 
@@ -49,6 +51,8 @@ _PLAIN_CALL = re.compile(
     re.ASCII,
 )
 
+_CONVENTION = re.compile(rf"\b(?:{'|'.join(sorted(CONVENTION))})\b")
+
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
 _INNERMOST = re.compile(r"\([^()]*\)")
@@ -69,17 +73,30 @@ _ENGINE = "jit."
 
 
 class _Type(NamedTuple):
-    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else."""
+    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else.
+
+    `extensions` are as those of a Signature.
+    """
 
     is_tail: bool
     result: str
     parameters: tuple[str, ...]
+    extensions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.result} ({', '.join(self.parameters)})"
+        if not self.extensions:
+            return f"{self.result} ({', '.join(self.parameters)})"
+        first, *others = self.extensions
+        parameters = zip(self.parameters, others, strict=True)
+        return f"{first} {self.result}".lstrip() + f" ({', '.join(' '.join(each).rstrip() for each in parameters)})"
 
     def agrees(self, signature: Signature) -> bool:
-        return (self.result, self.parameters) == (signature.result, signature.parameters)
+        types = (self.result, self.parameters) == (signature.result_type, signature.parameter_types)
+        return types and self.extensions == signature.extensions
+
+    def can_call(self, callee: _Type) -> bool:
+        """Whether a call of this type may be one of `callee`, whose extensions it need not repeat."""
+        return self[:3] == callee[:3] and self.extensions in ((), callee.extensions)
 
 
 # LLVM prints this above a declaration.
@@ -252,7 +269,7 @@ def _check_calls(unit: Unit, calls: Sequence[_Call], functions: Mapping[str, _Fu
     for index, call in enumerate(calls):
         callee = functions.get(call.callee)
         # The declaration of a function with any number of arguments ends in `...`: LLVM compares its type with calls.
-        if callee is None or callee.type == call.type or call.callee.startswith("llvm."):
+        if callee is None or call.type.can_call(callee.type) or call.callee.startswith("llvm."):
             continue
         before = sum(each.callee == callee.name for each in calls[:index])
         if call.type.is_tail != callee.type.is_tail:
@@ -284,14 +301,14 @@ def _in_process(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def _function(line: str) -> _Function:
     plain = _PLAIN_FUNCTION.fullmatch(line)
-    if plain is not None:
+    if plain is not None and _CONVENTION.search(plain[5]) is None:
         kind = _Type(plain[1] is not None, plain[2], _first_words(plain[5]))
         return _Function(plain[4], line, plain[3], kind, line[1] == "e" and line[2] == "f", _NO_WORDS, plain[6])
     found = _FUNCTION.match(line)
     assert found is not None, line
     words = found[1].split()
     inside, rest = _in_parentheses(line[found.end() :])
-    kind = _Type("tailcc" in words, _result(found[1]), _types(inside))
+    kind = _type("tailcc" in words, found[1], inside)
     spelling = line[found.end(1) : found.end() - 1]
     return _Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
 
@@ -308,11 +325,11 @@ def _call(line: str) -> Sequence[_Call]:
     # A call of a function with any number of arguments has the types of its parameters in front of the name.
     prefix = _without_parentheses(callee[1])
     inside, _ = _in_parentheses(found[1][callee.end() :])
-    return (_Call(_unescaped(callee, 2), _Type("tailcc" in prefix.split(), _result(prefix), _types(inside))),)
+    return (_Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, inside)),)
 
 
 def _first_words(parameters: str) -> tuple[str, ...]:
-    """The first word of each: a type that a signature can have is one word."""
+    """The first word of each, where each type is one word."""
     return tuple([each.split(" ", 1)[0] for each in parameters.split(", ")]) if parameters else ()
 
 
@@ -332,8 +349,31 @@ def _in_parentheses(text: str) -> tuple[str, str]:
     raise AssertionError(text)
 
 
-def _types(parameters: str) -> tuple[str, ...]:
-    return _first_words(_without_parentheses(_QUOTED.sub('""', parameters)))
+def _type(is_tail: bool, prefix: str, inside: str) -> _Type:
+    """The type of a function with `prefix` in front of its name, and `inside` between its parentheses."""
+    parameters = _split(_without_parentheses(_QUOTED.sub('""', inside)))
+    types = [leading_type(each) for each in parameters]
+    extensions = (
+        extension(_without_brackets(prefix).split()),
+        *(extension(each[len(kind) :].split()) for each, kind in zip(parameters, types, strict=True)),
+    )
+    return _Type(is_tail, _result(prefix), tuple(types), extensions if any(extensions) else ())
+
+
+def _split(parameters: str) -> list[str]:
+    """The parts between commas that are in no brackets."""
+    parts, depth = [""], 0
+    for each in re.split(r"([{}\[\]<>]|, )", parameters):
+        depth += {"{": 1, "[": 1, "<": 1, "}": -1, "]": -1, ">": -1}.get(each, 0)
+        if depth == 0 and each == ", ":
+            parts.append("")
+        else:
+            parts[-1] += each
+    return parts if parameters else []
+
+
+def _without_brackets(prefix: str) -> str:
+    return re.split(r"[{\[<%]", prefix, maxsplit=1)[0]
 
 
 def _without_parentheses(text: str) -> str:

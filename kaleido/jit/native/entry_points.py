@@ -36,8 +36,8 @@ def c_function(address: int, signature: Signature, *, leading: tuple[str, ...] =
     This is the only place where an address becomes callable. The caller vouches for the address and the signature, and
     keeps the code loaded. Python's interpreter lock is released while the function runs.
     """
-    kinds = [C_TYPES[kind] for kind in (*leading, *signature.parameters)]
-    return ctypes.CFUNCTYPE(C_TYPES[signature.result], *kinds)(address)
+    kinds = [C_TYPES[kind] for kind in (*leading, *signature.parameter_types)]
+    return ctypes.CFUNCTYPE(C_TYPES[signature.result_type], *kinds)(address)
 
 
 def entry_point_ir(signature: Signature) -> str:
@@ -165,11 +165,11 @@ def _result(signature: Signature, *without_call: str) -> str:
     if signature.result == "void":
         return ""
     zeros = "".join(f", [zeroinitializer, %{block}]" for block in without_call)
-    return f"%result = phi {signature.result} [%plain.result, %plain], [%run.result, %run]{zeros}"
+    return f"%result = phi {signature.result_type} [%plain.result, %plain], [%run.result, %run]{zeros}"
 
 
 def _return(signature: Signature) -> str:
-    return "ret void" if signature.result == "void" else f"ret {signature.result} %result"
+    return "ret void" if signature.result == "void" else f"ret {signature.result_type} %result"
 
 
 def c_result(signature: Signature) -> str:

@@ -137,7 +137,7 @@ class Stubs:
 
 
 def _pool_ir(signature: Signature, count: int) -> str:
-    zero = "void" if signature.result == "void" else f"{signature.result} zeroinitializer"
+    zero = "void" if signature.result == "void" else f"{signature.result_type} zeroinitializer"
     records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
     head = f"""
 %Record = type {{ ptr, i64, i64, ptr, i64 }}
