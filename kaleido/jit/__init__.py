@@ -25,7 +25,18 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import MAX_PARAMETERS, Data, RunCounter, Signature, Tier, Unit, UnitError, UnresolvedName, quoted
+from kaleido.jit.unit import (
+    MAX_PARAMETERS,
+    Data,
+    RunCounter,
+    Signature,
+    Tier,
+    Unit,
+    UnitError,
+    UnresolvedName,
+    c_name,
+    quoted,
+)
 
 __all__ = [
     "LEAVE_JIT",
@@ -52,6 +63,7 @@ __all__ = [
     "UnitError",
     "UnitStats",
     "UnresolvedName",
+    "c_name",
     "discard_pending",
     "fork_safe",
     "has_fused_multiply_add",

@@ -20,6 +20,7 @@ __all__ = [
     "Unit",
     "UnitError",
     "UnresolvedName",
+    "c_name",
     "is_threshold",
     "nested",
     "quoted",
@@ -77,6 +78,8 @@ class Unit:
     `calls`         the units it calls, with the signature it calls them by
     `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
     `data`          the Data it uses, each declared ``external global``; as a function, if it is thread-local
+    `c_functions`   the units among `calls` that it gives to C as function pointers: its IR declares them with the C
+                    convention, as ``@"jit.c.SYMBOL"`` (see :func:`c_name`). The pointer stays, whatever code is current
     `counter`       what a run is counted as
     `threshold`     how many runs make it hot; None for what the policy says
     `optimize`      False keeps it at the baseline, whatever the policy says and is asked for: no optimized code has it
@@ -98,8 +101,16 @@ class Unit:
     threshold: int | None = None
     optimize: bool = True
     inline: bool = True
+    c_functions: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        for name in self.c_functions:
+            if name not in self.calls:
+                raise UnitError(self, f"`{name}` is among its `c_functions`, but not among its `calls`")
+            try:
+                self.calls[name].check_foreign(name)
+            except TypeError as error:
+                raise UnitError(self, str(error)) from None
         if self.threshold is not None and not is_threshold(self.threshold):
             raise UnitError(self, f"its threshold is {self.threshold!r}, but must be {THRESHOLDS}")
 
@@ -108,7 +119,8 @@ class Unit:
         """A unit for an ``llvmlite.ir.Function``, which has the unit's symbol as its name. The module stays as it is.
 
         Its types are the signature. The ``tailcc`` functions that it calls by name are its `calls`, itself included,
-        whether its module defines or declares them: so all functions of a module can become units one by one. The
+        whether its module defines or declares them: so all functions of a module can become units one by one. So are
+        those that it declares by the names of :func:`c_name`, which are also its `c_functions`. The
         private and internal functions that it uses become a part of the unit. Its convention must be ``tailcc`` before
         a call of it is built. `fields` are the unit's other fields.
 
@@ -118,10 +130,14 @@ class Unit:
         try:
             text = function_text(function, quoted(symbol + ".impl"))
             signature = Signature(text.result, text.parameters)
-            calls = {callee.name: Signature(*types(callee)) for callee in text.calls}
+            callees = {each.name: each for each in text.declared if each.calling_convention == "tailcc"}
+            for_c = {
+                each.name.removeprefix(c_name("")): each for each in text.declared if each.name.startswith(c_name(""))
+            }
+            calls = {name: Signature(*types(each)) for name, each in {**for_c, **callees}.items()}
         except ValueError as error:
             raise UnitError(cls(symbol, Signature("void", ()), "", **fields), str(error)) from None
-        return cls(symbol, signature, text.ir, calls, **fields)
+        return cls(symbol, signature, text.ir, calls, c_functions=frozenset(for_c), **fields)
 
     @property
     def body(self) -> str:
@@ -172,6 +188,11 @@ class UnitError(ValueError):
 
 class UnresolvedName(UnitError, LookupError):
     """A unit uses a C function or variable that is neither among its externals nor in the process."""
+
+
+def c_name(symbol: str) -> str:
+    """The name in IR of the C function for a unit, which C can call: see `Unit.c_functions`."""
+    return f"jit.c.{symbol}"
 
 
 def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:

@@ -27,7 +27,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.llvm import parse_as_it_is
 from kaleido.jit.signature import CONVENTION, Signature, extension, quoted
-from kaleido.jit.unit import Unit, UnitError, UnresolvedName
+from kaleido.jit.unit import Unit, UnitError, UnresolvedName, c_name
 from kaleido.jit.value_types import leading_type
 
 __all__ = ["check_units"]
@@ -70,6 +70,8 @@ _ELSEWHERE = re.compile(
 )
 
 _ENGINE = "jit."
+
+_C_NAME = c_name("")
 
 
 class _Type(NamedTuple):
@@ -241,6 +243,10 @@ def _check_function(unit: Unit, function: _Function, text: str, externals: Colle
     elif function.name in _PROVIDED:
         if function.type != _PROVIDED[function.name]:
             raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
+    elif function.name.startswith(_C_NAME) and function.name[len(_C_NAME) :] in unit.c_functions:
+        signature = unit.calls[function.name[len(_C_NAME) :]]
+        if function.type.is_tail or not function.type.agrees(signature):
+            raise _differs(unit, function.name, function.type, f"{_shown(signature)} in C", "declare")
     elif _is_used(function, text):
         _check_resolved(unit, function.name, externals)
 

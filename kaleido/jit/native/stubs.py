@@ -49,7 +49,7 @@ from dataclasses import dataclass
 from kaleido.jit.compiling.llvm import baseline_code
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
-from kaleido.jit.native.loader import Loader
+from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.unit import Signature
 
@@ -121,6 +121,10 @@ class Stubs:
     def publish(self, stub: Stub, code: int) -> None:
         """Make calls to `stub` reach the address `code` from now on. Calls that have read the slot are not affected."""
         self._runtime.publish(stub.record + _Record.slot.offset, code)
+
+    def c_function(self, stub: Stub) -> LoadedObject:
+        """A C function, exported as ``thunk``, that calls `stub`."""
+        return self._runtime.thunk(stub.signature, stub.address)
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
