@@ -160,6 +160,11 @@ class Signature:
         return "musttail" if self.in_registers and callee.in_registers else "tail"
 
     @property
+    def c_result(self) -> str:
+        """The result of a C function: C takes a truth value for a whole byte."""
+        return "zeroext i1" if self.result_type == "i1" else self.result
+
+    @property
     def arguments(self) -> str:
         """The parameters with names: ``double %0, ptr noalias %1``."""
         return ", ".join(f"{kind} %{index}" for index, kind in enumerate(self.parameters))

@@ -32,7 +32,7 @@ from functools import cache
 from typing import Any
 
 from kaleido.jit.compiling.llvm import Target, baseline_code
-from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER, c_result
+from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
@@ -132,7 +132,7 @@ declare void @Py_DecRef(ptr)
 declare void @PyErr_Clear()
 declare i32 @PyErr_ExceptionMatches(ptr)
 
-define {c_result(signature)} @direct.entry({parameters}) nounwind "frame-pointer"="all" {{
+define {signature.c_result} @direct.entry({parameters}) nounwind "frame-pointer"="all" {{
   %own.buffer = alloca [{JUMP_BUFFER} x i8], align 16
   %result = alloca {"i8" if void else signature.result_type}
   {zero}
