@@ -8,6 +8,7 @@ This package knows nothing of the language above it, and never imports it. `READ
 to its internals, with a glossary.
 """
 
+from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.llvm import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
@@ -39,6 +40,7 @@ from kaleido.jit.unit import (
 )
 
 __all__ = [
+    "COUNT",
     "LEAVE_JIT",
     "MAX_PARAMETERS",
     "PROBED",

@@ -211,6 +211,14 @@ class Engine:
         with self._access.opened():
             return self._program.data.address(symbol)
 
+    def read_data(self, symbol: str) -> bytes:
+        """The bytes of a variable now; of counters, for example, ``memoryview(...).cast("q")`` has the numbers.
+
+        Code may be changing it meanwhile. Raises KeyError.
+        """
+        with self._access.opened():
+            return self._program.data.read(symbol)
+
     @property
     def unprotected(self) -> str:
         """What this platform lacks to survive endless recursion and stop native code, as a sentence; else empty."""

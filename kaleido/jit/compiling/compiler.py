@@ -13,6 +13,7 @@ from functools import partial
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import ObjectCode, Target, closed_on_error, link_in, parse_alone, rename
 from kaleido.jit.unit import Tier, Unit, UnitError, quoted
@@ -47,9 +48,13 @@ class Compiler:
     def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
         if tier is Tier.BASELINE:
-            return link_dynamically(units, self._transformed)
+            module = link_dynamically(units, self._transformed)
+            with closed_on_error(module):
+                define_counting(module, units, tier)
+            return module
         module = _link_statically(units)
         with closed_on_error(module):
+            define_counting(module, units, tier)
             self.optimize(module, units[0])
         return module
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
+from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import Data, Tier, Unit, c_name
@@ -54,6 +55,7 @@ def _linked(units: Sequence[Unit], data: Collection[Data], exports: Collection[U
     module = link_dynamically(units, stub_name=_stub_name)
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
+        define_counting(module, units, Tier.OPTIMIZED)
         kept = set(map(_entry, exports))
         for each in [*module.functions, *module.global_variables]:
             if not each.is_declaration and each.name not in kept:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.llvm import parse_as_it_is
 from kaleido.jit.signature import CONVENTION, Signature, extension, quoted
 from kaleido.jit.unit import Unit, UnitError, UnresolvedName, c_name
@@ -104,11 +105,12 @@ class _Type(NamedTuple):
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
 
-# What the engine provides to each unit: see `native.faults` and `native.put_byte`.
+# What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
 _PROVIDED = {
     "jit.leave": _Type(False, "ptr", ()),
     "jit.reenter": _Type(False, "void", ("ptr",)),
     "jit.put.byte": _Type(False, "i1", ("ptr", "i32")),
+    COUNT: _Type(False, "void", ("ptr",)),
 }
 
 
