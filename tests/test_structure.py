@@ -35,7 +35,8 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
-    ("kaleido.jit.process", "kaleido.jit.function_text"),
+    ("kaleido.jit.process", "kaleido.jit.function_text", "kaleido.jit.value_types"),
+    ("kaleido.jit.signature",),
     ("kaleido.jit.unit",),
     ("kaleido.jit.policy", "kaleido.jit.events"),
     ("kaleido.jit.compiling",),

@@ -40,6 +40,7 @@ Until version 1.0, a minor version (0.x) may change what is public, and CHANGELO
 after; from then on it is deprecated first, with a DeprecationWarning, for one minor version at least.
 """
 
+from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.compiling.processor import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
@@ -58,9 +59,21 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import MAX_PARAMETERS, Data, RunCounter, Signature, Tier, Unit, UnitError, UnresolvedName, quoted
+from kaleido.jit.unit import (
+    MAX_PARAMETERS,
+    Data,
+    RunCounter,
+    Signature,
+    Tier,
+    Unit,
+    UnitError,
+    UnresolvedName,
+    c_name,
+    quoted,
+)
 
 __all__ = [
+    "COUNT",
     "LEAVE_JIT",
     "MAX_PARAMETERS",
     "PROBED",
@@ -86,6 +99,7 @@ __all__ = [
     "UnitError",
     "UnitStats",
     "UnresolvedName",
+    "c_name",
     "discard_pending",
     "fork_safe",
     "has_fused_multiply_add",

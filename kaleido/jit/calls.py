@@ -142,9 +142,6 @@ class Calls:
     def c_function(self, name: str) -> int:
         """The address of a C function that calls a unit. Raises as ``Engine.address``."""
         with self._access.opened():
+            self._program.symbols.defined(name).unit.signature.check_foreign(name)
             version = self._program.prepare(name)
-            symbol = version.symbol
-            if symbol.thunk is None:
-                stub = self._program.publisher.stub(symbol, version.unit.signature)
-                symbol.thunk = self._runtime.thunk(stub.signature, stub.address)
-            return symbol.thunk.addresses["thunk"]
+            return self._program.publisher.c_function(version.symbol, version.unit.signature)

@@ -22,7 +22,7 @@ from kaleido.jit.program.program import Program
 from kaleido.jit.running.direct_threads import are_available, direct_thread, stop_in
 from kaleido.jit.running.errors import Interrupted
 from kaleido.jit.running.stacks import current_native_thread
-from kaleido.jit.unit import RANGES, Signature
+from kaleido.jit.signature import RANGES, Signature
 
 __all__ = ["DirectCalls", "SignatureChanged"]
 
@@ -40,7 +40,9 @@ class DirectCalls:
     def function(self, name: str, engine: object) -> Callable[..., Any]:
         """As ``Engine.function``. The result keeps `engine`."""
         with self._program.access.opened():
-            signature = self._program.prepare(name).unit.signature
+            signature = self._program.symbols.defined(name).unit.signature
+            signature.check_foreign(name)
+            self._program.prepare(name)
         if not are_available():
             return _python_function(name, signature, "call(name, [{arguments}])", {"call": self._calls.call})
         direct = _DirectFunction(self._program, self._calls, self._lifetime, name, signature)
@@ -105,7 +107,7 @@ def _python_function(name: str, signature: Signature, call: str, names: dict[str
     """
     parameters = [f"a{index}" for index in range(len(signature.parameters))]
     arguments = ", ".join(parameters)
-    tests = " and ".join(map(_fits, parameters, signature.parameters))
+    tests = " and ".join(map(_fits, parameters, signature.parameter_types))
     source = f"""
 def function({f"{arguments}, /" if parameters else ""}):
     try:

@@ -223,6 +223,14 @@ class Engine:
         with self._access.opened():
             return self._program.data.address(symbol)
 
+    def read_data(self, symbol: str) -> bytes:
+        """The bytes of a variable now; of counters, for example, ``memoryview(...).cast("q")`` has the numbers.
+
+        Code may be changing it meanwhile. Raises KeyError.
+        """
+        with self._access.opened():
+            return self._program.data.read(symbol)
+
     @property
     def unprotected(self) -> str:
         """What this platform lacks to survive endless recursion and stop native code, as a sentence; else empty."""
@@ -334,6 +342,19 @@ class Engine:
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
+
+    def object_file(self, *symbols: str) -> bytes:
+        """An object file with units and all that they reach, to link into a program: compiled at -O3, without stubs.
+
+        Each of `symbols` is a C function of that name in it; a C library is needed, and nothing of the engine. Code is
+        for this machine's processor. Data have their initial values. Externals are names for the linker. Nothing stops
+        endless recursion.
+
+        Raises KeyError where a symbol is not defined, UndefinedUnit where something they reach is not, TypeError where
+        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR, and where a symbol is also the
+        name of a C function in use.
+        """
+        return self._inspection.object_file(symbols)
 
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""

@@ -22,12 +22,12 @@ _LOCAL_LINKAGE = ("private", "internal")
 
 
 class FunctionText(NamedTuple):
-    """`ir` is a module in text; `result` and `parameters` are types; `calls` are the functions of units it calls."""
+    """`ir` is a module in text; `result` and `parameters` are types; `declared` are the functions that it uses."""
 
     ir: str
     result: str
     parameters: tuple[str, ...]
-    calls: tuple[Any, ...]
+    declared: tuple[Any, ...]
 
 
 def function_text(function: Any, body: str) -> FunctionText:
@@ -43,29 +43,31 @@ def function_text(function: Any, body: str) -> FunctionText:
     rest = str(function).split(function.get_reference() + arguments, 1)[1]
     unwinds = "" if "nounwind" in function.attributes else " nounwind"
     lines = [f"define tailcc {function.return_value} {body}{arguments}{unwinds}{rest}"]
-    module, calls = function.module, []
+    module, declared = function.module, []
     for each in _used(module, lines[0]):
         local = getattr(each, "linkage", "") in _LOCAL_LINKAGE
         if not hasattr(each, "ftype") or (local and each.blocks):
             lines.append(str(each))
             continue
         lines.append(_declaration(each))
-        if each.calling_convention == "tailcc":
-            calls.append(each)
+        declared.append(each)
     structures = [each.get_declaration() for each in module.get_identified_types().values()]
-    return FunctionText("\n".join([*structures, *lines, *_metadata(module)]), result, parameters, tuple(calls))
+    return FunctionText("\n".join([*structures, *lines, *_metadata(module)]), result, parameters, tuple(declared))
 
 
 def types(function: Any) -> tuple[str, tuple[str, ...]]:
-    """The types of its result and parameters. Raises ValueError where it has any number of arguments."""
+    """Its result and parameters as a Signature has them. Raises ValueError where it has any number of arguments."""
     if function.ftype.var_arg:
         raise ValueError(f"{function.name} has any number of arguments")
-    return _type(function.ftype.return_type), tuple(map(_type, function.ftype.args))
+    result, *parameters = map(_type, (function.return_value, *function.args))
+    return " ".join(reversed(result)), tuple(map(" ".join, parameters))
 
 
-def _type(kind: Any) -> str:
+def _type(value: Any) -> list[str]:
+    """The type of a value, then the attribute that says how it is passed; other attributes are the function's own."""
     # All pointers are one type, which older front ends write with what they point to.
-    return "ptr" if str(kind).endswith("*") else str(kind)
+    kind = "ptr" if str(value.type).endswith("*") else str(value.type)
+    return [kind, *sorted({"zeroext", "signext"}.intersection(value.attributes))]
 
 
 def _used(module: Any, text: str) -> Iterator[Any]:

@@ -8,10 +8,11 @@ from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
+from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.program.grouping import agree, bindings, is_inlined
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.unit import Data, Tier, Unit
 
 __all__ = ["Inspection"]
 
@@ -87,6 +88,37 @@ class Inspection:
     def assembly(self, name: str, tier: Tier) -> str:
         with signals_deferred():
             return self._compiler.assembly(self.inline_group(name, tier), tier)
+
+    def object_file(self, names: Sequence[str]) -> bytes:
+        if not names:
+            raise ValueError("an object file exports at least one unit")
+        with signals_deferred():
+            units, data, exports = self._closed_program(names)
+            return self._compiler.object_file(units, data, exports)
+
+    def _closed_program(self, names: Sequence[str]) -> tuple[list[Unit], list[Data], list[Unit]]:
+        """The units that `names` reach, the data that these use, and the units of the names."""
+        with self._access.opened():
+            symbols, variables = self._program.symbols, self._program.data.variables
+            exports = [symbols.defined(name).unit for name in dict.fromkeys(names)]
+            for unit in exports:
+                unit.signature.check_foreign(unit.label)
+            units = {unit.symbol: unit for unit in exports}
+            bound: dict[str, int | None] = {}
+            for unit in (waiting := list(exports)):
+                version = symbols.defined(unit.symbol)
+                if not agree(bound, bindings(version)):
+                    raise ValueError(f"{unit.label} uses another C function of the same name")
+                bound.update(bindings(version))
+                for name in unit.calls:
+                    callee = symbols.current(name)
+                    if callee is None:
+                        raise UndefinedUnit(name, unit)
+                    if name not in units:
+                        units[name] = callee.unit
+                        waiting.append(callee.unit)
+            data = dict.fromkeys(name for unit in units.values() for name in unit.data)
+            return list(units.values()), [variables[name].data for name in data], exports
 
     def memory(self) -> MemoryUse:
         """Also of a closed engine, whose memory is held as long as a thread is in native code."""

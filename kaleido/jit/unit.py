@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import EnumType, StrEnum
 from typing import Any, TypeVar
 
 from kaleido.jit.function_text import function_text, types
+from kaleido.jit.signature import MAX_PARAMETERS, Signature, quoted
 
 __all__ = [
     "MAX_PARAMETERS",
-    "RANGES",
     "THRESHOLDS",
     "Data",
     "RunCounter",
@@ -22,6 +21,7 @@ __all__ = [
     "UnitError",
     "UnresolvedName",
     "Words",
+    "c_name",
     "is_threshold",
     "nested",
     "quoted",
@@ -68,105 +68,6 @@ class RunCounter(StrEnum, metaclass=Words):
         return f"{number:,} {self.removesuffix('s') if number == 1 else self}"
 
 
-MAX_PARAMETERS = 8_000
-"""A `tailcc` function pops its arguments when it returns, and x86-64's instruction for that pops up to 65,535 bytes."""
-
-TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
-
-
-RANGES = {
-    "i1": (0, 1),
-    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    "ptr": (-(1 << 63), (1 << 64) - 1),
-}
-"""The least and the largest integer that Python may pass for a type."""
-
-# What is never an argument. Objects of other types may be those of ctypes.
-_UNFIT: dict[str, tuple[type, ...]] = {
-    "ptr": (str, float, complex),
-    "real": (str, bytes, complex, type(None)),
-    "integer": (str, bytes, complex, type(None), float),
-}
-
-# ctypes takes no integer that a double cannot be near.
-_LARGEST_REAL = (1 << 1024) - (1 << 970) - 1
-
-
-def _check_argument(place: str, kind: str, value: Any) -> None:
-    """Check a Python value as an argument of type `kind`. Raises TypeError and OverflowError, which begin with `place`.
-
-    ctypes alone would cut off integers, and name another argument in its errors.
-    """
-    if isinstance(value, int):
-        low, high = RANGES.get(kind, (-_LARGEST_REAL, _LARGEST_REAL))
-        if not low <= value <= high:
-            raise OverflowError(f"{place} is {kind}: {value if abs(value) < 10**40 else 'the number'} does not fit")
-    elif isinstance(value, _UNFIT["ptr" if kind == "ptr" else "real" if kind in ("double", "float") else "integer"]):
-        raise TypeError(f"{place} is {kind}, not {type(value).__name__}")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
-
-    The result may be void; everything else is one of TYPES. Raises ValueError otherwise, and for more than
-    MAX_PARAMETERS parameters.
-    """
-
-    result: str
-    parameters: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.parameters) > MAX_PARAMETERS:
-            raise ValueError(f"{len(self.parameters)} parameters are more than {MAX_PARAMETERS}")
-        for kind in (*self.parameters, *([] if self.result == "void" else [self.result])):
-            if kind not in TYPES:
-                raise ValueError(f"{kind} is not a type that a unit can pass: {', '.join(TYPES)}")
-
-    def check_arguments(self, name: str, arguments: Sequence[Any]) -> None:
-        """Check Python values as arguments of `name`, a function of this signature.
-
-        Raises TypeError for another number of arguments, and where one has another type; OverflowError where a number
-        does not fit. Integers are signed; a pointer may be either. Objects of ctypes are not looked at.
-        """
-        expected = len(self.parameters)
-        if len(arguments) != expected:
-            raise TypeError(f"{name} takes {expected} argument{'' if expected == 1 else 's'}, not {len(arguments)}")
-        for index, (kind, value) in enumerate(zip(self.parameters, arguments, strict=True), 1):
-            _check_argument(f"argument {index} of {name}", kind, value)
-
-    @property
-    def in_registers(self) -> bool:
-        """Whether all arguments are passed in registers, by the C conventions that ``tailcc`` follows."""
-        floating = sum(kind in ("double", "float") for kind in self.parameters)
-        return floating <= 8 and len(self.parameters) - floating <= 6
-
-    def tail_call(self, callee: Signature) -> str:
-        """The marker for a call of `callee` in tail position of a function of this signature.
-
-        ``musttail`` keeps optimizers from moving the call out of tail position. But LLVM 22 omits the stores of
-        arguments on the stack that differ from the caller's own (llvm-project#199224). There the marker is ``tail``,
-        which ``tailcc`` guarantees, too, as long as the call stays where it is.
-        """
-        return "musttail" if self.in_registers and callee.in_registers else "tail"
-
-    @property
-    def arguments(self) -> str:
-        """The parameters with names: ``double %0, ptr %1``."""
-        return ", ".join(f"{kind} %{index}" for index, kind in enumerate(self.parameters))
-
-    def prototype(self, name: str, convention: str = "tailcc") -> str:
-        """``tailcc double @f(double %0)``, without ``define`` or ``declare``."""
-        return f"{convention} {self.result} {quoted(name)}({self.arguments})".lstrip()
-
-    def forward(self, target: str) -> str:
-        """Instructions that end a function of this signature by jumping to `target`, a pointer, with its arguments."""
-        if self.result == "void":
-            return f"  musttail call tailcc void {target}({self.arguments})\n  ret void\n"
-        call = f"musttail call tailcc {self.result} {target}({self.arguments})"
-        return f"  %result = {call}\n  ret {self.result} %result\n"
-
-
 @dataclass(frozen=True)
 class Unit:
     """One function, in LLVM IR that is the same for every tier.
@@ -186,6 +87,8 @@ class Unit:
     `calls`         the units it calls, with the signature it calls them by
     `externals`     addresses of the C symbols it uses; others are the engine's, or looked up in the process
     `data`          the Data it uses, each declared ``external global``; as a function, if it is thread-local
+    `c_functions`   the units among `calls` that it gives to C as function pointers: its IR declares them with the C
+                    convention, as ``@"jit.c.SYMBOL"`` (see :func:`c_name`). The pointer stays, whatever code is current
     `counter`       what a run is counted as
     `threshold`     how many runs make it hot; None for what the policy says
     `optimize`      False keeps it at the baseline, whatever the policy says and is asked for: no optimized code has it
@@ -207,8 +110,16 @@ class Unit:
     threshold: int | None = None
     optimize: bool = True
     inline: bool = True
+    c_functions: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        for name in self.c_functions:
+            if name not in self.calls:
+                raise UnitError(self, f"`{name}` is among its `c_functions`, but not among its `calls`")
+            try:
+                self.calls[name].check_foreign(name)
+            except TypeError as error:
+                raise UnitError(self, str(error)) from None
         if self.threshold is not None and not is_threshold(self.threshold):
             raise UnitError(self, f"its threshold is {self.threshold!r}, but must be {THRESHOLDS}")
 
@@ -217,7 +128,8 @@ class Unit:
         """A unit for an ``llvmlite.ir.Function``, which has the unit's symbol as its name. The module stays as it is.
 
         Its types are the signature. The ``tailcc`` functions that it calls by name are its `calls`, itself included,
-        whether its module defines or declares them: so all functions of a module can become units one by one. The
+        whether its module defines or declares them: so all functions of a module can become units one by one. So are
+        those that it declares by the names of :func:`c_name`, which are also its `c_functions`. The
         private and internal functions that it uses become a part of the unit. Its convention must be ``tailcc`` before
         a call of it is built. `fields` are the unit's other fields.
 
@@ -227,10 +139,14 @@ class Unit:
         try:
             text = function_text(function, quoted(symbol + ".impl"))
             signature = Signature(text.result, text.parameters)
-            calls = {callee.name: Signature(*types(callee)) for callee in text.calls}
+            callees = {each.name: each for each in text.declared if each.calling_convention == "tailcc"}
+            for_c = {
+                each.name.removeprefix(c_name("")): each for each in text.declared if each.name.startswith(c_name(""))
+            }
+            calls = {name: Signature(*types(each)) for name, each in {**for_c, **callees}.items()}
         except ValueError as error:
             raise UnitError(cls(symbol, Signature("void", ()), "", **fields), str(error)) from None
-        return cls(symbol, signature, text.ir, calls, **fields)
+        return cls(symbol, signature, text.ir, calls, c_functions=frozenset(for_c), **fields)
 
     @property
     def body(self) -> str:
@@ -283,6 +199,11 @@ class UnresolvedName(UnitError, LookupError):
     """A unit uses a C function or variable that is neither among its externals nor in the process."""
 
 
+def c_name(symbol: str) -> str:
+    """The name in IR of the C function for a unit, which C can call: see `Unit.c_functions`."""
+    return f"jit.c.{symbol}"
+
+
 def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
     """`root`, its nested units and theirs, in preorder. They may be nested more deeply than Python recurses."""
     waiting = [root]
@@ -290,12 +211,3 @@ def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
         each = waiting.pop()
         yield each
         waiting += reversed(nested_units(each))
-
-
-_SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")
-
-
-def quoted(symbol: str) -> str:
-    """`symbol` as a global name in LLVM assembly, whatever characters it has."""
-    escaped = _SPECIAL.sub(lambda match: b"\\%02X" % match[0][0], symbol.encode())
-    return f'@"{escaped.decode("ascii")}"'

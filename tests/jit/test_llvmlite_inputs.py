@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 import pytest
 from llvmlite import ir
 
-from kaleido.jit import Engine, Signature, Tier, Unit, UnitError
+from kaleido.jit import Engine, Signature, Tier, Unit, UnitError, c_name
 from tests.jit.helpers import sync
 
 INTEGER = ir.IntType(64)
@@ -99,6 +99,37 @@ def test_older_pointers_and_debug_information() -> None:
     assert found.signature == Signature("i64", ("ptr",))
     with Engine() as engine:
         engine.define(found)
+        engine.prepare("f")
+
+
+def test_a_function_gives_c_another_one() -> None:
+    module = ir.Module()
+    unary = ir.FunctionType(INTEGER, [INTEGER])
+    callback = ir.Function(module, unary, c_name("f"))
+    made = function(module, "g")
+    builder = ir.IRBuilder(made.append_basic_block())
+    builder.ret(builder.call(callback, [made.args[0]]))
+    unit = Unit.from_function(made)
+    assert (sorted(unit.c_functions), dict(unit.calls)) == (["f"], {"f": Signature("i64", ("i64",))})
+    with Engine(sync(2)) as engine:
+        engine.define(unit, Unit.from_function(adds_one(module)))
+        assert [engine.call("g", 1) for _ in range(4)] == [2] * 4
+
+
+def test_structures_and_extensions_of_a_function() -> None:
+    module = ir.Module()
+    pair = ir.LiteralStructType([INTEGER, ir.DoubleType()])
+    made = ir.Function(module, ir.FunctionType(ir.IntType(1), [pair, ir.IntType(8), ir.PointerType()]), "f")
+    made.calling_convention = "tailcc"
+    made.return_value.add_attribute("zeroext")
+    made.args[1].add_attribute("signext")
+    made.args[2].add_attribute("noalias")
+    builder = ir.IRBuilder(made.append_basic_block())
+    builder.ret(builder.icmp_signed("<", made.args[1], ir.IntType(8)(0)))
+    unit = Unit.from_function(made)
+    assert unit.signature == Signature("zeroext i1", ("{ i64, double }", "i8 signext", "ptr"))
+    with Engine() as engine:
+        engine.define(unit)
         engine.prepare("f")
 
 

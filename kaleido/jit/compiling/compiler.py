@@ -14,13 +14,14 @@ from functools import partial
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.unit import Tier, Unit, UnitError, quoted
 
-__all__ = ["Compiler", "Transform"]
+__all__ = ["Compiler", "Transform", "link_dynamically", "static_stub"]
 
 Transform = Callable[[llvm.ModuleRef, Unit, Tier], None]
 
@@ -44,7 +45,7 @@ class Compiler:
         try:
             module, levels = self._compiled(units, tier)
             with module:
-                return replace(self._target.emit(module, tier), levels=levels)
+                return replace(self.emit(module, tier), levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
@@ -55,8 +56,24 @@ class Compiler:
     def _compiled(self, units: Sequence[Unit], tier: Tier) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
-            return _link_dynamically(units, self._transformed), 1
-        module, levels = self._linked(units), 1
+            module = link_dynamically(units, self._transformed)
+            with closed_on_error(module):
+                define_counting(module, units, tier)
+            return module, 1
+        module = _link_statically(units)
+        with closed_on_error(module):
+            define_counting(module, units, tier)
+        return self.optimize(module, units)
+
+    def optimize(self, module: llvm.ModuleRef, units: Sequence[Unit]) -> tuple[llvm.ModuleRef, int]:
+        """Apply the transform and LLVM's -O3 pipeline to the linked module of `units`.
+
+        Returns the module, or another one in its place, and how many calls of a recursive function one of its frames
+        holds. The module that was given is closed if it is not returned.
+        """
+        levels = 1
+        with closed_on_error(module):
+            self._transformed(module, units[0], Tier.OPTIMIZED)
         if may_recur(units):
             with module:
                 self._target.simplify(module)
@@ -66,12 +83,9 @@ class Compiler:
             self._target.optimize(module)
         return module, levels
 
-    def _linked(self, units: Sequence[Unit]) -> llvm.ModuleRef:
-        """The linked module after the transformation."""
-        module = _link_statically(units)
-        with closed_on_error(module):
-            self._transformed(module, units[0], Tier.OPTIMIZED)
-        return module
+    def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
+        """Machine code for a module as it is."""
+        return self._target.emit(module, tier)
 
     def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
         """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""
@@ -98,12 +112,18 @@ class Compiler:
             return self._target.assembly(module, tier)
 
 
-def _link_dynamically(units: Sequence[Unit], transform: Transform) -> llvm.ModuleRef:
-    """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names."""
+def link_dynamically(
+    units: Sequence[Unit], transform: Transform | None = None, stub_name: Callable[[str], str] = link_name
+) -> llvm.ModuleRef:
+    """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names.
+
+    `transform` is applied to the module of each, at the baseline; `stub_name` is the external name for a symbol.
+    """
 
     def prepare(added: llvm.ModuleRef, unit: Unit) -> None:
-        transform(added, unit, Tier.BASELINE)
-        rename(added, _link_names(unit))
+        if transform is not None:
+            transform(added, unit, Tier.BASELINE)
+        rename(added, _changed_names(unit, stub_name))
 
     module = parse_alone(units[0].ir)
     with closed_on_error(module):
@@ -113,31 +133,28 @@ def _link_dynamically(units: Sequence[Unit], transform: Transform) -> llvm.Modul
     return module
 
 
-def _untransformed(module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
-    """At -O3 the linked module is transformed, not each unit's own."""
-
-
-def _link_names(unit: Unit) -> dict[str, str]:
+def _changed_names(unit: Unit, stub_name: Callable[[str], str]) -> dict[str, str]:
     """The names that differ between a unit's IR and modules."""
-    names = {name: link_name(name) for name in unit.calls}
+    names = {name: stub_name(name) for name in unit.calls}
     return {old: new for old, new in names.items() if old != new}
 
 
 def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
     """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
-    module = _link_dynamically(units, _untransformed)
+    module = link_dynamically(units)
     with closed_on_error(module):
-        link_in(module, "\n".join(map(_static_stub, units)))
+        link_in(module, "\n".join(map(static_stub, units)))
         for function in module.functions:
             if not function.is_declaration and function.name != units[0].body:
                 function.linkage = "internal"
     return module
 
 
-def _static_stub(unit: Unit) -> str:
+def static_stub(unit: Unit, stub_name: Callable[[str], str] = link_name) -> str:
+    """The name of a unit in a module that binds it: a function that forwards to the body, and is always inlined."""
     # External while modules are linked: a declaration in another module does not find an internal function.
     return (
         f"declare {unit.signature.prototype(unit.body)}\n"
-        f"define {unit.signature.prototype(link_name(unit.symbol))} alwaysinline nounwind {{\n"
+        f"define {unit.signature.prototype(stub_name(unit.symbol))} alwaysinline nounwind {{\n"
         f"{unit.signature.forward(quoted(unit.body))}}}\n"
     )

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from kaleido.jit.unit import Signature
+from kaleido.jit.signature import CONVENTION, Signature, extension
+from kaleido.jit.value_types import leading_type
 
 __all__ = ["Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents"]
 
@@ -56,6 +57,8 @@ _NOT_PLAIN = (
     *("comdat", "global", "ifunc", "invoke", "module", "section", "thread_local", "type", "vscale"),
 )
 
+_CONVENTION = re.compile(rf"\b(?:{'|'.join(sorted(CONVENTION))})\b")
+
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
 _INNERMOST = re.compile(r"\([^()]*\)")
@@ -65,17 +68,30 @@ _NO_WORDS: frozenset[str] = frozenset()
 
 
 class Type(NamedTuple):
-    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else."""
+    """The type of a function or of a call, as text: the convention is ``tailcc``, or everything else.
+
+    `extensions` are as those of a Signature.
+    """
 
     is_tail: bool
     result: str
     parameters: tuple[str, ...]
+    extensions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.result} ({', '.join(self.parameters)})"
+        if not self.extensions:
+            return f"{self.result} ({', '.join(self.parameters)})"
+        first, *others = self.extensions
+        parameters = zip(self.parameters, others, strict=True)
+        return f"{first} {self.result}".lstrip() + f" ({', '.join(' '.join(each).rstrip() for each in parameters)})"
 
     def agrees(self, signature: Signature) -> bool:
-        return (self.result, self.parameters) == (signature.result, signature.parameters)
+        types = (self.result, self.parameters) == (signature.result_type, signature.parameter_types)
+        return types and self.extensions == signature.extensions
+
+    def can_call(self, callee: Type) -> bool:
+        """Whether a call of this type may be one of `callee`, whose extensions it need not repeat."""
+        return self[:3] == callee[:3] and self.extensions in ((), callee.extensions)
 
 
 class Global(NamedTuple):
@@ -163,7 +179,7 @@ def _function(line: str) -> Function:
     assert found is not None, line
     words = found[1].split()
     inside, rest = _in_parentheses(line[found.end() :])
-    kind = Type("tailcc" in words, _result(found[1]), _types(inside))
+    kind = _type("tailcc" in words, found[1], inside)
     spelling = line[found.end(1) : found.end() - 1]
     return Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
 
@@ -171,7 +187,7 @@ def _function(line: str) -> Function:
 @lru_cache(maxsize=1024)
 def _plain_function(line: str) -> Function | None:
     found = _PLAIN_FUNCTION.fullmatch(line)
-    if found is None:
+    if found is None or _CONVENTION.search(found[6]) is not None:
         return None
     kind = Type(found[2] is not None, found[3], _first_words(found[6]))
     name = found[5] if found[4] is None else found[4]
@@ -187,7 +203,7 @@ def _call(line: str) -> Sequence[Call]:
     # A call of a function with any number of arguments has the types of its parameters in front of the name.
     prefix = _without_parentheses(callee[1])
     inside, _ = _in_parentheses(found[1][callee.end() :])
-    return (Call(_unescaped(callee, 2), Type("tailcc" in prefix.split(), _result(prefix), _types(inside))),)
+    return (Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, inside)),)
 
 
 def _plain_call(line: str) -> Call | None:
@@ -199,7 +215,7 @@ def _plain_call(line: str) -> Call | None:
 
 
 def _first_words(parameters: str) -> tuple[str, ...]:
-    """The first word of each: a type that a signature can have is one word."""
+    """The first word of each, where each type is one word."""
     return tuple([each.split(" ", 1)[0] for each in parameters.split(", ")]) if parameters else ()
 
 
@@ -219,8 +235,31 @@ def _in_parentheses(text: str) -> tuple[str, str]:
     raise AssertionError(text)
 
 
-def _types(parameters: str) -> tuple[str, ...]:
-    return _first_words(_without_parentheses(_QUOTED.sub('""', parameters)))
+def _type(is_tail: bool, prefix: str, inside: str) -> Type:
+    """The type of a function with `prefix` in front of its name, and `inside` between its parentheses."""
+    parameters = _split(_without_parentheses(_QUOTED.sub('""', inside)))
+    types = [leading_type(each) for each in parameters]
+    extensions = (
+        extension(_without_brackets(prefix).split()),
+        *(extension(each[len(kind) :].split()) for each, kind in zip(parameters, types, strict=True)),
+    )
+    return Type(is_tail, _result(prefix), tuple(types), extensions if any(extensions) else ())
+
+
+def _split(parameters: str) -> list[str]:
+    """The parts between commas that are in no brackets."""
+    parts, depth = [""], 0
+    for each in re.split(r"([{}\[\]<>]|, )", parameters):
+        depth += {"{": 1, "[": 1, "<": 1, "}": -1, "]": -1, ">": -1}.get(each, 0)
+        if depth == 0 and each == ", ":
+            parts.append("")
+        else:
+            parts[-1] += each
+    return parts if parameters else []
+
+
+def _without_brackets(prefix: str) -> str:
+    return re.split(r"[{\[<%]", prefix, maxsplit=1)[0]
 
 
 def _without_parentheses(text: str) -> str:

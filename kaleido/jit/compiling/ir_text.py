@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kaleido.jit.unit import TYPES
-
 __all__ = ["Function", "functions", "mentioned", "reachable", "renamed", "strongly_connected"]
+
+# Types of one word.
+_TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
 
 NAME = re.compile(r'[@%]?"[^"]*"|@[-a-zA-Z$._0-9]+')
 """A global name, or anything else in quotes, so that what is in the quotes is skipped."""
@@ -69,9 +70,9 @@ class Function:
         before, _, after = self.text.partition("\n")[0].partition(f" {self.name}(")
         result = before.rpartition(" ")[2]
         parameters = [_PARAMETER.fullmatch(each) for each in _arguments(after)]
-        if " tailcc " not in before or result not in (*TYPES, "void"):
+        if " tailcc " not in before or result not in (*_TYPES, "void"):
             return None
-        if not all(each is not None and each[1] in TYPES for each in parameters):
+        if not all(each is not None and each[1] in _TYPES for each in parameters):
             return None
         return result, ", ".join(f"{each[1]} {each[2]}" for each in parameters if each is not None)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
     from kaleido.jit.compiling.compiler import Compiler, Transform
@@ -49,6 +49,12 @@ class LazyCompiler:
             yield repr(self._policy)
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
+
+    def object_file(self, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> bytes:
+        """As ``object_files.object_file``."""
+        from kaleido.jit.compiling.object_files import object_file
+
+        return object_file(self._compiler, units, data, exports)
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""

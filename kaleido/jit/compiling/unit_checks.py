@@ -24,10 +24,12 @@ from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents, plain_contents
 from kaleido.jit.compiling.llvm import parse_as_it_is
 from kaleido.jit.compiling.rehearsal import needs_rehearsal, rehearse
-from kaleido.jit.unit import Signature, Unit, UnitError, UnresolvedName, quoted
+from kaleido.jit.signature import Signature, quoted
+from kaleido.jit.unit import Unit, UnitError, UnresolvedName, c_name
 
 __all__ = ["check_units"]
 
@@ -42,6 +44,8 @@ _ELSEWHERE = re.compile(
 
 _ENGINE = "jit."
 
+_C_NAME = c_name("")
+
 
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
@@ -49,11 +53,12 @@ _UNKNOWN = "; Unknown intrinsic"
 # Those that have been found right before: plain text does not show whether LLVM knows an intrinsic.
 _known_intrinsics: set[str] = set()
 
-# What the engine provides to each unit: see `native.faults` and `native.put_byte`.
+# What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
 _PROVIDED = {
     "jit.leave": Type(False, "ptr", ()),
     "jit.reenter": Type(False, "void", ("ptr",)),
-    "jit.put.byte": Type(False, "i1", ("ptr", "i32")),
+    "jit.put.byte": Type(False, "i1", ("ptr", "i32"), ("zeroext", "", "")),
+    COUNT: Type(False, "void", ("ptr",)),
 }
 
 
@@ -176,8 +181,12 @@ def _check_function(unit: Unit, function: Function, text: str, externals: Collec
     elif function.type.is_tail:
         raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
     elif function.name in _PROVIDED:
-        if function.type != _PROVIDED[function.name]:
+        if not function.type.can_call(_PROVIDED[function.name]):
             raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
+    elif function.name.startswith(_C_NAME) and function.name[len(_C_NAME) :] in unit.c_functions:
+        signature = unit.calls[function.name[len(_C_NAME) :]]
+        if function.type.is_tail or not function.type.agrees(signature):
+            raise _differs(unit, function.name, function.type, f"{_shown(signature)} in C", "declare")
     elif not text or _is_used(function, text):
         _check_resolved(unit, function.name, externals)
 
@@ -206,7 +215,7 @@ def _check_calls(unit: Unit, calls: Sequence[Call], functions: Mapping[str, Func
     for index, call in enumerate(calls):
         callee = functions.get(call.callee)
         # The declaration of a function with any number of arguments ends in `...`: LLVM compares its type with calls.
-        if callee is None or callee.type == call.type or call.callee.startswith("llvm."):
+        if callee is None or call.type.can_call(callee.type) or call.callee.startswith("llvm."):
             continue
         before = sum(each.callee == callee.name for each in calls[:index])
         if call.type.is_tail != callee.type.is_tail:

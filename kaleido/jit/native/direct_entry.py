@@ -32,7 +32,7 @@ from functools import cache
 from typing import Any
 
 from kaleido.jit.compiling.lazy_compiler import baseline_code
-from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER, c_result
+from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
@@ -82,8 +82,8 @@ def direct_entry(signature: Signature) -> Callable[..., Any]:
 
     The caller keeps the DirectCall, its EngineState, and its functions.
     """
-    kinds = [C_TYPES[kind] for kind in ("ptr", *signature.parameters)]
-    return ctypes.PYFUNCTYPE(C_TYPES[signature.result], *kinds)(_address(signature))
+    kinds = [C_TYPES[kind] for kind in ("ptr", *signature.parameter_types)]
+    return ctypes.PYFUNCTYPE(C_TYPES[signature.result_type], *kinds)(_address(signature))
 
 
 @cache
@@ -108,10 +108,12 @@ def _ir(signature: Signature) -> str:
     parameters = ", ".join(["ptr %call", *filter(None, [signature.arguments])])
     void = signature.result == "void"
     assign = "" if void else "%value = "
-    save = "" if void else f"store {signature.result} %value, ptr %result"
-    zero = "" if void else f"store {signature.result} zeroinitializer, ptr %result"
+    save = "" if void else f"store {signature.result_type} %value, ptr %result"
+    zero = "" if void else f"store {signature.result_type} zeroinitializer, ptr %result"
     leave = (
-        "ret void" if void else f"%returned = load {signature.result}, ptr %result\n  ret {signature.result} %returned"
+        "ret void"
+        if void
+        else f"%returned = load {signature.result_type}, ptr %result\n  ret {signature.result_type} %returned"
     )
     return f"""
 @keyboard.interrupt = external global i8
@@ -129,9 +131,9 @@ declare void @Py_DecRef(ptr)
 declare void @PyErr_Clear()
 declare i32 @PyErr_ExceptionMatches(ptr)
 
-define {c_result(signature)} @direct.entry({parameters}) nounwind "frame-pointer"="all" {{
+define {signature.c_result} @direct.entry({parameters}) nounwind "frame-pointer"="all" {{
   %own.buffer = alloca [{JUMP_BUFFER} x i8], align 16
-  %result = alloca {"i8" if void else signature.result}
+  %result = alloca {"i8" if void else signature.result_type}
   {zero}
   %pointer = call ptr @llvm.thread.pointer.p0()
   %owner = ptrtoint ptr %pointer to i64

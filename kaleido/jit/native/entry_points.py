@@ -19,7 +19,7 @@ from typing import Any
 from kaleido.jit.native.faults import NativeThread, missing_protection
 from kaleido.jit.unit import Signature
 
-__all__ = ["C_TYPES", "JUMP_BUFFER", "c_function", "c_result", "entry_point_ir", "thunk_ir"]
+__all__ = ["C_TYPES", "JUMP_BUFFER", "c_function", "entry_point_ir", "thunk_ir"]
 
 # Bytes: enough for the jmp_buf of any C library (glibc's has 200 on x86-64).
 JUMP_BUFFER = 512
@@ -36,8 +36,8 @@ def c_function(address: int, signature: Signature, *, leading: tuple[str, ...] =
     This is the only place where an address becomes callable. The caller vouches for the address and the signature, and
     keeps the code loaded. Python's interpreter lock is released while the function runs.
     """
-    kinds = [C_TYPES[kind] for kind in (*leading, *signature.parameters)]
-    return ctypes.CFUNCTYPE(C_TYPES[signature.result], *kinds)(address)
+    kinds = [C_TYPES[kind] for kind in (*leading, *signature.parameter_types)]
+    return ctypes.CFUNCTYPE(C_TYPES[signature.result_type], *kinds)(address)
 
 
 def entry_point_ir(signature: Signature) -> str:
@@ -47,7 +47,7 @@ def entry_point_ir(signature: Signature) -> str:
     return f"""
 declare i32 @_setjmp(ptr) returns_twice nounwind
 declare void @renew.handlers(ptr)
-define {c_result(signature)} @entry({parameters}) nounwind {{
+define {signature.c_result} @entry({parameters}) nounwind {{
 {body}
   {_return(signature)}
 }}
@@ -83,7 +83,7 @@ declare {signature.prototype("stub")}
 @side = external global i64
 declare ptr @find.thread(i64)
 declare ptr @llvm.frameaddress.p0(i32)
-define {c_result(signature)} @thunk({signature.arguments}) nounwind {{
+define {signature.c_result} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
   %inside = getelementptr [2 x i64], ptr @inside, i64 0, i64 %side
   %entered = atomicrmw add ptr %inside, i64 1 seq_cst
@@ -165,13 +165,8 @@ def _result(signature: Signature, *without_call: str) -> str:
     if signature.result == "void":
         return ""
     zeros = "".join(f", [zeroinitializer, %{block}]" for block in without_call)
-    return f"%result = phi {signature.result} [%plain.result, %plain], [%run.result, %run]{zeros}"
+    return f"%result = phi {signature.result_type} [%plain.result, %plain], [%run.result, %run]{zeros}"
 
 
 def _return(signature: Signature) -> str:
-    return "ret void" if signature.result == "void" else f"ret {signature.result} %result"
-
-
-def c_result(signature: Signature) -> str:
-    # C takes a truth value for a whole byte.
-    return "zeroext i1" if signature.result == "i1" else signature.result
+    return "ret void" if signature.result == "void" else f"ret {signature.result_type} %result"

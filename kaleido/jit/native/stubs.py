@@ -48,6 +48,7 @@ from dataclasses import dataclass
 
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
+from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.unit import Signature
 
@@ -120,6 +121,10 @@ class Stubs:
         """Make calls to `stub` reach the address `code` from now on. Calls that have read the slot are not affected."""
         self._runtime.publish(stub.record + _Record.slot.offset, code)
 
+    def c_function(self, stub: Stub) -> LoadedObject:
+        """A C function, exported as ``thunk``, that calls `stub`."""
+        return self._runtime.thunk(stub.signature, stub.address)
+
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
@@ -133,7 +138,7 @@ class Stubs:
 
 
 def _pool_ir(signature: Signature, count: int) -> str:
-    zero = "void" if signature.result == "void" else f"{signature.result} zeroinitializer"
+    zero = "void" if signature.result == "void" else f"{signature.result_type} zeroinitializer"
     records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
     head = f"""
 %Record = type {{ ptr, i64, i64, ptr, i64 }}

@@ -28,7 +28,7 @@ from kaleido.jit.program.publication import Publisher
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.symbols import Names, SymbolTable
 from kaleido.jit.program.versions import MachineCode, Version
-from kaleido.jit.unit import Tier, Unit
+from kaleido.jit.unit import Tier, Unit, c_name
 
 __all__ = ["Compilation", "UndefinedUnit", "VersionCompiler"]
 
@@ -70,9 +70,14 @@ class Compilation:
 
     @property
     def stub_calls(self) -> dict[str, Unit]:
-        """The symbols that its code calls through stubs, each with a unit that does."""
+        """The symbols that its code, or C for it, calls through stubs, each with a unit that does."""
         bound = {member.unit.symbol for member in self.members} if self.tier is Tier.OPTIMIZED else set()
-        return {name: member.unit for member in self.members for name in member.unit.calls if name not in bound}
+        return {
+            name: member.unit
+            for member in self.members
+            for name in member.unit.calls
+            if name not in bound or name in member.unit.c_functions
+        }
 
 
 Loaded = tuple[Compilation, LoadedObject]
@@ -259,9 +264,10 @@ class VersionCompiler:
         for version in compilation.members:
             for name, signature in version.unit.calls.items():
                 if name in calls:
-                    imports[link_name(name)] = self._publisher.stub(
-                        self._symbols.symbol(name, after), signature
-                    ).address
+                    symbol = self._symbols.symbol(name, after)
+                    imports[link_name(name)] = self._publisher.stub(symbol, signature).address
+                    if name in version.unit.c_functions:
+                        imports[c_name(name)] = self._publisher.c_function(symbol, signature)
         exports = compilation.exports
         return self._loader.load(compilation.code, exports, imports, users=len(exports))
 

@@ -76,6 +76,10 @@ class DataTable:
         address: int = c_function(variable.address, Signature("ptr", ()))()
         return address
 
+    def read(self, symbol: str) -> bytes:
+        """The bytes of a variable; if it is thread-local, of the calling thread's. Raises KeyError."""
+        return ctypes.string_at(self.address(symbol), self.variables[symbol].size)
+
     def load(self, data: Data) -> _Variable:
         """Load data that is not in the table yet. Raises ValueError where LLVM rejects its type or initial value."""
         module = _thread_local_ir(data) if data.thread_local else _ir(data)

@@ -111,6 +111,12 @@ class Publisher:
             symbol.stub = self._stubs.allocate(signature)
         return symbol.stub
 
+    def c_function(self, symbol: Symbol, signature: Signature) -> int:
+        """The address of a C function that calls the stub of a symbol, made when it is first needed."""
+        if symbol.thunk is None:
+            symbol.thunk = self._stubs.c_function(self.stub(symbol, signature))
+        return symbol.thunk.addresses["thunk"]
+
     # Out of use
 
     def dependents(self, versions: Iterable[Version]) -> set[Version]:

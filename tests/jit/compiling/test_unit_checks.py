@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, Engine, Policy, Signature, Unit, UnitError, UnresolvedName
+from kaleido.jit import (
+    COUNT,
+    LEAVE_JIT,
+    PUT_BYTE,
+    REENTER_JIT,
+    Engine,
+    Policy,
+    Signature,
+    Unit,
+    UnitError,
+    UnresolvedName,
+)
 from kaleido.jit.compiling import unit_checks
 from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, ir
 from tests.jit.helpers import TIMEOUT
@@ -81,7 +92,7 @@ def test_a_name_that_is_not_found_is_a_lookup_error() -> None:
 
 
 def test_what_the_engine_provides_is_known() -> None:
-    assert set(unit_checks._PROVIDED) == {LEAVE_JIT, REENTER_JIT, PUT_BYTE}
+    assert set(unit_checks._PROVIDED) == {LEAVE_JIT, REENTER_JIT, PUT_BYTE, COUNT}
 
 
 @pytest.mark.parametrize("name", ["sqrt", "sqrtf", "malloc", "printf", "strlen", "abs", "_start", "__sinpi", "fmod"])
