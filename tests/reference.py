@@ -20,6 +20,7 @@ from itertools import groupby
 from typing import Any, NoReturn
 
 from kaleido.diagnostics import Diagnostic, KaleidoError, Problems, Source, Span
+from kaleido.language.hints import WORD_OPERATORS
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -182,11 +183,20 @@ class Reference:
             if is_run:
                 self._define_together(list(step))
                 continue
-            for item in step:
+            expressions = list(step)
+            for index, item in enumerate(expressions):
                 assert not isinstance(item, Definition | External)
+                self._check_word(item, expressions[index + 1 : index + 2])
                 value = self._evaluate_item(item)
                 if not isinstance(item, For):
                     self.output += f"{value!r}\n".encode()
+
+    def _check_word(self, item: Expression, following: Sequence[Item]) -> None:
+        """An unknown word such as the `and` of ``3 and 4`` is an error before the expression to its left runs."""
+        for word in following:
+            gap = self._source.text[item.span.end : word.span.start] if isinstance(word, Variable) else "no word"
+            if isinstance(word, Variable) and word.name in WORD_OPERATORS and not gap.strip(" \t"):
+                self._check(word, frozenset(self._variables), is_top_level=True)
 
     def _evaluate_item(self, item: Expression) -> float:
         """Evaluate an expression at top level. What it assigns to top-level variables takes effect at its end."""
