@@ -852,7 +852,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     pager.chmod(0o700)
     monkeypatch.setenv("PAGER", str(pager))
     monkeypatch.delenv("LESS", raising=False)
-    from kaleido.repl.display.console import Console, Size
+    from kaleido.repl.display.console import _LESS, Console, Size
     from kaleido.repl.settings import Settings
 
     settings = Settings()
@@ -863,7 +863,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     console.show("long\n" * 20)
     console.flush()
     printed = run._capfd.readouterr().out
-    assert printed == "short\n" * 5 + "paged with FRX\n" + "long\n" * 40
+    assert printed == "short\n" * 5 + f"paged with {_LESS}\n" + "long\n" * 40
 
 
 def test_colors(run: Run) -> None:
