@@ -69,6 +69,7 @@ _WORDS = {
     "abs": "write `fabs`", "min": "write `fmin`", "max": "write `fmax`", "ln": "write `log`",
     **dict.fromkeys(["begin", "end"], "a body is one expression, without `begin` and `end`"),
     **dict.fromkeys(["clear", "cls"], "Ctrl-L clears the screen of the prompt"),
+    **dict.fromkeys(["exit", "quit"], "`:quit` or Ctrl-D leaves the prompt; a program ends after its last line"),
     "pi": "`def pi() 4 * atan(1)` defines it", "PI": "`def pi() 4 * atan(1)` defines it",
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.diagnostics import KaleidoError, Source, render
-from kaleido.jit import uninterrupted
+from kaleido.jit import EventKind, uninterrupted
 from kaleido.repl.display.console import Console
 from kaleido.repl.event_log import EventLog, Tracing
 from kaleido.repl.saving.saved_files import SavedFiles
@@ -28,7 +28,7 @@ class State:
     `last_program`  the last program that was entered
     `init_run`      whether the user's init.kal has run
     `event_log`     what happened since the start, and `tracing` the trace that is being recorded
-    `drop_notice`   called with the symbol of a unit whose swap was reported already
+    `drop_notice`   called with the symbol of a unit and the kind of its events that were reported already
     `entry_count`, `error_count` and `command_count` are of entries, of errors, and of commands that have run
     """
 
@@ -44,7 +44,7 @@ class State:
     error_count: int = 0
     command_count: int = 0
     init_run: bool = False
-    drop_notice: Callable[[str], None] = lambda symbol: None
+    drop_notice: Callable[[str, EventKind], None] = lambda symbol, kind: None
     event_log: EventLog = field(init=False)
     tracing: Tracing = field(init=False)
 

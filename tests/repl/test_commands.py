@@ -14,6 +14,7 @@ import pytest
 from kaleido import Session
 from kaleido.codegen.mangling import is_top_level
 from kaleido.jit import Event, EventKind, Tier
+from kaleido.language.hints import word_hint
 from kaleido.repl.commands import COMMANDS
 from kaleido.repl.settings import OPTIONS
 from kaleido.report.columns import COLUMNS
@@ -51,7 +52,7 @@ def columns(table: str) -> list[list[str]]:
         ("tiers", "error: unknown variable `tiers`", "1:1", "commands begin with a colon: `:tiers`"),
         ("undo()", "error: unknown function `undo`", "1:1", "commands begin with a colon: `:undo`"),
         (": list", "error: unknown command `:`", "1:1", "the name follows the colon, as in `:help`"),
-        ("exit + 1", "error: unknown variable `exit`", "1:1", ""),
+        ("exit + 1", "error: unknown variable `exit`", "1:1", word_hint("exit")),
         (":ir squar", "error: unknown function `squar`", "1:5", "did you mean `square`?"),
         (":set notice off", "error: unknown option `notice`", "1:6", "did you mean `notices`?"),
     ],
@@ -851,7 +852,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     pager.chmod(0o700)
     monkeypatch.setenv("PAGER", str(pager))
     monkeypatch.delenv("LESS", raising=False)
-    from kaleido.repl.display.console import Console, Size
+    from kaleido.repl.display.console import _LESS, Console, Size
     from kaleido.repl.settings import Settings
 
     settings = Settings()
@@ -862,7 +863,7 @@ def test_long_output_is_paged(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     console.show("long\n" * 20)
     console.flush()
     printed = run._capfd.readouterr().out
-    assert printed == "short\n" * 5 + "paged with FRX\n" + "long\n" * 40
+    assert printed == "short\n" * 5 + f"paged with {_LESS}\n" + "long\n" * 40
 
 
 def test_colors(run: Run) -> None:

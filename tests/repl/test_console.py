@@ -15,7 +15,7 @@ from kaleido import Session
 from kaleido.jit import Tier
 from kaleido.repl.commands.unit_code import parts
 from kaleido.repl.display.code_lexers import AssemblyLexer
-from kaleido.repl.display.console import Console, Size
+from kaleido.repl.display.console import _LESS, Console, Size
 from kaleido.repl.display.themes import THEMES
 from kaleido.repl.settings import Settings
 from kaleido.terminal import streams
@@ -103,6 +103,12 @@ def test_what_is_shown_for_the_moment_is_hidden_before_anything_goes_out(monkeyp
 # Long output
 
 
+def test_the_pager_says_how_to_leave_it(pager: Callable[[str], None], capfd: Captured) -> None:
+    pager('echo "$LESS"')
+    console(rows=10).show("line\n" * 9)
+    assert r"q\: back to the prompt" in capfd.readouterr().out
+
+
 def test_what_fits_is_written_and_what_is_long_is_paged(capfd: Captured, pager: Callable[[str], None]) -> None:
     pager('echo "with $LESS"; cat')
     shown = console(rows=10)
@@ -111,7 +117,7 @@ def test_what_fits_is_written_and_what_is_long_is_paged(capfd: Captured, pager: 
     shown.show("line\n" * 9)
     shown.write("after\n")
     shown.flush()
-    assert capfd.readouterr().out == "before\n" + "line\n" * 8 + "with FRX\n" + "line\n" * 9 + "after\n"
+    assert capfd.readouterr().out == "before\n" + "line\n" * 8 + f"with {_LESS}\n" + "line\n" * 9 + "after\n"
 
 
 def test_own_options_of_the_pager(

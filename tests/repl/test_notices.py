@@ -222,12 +222,20 @@ def test_a_swap_that_was_reported_is_dropped_once() -> None:
         session.run("def f(x) x + 1 def g(x) x")
         for name in ("f", "g"):
             session.engine.optimize(session[name].unit.symbol)
-        notices.drop(session["f"].unit.symbol)
+        notices.drop(session["f"].unit.symbol, SWAPPED)
         assert [line.partition(":")[0] for line in notices.take()] == ["g"]
         session.run("def f(x) x + 2")
         session.engine.optimize(session["f"].unit.symbol)
         assert any(line.startswith("f: ● -O3 on request") for line in notices.take())
         notices.close()
+
+
+def test_only_events_of_the_kind_that_was_reported_are_dropped() -> None:
+    engine = Engine()
+    notices = Notices(cast(Session, engine), changed=lambda: None)
+    engine.tell(event(SWAPPED, runs=5), event(DEOPTIMIZED, message="on request"))
+    notices.drop("kal.f", DEOPTIMIZED)
+    assert notices.take() == ["f: ● -O3 on request, in 2.4 ms"]
 
 
 def test_of_a_session() -> None:

@@ -102,7 +102,7 @@ def _optimize(request: Request, word: Word) -> None:
         engine.optimize(unit.symbol)
     except UndefinedUnit as error:
         request.fail(f"`{function_name(error.symbol)}` is not defined", word, "calls it")
-    request.state.drop_notice(unit.symbol)
+    request.state.drop_notice(unit.symbol, EventKind.SWAPPED)
     now = engine.describe(unit.symbol)
     size, seconds = now.code_bytes[Tier.OPTIMIZED], now.compile_seconds[Tier.OPTIMIZED]
     console.write(console.tinted(f"{unit.label} {label(Tier.OPTIMIZED)}: {size:,} bytes, {_milliseconds(seconds)}\n"))
@@ -118,11 +118,13 @@ def _deoptimize(request: Request, word: Word) -> None:
         if each.symbol in deoptimized:
             size = engine.describe(each.symbol).code_bytes[Tier.BASELINE]
             counted = ", counted from zero" if engine.policy.tiered else ""
-            request.console.write(f"{each.label} -{Tier.BASELINE}: {size:,} bytes{counted}\n")
+            request.state.drop_notice(each.symbol, EventKind.DEOPTIMIZED)
+            line = f"{each.label} {label(Tier.BASELINE)}: {size:,} bytes{counted}\n"
+            request.console.write(request.console.tinted(line))
     if not deoptimized:
         is_compiled = engine.describe(unit.symbol).tier is not None
-        state = f"already runs at -{Tier.BASELINE}" if is_compiled else "is not compiled yet"
-        request.console.write(f"{unit.label} {state}\n")
+        state = f"already runs at {label(Tier.BASELINE)}" if is_compiled else "is not compiled yet"
+        request.console.write(request.console.tinted(f"{unit.label} {state}\n"))
 
 
 def _trace(request: Request, word: Word | None = None) -> None:

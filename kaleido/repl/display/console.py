@@ -27,8 +27,9 @@ from kaleido.terminal import streams
 
 __all__ = ["Console", "Size", "temporary_file"]
 
-# Quit if the text fits on one screen, pass color sequences through, do not clear the screen.
-_LESS = "FRX"
+# Quit if the text fits on one screen, pass color sequences through, do not clear the screen; and how to leave, because
+# less itself shows only a colon.
+_LESS = r"FRXPSpace\: next page, b\: page before, q\: back to the prompt$"
 
 _MIN_COLUMNS, _MIN_ROWS = 20, 5
 

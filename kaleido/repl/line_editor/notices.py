@@ -39,16 +39,16 @@ class Notices:
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._events: deque[Event] = deque()
-        self._dropped: set[str] = set()
+        self._dropped: set[tuple[str, EventKind]] = set()
         self._lines = EventLines()
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
         self._unsubscribe()
 
-    def drop(self, symbol: str) -> None:
-        """Leave out the swap of a unit in the next lines: it was reported already."""
-        self._dropped.add(symbol)
+    def drop(self, symbol: str, kind: EventKind) -> None:
+        """Leave out the events of a kind of a unit in the next lines: they were reported already."""
+        self._dropped.add((symbol, kind))
 
     def take(self) -> list[str]:
         """The lines for all events since the last call."""
@@ -67,14 +67,14 @@ class Notices:
         elif event.kind in (EventKind.DEFINED, EventKind.HOT, EventKind.COVERED):
             self._events.append(event)
 
-    def _describe(self, events: Iterable[Event], dropped: Collection[str] = ()) -> Iterator[str]:
+    def _describe(self, events: Iterable[Event], dropped: Collection[tuple[str, EventKind]] = ()) -> Iterator[str]:
         """A line for each event, in order, up to the maximum for its kind; then the number of the others.
 
-        Swaps of the `dropped` units have no line.
+        Those of the `dropped` units and kinds have no line.
         """
         shown: Counter[EventKind] = Counter()
         for event in _merge_freed(events):
-            if not _has_notice(event) or (event.kind is EventKind.SWAPPED and event.symbol in dropped):
+            if not _has_notice(event) or (event.symbol, event.kind) in dropped:
                 self._lines.observe(event)
                 continue
             shown[event.kind] += 1
