@@ -71,7 +71,9 @@ class Signature:
     A type is i1, i8, i16, i32, i64, i128, half, float, double or ptr; a vector of these of 64, 128, 256 or 512 bits
     (not of i1 or i128); or a structure or array of all of these, written out. Spaces become those that LLVM prints. The
     result may be void; it must fit into registers: up to three integers of 64 bits, two floating-point numbers, and
-    vectors of 512 bits in all. Larger ones are returned through a pointer.
+    vectors of 512 bits in all. Larger ones are returned through a pointer. Where a parameter contains a vector or an
+    i128, all of them must fit into registers: six integers of 64 bits, and eight floating-point numbers or vectors of
+    128 bits.
 
     A parameter may have attributes behind its type: ``i1 zeroext``, ``ptr noalias nocapture``. They are a part of the
     signature, so caller and callee must agree on them. A unit's own definition and declarations must have the same
@@ -95,6 +97,9 @@ class Signature:
         object.__setattr__(self, "parameters", tuple(_parameter(each).text for each in self.parameters))
         if sum(each.layout.words for each in self._parsed) > MAX_PARAMETERS:
             raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
+        # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
+        if not self.in_registers and any(each.layout.is_aligned for each in self._parsed):
+            raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
 
     @property
     def _parsed(self) -> list[_Value]:

@@ -109,7 +109,7 @@ _UNKNOWN = "; Unknown intrinsic"
 _PROVIDED = {
     "jit.leave": _Type(False, "ptr", ()),
     "jit.reenter": _Type(False, "void", ("ptr",)),
-    "jit.put.byte": _Type(False, "i1", ("ptr", "i32")),
+    "jit.put.byte": _Type(False, "i1", ("ptr", "i32"), ("zeroext", "", "")),
     COUNT: _Type(False, "void", ("ptr",)),
 }
 
@@ -243,7 +243,7 @@ def _check_function(unit: Unit, function: _Function, text: str, externals: Colle
     elif function.type.is_tail:
         raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
     elif function.name in _PROVIDED:
-        if function.type != _PROVIDED[function.name]:
+        if not function.type.can_call(_PROVIDED[function.name]):
             raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
     elif function.name.startswith(_C_NAME) and function.name[len(_C_NAME) :] in unit.c_functions:
         signature = unit.calls[function.name[len(_C_NAME) :]]
