@@ -77,7 +77,8 @@ class Signature:
 
     A parameter may have attributes behind its type: ``i1 zeroext``, ``ptr noalias nocapture``. They are a part of the
     signature, so caller and callee must agree on them. A unit's own definition and declarations must have the same
-    ``zeroext`` and ``signext``, which say how a value is passed; others may differ. The result may have ``zeroext``,
+    ``zeroext`` and ``signext``, which say how a value is passed; a ``musttail`` call has those of its caller's result.
+    Others may differ. The result may have ``zeroext``,
     ``signext``, ``noundef``, ``noalias`` and ``nonnull`` in front of it. ``byval``, ``sret``, ``inreg`` and the like
     are not possible.
 

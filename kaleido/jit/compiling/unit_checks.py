@@ -148,14 +148,17 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
     functions: dict[str, _Function] = {}
     calls: list[_Call] = []
     attributes: dict[str, str] = {}
+    current: _Function | None = None
     for line in text.split("\n"):
         first = line[:1]
         if first == " ":
             if "call" in line or " invoke " in line:
                 calls += _call(line)
+                if "musttail" in line and current is not None:
+                    _check_tail_call(unit, line, current)
         elif first == "d" and line.startswith(("define ", "declare ")):
-            function = _function(line)
-            functions[function.name] = function
+            current = _function(line)
+            functions[current.name] = current
         elif first == "@":
             _check_global(unit, line, externals)
         elif line.startswith("module asm"):
@@ -285,6 +288,16 @@ def _check_calls(unit: Unit, calls: Sequence[_Call], functions: Mapping[str, _Fu
             raise _error(unit, message, callee.name, "call", before=before)
         if "..." not in callee.type.parameters:
             raise _differs(unit, callee.name, call.type, str(callee.type), "call", before)
+
+
+def _check_tail_call(unit: Unit, line: str, caller: _Function) -> None:
+    """LLVM ends the process where a ``musttail`` call is not possible: its result must be extended as its caller's."""
+    if extension(line.partition("(")[0].split()) != (*caller.type.extensions, "")[0]:
+        name = next((call.callee for call in _call(line)), "")
+        message = (
+            f"calls {f'`{name}`' if name else 'a pointer'} as musttail, with another zeroext or signext than its own"
+        )
+        raise _error(unit, message, name, "musttail")
 
 
 def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
