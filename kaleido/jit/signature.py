@@ -94,12 +94,13 @@ class Signature:
     def __post_init__(self) -> None:
         if len(self.parameters) > MAX_PARAMETERS:
             raise ValueError(f"{len(self.parameters)} parameters are more than {MAX_PARAMETERS}")
+        parsed = [_parameter(each) for each in self.parameters]
         object.__setattr__(self, "result", _result(self.result).text)
-        object.__setattr__(self, "parameters", tuple(_parameter(each).text for each in self.parameters))
-        if sum(each.layout.words for each in self._parsed) > MAX_PARAMETERS:
+        object.__setattr__(self, "parameters", tuple([each.text for each in parsed]))
+        if sum([each.layout.words for each in parsed]) > MAX_PARAMETERS:
             raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
         # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
-        if not self.in_registers and any(each.layout.is_aligned for each in self._parsed):
+        if any([each.layout.is_aligned for each in parsed]) and not self.in_registers:
             raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
 
     @property

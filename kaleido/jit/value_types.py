@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["Layout", "layout", "leading_type"]
 
@@ -36,7 +36,7 @@ class Layout:
     vectors: int = 0
     is_aligned: bool = False
 
-    @property
+    @cached_property
     def words(self) -> int:
         """Its size in units of 8 bytes, at most."""
         return self.integers + self.floating + 2 * self.vectors
