@@ -100,7 +100,7 @@ class Signature:
         if sum([each.layout.words for each in parsed]) > MAX_PARAMETERS:
             raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
         # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
-        if any([each.layout.is_aligned for each in parsed]) and not self.in_registers:
+        if any(each.layout.is_aligned for each in parsed) and not self.in_registers:
             raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
 
     @property
