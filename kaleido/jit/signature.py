@@ -71,11 +71,14 @@ class Signature:
     A type is i1, i8, i16, i32, i64, i128, half, float, double or ptr; a vector of these of 64, 128, 256 or 512 bits
     (not of i1 or i128); or a structure or array of all of these, written out. Spaces become those that LLVM prints. The
     result may be void; it must fit into registers: up to three integers of 64 bits, two floating-point numbers, and
-    vectors of 512 bits in all. Larger ones are returned through a pointer.
+    vectors of 512 bits in all. Larger ones are returned through a pointer. Where a parameter contains a vector or an
+    i128, all of them must fit into registers: six integers of 64 bits, and eight floating-point numbers or vectors of
+    128 bits.
 
     A parameter may have attributes behind its type: ``i1 zeroext``, ``ptr noalias nocapture``. They are a part of the
     signature, so caller and callee must agree on them. A unit's own definition and declarations must have the same
-    ``zeroext`` and ``signext``, which say how a value is passed; others may differ. The result may have ``zeroext``,
+    ``zeroext`` and ``signext``, which say how a value is passed; a ``musttail`` call has those of its caller's result.
+    Others may differ. The result may have ``zeroext``,
     ``signext``, ``noundef``, ``noalias`` and ``nonnull`` in front of it. ``byval``, ``sret``, ``inreg`` and the like
     are not possible.
 
@@ -91,10 +94,14 @@ class Signature:
     def __post_init__(self) -> None:
         if len(self.parameters) > MAX_PARAMETERS:
             raise ValueError(f"{len(self.parameters)} parameters are more than {MAX_PARAMETERS}")
+        parsed = [_parameter(each) for each in self.parameters]
         object.__setattr__(self, "result", _result(self.result).text)
-        object.__setattr__(self, "parameters", tuple(_parameter(each).text for each in self.parameters))
-        if sum(each.layout.words for each in self._parsed) > MAX_PARAMETERS:
+        object.__setattr__(self, "parameters", tuple([each.text for each in parsed]))
+        if sum([each.layout.words for each in parsed]) > MAX_PARAMETERS:
             raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
+        # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
+        if any(each.layout.is_aligned for each in parsed) and not self.in_registers:
+            raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
 
     @property
     def _parsed(self) -> list[_Value]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["Layout", "layout", "leading_type"]
 
@@ -27,15 +27,19 @@ _MOST_WORDS, _DEEPEST = 4_096, 16
 class Layout:
     """The registers that a value is in: `integers` of 64 bits, `floating` ones, and `vectors` of up to 128 bits.
 
-    `text`   the type as LLVM prints it
-    `words`  the most stack that it takes as an argument, in units of 8 bytes, with what aligns it
+    `text` is the type as LLVM prints it. `is_aligned` says whether a part of it is aligned to more than 8 bytes.
     """
 
     text: str
     integers: int = 0
     floating: int = 0
     vectors: int = 0
-    words: int = 0
+    is_aligned: bool = False
+
+    @cached_property
+    def words(self) -> int:
+        """Its size in units of 8 bytes, at most."""
+        return self.integers + self.floating + 2 * self.vectors
 
 
 @lru_cache(maxsize=1024)
@@ -81,9 +85,9 @@ def _parse(text: str, at: int, depth: int) -> tuple[Layout, int]:
     if word is None or word[0] not in _BITS:
         raise _unknown(text)
     if word[0] in _FLOATING:
-        return Layout(word[0], floating=1, words=1), word.end()
+        return Layout(word[0], floating=1), word.end()
     number = -(-_BITS[word[0]] // 64)
-    return Layout(word[0], integers=number, words=2 * number - 1), word.end()
+    return Layout(word[0], integers=number, is_aligned=number > 1), word.end()
 
 
 def _skip(text: str, at: int) -> int:
@@ -116,7 +120,7 @@ def _repeated(text: str, at: int, depth: int) -> tuple[Layout, int]:
     can_repeat = item.text not in ("i1", "i128") and bits in _VECTOR_BITS and number > 1
     if head[1] == "[" or not text.startswith(">", at) or not can_repeat:
         raise _unknown(text)
-    return Layout(f"<{number} x {item.text}>", vectors=max(bits // 128, 1), words=bits // 32), at + 1
+    return Layout(f"<{number} x {item.text}>", vectors=max(bits // 128, 1), is_aligned=True), at + 1
 
 
 def _sum(text: str, shown: str, parts: list[Layout]) -> Layout:
@@ -125,7 +129,7 @@ def _sum(text: str, shown: str, parts: list[Layout]) -> Layout:
         sum(each.integers for each in parts),
         sum(each.floating for each in parts),
         sum(each.vectors for each in parts),
-        sum(each.words for each in parts),
+        any(each.is_aligned for each in parts),
     )
     if found.words > _MOST_WORDS:
         raise _unknown(text)

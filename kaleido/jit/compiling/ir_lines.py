@@ -102,7 +102,11 @@ class Global(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """`attributes` are the groups by number; `text` is all of it, as LLVM prints it, or empty."""
+    """`attributes` are the groups by number; `text` is all of it, as LLVM prints it, or empty.
+
+    `wrong_tail_calls` are the lines of ``musttail`` calls whose result is extended otherwise than that of their caller:
+    LLVM ends the process there.
+    """
 
     functions: Mapping[str, Function]
     calls: Sequence[Call]
@@ -110,6 +114,7 @@ class Contents(NamedTuple):
     attributes: Mapping[str, str]
     has_assembly: bool
     text: str
+    wrong_tail_calls: Sequence[str] = ()
 
 
 def contents(text: str) -> Contents:
@@ -118,10 +123,14 @@ def contents(text: str) -> Contents:
     calls: list[Call] = []
     globals_: list[Global] = []
     attributes: dict[str, str] = {}
+    wrong: list[str] = []
+    function: Function | None = None
     for line in text.split("\n"):
         first = line[:1]
         if first == " ":
             calls += _call(line)
+            if "musttail" in line and function is not None and _extends(line) != (*function.type.extensions, "")[0]:
+                wrong.append(line)
         elif first == "d" and line.startswith(("define ", "declare ")):
             function = _function(line)
             functions[function.name] = function
@@ -129,7 +138,7 @@ def contents(text: str) -> Contents:
             globals_.append(Global(_unescaped(found), found[3].split()))
         elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
             attributes[group[1]] = group[2]
-    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text)
+    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong)
 
 
 def plain_contents(text: str) -> Contents | None:
@@ -171,6 +180,11 @@ class Function(NamedTuple):
 class Call(NamedTuple):
     callee: str
     type: Type
+
+
+def _extends(call: str) -> str:
+    """How the result of a call is extended: ``zeroext``, ``signext`` or not at all."""
+    return extension(call.partition("(")[0].split())
 
 
 @lru_cache(maxsize=1024)

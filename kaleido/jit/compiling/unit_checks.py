@@ -96,6 +96,11 @@ def _is_plainly_right(unit: Unit, externals: Collection[str]) -> bool:
 def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> None:
     if found.has_assembly:
         raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
+    for line in found.wrong_tail_calls:
+        name = next((call.callee for call in found.calls if f"@{call.callee}(" in line), "")
+        called = f"`{name}`" if name else "a pointer"
+        message = f"calls {called} as musttail, with another zeroext or signext than its own"
+        raise _error(unit, message, name, "musttail")
     for each in found.globals:
         _check_global(unit, each, externals)
     _check_body(unit, found.functions, found.attributes)

@@ -146,6 +146,28 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "calls `g` as i64 ()",
         3,
     ),
+    "a tail call whose result is extended otherwise": (
+        lambda: bad(
+            ir(
+                "ret i64 %x\n}\ndefine private tailcc zeroext i8 @h(i64 %x) {\n"
+                "%r = musttail call tailcc i8 @k(i64 %x)\nret i8 %r",
+                "declare tailcc i8 @k(i64)",
+            ),
+            calls={"k": Signature("i8", ("i64",))},
+        ),
+        "calls `k` as musttail, with another zeroext",
+        6,
+    ),
+    "a tail call of a pointer whose result is extended otherwise": (
+        lambda: bad(
+            ir(
+                "ret i64 %x\n}\ndefine private tailcc i8 @h(ptr %x) {\n"
+                "%r = musttail call tailcc signext i8 %x(ptr %x)\nret i8 %r"
+            )
+        ),
+        "calls a pointer as musttail, with another zeroext",
+        0,
+    ),
     "a callee that is declared without tailcc": (
         lambda: calls("call i64 @g(i64 %x)", "declare i64 @g(i64)", **G),
         "declares `g` without tailcc",
