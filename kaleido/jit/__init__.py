@@ -15,7 +15,31 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
         engine.define(twice)
         print(engine.function("twice")(21))
 
-================================================  ================================================="""
+================================================  ========================================================
+the interface: define, call, optimize, look into  ``Engine``
+its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
+its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
+what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
+a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
+a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
+native code was stopped                           ``StackOverflow`` ``Interrupted``
+in IR: calls of C and Python, large frames        ``LEAVE_JIT`` ``REENTER_JIT`` ``PROBED``
+in IR: output, counters, the most parameters      ``PUT_BYTE`` ``COUNT`` ``MAX_PARAMETERS``
+in IR: any name, a unit as a function of C        ``quoted`` ``c_name``
+whether ``llvm.fma`` is one instruction here      ``has_fused_multiply_add``
+in Python: where Ctrl-C may take effect           ``interruptibly`` ``uninterrupted`` ``signals_deferred``
+and what becomes of one that came meanwhile       ``raise_pending`` ``discard_pending``
+in Python: locks that a forked child can use      ``fork_safe`` ``LockOrder``
+================================================  ========================================================
+
+``LANGUAGES.md`` beside this file is the guide for authors of languages, ``README.md`` the guide to the internals. The
+package ``observers`` tells GDB and perf the names of machine code. All of it knows nothing of the language above it.
+
+What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
+Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and
+after; from then on it is deprecated first, with a DeprecationWarning, for one minor version at least.
+"""
 
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.object_cache import ObjectCache
