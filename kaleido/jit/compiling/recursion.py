@@ -17,7 +17,22 @@ arguments, and its caller adjusts the stack pointer after each call.
 
 How many copies: as many as keep the bodies in one frame within ``Policy.recursion_bodies`` (a function that calls
 itself twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their instructions within
-``Policy.recursion_size``.
+``Policy.recursion_size``; and three at most. The limits were measured with other values of the policy against those of
+``python -m tests.benchmarks kernels --clock cpu --kernels fib,tak,ackermann,hofstadter,even_odd_deep``; the figures are
+times relative to gcc 12 -O3, and differ by a tenth from run to run:
+
+=============  =====  ====  ====  ====  ===================
+bodies             1     2     4     8  31, of 800 in size
+=============  =====  ====  ====  ====  ===================
+fib             1.55  1.52  1.00  0.90  0.75
+tak             0.92  0.98  0.65  0.61  0.68
+Hofstadter      1.37  1.31  1.28  1.21  1.30
+Ackermann       1.98  1.38  1.29  1.67  2.81
+even/odd        0.69  0.70  0.69  0.68  0.69
+=============  =====  ====  ====  ====  ===================
+
+Eight bodies are best where a call leads to several: 31 gain on fib alone, and take longer to compile. Ackermann's copies
+are nested loops, whose variables no longer fit into the registers beyond four levels.
 """
 
 from __future__ import annotations
@@ -31,16 +46,24 @@ from kaleido.jit.compiling.ir_text import Function, functions, mentioned, reacha
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Unit, quoted
 
-__all__ = ["may_recur", "with_copies"]
+__all__ = ["may_recur", "original", "with_copies"]
 
 # Instructions that may run twice, and that have no effect: all that may come before the test for the base case.
 _PURE = re.compile(r'  (?:%[-a-zA-Z$._0-9]+|%"[^"]*") = (\w+) ')
 _ARITHMETIC = frozenset(["fadd", "fsub", "fmul", "fdiv", "fneg", "add", "sub", "mul", "and", "or", "xor"])
 _PURE_OPCODES = _ARITHMETIC | {"fcmp", "icmp", "select", "zext", "sext", "sitofp", "uitofp"}
 _MAX_PURE = 10
+_MAX_LEVELS = 4
 _LABEL = r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")'
 _BRANCH = re.compile(rf"  br i1 ([^,]+), {_LABEL}, {_LABEL}")
 _CALL = re.compile(r'^(  (?:(?:%[-a-zA-Z$._0-9]+|%"[^"]*") = )?(?:tail |notail )?call )tailcc ')
+
+_PART = re.compile(r"\.recursion\d*\.(\d+|leaf)$")
+
+
+def original(name: str) -> str:
+    """The name of the function that one named `name` is a part or copy of; `name` itself for others."""
+    return _PART.sub("", name)
 
 
 def may_recur(units: Sequence[Unit]) -> bool:
@@ -136,7 +159,7 @@ class _Expansion:
         size = max(sum(map(len, function.blocks().values())) for function in cycle)
         limit = min(policy.recursion_bodies, policy.recursion_size // size)
         levels, bodies = 1, 1
-        while bodies + calls**levels <= limit:
+        while levels < _MAX_LEVELS and bodies + calls**levels <= limit:
             bodies += calls**levels
             levels += 1
         return levels

@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
+from kaleido.jit.compiling.recursion import original
 from kaleido.jit.events import NotInlined
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
@@ -49,7 +50,10 @@ def missed_inlining(units: Sequence[Unit], policy: Policy) -> list[NotInlined]:
         raise OSError(f"the subprocess took longer than {TIMEOUT:.0f} seconds") from None
     calls: set[tuple[str, str]] = pickle.loads(done.stdout)
     # The inliner runs several times. The last reason for a call counts, if it is still a call at the end.
-    reasons = {(caller, callee): reason for callee, caller, reason in _REMARK.findall(done.stderr.decode("utf-8"))}
+    reasons = {
+        (original(caller), original(callee)): reason
+        for callee, caller, reason in _REMARK.findall(done.stderr.decode("utf-8"))
+    }
     labels = {unit.body: unit.label for unit in units}
     return [
         NotInlined(labels.get(caller, caller), labels.get(callee, callee), _in_words(reason))
@@ -84,4 +88,4 @@ def _calls(module: llvm.ModuleRef) -> Iterator[tuple[str, str]]:
             for instruction in block.instructions:
                 if instruction.opcode == "call":
                     *_, callee = instruction.operands
-                    yield function.name, callee.name
+                    yield original(function.name), original(callee.name)
