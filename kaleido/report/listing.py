@@ -26,6 +26,9 @@ __all__ = [
 
 SAME, DIFFERENT, ONLY_LEFT, ONLY_RIGHT = " │ ", " ≠ ", " < ", " > "
 
+# What the engine adds to the name of a recursive function for its parts and copies.
+_PART = re.compile(r'\.recursion\d*\.(\d+|leaf)(?="?\()')
+
 _NO_NOTES: Mapping[str, str] = {}
 
 # A call of a function by its name, in LLVM IR and in assembly.
@@ -122,8 +125,9 @@ class Inlining:
 
 def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
     """How `members` of an inline group, the first of which is its root, are called in its optimized module `ir`."""
-    defined = [line for line in ir.splitlines() if line.startswith("define ")]
-    calls = [line for line in ir.splitlines() if re.search(r"\bcall\b", line)]
+    lines = _PART.sub("", ir).splitlines()
+    defined = [line for line in lines if line.startswith("define ")]
+    calls = [line for line in lines if re.search(r"\bcall\b", line)]
 
     def has(lines: Sequence[str], symbol: str) -> bool:
         return any(_name(symbol) + "(" in line for line in lines)
