@@ -17,9 +17,10 @@ arguments, and its caller adjusts the stack pointer after each call.
 
 How many copies: as many as keep the bodies in one frame within ``Policy.recursion_bodies`` (a function that calls
 itself twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their instructions within
-``Policy.recursion_size``; and three at most. The limits were measured with other values of the policy against those of
-``python -m tests.benchmarks kernels --clock cpu --kernels fib,tak,ackermann,hofstadter,even_odd_deep``; the figures are
-times relative to gcc 12 -O3, and differ by a tenth from run to run:
+``Policy.recursion_size``; and three at most. The limits were measured on the kernels of ``python -m tests.benchmarks
+kernels --clock cpu --kernels fib,tak,ackermann,hofstadter,even_odd_deep``, with shorter arguments, at -O3, with other
+values in ``policy.py``, and without the limit of three. The figures are times relative to gcc 12 -O3, minima of two
+alternating runs on a busy machine, and differ by more than a tenth from run to run:
 
 =============  =====  ====  ====  ====  ===================
 bodies             1     2     4     8  31, of 800 in size
@@ -32,7 +33,7 @@ even/odd        0.69  0.70  0.69  0.68  0.69
 =============  =====  ====  ====  ====  ===================
 
 Eight bodies are best where a call leads to several: 31 gain on fib alone, and take longer to compile. Ackermann's copies
-are nested loops, whose variables no longer fit into the registers beyond four levels.
+are nested loops, and more than four levels of them store more variables in memory than they save calls.
 """
 
 from __future__ import annotations
