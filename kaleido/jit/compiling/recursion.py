@@ -32,8 +32,8 @@ Ackermann       1.98  1.38  1.29  1.67  2.81
 even/odd        0.69  0.70  0.69  0.68  0.69
 =============  =====  ====  ====  ====  ===================
 
-Eight bodies are best where a call leads to several: 31 gain on fib alone, and take longer to compile. Ackermann's copies
-are nested loops, and more than four levels of them store more variables in memory than they save calls.
+Eight bodies are best where a call leads to several; 31 gain on fib alone, and are more to compile. The copies of
+Ackermann's function are loops inside each other: it is slower with more than four.
 """
 
 from __future__ import annotations
