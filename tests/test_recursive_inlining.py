@@ -35,9 +35,10 @@ def optimized(text: str, **settings: int) -> Engine:
     return engine
 
 
-def test_a_function_that_calls_itself_twice_has_one_copy_of_itself_inlined_at_each_call() -> None:
-    with optimized(FIB) as engine:
-        assert calls(engine, "fib") == ["fib.impl.recursion.0"] * 5
+@pytest.mark.parametrize(("bodies", "left"), [(2, 2), (3, 4), (6, 4), (7, 8), (8, 8), (15, 16), (100, 16)])
+def test_a_function_that_calls_itself_twice_has_up_to_three_levels_of_copies_inlined(bodies: int, left: int) -> None:
+    with optimized(FIB, recursion_bodies=bodies, recursion_size=10_000) as engine:
+        assert calls(engine, "fib") == ["fib.impl.recursion.0"] * (left + 1)
         assert engine.call("fib", 20) == 6765
 
 

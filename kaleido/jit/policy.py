@@ -46,7 +46,7 @@ class Policy:
     max_group_units: int = 64
     max_group_ir: int = 200_000
     inline_threshold: int = 225
-    recursion_bodies: int = 4
+    recursion_bodies: int = 8
     recursion_size: int = 400
     arena_libraries: int = 64
     stack_size: int = 256 << 20

@@ -17,7 +17,23 @@ arguments, and its caller adjusts the stack pointer after each call.
 
 How many copies: as many as keep the bodies in one frame within ``Policy.recursion_bodies`` (a function that calls
 itself twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their instructions within
-``Policy.recursion_size``.
+``Policy.recursion_size``; and three at most. The limits were measured on the kernels of ``python -m tests.benchmarks
+kernels --clock cpu --kernels fib,tak,ackermann,hofstadter,even_odd_deep``, with shorter arguments, at -O3, with other
+values in ``policy.py``, and without the limit of three. The figures are times relative to gcc 12 -O3, minima of two
+alternating runs on a busy machine, and differ by more than a tenth from run to run:
+
+=============  =====  ====  ====  ====  ===================
+bodies             1     2     4     8  31, of 800 in size
+=============  =====  ====  ====  ====  ===================
+fib             1.55  1.52  1.00  0.90  0.75
+tak             0.92  0.98  0.65  0.61  0.68
+Hofstadter      1.37  1.31  1.28  1.21  1.30
+Ackermann       1.98  1.38  1.29  1.67  2.81
+even/odd        0.69  0.70  0.69  0.68  0.69
+=============  =====  ====  ====  ====  ===================
+
+Eight bodies are best where a call leads to several; 31 gain on fib alone, and are more to compile. The copies of
+Ackermann's function are loops inside each other: it is slower with more than four.
 """
 
 from __future__ import annotations
@@ -38,6 +54,7 @@ _PURE = re.compile(r'  (?:%[-a-zA-Z$._0-9]+|%"[^"]*") = (\w+) ')
 _ARITHMETIC = frozenset(["fadd", "fsub", "fmul", "fdiv", "fneg", "add", "sub", "mul", "and", "or", "xor"])
 _PURE_OPCODES = _ARITHMETIC | {"fcmp", "icmp", "select", "zext", "sext", "sitofp", "uitofp"}
 _MAX_PURE = 10
+_MAX_LEVELS = 4
 _LABEL = r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")'
 _BRANCH = re.compile(rf"  br i1 ([^,]+), {_LABEL}, {_LABEL}")
 _CALL = re.compile(r'^(  (?:(?:%[-a-zA-Z$._0-9]+|%"[^"]*") = )?(?:tail |notail )?call )tailcc ')
@@ -141,7 +158,7 @@ class _Expansion:
         size = max(sum(map(len, function.blocks().values())) for function in cycle)
         limit = min(policy.recursion_bodies, policy.recursion_size // size)
         levels, bodies = 1, 1
-        while bodies + calls**levels <= limit:
+        while levels < _MAX_LEVELS and bodies + calls**levels <= limit:
             bodies += calls**levels
             levels += 1
         return levels

@@ -33,6 +33,16 @@ def check_values(engine: Engine, times: int = 1) -> None:
         assert {name: engine.call(name, 5) for name in EXPECTED} == EXPECTED
 
 
+def run_until_settled(engine: Engine) -> None:
+    """Run the units until all of them are optimized, if they are to be.
+
+    A unit that a hot caller has inlined is counted again. So each round may optimize one caller more only.
+    """
+    for _ in EXPECTED:
+        check_values(engine, 5)
+        settle(engine)
+
+
 def tiers(engine: Engine) -> dict[str, Tier | None]:
     return {each.name: each.tier for each in engine.stats()}
 
@@ -53,8 +63,7 @@ def test_any_order_of_modes_keeps_the_values_and_ends_in_its_tiers(order: tuple[
             engine.define(unit("(define (inlined x) (* 3 x))"))
             assert (engine.call("hot", 5), engine.call("sum", 5), engine.call("never", 5)) == (16, 45, 116)
             engine.define(unit("(define (inlined x) (* 2 x))"))
-            check_values(engine, 5)
-            settle(engine)
+            run_until_settled(engine)
             expected = Tier.BASELINE if mode == "O0" else Tier.OPTIMIZED
             found = tiers(engine)
             assert {name: found[name] for name in EXPECTED} == dict.fromkeys(EXPECTED, expected)
@@ -64,8 +73,7 @@ def test_any_order_of_modes_keeps_the_values_and_ends_in_its_tiers(order: tuple[
 def test_without_optimization_all_code_is_deoptimized_and_not_counted(before: str) -> None:
     with Engine(MODES[before]) as engine:
         engine.define(*units(PROGRAM))
-        check_values(engine, 4)
-        settle(engine)
+        run_until_settled(engine)
         log = Log(engine)
         engine.configure(MODES["O0"])
         assert Tier.OPTIMIZED not in tiers(engine).values()
