@@ -89,6 +89,8 @@ class Engine:
             if cache is None:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
+            # Here, because a child that another thread forks during an import would wait for its end for ever.
+            self._check_units = _checker() if policy.check else None
             loader = Loader(policy.arena_libraries)
             undo.callback(loader.close)
             self._runtime = Runtime(loader, cache)
@@ -149,10 +151,8 @@ class Engine:
         LookupError where a C symbol is not found; KeyError where a removed symbol is not defined; UndefinedUnit where a
         running program could reach a symbol that is not defined. Then nothing has changed.
         """
-        if self.policy.check:
-            from kaleido.jit.compiling.unit_checks import check_units
-
-            check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
+        if self._check_units is not None:
+            self._check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():
             return Redefinition(self._program, definitions, removed).run()
 
@@ -374,3 +374,9 @@ class Engine:
 def _load_llvm() -> None:
     import kaleido.jit.compiling.compiler
     import kaleido.jit.native.jitlink  # noqa: F401
+
+
+def _checker() -> Callable[[Iterable[Unit], Mapping[str, int]], None]:
+    from kaleido.jit.compiling.unit_checks import check_units
+
+    return check_units
