@@ -29,6 +29,14 @@ from tests.jit.tiny import units
 pytestmark = pytest.mark.skipif(not is_available(), reason="this platform has no code memory")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c_is_watched() -> None:
+    """The pipe for Ctrl-C during direct calls, which stays open, is there."""
+    with Session() as session:
+        session.run("def f(x) x")
+        assert session["f"](1) == 1.0
+
+
 def no_code_memory(*_: Any, **__: Any) -> Any:
     raise no_memory(os.strerror(errno.ENOMEM))
 
@@ -218,6 +226,8 @@ def attempt(step):
 
 session = kaleido.Session(jit="O0")
 session.run("def f(x) x + 1 f(1)")
+# Its stack is allocated.
+session["f"](1)
 resource.setrlimit(resource.RLIMIT_AS, (used() + (12 << 20), resource.RLIM_INFINITY))
 attempt(lambda: session.run("def g(x) x * 2 g(4)"))
 attempt(lambda: session["g"].address)
@@ -245,6 +255,7 @@ import kaleido
 
 session = kaleido.Session(jit="O0")
 session.run("def f(x) x + 1 def g(x) x * 2 f(1)")
+session["f"](1)
 with open("/proc/sys/vm/max_map_count") as file:
     most = int(file.read())
 libc = ctypes.CDLL(None)
@@ -273,6 +284,30 @@ def test_no_memory_mapping_is_left() -> None:
     first, *values = done.stdout.splitlines()
     assert first in ("2.0", "no memory for more code: Cannot allocate memory")
     assert values == ["2.0", "2.0"]
+
+
+NO_STACK = """
+import resource
+import kaleido
+
+session = kaleido.Session(jit="O0", stack_size=256 << 20)
+session.run("def f(x) x + 1 f(1)")
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+try:
+    session["f"](1)
+except kaleido.KaleidoError as error:
+    print(error.diagnostics[0].title)
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(session["f"](1))
+"""
+
+
+def test_no_memory_for_the_stack_of_direct_calls() -> None:
+    done = subprocess.run([sys.executable, "-c", NO_STACK], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout == "no memory for a stack of 268,435,456 bytes\n2.0\n"
 
 
 @pytest.mark.parametrize("kilobytes", [400_000, 500_000])

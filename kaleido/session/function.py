@@ -30,11 +30,12 @@ class Function:
         """Run the function on the calling thread, see ``Engine.function``.
 
         Raises TypeError for a wrong number of arguments, KeyError where the function is not defined any more, and
-        Interrupted. Raises KaleidoError for too deep recursion, and where it can reach a function that is not defined.
+        Interrupted. Raises KaleidoError for too deep recursion, where it can reach a function that is not defined, and
+        where there is no memory for code or a stack.
         """
         try:
             value = self._call(*arguments)
-        except (TypeError, LookupError, StackOverflow, Interrupted) as error:
+        except (TypeError, LookupError, MemoryError, StackOverflow, Interrupted) as error:
             value = self._after(error, arguments)
         # LLVM does not specify which NaN a computation returns: callers always get the same one.
         return value if value == value else math.nan
@@ -59,7 +60,7 @@ class Function:
         source, span = defined.source, defined.prototype.span
         if isinstance(error, UndefinedUnit):
             raise undefined_call(error, source, span, {}, self._pipeline.table) from None
-        with self._pipeline.located(source, span):
+        with self._pipeline.located(source, span), memory(source, span):
             raise error
 
     def __repr__(self) -> str:

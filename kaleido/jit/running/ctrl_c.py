@@ -43,8 +43,8 @@ def watch_ctrl_c(main_thread: NativeThread, stop: Callable[[], None]) -> None:
     ctypes.c_uint64.from_address(native.main_thread).value = main_thread.address
     _watcher.stop = stop
     if not _watcher.started:
-        _watcher.started = True
         threading.Thread(target=_watch, args=(read_end,), name="kaleido-ctrl-c", daemon=True).start()
+        _watcher.started = True
 
 
 class _Watcher:

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 
 from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread, missing_protection
 from kaleido.jit.native.handlers import handlers
@@ -73,12 +74,17 @@ def direct_thread(stack_size: int) -> NativeThread:
         _this_thread.direct = None
         own.close()
     try:
-        _this_thread.direct = own = _DirectThread(stack_size)
+        new = _DirectThread(stack_size)
     except OSError:
         raise MemoryError(f"no memory for a stack of {stack_size:,} bytes") from None
     if threading.current_thread() is threading.main_thread():
-        watch_ctrl_c(own.native_thread, lambda: stop(own.native_thread, own.ident))
-    return own.native_thread
+        try:
+            watch_ctrl_c(new.native_thread, partial(stop, new.native_thread, new.ident))
+        except BaseException:
+            new.close()
+            raise
+    _this_thread.direct = new
+    return new.native_thread
 
 
 def stop_in(engine: int) -> None:
