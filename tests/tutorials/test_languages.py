@@ -168,8 +168,9 @@ def test_loops_may_be_nested_as_deeply_as_memory_allows() -> None:
 @each_mode
 def test_endless_recursion_in_tape(policy: Policy) -> None:
     with Tape(policy) as tape:
-        with pytest.raises(StackOverflow):
+        with pytest.raises(StackOverflow) as caught:
             tape.run("deep { + deep > } deep")
+        assert caught.value.unit is not None and caught.value.unit.label == "deep"
         tape.run("[-] +")
         assert tape[0] == 1
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
+import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -70,8 +72,27 @@ def _callers(native_thread: NativeThread, find_unit: FindUnit) -> Iterator[tuple
     words = (ctypes.c_uint64 * (min(_SAMPLE, _used(native_thread)) // 8)).from_address(begin)
     for index, word in enumerate(words):
         # As in handlers.ll: the instruction after a call may be another function's first.
-        if word and (found := find_unit(word - 1)) is not None:
+        if word and (found := find_unit(word - 1)) is not None and _follows_call(word):
             yield begin + 8 * index, *found
+
+
+# The first byte of an indirect call, by its distance from the next instruction.
+_INDIRECT_CALLS = (2, 3, 4, 6, 7)
+
+
+def _follows_call(address: int) -> bool:
+    """Whether an address in machine code may be a return address: other words on the stack are entry addresses.
+
+    On x86-64 there is a call instruction before it: E8, or FF with the extension 2 in the next byte.
+    """
+    if platform.machine() != "x86_64":
+        return True
+    # Not beyond the page, of which nothing is known.
+    length = min(7, (address - 1) % mmap.PAGESIZE + 1)
+    code = ctypes.string_at(address - length, length)
+    if length >= 5 and code[-5] == 0xE8:
+        return True
+    return any(n <= length and code[-n] == 0xFF and code[1 - n] >> 3 & 7 == 2 for n in _INDIRECT_CALLS)
 
 
 def _lowest(native_thread: NativeThread) -> int:
