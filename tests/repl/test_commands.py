@@ -413,7 +413,7 @@ def test_diff_of_what_is_not_inlined(run: Run) -> None:
     shown = run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib")
     assert shown.endswith(
         "inlined at ● -O3: copies of itself\ncalled directly: fib\n\n"
-        "fib is not inlined in fib: one frame holds at most 4 of its bodies, of at most 400 instructions together\n"
+        "fib is not inlined in fib: one frame holds at most 8 of its bodies, of at most 400 instructions together\n"
     )
     assert "callq" in run.last("def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)", ":diff fib asm")
     assert "expected ir or asm" in run.last(":diff sin nothing")
