@@ -206,7 +206,7 @@ def test_in_tmux(tmp_path: Path) -> None:
             terminal.send("7*6\r")
             terminal.expect_exact("42.0")
             shown = subprocess.run(["tmux", "-S", socket, "capture-pane", "-p"], capture_output=True, text=True).stdout
-            assert [line for line in shown.splitlines()[1:3] if line] == ["kal> 7*6", "42.0"]
+            assert [line for line in shown.splitlines()[1:3] if line] == ["[1] kal> 7*6", "42.0"]
             terminal.send("\x04")
             terminal.expect_exact("[exited]")
         finally:
