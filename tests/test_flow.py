@@ -567,7 +567,8 @@ def test_every_function_of_an_optimized_module(session: Session) -> None:
     session.run("def caller(n) fib(n) + collatz(n, 0)")
     names = [flow.name for flow in flows(session.engine.ir(symbol("caller"), Tier.OPTIMIZED))]
     assert names[0] == "kal.caller.impl"
-    assert "kal.fib.impl" in names[1:]
+    # A recursive function, with copies of itself.
+    assert [name for name in names[1:] if name.startswith("kal.fib.impl")]
 
 
 # Graphviz
