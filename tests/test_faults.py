@@ -139,6 +139,7 @@ def test_stacks_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
             sessions[number] = Session(stack_size=8 << 20, jit="O0")
     for session in sessions:
         session.close()
+    ctypes.CDLL(None).fflush(None)
     assert capfd.readouterr().out == ("1.000000\n" * 6 + "2.000000\n" * 6) * 3
 
 
