@@ -47,7 +47,7 @@ def measure_program(
         session.run("1")
     runs = _Runs(source, open_session, clock)
     end, round_seconds = clock() + seconds, 0.0
-    while not runs.count or clock() + round_seconds <= end:
+    while not runs.count or clock() + round_seconds < end:
         begin = clock()
         runs.take()
         round_seconds = clock() - begin
