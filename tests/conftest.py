@@ -8,6 +8,7 @@ import os
 import pytest
 
 from kaleido.session import modes
+from kaleido.terminal import streams
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
     # What a test compiles must not depend on earlier runs.
     os.environ["KALEIDO_CACHE"] = "off"
+    # The command, run in the process of the tests, would leave C's standard output with a buffer for all later ones.
+    streams.buffer_as_c_does = lambda: None
 
 
 def pytest_collection_finish() -> None:
