@@ -47,9 +47,13 @@ class _Variable:
     def address(self) -> int:
         return self.loaded.addresses[self.data.symbol]
 
-    def free(self) -> None:
+    def destroy(self) -> None:
+        """Give back what is not memory of the loader: the key of thread-local data."""
         if self.data.thread_local:
             c_function(self.loaded.addresses[_destroy(self.data)], Signature("void", ()))()
+
+    def free(self) -> None:
+        self.destroy()
         self.loaded.release()
 
 
@@ -111,8 +115,7 @@ class DataTable:
     def close(self) -> None:
         """Destroy what the loader does not know of. The memory is the loader's."""
         for variable in self.variables.values():
-            if variable.data.thread_local:
-                c_function(variable.loaded.addresses[_destroy(variable.data)], Signature("void", ()))()
+            variable.destroy()
         self.variables.clear()
 
 
