@@ -23,6 +23,7 @@ LAYERS = tuple(
         "kaleido.jit",
         "kaleido.codegen",
         "kaleido.report",
+        "kaleido.page",
         "kaleido.session",
         "kaleido.bench",
         "kaleido.repl",
