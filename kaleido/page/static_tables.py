@@ -16,8 +16,9 @@ _MOST_EVENTS = 2000
 
 
 def prose(text: str) -> str:
-    """HTML of a sentence: names between backquotes become code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    """HTML of a sentence: names between backquotes become code, and tiers with their marks have their colors."""
+    marked = re.sub(r"[○●] -(O[03])", r'<span class="badge tier-\1">\g<0></span>', escape(text, quote=False))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", marked)
 
 
 def summary_paragraphs(recording: Recording) -> str:

@@ -85,11 +85,21 @@ def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]
     ]
     since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
     if not hot:
-        return f"`{unit['name']}` was compiled on request; {since}."
+        return f"`{unit['name']}` was compiled {_other_reason(recording, unit, code)}; {since}."
     threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
     why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
     later = milliseconds(code["from"] - hot[-1]["time"])
     return f"`{unit['name']}` {why}; {since}, {later} later."
+
+
+def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
+    earlier = [event for event in recording.get("events", ()) if event["time"] <= code["began"]]
+    if any(event["kind"] == "requested" and event["symbol"] == unit["symbol"] for event in earlier):
+        return "on request"
+    inlined = {symbol for symbol, _ in code["inlined"]}
+    hot = [event["symbol"] for event in earlier if event["kind"] == "hot" and event["symbol"] in inlined]
+    return f"because `{names(recording)[hot[-1]]}` was hot, which it inlines" if hot else "at -O3"
 
 
 def _inlining(recording: Recording) -> Iterator[str]:

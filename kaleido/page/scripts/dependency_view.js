@@ -32,15 +32,14 @@ export class DependencyView {
     if (found.length === 0) return absent("No -O3 code has another unit inlined at this moment.");
     const shown = found.slice(0, MOST).map((each) => element("li", {},
       badge("O3", "● "), unitButton(this.state, each.symbol, this._versionText(each.symbol, each.version)),
-      element("ul", {}, ...each.inlined.map((one) => this._inlined(one)))));
+      element("span", { class: "branch", "aria-hidden": true }, " ⤶ "), element("ul", {}, ...each.inlined.map((one) => this._inlined(one)))));
     const rest = found.length > MOST ? [absent(`${found.length - MOST} more are in the table of units.`)] : [];
     return element("div", {}, element("ul", { class: "tree" }, ...shown), ...rest);
   }
 
   _inlined({ symbol, version }) {
     const mark = symbol === this.state.selected ? "selected" : "";
-    return element("li", { class: mark }, element("span", { class: "branch", "aria-hidden": true }, "⤷ "),
-      unitButton(this.state, symbol, this._versionText(symbol, version)));
+    return element("li", { class: mark }, unitButton(this.state, symbol, this._versionText(symbol, version)));
   }
 
   _versionText(symbol, version) {

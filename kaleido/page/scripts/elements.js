@@ -30,13 +30,14 @@ function filled(made, properties, children) {
   return made;
 }
 
-/** Text in which names between backquotes become code.
+/** Text in which names between backquotes become code, and tiers with their marks have their colors.
  * @param {string} text
  * @returns {Node[]} */
 export function prose(text) {
-  return text.split(/`([^`]+)`/).map((piece, index) =>
-    index % 2 === 1 ? element("code", {}, piece) : document.createTextNode(piece),
-  );
+  return text.split(/(`[^`]+`|[○●] -O[03])/).map((piece) => {
+    if (piece.startsWith("`")) return element("code", {}, piece.slice(1, -1));
+    return /^[○●]/.test(piece) ? badge(piece.includes("3") ? "O3" : "O0", piece) : document.createTextNode(piece);
+  });
 }
 
 /** A paragraph that stands where there is nothing to show, and says why.

@@ -24,14 +24,22 @@ function baseline(version, time) {
 }
 
 function story(model, unit, version, time) {
-  const clauses = [];
+  const all = model.eventsOf(unit.symbol).filter((event) => event.time <= time && (event.version ?? 1) === version.version);
+  const { earlier, events } = lastRound(all);
+  const clauses = earlier > 0 ? [`deoptimized ${earlier === 1 ? "once" : `${integer(earlier)} times`} before`] : [];
   let hot = null;
-  for (const event of model.eventsOf(unit.symbol)) {
-    if (event.time > time || (event.version ?? 1) !== version.version) continue;
+  for (const event of events) {
     if (event.kind === "hot" || event.kind === "requested") hot = event;
     clauses.push(clause(model, unit, event, hot));
   }
   return clauses.filter((each) => each !== "");
+}
+
+/** A unit that is deoptimized again and again has a long history: its last round is told, those before are counted. */
+function lastRound(events) {
+  const ends = events.flatMap((event, index) => (event.kind === "deoptimized" ? [index] : []));
+  const begin = (ends[ends[ends.length - 1] === events.length - 1 ? ends.length - 2 : ends.length - 1] ?? -1) + 1;
+  return { earlier: ends.filter((index) => index < begin).length, events: events.slice(begin) };
 }
 
 function clause(model, unit, event, hot) {

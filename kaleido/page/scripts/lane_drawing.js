@@ -70,27 +70,26 @@ export class LaneDrawing {
     const lane = shape("g", { class: `lane${selected}`, "data-symbol": unit.symbol });
     lane.append(shape("rect", { class: "lane-back", x: 0, y: y - this._row / 2, width: this._width, height: this._row }));
     const segments = this.state.model.segments(unit.symbol);
-    for (const [index, segment] of segments.entries()) lane.append(...this._segment(segment, segments[index - 1], y));
+    for (const [index, segment] of segments.entries()) lane.append(...this._segment(unit.symbol, segment, segments[index - 1], y));
     for (const event of this.state.model.eventsOf(unit.symbol)) lane.append(...this._eventMark(event, y));
     return lane;
   }
 
-  _segment(segment, before, y) {
+  _segment(symbol, segment, before, y) {
     const [left, right] = [Math.max(this._x(segment.from), -2), Math.min(this._x(segment.until), this._width + 2)];
     if (right < 0 || left > this._width) return [];
     const [width, height] = [Math.max(right - left, 1), this._row * 0.56];
     const found = [bar(segment.tier, left, y, width, height)];
-    const text = segment.tier === "none" ? "" : tierLabel(segment.tier);
-    if (text && width > 64) found.push(shape("text", { class: `bar-text tier-${segment.tier}`, x: Math.max(left, 0) + 6, y: y + height * 0.29 }, text));
+    const version = this.state.model.bySymbol.get(symbol).versions.length > 1 ? ` v${segment.version}` : "";
+    const text = segment.tier === "none" ? "" : tierLabel(segment.tier) + version;
+    if (text && width > 44 + 10 * version.length) found.push(shape("text", { class: `bar-text tier-${segment.tier}`, x: Math.max(left, 0) + 6, y: y + height * 0.29 }, text));
     if (before !== undefined && before.version !== segment.version) found.push(...this._versionMark(segment, left, y));
     return found;
   }
 
   _versionMark(segment, x, y) {
-    const text = segment.version === 0 ? "removed" : `v${segment.version}`;
     return [shape("line", { class: "version", x1: x, x2: x, y1: y - this._row * 0.45, y2: y + this._row * 0.45 },
-      shape("title", {}, `version ${segment.version} at ${milliseconds(segment.from)}`)),
-    shape("text", { class: "version-text", x: x - 3, y: y - this._row * 0.1, "text-anchor": "end" }, text)];
+      shape("title", {}, `version ${segment.version} at ${milliseconds(segment.from)}`))];
   }
 
   /** A red edge where code was deoptimized, a diamond where a unit became hot. */
@@ -110,8 +109,8 @@ export class LaneDrawing {
       if (right < 0 || left > this._width) return [];
       const [y, height, width] = [this._row * (each.tier === "O0" ? 1.5 : 2.5), this._row * 0.66, Math.max(right - left, 1.5)];
       const names = each.symbols.map((symbol) => this.state.model.name(symbol));
-      const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}`;
-      const own = each.symbols.includes(this.state.selected) ? " selected" : "";
+      const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}${each.isUsed ? "" : ", in vain"}`;
+      const own = (each.symbols.includes(this.state.selected) ? " selected" : "") + (each.isUsed ? "" : " unused");
       const slice = shape("g", { class: `slice tier-${each.tier}${own}`, "data-symbol": each.symbols[0] },
         shape("rect", { x: left, y: y - height / 2, width, height, rx: 2 }), shape("title", {}, title));
       const text = each.symbols.length > 1 ? `${each.symbols.length} units` : names[0];

@@ -43,9 +43,10 @@ function isShown(unit) {
   return unit.origin !== "prelude" || unit.versions.some((version) => version.codes.some((code) => code.tier === "O3"));
 }
 
-/** @typedef {{tier: string, began: number, ended: number, symbols: string[]}} Compilation */
+/** @typedef {{tier: string, began: number, ended: number, symbols: string[], isUsed: boolean}} Compilation */
 
-/** The compilations, each once: units that were compiled in one batch began at the same time.
+/** The compilations, each once: units that were compiled in one batch began at the same time. Code that was discarded
+ * is known from its events only.
  * @param {import("./model.js").Model} model
  * @returns {Compilation[]} */
 export function compilations(model) {
@@ -54,11 +55,14 @@ export function compilations(model) {
     for (const version of unit.versions)
       for (const code of version.codes) {
         const key = `${code.tier} ${code.began}`;
-        const batch = found.get(key) ?? { tier: code.tier, began: code.began, ended: code.ended, symbols: [] };
+        const batch = found.get(key) ?? { tier: code.tier, began: code.began, ended: code.ended, symbols: [], isUsed: true };
         batch.ended = Math.max(batch.ended, code.ended);
         batch.symbols.push(unit.symbol);
         found.set(key, batch);
       }
+  for (const event of model.recording.events)
+    if (event.kind === "compiled" && event.tier === "O3" && !found.has(`O3 ${event.began}`))
+      found.set(`O3 ${event.began}`, { tier: "O3", began: event.began, ended: event.time, symbols: [event.symbol], isUsed: false });
   return [...found.values()].sort((one, other) => one.began - other.began);
 }
 

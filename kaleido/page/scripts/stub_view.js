@@ -35,10 +35,10 @@ function picture(state, stub) {
   return element("div", { class: "stub-picture", role: "img", "aria-label": `A call of ${name} jumps through its slot to ${TARGETS[stub.target] ?? stub.target}.` },
     box("a call", `call ${name}`, true), arrow(),
     box("its stub", "jmp *slot", true), arrow(),
-    box("the slot", stub.slot, true), arrow(),
+    box("the slot", stub.slot, true),
     element("div", { class: "stub-ways" },
-      element("div", { class: "stub-way" }, box("counts", "counter prologue", counting, "O0"), arrow(), box("○ -O0", "baseline body", counting || (tier === "O0" && stub.target === "body"), "O0")),
-      element("div", { class: "stub-way" }, box("● -O3", "optimized body", tier === "O3" && !counting, "O3"))));
+      element("div", { class: "stub-way" }, arrow("↳"), box("counts", "counter prologue", counting, "O0"), arrow(), box("○ -O0", "baseline body", counting || (tier === "O0" && stub.target === "body"), "O0")),
+      element("div", { class: "stub-way" }, arrow("↳"), box("● -O3", "optimized body", tier === "O3" && !counting, "O3"))));
 }
 
 const TARGETS = { prologue: "the counter prologue, which counts it", body: "the body", compile: "the compiler", none: "nothing" };
@@ -48,8 +48,8 @@ function box(title, text, isActive, tier = "") {
     element("span", { class: "stub-title" }, title), element("code", {}, text));
 }
 
-function arrow() {
-  return element("span", { class: "stub-arrow", "aria-hidden": true }, "→");
+function arrow(sign = "→") {
+  return element("span", { class: "stub-arrow", "aria-hidden": true }, sign);
 }
 
 function record(state, stub) {

@@ -124,7 +124,7 @@ export class TimelineView {
 
   _name(unit) {
     const [tier, selected] = [this.state.model.tierAt(unit.symbol, this.state.moment), unit.symbol === this.state.selected];
-    const depth = unit.parent !== null && unit.parent !== undefined ? " nested" : "";
+    const depth = unit.parent && this.choice.order === "definition" ? " nested" : "";
     return element("button", {
       type: "button", class: `lane-name tier-${tier}${depth}`, "data-symbol": unit.symbol, title: unit.name,
       "aria-pressed": String(selected), onclick: () => this.state.select(unit.symbol),
