@@ -13,7 +13,7 @@ export class LaneDrawing {
     this.state = state;
     this._headRows = headRows;
     this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
-    this._clip = shape("rect", { x: 0 });
+    this._line = shape("g", { class: "moment-line" });
     this.picture.addEventListener("pointerdown", (event) => this._press(event));
     this.picture.addEventListener("pointermove", (event) => this._drag(event));
   }
@@ -49,8 +49,18 @@ export class LaneDrawing {
     this.picture.replaceChildren(
       shape("defs", {}, clip), this._axis(layout.height), rows, ...this._compilations(),
       shape("g", { class: "arrows" }, ...units.flatMap((unit, index) => this._arrows(unit, centers[index]))),
-      this._momentLine(layout.height),
+      this._line,
     );
+    this._line.replaceChildren(
+      shape("line", { x1: 0, x2: 0, y1: this._row * 0.7, y2: layout.height }),
+      shape("path", { d: `M-6 ${this._row * 0.28}h12v5l-6 7l-6 -7z` }),
+    );
+    this.moveLine();
+  }
+
+  /** Show the moment; all else stays as it was drawn. */
+  moveLine() {
+    this._line.setAttribute("transform", `translate(${this._x(this.state.moment)} 0)`);
   }
 
   _axis(height) {
@@ -103,10 +113,13 @@ export class LaneDrawing {
     return [shape("path", { class: "deoptimized", d: cross }, title)];
   }
 
+  /** Slices that fit into the pixel of the one before are left out: hundreds may share a few pixels. */
   _compilations() {
+    const drawn = { O0: -1, O3: -1 };
     return compilations(this.state.model).flatMap((each) => {
       const [left, right] = [this._x(each.began), this._x(each.ended)];
-      if (right < 0 || left > this._width) return [];
+      if (right < 0 || left > this._width || right <= drawn[each.tier] + 0.5) return [];
+      drawn[each.tier] = right;
       const [y, height, width] = [this._row * (each.tier === "O0" ? 1.5 : 2.5), this._row * 0.66, Math.max(right - left, 1.5)];
       const names = each.symbols.map((symbol) => this.state.model.name(symbol));
       const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}${each.isUsed ? "" : ", in vain"}`;
@@ -135,13 +148,6 @@ export class LaneDrawing {
     const [middle, sign] = [(y + endY) / 2, endY > y ? -1 : 1];
     const tip = `M${endX - 3.5} ${endY + sign * 6}L${endX} ${endY}L${endX + 3.5} ${endY + sign * 6}`;
     return shape("path", { class: `arrow ${name}`, d: `M${x} ${y}C${x} ${middle} ${endX} ${middle} ${endX} ${endY}${tip}` });
-  }
-
-  _momentLine(height) {
-    const x = this._x(this.state.moment);
-    return shape("g", { class: "moment-line" },
-      shape("line", { x1: x, x2: x, y1: this._row * 0.7, y2: height }),
-      shape("path", { d: `M${x - 6} ${this._row * 0.28}h12v5l-6 7l-6 -7z` }));
   }
 }
 
