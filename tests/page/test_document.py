@@ -72,7 +72,7 @@ def test_no_text_of_a_recording_becomes_markup(text: str) -> None:
     recording["units"][0]["name"] = text
     recording["events"][3]["sentence"] = recording["advice"][0]["text"] = text
     other = redefinition()
-    other["advice"][0]["text"] = "plain"
+    other["events"][3]["sentence"] = other["advice"][0]["text"] = "plain"
     page, plain = Reader(document(recording)), Reader(document(other))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
     _, data, _ = page.raw
@@ -124,13 +124,13 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
         "`square.kal` ran for 100.0 ms. Of its 2 functions and 1 loop, 3 had machine code, at ○ -O0 first, "
         "and 2 became fast (● -O3)."
     )
-    assert swaps.startswith("`square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on")
+    assert swaps.startswith("**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on")
     assert "`total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
-    assert inlining == "The -O3 code of `total.for` has `square` inlined."
+    assert inlining == "**What was inlined.** The -O3 code of `total.for` has `square` inlined."
     assert deoptimized == (
-        "`total.for` was deoptimized at 50.1 ms, because square has changed; it was at -O3 again 19.9 ms later."
+        "**What was taken back.** `total.for` was deoptimized at 50.1 ms, because square has changed; it was at -O3 again 19.9 ms later."
     )
-    assert time.startswith("Of 96 samples of the running program, 56 % belong to `total.for` at ● -O3, 38 % to")
+    assert time.startswith("**Where the time went.** Of 96 samples of the running program, 56 % belong to `total.for` at ● -O3, 38 % to")
     assert "6 % to C and Python." in time
     assert "the program takes 313.0 ms with only -O0, 105.0 ms with only -O3 and 100.0 ms with both tiers." in time
 
@@ -142,7 +142,7 @@ def test_a_summary_of_little_is_short() -> None:
     assert summary(recording) == [
         "`many.kal` ran for 20.5 ms. Of its 4 functions, 4 had machine code, at ○ -O0 first, "
         "and none became hot enough to be optimized.",
-        "Compiling took 0.50 ms at -O0.",
+        "**Where the time went.** Compiling took 0.50 ms at -O0.",
     ]
 
 

@@ -337,12 +337,12 @@ def test_on_paper_nothing_scrolls(load: Open) -> None:
 def test_a_live_session_feeds_the_page(load: Open) -> None:
     script = 'window.page = start(JSON.parse(document.getElementById("recording").textContent), { live: true });'
     page = load(empty(), Additions(script=script))
-    changes = redefinition() | {"summary": ["`total.for` became fast."]}
+    changes = redefinition() | {"summary": ["**Fast.** `total.for` is at ● -O3."]}
     page.evaluate("(changes) => page.update(changes)", json.loads(json.dumps(changes)))
     settle(page)
     assert page.locator(".moment-time").inner_text() == "100.0 ms"
     assert page.locator(".selected-name").first.inner_text() == "total.for"
-    assert page.locator("#summary-text").inner_text() == "total.for became fast."
+    assert page.locator("#summary-text").inner_text() == "Fast. total.for is at ● -O3."
     assert page.locator("#events tbody tr").count() == 9
     assert page.locator("#units tbody tr").count() == 4
     go(page, 30.0)

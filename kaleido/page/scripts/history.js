@@ -1,5 +1,6 @@
 // What happened, in sentences. Names of units stand between backquotes.
 
+import { inliners } from "./dependencies.js";
 import { integer, list, milliseconds, runsText, tierLabel } from "./format.js";
 
 /** The history of a unit up to a moment, in one sentence.
@@ -13,6 +14,8 @@ export function history(model, symbol, time) {
   if (version === null) return `\`${unit.name}\` is not defined at this moment.`;
   const many = unit.versions.length > 1 ? ` version ${version.version},` : "";
   const clauses = [...baseline(version, time), ...story(model, unit, version, time)];
+  const callers = inliners(model, time).filter((each) => each.inlined.some((one) => one.symbol === symbol));
+  if (callers.length > 0) clauses.push(`inlined in ${list(callers.map((each) => `\`${model.name(each.symbol)}\``))}`);
   const runs = model.runsAt(symbol, time);
   if (runs !== null) clauses.push(counted(model, unit, time, runs));
   return `\`${unit.name}\`:${many} defined at ${milliseconds(version.defined)}; ${clauses.join("; ")}.`;
