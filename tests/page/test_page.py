@@ -229,6 +229,7 @@ def test_passes_are_differences_in_which_the_rest_stays_where_it_is(load: Open) 
 
 def test_a_redefinition_shows_what_it_deoptimized_and_the_cost(load: Open) -> None:
     page = load(redefinition())
+    assert page.locator(".fall title").all_text_contents() == ["redefining square deoptimized total.for"]
     page.locator(".redefinition").click()
     settle(page)
     cells = page.locator("#dependency-view tbody td").all_inner_texts()
@@ -247,7 +248,7 @@ def test_the_stub_is_shown_as_it_is_at_the_moment(load: Open) -> None:
     assert "has no stub yet" in targets[0]
     assert "the counter prologue, which counts it" in targets[1]
     assert "jumps to: the body" in targets[2]
-    assert page.locator("#stub-view .now figcaption").inner_text() == "after the swap · now"
+    assert page.locator("#stub-view .now figcaption").inner_text() == "A call of total.for after its swap · now"
     assert page.locator("#stub-view .stub-box.active.tier-O3").count() == 1
 
 

@@ -29,7 +29,7 @@ function baseline(version, time) {
 function story(model, unit, version, time) {
   const all = model.eventsOf(unit.symbol).filter((event) => event.time <= time && (event.version ?? 1) === version.version);
   const { earlier, events } = lastRound(all);
-  const clauses = earlier > 0 ? [`deoptimized ${earlier === 1 ? "once" : `${integer(earlier)} times`} before`] : [];
+  const clauses = earlier > 0 ? [`deoptimized ${["once", "twice"][earlier - 1] ?? `${integer(earlier)} times`} before`] : [];
   let hot = null;
   for (const event of events) {
     if (event.kind === "hot" || event.kind === "requested") hot = event;

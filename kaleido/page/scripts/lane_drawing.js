@@ -1,5 +1,6 @@
 // The picture in the timeline: states as bars, compilations as slices, arrows from hot to compiled to swapped.
 
+import { redefinitions } from "./dependencies.js";
 import { shape } from "./elements.js";
 import { list, milliseconds, tickDistance, tierLabel } from "./format.js";
 import { arrows, compilations } from "./lanes.js";
@@ -14,8 +15,17 @@ export class LaneDrawing {
     this._headRows = headRows;
     this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
     this._line = shape("g", { class: "moment-line" });
+    /** @type {{time: number, symbol: string, deoptimized: string}[]} */
+    this._falls = [];
     this.picture.addEventListener("pointerdown", (event) => this._press(event));
     this.picture.addEventListener("pointermove", (event) => this._drag(event));
+  }
+
+  /** Take note of what does not depend on the moment, whenever the recording has changed. */
+  learn() {
+    this._falls = redefinitions(this.state.model, Infinity).flatMap(({ time, symbol, deoptimized }) =>
+      deoptimized.map((each) => ({ time, symbol, deoptimized: each.symbol })));
+    this._compiled = compilations(this.state.model);
   }
 
   _press(event) {
@@ -45,9 +55,11 @@ export class LaneDrawing {
     const clip = shape("clipPath", { id: "below-head" },
       shape("rect", { x: 0, y: this._top, width, height: Math.max(0, layout.height - this._top) }));
     const centers = units.map((unit, index) => this._top + layout.offset + (index + 0.5) * layout.row);
+    const center = new Map(units.map((unit, index) => [unit.symbol, centers[index]]));
     const rows = shape("g", { "clip-path": "url(#below-head)" }, ...units.map((unit, index) => this._lane(unit, centers[index])));
     this.picture.replaceChildren(
       shape("defs", {}, clip), this._axis(layout.height), rows, ...this._compilations(),
+      shape("g", { "clip-path": "url(#below-head)" }, ...this._falls.flatMap((fall) => this._fall(fall, center))),
       shape("g", { class: "arrows" }, ...units.flatMap((unit, index) => this._arrows(unit, centers[index]))),
       this._line,
     );
@@ -116,7 +128,7 @@ export class LaneDrawing {
   /** Slices that fit into the pixel of the one before are left out: hundreds may share a few pixels. */
   _compilations() {
     const drawn = { O0: -1, O3: -1 };
-    return compilations(this.state.model).flatMap((each) => {
+    return this._compiled.flatMap((each) => {
       const [left, right] = [this._x(each.began), this._x(each.ended)];
       if (right < 0 || left > this._width || right <= drawn[each.tier] + 0.5) return [];
       drawn[each.tier] = right;
@@ -140,6 +152,16 @@ export class LaneDrawing {
       ...(each.hot === null ? [] : [this._curve(each.hot, y - this._row * 0.4, each.began, foot, `to-compiler${strong}`)]),
       this._curve(each.ended, foot, each.swapped, y - this._row * 0.3, `to-swap${strong}`),
     ]);
+  }
+
+  /** From the lane of a redefined unit to that of code that it deoptimized, if both are in sight. */
+  _fall({ time, symbol, deoptimized }, center) {
+    const [x, y, end] = [this._x(time), center.get(symbol), center.get(deoptimized)];
+    if (y === undefined || end === undefined || x < 0 || x > this._width) return [];
+    const sign = end > y ? 1 : -1;
+    const strong = [symbol, deoptimized].includes(this.state.selected) ? " selected" : "";
+    return [shape("path", { class: `fall${strong}`, d: `M${x} ${y}V${end - (sign * this._row) / 2}` },
+      shape("title", {}, `redefining ${this.state.model.name(symbol)} deoptimized ${this.state.model.name(deoptimized)}`))];
   }
 
   _curve(time, y, endTime, endY, name) {

@@ -94,6 +94,7 @@ export class TimelineView {
 
   _arrange() {
     this._units = lanes(this.state.model, this.choice);
+    this._drawing.learn();
     const hidden = this.state.model.units.length - this._units.length;
     this._counted.textContent = `${integer(this._units.length)} shown${hidden > 0 ? `, ${integer(hidden)} not` : ""}`;
   }
