@@ -50,7 +50,7 @@ function clause(model, unit, event, hot) {
   const because = event.message ? `, because ${event.message}` : "";
   switch (event.kind) {
     case "hot":
-      return event.runs ? `hot after ${runsText(event.runs, unit.counter)} at ${at}` : `to be optimized at ${at}`;
+      return event.runs ? `hot after ${runsText(event.threshold ?? event.runs, unit.counter)} at ${at}` : `to be optimized at ${at}`;
     case "swapped":
       return swap(model, event, hot);
     case "covered":
