@@ -110,6 +110,10 @@ def test_every_module_and_style_sheet_is_in_the_document() -> None:
     assert re.findall(r"^(?:import|export)\b.*", joined, re.MULTILINE) == []
 
 
+def test_the_page_itself_is_small() -> None:
+    assert len(document(empty()).encode()) < 160_000
+
+
 def test_names_at_the_top_of_modules_are_unique() -> None:
     names = re.findall(r"^(?:async function|function|const|let|class) (\w+)", script(), re.MULTILINE)
     assert [name for name in names if names.count(name) > 1] == []

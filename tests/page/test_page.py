@@ -347,12 +347,19 @@ def test_a_live_session_feeds_the_page(load: Open) -> None:
     assert page.locator("#summary-text").inner_text() == "Fast. total.for is at ● -O3."
     assert page.locator("#events tbody tr").count() == 9
     assert page.locator("#units tbody tr").count() == 4
+    python = document(redefinition())
+    for row in page.locator("#units tbody tr").all():
+        symbol, *cells = row.locator("th, td").all_text_contents()
+        assert f'{symbol}</th><td class="' in python
+        assert f">{cells[0]}</td>" + "".join(f"<td>{cell}</td>" for cell in cells[1:]) in python
     go(page, 30.0)
+    page.locator("#source-view .count").first.focus()
     more = {"length": 150.0, "events": [{"time": 140.0, "kind": "hot", "symbol": "total", "sentence": "total was hot"}]}
     page.evaluate("(changes) => page.update(changes)", more)
     settle(page)
     assert page.locator(".moment-time").inner_text() == "30.0 ms"
     assert page.locator("#events tbody tr").count() == 10
+    assert page.evaluate("document.activeElement.className").startswith("count")
 
 
 @pytest.mark.parametrize(

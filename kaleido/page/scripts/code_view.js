@@ -34,7 +34,7 @@ class CodeColumn {
   choose(form) {
     this.form = form;
     for (const button of this._buttons) button.setAttribute("aria-pressed", String(button.dataset.form === form));
-    this._shown = null;
+    this._key = null;
     this._show(new Set(["data"]));
   }
 
@@ -43,8 +43,10 @@ class CodeColumn {
     const code = this._code();
     this._status.replaceChildren(...this._statusOf(code));
     const view = code?.view ?? null;
-    if (this._shown === code && !changes.has("data")) return;
-    this._shown = code;
+    // A live session replaces the unit, with the same code in it.
+    const key = JSON.stringify([this.state.selected, code?.began, code?.from, view]);
+    if (this._key === key) return;
+    Object.assign(this, { _key: key, _shown: code });
     this._view = view === null ? null : this.state.model.recording.views[view];
     this._passes.open(this.form === "ir" ? this._view?.passes ?? [] : []);
     this._showPass(null);
