@@ -110,6 +110,11 @@ def test_every_module_and_style_sheet_is_in_the_document() -> None:
     assert re.findall(r"^(?:import|export)\b.*", joined, re.MULTILINE) == []
 
 
+def test_what_was_left_out_is_said() -> None:
+    assert "· 1,200 events left out</p>" in document(empty() | {"left_out": {"events": 1200, "units": 0}})
+    assert "left out" not in document(empty()).split("<script")[0]
+
+
 def test_the_page_itself_is_small() -> None:
     assert len(document(empty()).encode()) < 160_000
 
@@ -128,13 +133,18 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
         "`square.kal` ran for 100.0 ms. Of its 2 functions and 1 loop, 3 had machine code, at ○ -O0 first, "
         "and 2 became fast (● -O3)."
     )
-    assert swaps.startswith("**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on")
+    assert swaps.startswith(
+        "**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on"
+    )
     assert "`total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
     assert inlining == "**What was inlined.** The -O3 code of `total.for` has `square` inlined."
     assert deoptimized == (
-        "**What was taken back.** `total.for` was deoptimized at 50.1 ms, because square has changed; it was at -O3 again 19.9 ms later."
+        "**What was taken back.** `total.for` was deoptimized at 50.1 ms, "
+        "because square has changed; it was at -O3 again 19.9 ms later."
     )
-    assert time.startswith("**Where the time went.** Of 96 samples of the running program, 56 % belong to `total.for` at ● -O3, 38 % to")
+    assert time.startswith(
+        "**Where the time went.** Of 96 samples of the running program, 56 % belong to `total.for` at ● -O3, 38 % to"
+    )
     assert "6 % to C and Python." in time
     assert "the program takes 313.0 ms with only -O0, 105.0 ms with only -O3 and 100.0 ms with both tiers." in time
 
