@@ -17,8 +17,19 @@ export function codeViews(state, baseline, optimized) {
 }
 
 class CodeColumn {
+  /** @param {import("./state.js").State} state
+   * @param {HTMLElement} root
+   * @param {"O0"|"O3"} tier */
   constructor(state, root, tier) {
-    Object.assign(this, { state, tier, form: "ir", onChoice: () => undefined });
+    this.state = state;
+    this.tier = tier;
+    /** @type {"ir"|"assembly"} */
+    this.form = "ir";
+    /** Told of a choice of the form, which is that of both columns. */
+    this.onChoice = (form) => this.choose(form);
+    /** @type {import("./model.js").Code|null} */
+    this._shown = null;
+    this._key = null;
     this._buttons = ["ir", "assembly"].map((form) => element("button", {
       type: "button", "data-form": form, "aria-pressed": String(form === "ir"), onclick: () => this.onChoice(form),
     }, form === "ir" ? "LLVM IR" : "machine code"));
@@ -46,7 +57,7 @@ class CodeColumn {
     // A live session replaces the unit, with the same code in it.
     const key = JSON.stringify([this.state.selected, code?.began, code?.from, view]);
     if (this._key === key) return;
-    Object.assign(this, { _key: key, _shown: code });
+    [this._key, this._shown] = [key, code];
     this._view = view === null ? null : this.state.model.recording.views[view];
     this._passes.open(this.form === "ir" ? this._view?.passes ?? [] : []);
     this._showPass(null);

@@ -3,7 +3,7 @@
 import { redefinitions } from "./dependencies.js";
 import { shape } from "./elements.js";
 import { list, milliseconds, tickDistance, tierLabel } from "./format.js";
-import { arrows, compilations } from "./lanes.js";
+import { arrows, compilations, inlinings } from "./lanes.js";
 
 /** @typedef {{row: number, offset: number, height: number}} Layout in pixels; `offset` is where the first lane begins */
 
@@ -13,6 +13,8 @@ export class LaneDrawing {
   constructor(state, headRows) {
     this.state = state;
     this._headRows = headRows;
+    /** Pixels: the width of the picture, the height of a row, and the end of the head. */
+    [this._width, this._row, this._top] = [600, 24, 24 * headRows];
     this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
     this._line = shape("g", { class: "moment-line" });
     /** @type {{time: number, symbol: string, deoptimized: string}[]} */
@@ -26,6 +28,7 @@ export class LaneDrawing {
     this._falls = redefinitions(this.state.model, Infinity).flatMap(({ time, symbol, deoptimized }) =>
       deoptimized.map((each) => ({ time, symbol, deoptimized: each.symbol })));
     this._compiled = compilations(this.state.model);
+    this._inlinings = inlinings(this.state.model);
   }
 
   _press(event) {
@@ -49,7 +52,7 @@ export class LaneDrawing {
     const width = this.picture.clientWidth || 600;
     const [from, until] = this.state.window;
     this._x = (time) => ((time - from) / (until - from)) * width;
-    Object.assign(this, { _width: width, _row: layout.row, _top: this._headRows * layout.row });
+    [this._width, this._row, this._top] = [width, layout.row, this._headRows * layout.row];
     this.picture.setAttribute("viewBox", `0 0 ${width} ${layout.height}`);
     this.picture.setAttribute("height", String(layout.height));
     const clip = shape("clipPath", { id: "below-head" },
@@ -93,8 +96,18 @@ export class LaneDrawing {
     lane.append(shape("rect", { class: "lane-back", x: 0, y: y - this._row / 2, width: this._width, height: this._row }));
     const segments = this.state.model.segments(unit.symbol);
     for (const [index, segment] of segments.entries()) lane.append(...this._segment(unit.symbol, segment, segments[index - 1], y));
+    lane.append(...(this._inlinings.get(unit.symbol) ?? []).flatMap((each) => this._inlining(each, y)));
     for (const event of this.state.model.eventsOf(unit.symbol)) lane.append(...this._eventMark(event, y));
     return lane;
+  }
+
+  /** A line below the bar while the unit is also part of its callers' -O3 code. */
+  _inlining({ from, until, into }, y) {
+    const [left, right] = [Math.max(this._x(from), 0), Math.min(this._x(until), this._width)];
+    if (right <= left) return [];
+    const bottom = y + this._row * 0.39;
+    const names = list(into.map((symbol) => this.state.model.name(symbol)));
+    return [shape("line", { class: "inlined-bar", x1: left, x2: right, y1: bottom, y2: bottom }, shape("title", {}, `inlined in ${names}`))];
   }
 
   _segment(symbol, segment, before, y) {

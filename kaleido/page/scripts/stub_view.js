@@ -71,7 +71,7 @@ function limit(value) {
 /** The machine code of one stub, before and after its swap: that of another unit, if it is the one that was recorded. */
 function jumps(state) {
   const code = state.model.recording.jumps;
-  if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [];
+  if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [absent("The machine code of no stub was recorded.")];
   const symbol = code.symbol ?? state.selected;
   const target = state.model.stubAt(symbol, state.moment)?.target;
   const now = target === "body" ? "after" : target === undefined ? "" : "before";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { history, lastHappened, tally } from "../scripts/history.js";
-import { arrows, compilations, lanes } from "../scripts/lanes.js";
+import { arrows, compilations, inlinings, lanes } from "../scripts/lanes.js";
 import { Model } from "../scripts/model.js";
 
 const read = () => new Model(JSON.parse(readFileSync(new URL("recording.json", import.meta.url), "utf-8")));
@@ -122,6 +122,17 @@ test("a batch is one compilation; discarded code is one, too", () => {
   const found = compilations(read());
   assert.deepEqual(found[0].symbols, ["total", "total.for", "binary:"].toSpliced(0, 0, "square"));
   assert.deepEqual(found.filter((each) => !each.isUsed).map((each) => [each.began, each.ended]), [[75, 80]]);
+});
+
+test("when a unit is inlined in the code of others", () => {
+  const model = read();
+  assert.deepEqual(inlinings(model).get("square"), [
+    { from: 20, until: 50, into: ["total.for"] }, { from: 70, until: 100, into: ["total.for"] },
+  ]);
+  const codes = model.bySymbol.get("total").versions[0].codes;
+  codes.push({ ...codes[0], tier: "O3", from: 40, until: 75, inlined: [["square", 1]] });
+  assert.deepEqual(inlinings(model).get("square"), [{ from: 20, until: 100, into: ["total.for", "total"] }]);
+  assert.equal(inlinings(model).get("total"), undefined);
 });
 
 test("arrows lead from hot to compiled to swapped", () => {
