@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kaleido.report.trace import Trace
     from kaleido.session import Session
 
-__all__ = ["main", "run"]
+__all__ = ["Observe", "UsageError", "add_program_options", "main", "run", "run_program", "with_code_joined"]
 
 # Exit codes, beside OK, FAILED and INTERRUPTED: a wrong command line, a defect of Kaleido.
 USAGE, DEFECT = 2, 70
@@ -32,6 +32,7 @@ USAGE, DEFECT = 2, 70
 _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "cache": "kaleido.cache.cache_command",
+    "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
 
@@ -40,7 +41,7 @@ _kept: list[Session] = []
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
 
-class _UsageError(Exception):
+class UsageError(Exception):
     """The command line is wrong: an unreadable script, a library that cannot be loaded, and the like."""
 
 
@@ -87,10 +88,10 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     try:
         if arguments and arguments[0] in _COMMANDS:
             return _command(*arguments)
-        return _run(_parser().parse_args(_with_code_joined(arguments)), close=close)
+        return run_program(_parser().parse_args(with_code_joined(arguments)), close=close)
     except SystemExit as stop:
         return int(stop.code or 0)
-    except _UsageError as error:
+    except UsageError as error:
         return _write_error(f"kaleido: {error}", USAGE)
     except KeyboardInterrupt as stop:
         return _write_error(str(stop) or "interrupted", INTERRUPTED)
@@ -112,7 +113,7 @@ def _command(name: str, *arguments: str) -> int:
     return code
 
 
-def _with_code_joined(arguments: Sequence[str]) -> list[str]:
+def with_code_joined(arguments: Sequence[str]) -> list[str]:
     """`arguments` with the code after ``-c`` joined to it: argparse takes code such as ``-(1)`` for an option."""
     joined = [*arguments]
     for index, argument in enumerate(joined[:-1]):
@@ -146,12 +147,37 @@ def _parser() -> ArgumentParser:
         "A Kaleidoscope-style language with a tiered JIT.\n\n"
         "Without a script: start the REPL on a terminal, otherwise run standard input.\n"
         "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`.\n"
-        "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`."
+        "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`.\n"
+        "`kaleido report FILE` runs a program and makes a page of what the JIT did; see `kaleido report --help`."
     )
+    add_program_options(parser)
+    parser.add_argument("-i", dest="interactive", action="store_true", help="start the REPL afterwards")
+    parser.add_argument(
+        "--stats",
+        action="store_true",
+        help="at the end, write a table of compiled functions and loops to standard error",
+    )
+    parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
+    parser.add_argument(
+        "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
+    )
+    parser.add_argument(
+        "--emit",
+        choices=("ast", "llvm", "asm"),
+        help="show the program's syntax tree, LLVM IR or assembly instead of running it",
+    )
+    _add_color(parser)
+    parser.add_argument("--no-init", dest="init", action="store_false", help="do not run your init.kal in the REPL")
+    parser.add_argument("--no-history", dest="history", action="store_false", help="do not save the REPL's history")
+    parser.add_argument("--version", action="store_true", help="show the versions of Kaleido, llvmlite and LLVM")
+    return parser
+
+
+def add_program_options(parser: ArgumentParser) -> None:
+    """Add the options that say which program runs, and how."""
     parser.add_argument("script", nargs="?", help="the file to run; - is standard input")
     parser.add_argument("arguments", nargs="*", help="ignored: scripts cannot read arguments yet")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
-    parser.add_argument("-i", dest="interactive", action="store_true", help="start the REPL afterwards")
     parser.add_argument(
         "--jit", choices=("tiered", "sync", "O0", "O3"), default="tiered",
         help="tiered: recompile hot code in the background (default); sync: while the program waits; O0, O3: one "
@@ -171,35 +197,16 @@ def _parser() -> ArgumentParser:
     externs.add_argument(
         "--no-extern", dest="externs", action="store_false", help="allow no C functions except the prelude's"
     )
-    parser.add_argument(
-        "--stats",
-        action="store_true",
-        help="at the end, write a table of compiled functions and loops to standard error",
-    )
-    parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
-    parser.add_argument(
-        "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
-    )
-    parser.add_argument(
-        "--emit",
-        choices=("ast", "llvm", "asm"),
-        help="show the program's syntax tree, LLVM IR or assembly instead of running it",
-    )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
-    _add_color(parser)
     parser.add_argument(
         "--no-prelude", dest="prelude", action="store_false", help="start without the prelude's definitions"
     )
-    parser.add_argument("--no-init", dest="init", action="store_false", help="do not run your init.kal in the REPL")
-    parser.add_argument("--no-history", dest="history", action="store_false", help="do not save the REPL's history")
     parser.add_argument(
         "--no-cache",
         dest="cache",
         action="store_false",
         help="use no machine code of earlier runs, and keep none",
     )
-    parser.add_argument("--version", action="store_true", help="show the versions of Kaleido, llvmlite and LLVM")
-    return parser
 
 
 class _Help(Action):
@@ -249,7 +256,12 @@ def _size(text: str) -> int:
     return int(number) * factor
 
 
-def _run(options: Namespace, *, close: bool) -> int:
+Observe = Callable[["Session", ExitStack], None]
+"""Is called with a new session before its program runs; what it pushes on the stack happens at the end."""
+
+
+def run_program(options: Namespace, *, close: bool, observe: Observe | None = None) -> int:
+    """Run the program, or the REPL, as the options say, and return the exit code. Raises what :func:`run` reports."""
     if options.version:
         _show(_version() + "\n")
         return OK
@@ -264,6 +276,8 @@ def _run(options: Namespace, *, close: bool) -> int:
             # As garbage it would be closed, which takes time, and Ctrl-C in a finalizer is lost.
             _kept.append(session)
         _observe(session, options, cleanup)
+        if observe is not None:
+            observe(session, cleanup)
         cleanup.push(_flush_at_end)
         if sources and not options.interactive:
             return _evaluate(session, sources, options)
@@ -362,14 +376,14 @@ def _standard_input() -> Source:
     try:
         return Source("<standard input>", decoded(sys.stdin.buffer.read()))
     except OSError as error:
-        raise _UsageError(f"cannot read standard input: {reason(error)}") from None
+        raise UsageError(f"cannot read standard input: {reason(error)}") from None
 
 
 def _file(path: str) -> Source:
     try:
         return read(path)
     except (OSError, ValueError) as error:
-        raise _UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
+        raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
 
 
 def _session(options: Namespace) -> Session:
@@ -387,7 +401,7 @@ def _session(options: Namespace) -> Session:
             cache=cache_at() if options.cache else None,
         )
     except LibraryError as error:
-        raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
+        raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
 def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
@@ -398,7 +412,7 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
         try:
             cleanup.callback(PerfMap(session.engine).close)
         except OSError as error:
-            raise _UsageError(f"cannot write the map for perf: {reason(error)}") from None
+            raise UsageError(f"cannot write the map for perf: {reason(error)}") from None
     if options.trace is not None:
         from kaleido.report.trace import Trace
 
@@ -406,7 +420,7 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
         try:
             file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
-            raise _UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
+            raise UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
         trace = Trace()
         session.subscribe(trace)
         cleanup.callback(_save, trace, file, options.trace)

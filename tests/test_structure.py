@@ -21,6 +21,7 @@ LAYERS = tuple(
         "kaleido.diagnostics",
         "kaleido.language",
         "kaleido.jit",
+        "kaleido.recording",
         "kaleido.codegen",
         "kaleido.report",
         "kaleido.session",
@@ -29,6 +30,7 @@ LAYERS = tuple(
         "kaleido.tutorial",
         "kaleido.cache",
         "kaleido.cli",
+        "kaleido.program_report",
         "kaleido.__main__",
     )
 )

@@ -48,6 +48,10 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def positions(self, span: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The positions of the first character of a span, and of the first one behind it."""
+        return self.position(span.start), self.position(span.end)
+
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line break."""
         start = self._line_starts[number - 1]

@@ -17,7 +17,7 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
 
 ================================================  ========================================================
 the interface: define, call, optimize, look into  ``Engine``
-its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter`` ``Place``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
@@ -63,6 +63,7 @@ from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.unit import (
     MAX_PARAMETERS,
     Data,
+    Place,
     RunCounter,
     Signature,
     Tier,
@@ -89,6 +90,7 @@ __all__ = [
     "MemoryUse",
     "NotInlined",
     "ObjectCache",
+    "Place",
     "Policy",
     "RunCounter",
     "Signature",

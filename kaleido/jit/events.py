@@ -6,7 +6,7 @@ Traces, reports and prompts all read the same stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
@@ -70,6 +70,7 @@ class Event:
     `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
+    `definition` of a `defined` event: the unit
     """
 
     kind: EventKind
@@ -90,6 +91,7 @@ class Event:
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
+    definition: Unit | None = field(default=None, repr=False, compare=False)
 
 
 Listener = Callable[[Event], None]

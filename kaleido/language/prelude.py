@@ -6,9 +6,12 @@ from pathlib import Path
 
 from kaleido.diagnostics import Source
 
-__all__ = ["prelude"]
+__all__ = ["PRELUDE", "prelude"]
+
+PRELUDE = "<prelude>"
+"""The name of its text."""
 
 
 def prelude() -> Source:
     """The text of `prelude.kal`."""
-    return Source("<prelude>", Path(__file__).with_name("prelude.kal").read_text("utf-8"))
+    return Source(PRELUDE, Path(__file__).with_name("prelude.kal").read_text("utf-8"))

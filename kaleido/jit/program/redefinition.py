@@ -109,7 +109,7 @@ class Redefinition:
         for symbol in program.symbols.install(self.added_by_name):
             program.publisher.retire_stub(symbol)
         for version in self.added_by_name.values():
-            program.events.emit(EventKind.DEFINED, version, runs=0)
+            program.events.emit(EventKind.DEFINED, version, runs=0, definition=version.unit)
         for version in self.added_by_name.values():
             program.publisher.publish(version)
         self._drop_superseded()
