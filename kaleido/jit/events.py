@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
-__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "UnitStats"]
+__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "StubRecord", "UnitStats"]
 
 
 class EventKind(StrEnum, metaclass=Words):
@@ -122,6 +123,32 @@ class UnitStats:
     versions: int
     dependents: tuple[str, ...]
     address: int | None
+
+
+class StubRecord(NamedTuple):
+    """The record of a unit's stub in memory, as it was read: see ``native.stubs``.
+
+    `time`     when it was read, as `Event.time`
+    `version`  which definition of `symbol` is current, from 1
+    `counted`  its runs since its code was last published
+    `slot`     the address that the stub jumps to, and `target` what is there: ``prologue``, the counter; ``body``, the
+               code itself; ``none``, where the symbol has no code
+    `runs`     counted by the prologue. The count goes on from version to version
+    `limit`    how many runs make the unit hot; None if it was reached, and the recompiler knows
+    `body`     the address that the prologue jumps to
+    `number`   what the recompiler is told, unique for each version
+    """
+
+    time: float
+    symbol: str
+    version: int
+    counted: int
+    slot: int
+    target: str
+    runs: int
+    limit: int | None
+    body: int
+    number: int
 
 
 @dataclass(frozen=True)

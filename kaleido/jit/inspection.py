@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import MemoryUse, NotInlined, StubRecord, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.compilation import UndefinedUnit
@@ -31,6 +32,17 @@ class Inspection:
     def describe(self, name: str) -> UnitStats:
         with self._access.opened():
             return self._describe(self._program.symbols.defined(name))
+
+    def stubs(self, names: Sequence[str]) -> list[StubRecord]:
+        with self._access.opened():
+            symbols = self._program.symbols
+            found = map(symbols.current, names) if names else symbols.versions.values()
+            now = time.perf_counter()
+            return [
+                StubRecord(now, version.unit.symbol, version.ordinal, version.runs, *version.symbol.stub.read())
+                for version in found
+                if version is not None and version.symbol.stub is not None
+            ]
 
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         with self._access.opened():

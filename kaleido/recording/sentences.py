@@ -30,6 +30,10 @@ class Sentences:
             self._hot.pop(event.symbol, None)
         return f"{quoted_name(event.unit)} {_PREDICATES[event.kind](self, event)}"
 
+    def forget(self, symbol: str) -> None:
+        """Forget a unit that nothing will happen to any more."""
+        self._hot.pop(symbol, None)
+
     def _defined(self, event: Event) -> str:
         return "was defined" if event.version == 1 else f"was redefined: version {event.version:,}"
 

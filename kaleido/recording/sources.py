@@ -20,5 +20,8 @@ class Sources:
         number = self._numbers.setdefault((place.source, place.text), len(self._numbers))
         return {"source": number, "start": list(place.start), "end": list(place.end)}
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def as_json(self) -> list[dict[str, Any]]:
         return [{"name": name, "text": text} for name, text in self._numbers]

@@ -21,6 +21,9 @@ class Description(NamedTuple):
 
 Describe = Callable[[Unit], Description]
 
+# Units, and versions of each unit: the first ones of these, and the latest.
+_MOST_UNITS, _MOST_VERSIONS, _FIRST_VERSIONS = 4_000, 100, 20
+
 _KINDS = {RunCounter.CALLS: "function", RunCounter.ITERATIONS: "loop", RunCounter.NONE: "expression"}
 
 
@@ -99,6 +102,21 @@ class UnitHistory:
     description: Description | None = None
     parent: str | None = None
     versions: dict[int, VersionHistory] = field(default_factory=dict)
+    left_out: int = 0
+
+    def version(self, number: int) -> VersionHistory:
+        """A version: of a new one, code may be compiled before it is defined. Of many, some in the middle go."""
+        if number not in self.versions:
+            self.versions[number] = VersionHistory(number)
+            if len(self.versions) > _MOST_VERSIONS:
+                del self.versions[sorted(self.versions)[_FIRST_VERSIONS]]
+                self.left_out += 1
+        return self.versions[number]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no version is current."""
+        return all(version.replaced is not None for version in self.versions.values())
 
     @property
     def current(self) -> VersionHistory | None:
@@ -128,6 +146,7 @@ class History:
         self._present = {each.symbol: each for each in present}
         self._parents: dict[str, str] = {}
         self.units: dict[str, UnitHistory] = {}
+        self._dropped = {"units": 0, "versions": 0}
         for each in self._present.values():
             self._adopt(each.unit)
 
@@ -138,7 +157,7 @@ class History:
     def add(self, event: Event) -> None:
         """Take an event into account."""
         unit = self._unit(event)
-        version = self._version(unit, event.version)
+        version = unit.version(event.version)
         time = self.milliseconds(event.time)
         match event.kind:
             case EventKind.DEFINED:
@@ -158,6 +177,24 @@ class History:
             case EventKind.RAN:
                 for each in self._with_nested(unit):
                     each.end(time)
+
+    def drop_ended(self) -> list[str]:
+        """Leave out the oldest units that have ended, if there are too many. Returns their symbols."""
+        if len(self.units) <= _MOST_UNITS:
+            return []
+        ended = [symbol for symbol, unit in self.units.items() if unit.has_ended]
+        dropped = ended[: len(self.units) - _MOST_UNITS // 2]
+        for symbol in dropped:
+            self._dropped["versions"] += self.units.pop(symbol).left_out
+            self._parents.pop(symbol, None)
+        self._dropped["units"] += len(dropped)
+        return dropped
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many units, and versions of the others, were left out."""
+        versions = sum(unit.left_out for unit in self.units.values())
+        return {"units": self._dropped["units"], "versions": self._dropped["versions"] + versions}
 
     def name_of(self, symbol: str) -> str:
         """The name of a symbol; the symbol itself for one that nothing has happened to."""
@@ -181,10 +218,6 @@ class History:
         for tier, size in stats.code_bytes.items():
             address = stats.address if tier is stats.tier and stats.address is not None else 0
             version.codes.append(Code(tier, 0.0, 0.0, size, since=0.0, address=address))
-
-    def _version(self, unit: UnitHistory, number: int) -> VersionHistory:
-        """A version; the code of a new one may be compiled before it is defined."""
-        return unit.versions.setdefault(number, VersionHistory(number))
 
     def _define(self, unit: UnitHistory, version: VersionHistory, event: Event, time: float) -> None:
         version.defined, version.unit = time, event.definition

@@ -24,7 +24,7 @@ sum(1)
 
 def recording(*texts: str, jit: str = "sync", threshold: int | None = 3) -> dict[str, Any]:
     with Session(jit=jit, threshold=threshold) as session:
-        recorder = Recorder(session.engine, name="demo.kal", describe=describe)
+        recorder = Recorder(session.engine, name="demo.kal", describe=describe, live=False)
         for text in texts:
             session.run(text, "demo.kal")
         recorder.close()
@@ -99,3 +99,17 @@ def test_a_recording_that_begins_later_has_the_code_of_before() -> None:
         [before, after] = units(recorder.snapshot())["f"]["versions"]
     assert [code["tier"] for code in before["codes"]] == ["O0", "O3"]
     assert before["replaced"] == after["defined"]
+
+
+def test_counts_and_records_change_when_the_unit_does() -> None:
+    recorded = recording("def f(x) x; f(1)", "f(2); f(3); f(4)", "def f(x) x + 1; f(1)")
+    points = recorded["counts"]["kal.f"]
+    assert [point[1:] for point in points if point[2]] == [[1, 3], [2, 1]]
+    assert [point[0] for point in points] == sorted(point[0] for point in points)
+    fields = ("version", "target", "runs", "limit")
+    assert [tuple(record[field] for field in fields) for record in recorded["stubs"]["kal.f"]] == [
+        (1, "prologue", 0, 3),
+        (1, "prologue", 3, None),
+        (1, "body", 3, None),
+        (2, "prologue", 3, 6),
+    ]

@@ -44,6 +44,7 @@ What does not work, and why.
 from __future__ import annotations
 
 import ctypes
+import struct
 from dataclasses import dataclass
 
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
@@ -63,6 +64,9 @@ _NEVER = 2**63 - 1
 
 class _Record(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("slot", "runs", "limit", "body", "number")]
+
+
+_FIELDS = struct.Struct("=5q")
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,12 @@ class Stub:
     def has_reported(self) -> bool:
         """Whether its unit reached the limit that was set last, and the hook was called for that."""
         return bool(self.fields.limit == _NEVER)
+
+    def read(self) -> tuple[int, str, int, int | None, int, int]:
+        """What is in the record: the slot, what that leads to, the runs, the limit, the body, the number."""
+        slot, runs, limit, body, number = _FIELDS.unpack(ctypes.string_at(self.record, _FIELDS.size))
+        target = "prologue" if slot == self.prologue else "none" if slot == self.undefined else "body"
+        return slot, target, runs, None if limit == _NEVER else limit, body, number
 
 
 class Stubs:

@@ -130,11 +130,11 @@ class Publisher:
 
     def deoptimize(self, version: Version, reason: str) -> None:
         """Take the optimized code of a version out of use: its unit runs its baseline, and its counter restarts."""
-        code = version.drop_optimized()
+        code, runs = version.drop_optimized(), version.runs
         self._dependencies.forget(version)
-        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason)
         if version.current:
             self.publish(version)
+        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason, runs=runs)
         # Last: no slot leads to retired code. (Without a baseline tier one does, until the end of the transaction: it
         # publishes the recompiled code before anything is freed.)
         if code is not None:

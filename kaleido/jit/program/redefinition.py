@@ -109,9 +109,9 @@ class Redefinition:
         for symbol in program.symbols.install(self.added_by_name):
             program.publisher.retire_stub(symbol)
         for version in self.added_by_name.values():
-            program.events.emit(EventKind.DEFINED, version, runs=0, definition=version.unit)
-        for version in self.added_by_name.values():
             program.publisher.publish(version)
+        for version in self.added_by_name.values():
+            program.events.emit(EventKind.DEFINED, version, runs=0, definition=version.unit)
         self._drop_superseded()
         for compilation, loaded in self._recompiled:
             program.compiler.install_optimized(compilation, loaded)
