@@ -20,7 +20,8 @@ the interface: define, call, optimize, look into  ``Engine``
 its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter`` ``Place``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
-what they are now                                 ``UnitStats`` ``StubRecord`` ``NotInlined`` ``MemoryUse``
+their stubs in memory                             ``StubRecord`` ``StubCode``
+what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
 native code was stopped                           ``StackOverflow`` ``Interrupted``
@@ -46,7 +47,7 @@ from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.compiling.processor import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubRecord, UnitStats
+from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.policy import Policy
@@ -96,6 +97,7 @@ __all__ = [
     "Signature",
     "SignatureChanged",
     "StackOverflow",
+    "StubCode",
     "StubRecord",
     "Tier",
     "UndefinedUnit",

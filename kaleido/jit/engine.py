@@ -28,7 +28,7 @@ from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.direct_calls import DirectCalls
-from kaleido.jit.events import Listener, MemoryUse, NotInlined, StubRecord, UnitStats
+from kaleido.jit.events import Listener, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -319,6 +319,10 @@ class Engine:
     def stubs(self, *symbols: str) -> list[StubRecord]:
         """The records of the stubs of `symbols`, or of all units; of those that have one: that are called or run."""
         return self._inspection.stubs(symbols)
+
+    def stub_code(self, symbol: str) -> StubCode | None:
+        """The machine code of the stub of a unit, or None if it has none: see :meth:`stubs`. Raises KeyError."""
+        return self._inspection.stub_code(symbol)
 
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         """The unit and tier whose machine code is at `address`, or None."""

@@ -5,14 +5,14 @@ Traces, reports and prompts all read the same stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
-__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "StubRecord", "UnitStats"]
+__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "StubCode", "StubRecord", "UnitStats"]
 
 
 class EventKind(StrEnum, metaclass=Words):
@@ -149,6 +149,25 @@ class StubRecord(NamedTuple):
     limit: int | None
     body: int
     number: int
+
+
+@dataclass(frozen=True)
+class StubCode:
+    """The machine code of a unit's stub and of its counter prologue.
+
+    `stub`, `prologue`  their addresses, with their bytes as they are in memory (none on a processor other than x86-64)
+                        and their instructions as LLVM writes them, in which ``slot``, ``runs``, ``limit`` and ``body``
+                        are fields of the record
+    `record`            the address of the record
+    """
+
+    stub: int
+    stub_bytes: bytes
+    stub_assembly: Sequence[str]
+    prologue: int
+    prologue_bytes: bytes
+    prologue_assembly: Sequence[str]
+    record: int
 
 
 @dataclass(frozen=True)

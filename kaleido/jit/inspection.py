@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.events import MemoryUse, NotInlined, StubRecord, UnitStats
+from kaleido.jit.events import MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.compilation import UndefinedUnit
@@ -43,6 +43,11 @@ class Inspection:
                 for version in found
                 if version is not None and version.symbol.stub is not None
             ]
+
+    def stub_code(self, name: str) -> StubCode | None:
+        with self._access.opened():
+            stub = self._program.symbols.defined(name).symbol.stub
+            return stub.code() if stub is not None else None
 
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         with self._access.opened():

@@ -19,6 +19,7 @@ from kaleido.recording.additions import Additions
 from kaleido.recording.bounded import Capped
 from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
+from kaleido.recording.jumps import NO_JUMPS, example, jumps
 from kaleido.recording.producer import producer
 from kaleido.recording.sentences import Sentences
 from kaleido.recording.sources import Sources
@@ -152,11 +153,20 @@ class Recorder:
             "events": list(self._events),
             "counts": self._counters.counts(),
             "stubs": self._counters.stubs(),
-            "jumps": {"before": [], "after": []},
+            "jumps": self._jumps(),
             "samples": {"interval": 0.0, "total": 0, "times": [], "shares": []},
             "measured": None,
             "advice": [],
         }
+
+    def _jumps(self) -> Json:
+        stubs = self._counters.stubs()
+        symbol = example(stubs)
+        try:
+            code = self._engine.stub_code(symbol)
+        except (KeyError, RuntimeError):
+            code = None
+        return jumps(symbol, code, stubs[symbol]) if code is not None else NO_JUMPS
 
     def _now(self) -> Json:
         return {

@@ -113,3 +113,18 @@ def test_counts_and_records_change_when_the_unit_does() -> None:
         (1, "body", 3, None),
         (2, "prologue", 3, 6),
     ]
+
+
+def test_the_jump_leads_to_the_counter_and_then_to_the_body() -> None:
+    recorded = recording("def f(x) x; f(1); f(2)", "f(3)")
+    jumps, records = recorded["jumps"], recorded["stubs"]["kal.f"]
+    assert jumps["symbol"] == "kal.f"
+    prologue, body = records[0], records[-1]
+    assert jumps["before"][0].startswith("stub at 0x")
+    assert any(line.endswith(f"{prologue['slot']}, the counter prologue") for line in jumps["before"])
+    assert any(line.startswith(f"prologue at {prologue['slot']}") for line in jumps["before"])
+    assert any("incq" in line or "add" in line for line in jumps["before"])
+    assert any(line.endswith("limit: 3") for line in jumps["before"])
+    assert jumps["after"][-1].endswith(f"{body['slot']}, the body")
+    [optimized] = [code for code in units(recorded)["f"]["versions"][0]["codes"] if code["tier"] == "O3"]
+    assert optimized["address"] == body["slot"]

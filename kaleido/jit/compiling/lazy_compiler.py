@@ -14,7 +14,7 @@ from kaleido.jit.unit import Data, Tier, Unit
 if TYPE_CHECKING:
     from kaleido.jit.compiling.compiler import Compiler, Transform
 
-__all__ = ["LazyCompiler", "baseline_code"]
+__all__ = ["LazyCompiler", "baseline_assembly", "baseline_code"]
 
 
 class LazyCompiler:
@@ -77,6 +77,14 @@ def baseline_code(ir: str, objects: ObjectCache | None = None) -> ObjectCode:
             _compiled.clear()
         _compiled[ir] = code
     return code
+
+
+def baseline_assembly(ir: str) -> str:
+    """The same code as assembly text."""
+    from kaleido.jit.compiling.llvm import Target, parse_alone
+
+    with parse_alone(ir) as module:
+        return Target(Policy()).assembly(module, Tier.BASELINE)
 
 
 _MOST_COMPILED = 64

@@ -44,9 +44,14 @@ What does not work, and why.
 from __future__ import annotations
 
 import ctypes
+import re
 import struct
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 
+from kaleido.jit.compiling.lazy_compiler import baseline_assembly
+from kaleido.jit.events import StubCode
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject
@@ -100,6 +105,47 @@ class Stub:
         slot, runs, limit, body, number = _FIELDS.unpack(ctypes.string_at(self.record, _FIELDS.size))
         target = "prologue" if slot == self.prologue else "none" if slot == self.undefined else "body"
         return slot, target, runs, None if limit == _NEVER else limit, body, number
+
+    def code(self) -> StubCode:
+        """The machine code of the stub and of its prologue."""
+        texts = _assembly(self.signature)
+        stub, prologue = (_bytes_at(address) for address in (self.address, self.prologue))
+        return StubCode(self.address, stub, texts["stub"], self.prologue, prologue, texts["prologue"], self.record)
+
+
+# On x86-64: the jump that ends a stub and a prologue, and what follows it up to the next multiple of 16: instructions
+# that do nothing. As many bytes are searched for it.
+_END, _LONGEST = re.compile(rb"\xff\xe0(?=[\x90\x66\x2e\x0f\x1f\x40\x44\x80\x84\x00]*$)"), 128
+
+
+def _bytes_at(address: int) -> bytes:
+    """The bytes of a stub or a prologue; none on another processor."""
+    for size in range(16, _LONGEST, 16):
+        code = ctypes.string_at(address, size)
+        if found := _END.search(code, size - 17 if size > 16 else 0):
+            return code[: found.end()]
+    return b""
+
+
+@cache
+def _assembly(signature: Signature) -> dict[str, list[str]]:
+    """The instructions of the stub and the prologue for a signature, as LLVM writes them, with the record's fields."""
+    lines = baseline_assembly(_pool_ir(signature, 1)).splitlines()
+    return {kind: _instructions(lines, f"{kind}.0:") for kind in ("stub", "prologue")}
+
+
+def _instructions(lines: list[str], label: str) -> list[str]:
+    after = lines[lines.index(label) + 1 :]
+    body = takewhile(lambda line: not line.startswith(".Lfunc_end"), after)
+    instructions = (line.strip() for line in body if line.startswith("\t") and not line.startswith("\t."))
+    return [_FIELD.sub(_field_name, _HOT.sub("hot", each)) for each in instructions]
+
+
+_FIELD, _HOT = re.compile(r"\.Lrecords\$local(?:\+(\d+))?"), re.compile(r"\.Lhot\.0\$local")
+
+
+def _field_name(found: re.Match[str]) -> str:
+    return str(_Record._fields_[int(found[1] or 0) // 8][0])
 
 
 class Stubs:
