@@ -24,6 +24,7 @@ LAYERS = tuple(
         "kaleido.recording",
         "kaleido.codegen",
         "kaleido.report",
+        "kaleido.page",
         "kaleido.session",
         "kaleido.bench",
         "kaleido.repl",
