@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kaleido.build.c_header import ENTRY, c_functions, c_header, exported_unit
 from kaleido.build.linker_driver import LinkError, link
-from kaleido.build.startup import MAIN, startup_data, startup_units
+from kaleido.build.startup import MAIN, main_unit, startup_data, startup_units
 from kaleido.build.static_program import StaticProgram, static_program
 from kaleido.diagnostics import COLORED, FAILED, OK, PLAIN, KaleidoError, Source, render
 from kaleido.jit import Engine, Policy
@@ -118,11 +118,12 @@ def _compiled(
     exported = [
         exported_unit(name, program.functions[name][0], len(program.functions[name][1])) for name in callable_from_c
     ]
+    # An executable has C's `main` alone. Objects have a function beside it, for programs that have their own.
+    start = [*startup_units(ENTRY, triple), main_unit(ENTRY)] if options.emit else startup_units(MAIN, triple)
+    names = [MAIN, ENTRY, *(unit.symbol for unit in exported)] if options.emit else [MAIN]
     with Engine(Policy(check=False)) as engine:
-        engine.define(*program.units, *startup_units(triple), *exported, *program.data, *startup_data(triple))
-        return engine.object_file(
-            MAIN, *(unit.symbol for unit in exported), weak=[MAIN] if options.emit else [], form=form, machine=machine
-        )
+        engine.define(*program.units, *start, *exported, *program.data, *startup_data(triple))
+        return engine.object_file(*names, weak=[MAIN] if options.emit else [], form=form, machine=machine)
 
 
 def _host_triple() -> str:

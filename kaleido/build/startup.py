@@ -1,4 +1,4 @@
-"""The unit of C's ``main``: it runs the program, and reports what only a run can find.
+"""What runs before the program: C's ``main``, which reports what only a run can find.
 
 On Linux, the program runs on a thread of its own: with a stack as large as that of ``kaleido``, which takes memory only
 as it is used, and with a handler for SIGSEGV on another stack. A fault near the end of the program's stack is endless
@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kaleido.build.number_output import text_constant
-from kaleido.jit import Data, RunCounter, Signature, Unit
+from kaleido.jit import Data, RunCounter, Signature, Unit, quoted
 
-__all__ = ["MAIN", "RUN", "startup_data", "startup_units"]
+__all__ = ["MAIN", "RUN", "main_unit", "startup_data", "startup_units"]
 
 MAIN, RUN = "main", "kaleido.run"
-"""The symbols of C's `main`, ``i32 ()``, and of the unit that runs the expressions, ``ptr (ptr)``."""
+"""The symbols of C's ``int main(void)``, and of the unit that runs the expressions, ``ptr (ptr)``."""
 
-_FAULTED = "kaleido.faulted"
+_THREAD, _FAULTED = "kaleido.thread", "kaleido.faulted"
 _STACK_END, _HANDLER_STACK = "kaleido.stack.end", "kaleido.handler.stack"
 
 _STACK_SIZE = 256 << 20
@@ -51,12 +51,10 @@ declare i64 @write(i32, ptr, i64) nounwind
 """
 
 _DIRECT = """
-define tailcc i32 @main.impl() nounwind {
   %result = call tailcc ptr @kaleido.run(ptr null)
 """
 
 _ON_A_THREAD = f"""
-define tailcc i32 @main.impl() nounwind {{
   %attributes = alloca [128 x i8], align 16
   %thread = alloca i64
   %action = alloca [152 x i8], align 16
@@ -95,7 +93,7 @@ declare i32 @pthread_join(i64, ptr) nounwind
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
-_THREAD = f"""
+_THREAD_IR = f"""
 define tailcc ptr @kaleido.thread.impl(ptr %nothing) nounwind {{
   %stack = alloca [24 x i8], align 8
   ; The handler's stack: its address, no flags, its size.
@@ -117,7 +115,7 @@ declare i32 @sigaltstack(ptr, ptr) nounwind
 declare tailcc ptr @kaleido.run(ptr)
 """
 
-_HANDLER = """
+_HANDLER_IR = """
 define tailcc void @kaleido.faulted.impl(i32 %signal, ptr %information, ptr %context) nounwind {{
   %field = getelementptr i8, ptr %information, i64 16
   %address = load i64, ptr %field
@@ -152,24 +150,39 @@ declare void @_exit(i32) nounwind
 declare ptr @signal(i32, ptr) nounwind
 """
 
+_MAIN = Signature("i32", ())
 _POINTER = Signature("ptr", ("ptr",))
 _HANDLING = Signature("void", ("i32", "ptr", "ptr"))
 
 
-def startup_units(triple: str) -> list[Unit]:
-    """The units of `main`, which calls RUN, for a platform of LLVM's name."""
+def startup_units(name: str, triple: str) -> list[Unit]:
+    """The units of a C function ``int name(void)`` that runs RUN, for a platform of LLVM's name; `name` comes first."""
     stdout = "__stdoutp" if "apple" in triple or "darwin" in triple else "stdout"
+    head = f"define tailcc i32 {quoted(f'{name}.impl')}() nounwind {{"
     end = _END.format(stdout=stdout, lost=len(_LOST)) + text_constant("lost", _LOST)
     if "linux" not in triple:
-        ir = f"{_DIRECT}{end}\ndeclare tailcc ptr @kaleido.run(ptr)\n"
-        return [_unit(MAIN, Signature("i32", ()), ir, {RUN: _POINTER})]
-    callbacks = {"kaleido.thread": _POINTER, _FAULTED: _HANDLING}
-    handler = _HANDLER.format(guards=2 * _GUARD, range=3 * _GUARD, length=len(_OVERFLOW))
+        ir = f"{head}{_DIRECT}{end}\ndeclare tailcc ptr @kaleido.run(ptr)\n"
+        return [_unit(name, _MAIN, ir, {RUN: _POINTER})]
+    callbacks = {_THREAD: _POINTER, _FAULTED: _HANDLING}
+    ir = f"{head}{_ON_A_THREAD}{end}{_DECLARATIONS}"
+    handler = _HANDLER_IR.format(guards=2 * _GUARD, range=3 * _GUARD, length=len(_OVERFLOW))
     return [
-        _unit(MAIN, Signature("i32", ()), _ON_A_THREAD + end + _DECLARATIONS, {RUN: _POINTER, **callbacks}, callbacks),
-        _unit("kaleido.thread", _POINTER, _THREAD, {RUN: _POINTER}, data={_HANDLER_STACK, _STACK_END}),
+        _unit(name, _MAIN, ir, {RUN: _POINTER, **callbacks}, callbacks),
+        _unit(_THREAD, _POINTER, _THREAD_IR, {RUN: _POINTER}, data={_HANDLER_STACK, _STACK_END}),
         _unit(_FAULTED, _HANDLING, f"{handler}{text_constant('overflow', _OVERFLOW)}\n", {}, data={_STACK_END}),
     ]
+
+
+def main_unit(name: str) -> Unit:
+    """The unit of C's ``main``, which calls the function of :func:`startup_units`."""
+    ir = f"""
+define tailcc i32 @main.impl() nounwind {{
+  %result = call tailcc i32 {quoted(name)}()
+  ret i32 %result
+}}
+declare tailcc i32 {quoted(name)}()
+"""
+    return _unit(MAIN, _MAIN, ir, {name: _MAIN})
 
 
 def startup_data(triple: str) -> list[Data]:
