@@ -9,12 +9,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaleido.build.c_header import ENTRY, c_functions, c_header, exported_unit
+from kaleido.build.c_header import ENTRY, c_functions, c_header
 from kaleido.build.linker_driver import LinkError, link
-from kaleido.build.startup import MAIN, main_unit, startup_data, startup_units
-from kaleido.build.static_program import StaticProgram, static_program
+from kaleido.build.native_code import native_code
+from kaleido.build.static_program import static_program
 from kaleido.diagnostics import COLORED, FAILED, OK, PLAIN, KaleidoError, Source, render
-from kaleido.jit import Engine, Policy
 from kaleido.jit.ahead_of_time import Form, Machine
 from kaleido.language.source_files import decoded, read, reason, shown
 from kaleido.session import LibraryError, Session
@@ -63,8 +62,12 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         help="the processor: native, this one (default); generic, any of the platform; or LLVM's name of one",
     )  # fmt: skip
     parser.add_argument("--target", default="", metavar="TRIPLE", help="another platform, such as aarch64-linux-gnu")
-    parser.add_argument("--linker", metavar="COMMAND", help="the command that links (default: cc, gcc, clang or zig cc)")
-    parser.add_argument("-q", "--quiet", action="store_true", help="the program does not show the values of expressions")
+    parser.add_argument(
+        "--linker", metavar="COMMAND", help="the command that links (default: cc, gcc, clang or zig cc)"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="the program does not show the values of expressions"
+    )
     parser.add_argument(
         "--load", action="append", default=[], metavar="LIB", help="a shared library to search for externs, and to link"
     )
@@ -90,47 +93,23 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         parser.error(f"cannot load {shown(error.library)}: {error.reason}")
     with session:
         program = static_program(session, source, quiet=options.quiet, functions=options.emit is not None)
-    used = {name for unit in program.units for name in unit.externals}
-    callable_from_c, others = c_functions(program.functions, used)
+    callable_from_c, others = c_functions(program.functions)
     output = Path(options.output or _default_output(options))
     if options.emit == _HEADER:
         header = c_header(output.stem, {name: program.functions[name][1] for name in callable_from_c}, others)
         _write(output, header.encode())
         return
     form = Form(options.emit) if options.emit is not None else Form.OBJECT
-    code = _compiled(program, callable_from_c, form, Machine(options.target, options.cpu), options)
+    machine = Machine(options.target, options.cpu)
     if options.emit is not None:
-        _write(output, code)
+        _write(output, native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c))
     else:
-        _link(code, output, options)
+        _link(native_code(program, form, machine), output, options)
 
 
 def _default_output(options: Namespace) -> str:
     stem = "program" if options.file == "-" else Path(options.file).stem
     return stem + _SUFFIXES.get(options.emit, "")
-
-
-def _compiled(
-    program: StaticProgram, callable_from_c: Sequence[str], form: Form, machine: Machine, options: Namespace
-) -> bytes:
-    """The whole program in a form. Raises ValueError, and OSError."""
-    triple = machine.triple or _host_triple()
-    exported = [
-        exported_unit(name, program.functions[name][0], len(program.functions[name][1])) for name in callable_from_c
-    ]
-    # An executable has C's `main` alone. Objects have a function beside it, for programs that have their own.
-    start = [*startup_units(ENTRY, triple), main_unit(ENTRY)] if options.emit else startup_units(MAIN, triple)
-    names = [MAIN, ENTRY, *(unit.symbol for unit in exported)] if options.emit else [MAIN]
-    with Engine(Policy(check=False)) as engine:
-        engine.define(*program.units, *start, *exported, *program.data, *startup_data(triple))
-        return engine.object_file(*names, weak=[MAIN] if options.emit else [], form=form, machine=machine)
-
-
-def _host_triple() -> str:
-    from llvmlite.binding import get_default_triple
-
-    triple: str = get_default_triple()
-    return triple
 
 
 def _link(code: bytes, output: Path, options: Namespace) -> None:

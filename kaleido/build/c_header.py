@@ -5,45 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from kaleido.codegen.mangling import signature
-from kaleido.jit import RunCounter, Unit, quoted
+from kaleido.session.libraries import find_function
 
-__all__ = ["ENTRY", "c_functions", "c_header", "exported_unit"]
+__all__ = ["ENTRY", "c_functions", "c_header"]
 
 ENTRY = "kaleido_main"
 """The C function that runs the program's expressions, and returns the exit code."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
-_KEYWORDS = frozenset(
-    "alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float "
-    "for goto if inline int long nullptr register restrict return short signed sizeof static static_assert struct "
-    "switch thread_local true typedef typeof union unsigned void volatile while asm fortran and and_eq bitand bitor "
-    "catch class compl concept consteval constinit const_cast co_await co_return co_yield decltype delete "
-    "dynamic_cast explicit export friend mutable namespace new noexcept not not_eq operator or or_eq private protected "
-    "public reinterpret_cast requires static_cast template this throw try typeid typename using virtual wchar_t xor "
-    "xor_eq".split()
-)
+_WORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast
+consteval constexpr constinit continue co_await co_return co_yield decltype default delete do double dynamic_cast
+else enum explicit export extern false float for friend goto if inline int long mutable namespace new noexcept not
+not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict return short
+signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef
+typeid typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq
+"""
+
+# Of C and C++.
+_KEYWORDS = frozenset(_WORDS.split())
 
 
-def c_functions(names: Iterable[str], used: Iterable[str]) -> tuple[list[str], list[str]]:
+def c_functions(names: Iterable[str]) -> tuple[list[str], list[str]]:
     """The names of functions that C can call, and of the others.
 
-    Others are operators, names that are none in C or C++, and names of C functions that are in use: `used`.
+    Others are operators, names that are none in C or C++, and those of functions that this process has: of the C
+    library, which a program's own `sqrt` would replace for everything that is linked with it.
     """
-    taken = {*used, *_KEYWORDS, ENTRY, "main"}
-    good = [name for name in names if _IDENTIFIER.fullmatch(name) and name not in taken and not name.startswith("_")]
-    return good, [name for name in names if name not in good]
-
-
-def exported_unit(name: str, symbol: str, arity: int) -> Unit:
-    """The unit for C function `name`, which calls the function of the language."""
-    kind = signature(arity)
-    ir = (
-        f"define {kind.prototype(f'{name}.impl')} nounwind {{\n{kind.forward(quoted(symbol))}}}\n"
-        f"declare {kind.prototype(symbol)}\n"
-    )
-    return Unit(name, kind, ir, {symbol: kind}, counter=RunCounter.NONE)
+    good: list[str] = []
+    others: list[str] = []
+    for name in names:
+        is_free = name not in (*_KEYWORDS, ENTRY, "main") and find_function(name) is None
+        (good if is_free and _IDENTIFIER.fullmatch(name) and not name.startswith("_") else others).append(name)
+    return good, others
 
 
 def c_header(title: str, functions: Mapping[str, Sequence[str]], others: Iterable[str]) -> str:

@@ -5,8 +5,8 @@ as it is used, and with a handler for SIGSEGV on another stack. A fault near the
 recursion: the handler writes out what the program has printed, writes a message, and exits. C's output is written out
 only where its lock is free: then no C function was writing to it. Any other fault has its usual effect.
 
-The layout of ``struct sigaction``, ``stack_t`` and ``siginfo_t`` is that of Linux on 64-bit processors. Elsewhere the
-program runs on the main thread, without a handler.
+The layout of ``struct sigaction``, ``stack_t`` and ``siginfo_t`` is that of Linux on x86-64 and AArch64. Elsewhere
+the program runs on the main thread, without a handler.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def startup_units(name: str, triple: str) -> list[Unit]:
     stdout = "__stdoutp" if "apple" in triple or "darwin" in triple else "stdout"
     head = f"define tailcc i32 {quoted(f'{name}.impl')}() nounwind {{"
     end = _END.format(stdout=stdout, lost=len(_LOST)) + text_constant("lost", _LOST)
-    if "linux" not in triple:
+    if not _is_known(triple):
         ir = f"{head}{_DIRECT}{end}\ndeclare tailcc ptr @kaleido.run(ptr)\n"
         return [_unit(name, _MAIN, ir, {RUN: _POINTER})]
     callbacks = {_THREAD: _POINTER, _FAULTED: _HANDLING}
@@ -171,6 +171,11 @@ def startup_units(name: str, triple: str) -> list[Unit]:
         _unit(_THREAD, _POINTER, _THREAD_IR, {RUN: _POINTER}, data={_HANDLER_STACK, _STACK_END}),
         _unit(_FAULTED, _HANDLING, f"{handler}{text_constant('overflow', _OVERFLOW)}\n", {}, data={_STACK_END}),
     ]
+
+
+def _is_known(triple: str) -> bool:
+    """Whether a platform has the structures described above."""
+    return "linux" in triple and triple.startswith(("x86_64", "aarch64"))
 
 
 def main_unit(name: str) -> Unit:
@@ -187,7 +192,7 @@ declare tailcc i32 {quoted(name)}()
 
 def startup_data(triple: str) -> list[Data]:
     """The data of these units."""
-    return [Data(_HANDLER_STACK, "[65536 x i8]"), Data(_STACK_END, "i64")] if "linux" in triple else []
+    return [Data(_HANDLER_STACK, "[65536 x i8]"), Data(_STACK_END, "i64")] if _is_known(triple) else []
 
 
 def _unit(

@@ -45,7 +45,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class StaticProgram:
-    """`units` and `data` are everything; `functions` are the symbols by name, for C, and their numbers of parameters."""
+    """`units` and `data` are everything. `functions` has the symbol and the parameters of each function for C."""
 
     units: Sequence[Unit]
     data: Sequence[Data]
@@ -142,7 +142,6 @@ class _Versions:
         calls = {callees[each]: signature for each, signature in unit.calls.items()}
         inner = tuple(self.named(each, each.symbol) for each in unit.nested_units)
         return replace(unit, symbol=name, ir=ir, calls=calls, nested_units=inner)
-
 
     def _dispatcher(self, name: str, signature: Signature) -> Unit:
         """A function that jumps through its slot. An empty one means the last version: C may call before the run."""

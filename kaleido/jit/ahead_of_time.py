@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from kaleido.jit.unit import Data, Unit, Words
 
-__all__ = ["HOST", "Form", "Machine", "Program"]
+__all__ = ["HOST", "ClosedProgram", "Form", "Machine"]
 
 
 class Form(StrEnum, metaclass=Words):
@@ -40,7 +40,7 @@ HOST = Machine()
 
 
 @dataclass(frozen=True)
-class Program:
+class ClosedProgram:
     """Units that call no others, with the data that they use, to compile into one module.
 
     `exports`  the units that are C functions, of the name of their symbol

@@ -17,7 +17,7 @@ from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier, Unit
 
 if TYPE_CHECKING:
-    from kaleido.jit.ahead_of_time import Form, Machine, Program
+    from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
 
 __all__ = ["Inspection"]
 
@@ -109,9 +109,9 @@ class Inspection:
                 unit.signature.check_foreign(unit.label)
             return self._compiler.object_file(replace(program, weak=weak), form, machine)
 
-    def _closed_program(self, names: Sequence[str]) -> Program:
+    def _closed_program(self, names: Sequence[str]) -> ClosedProgram:
         """The units that `names` reach and the data that these use; the names are the exports."""
-        from kaleido.jit.ahead_of_time import Program
+        from kaleido.jit.ahead_of_time import ClosedProgram
 
         with self._access.opened():
             symbols, variables = self._program.symbols, self._program.data.variables
@@ -131,7 +131,7 @@ class Inspection:
                         units[name] = callee.unit
                         waiting.append(callee.unit)
             data = dict.fromkeys(name for unit in units.values() for name in unit.data)
-            return Program(list(units.values()), [variables[name].data for name in data], exports)
+            return ClosedProgram(list(units.values()), [variables[name].data for name in data], exports)
 
     def memory(self) -> MemoryUse:
         """Also of a closed engine, whose memory is held as long as a thread is in native code."""

@@ -93,7 +93,10 @@ class Pipeline:
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
         for step, expression in self.lowered(text):
-            yield from [expression.unit] if expression is not None else self._defined(step)
+            if expression is not None:
+                yield expression.unit
+            elif isinstance(step, list):
+                yield from self._defined(step)
 
     def lowered(self, text: Text) -> Generator[tuple[Step, CompiledExpression | None], None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields each step.
@@ -108,15 +111,13 @@ class Pipeline:
             try:
                 yield step, expression
             finally:
-                if expression is not None:
+                if expression is not None and not isinstance(step, list):
                     self.engine.remove(expression.unit.symbol)
                     self.table.assume_variables(targets(step))
 
-    def _defined(self, step: Step) -> list[Unit]:
+    def _defined(self, step: Sequence[Definition | External]) -> list[Unit]:
         """The units of the bodies in definitions that have taken effect: an extern has none."""
-        found = [
-            (item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)
-        ]
+        found = [(item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)]
         return [function.unit for item, function in found if function is not None and function.item is item]
 
     def reachable(self, expression: CompiledExpression, item: Expression, text: Text) -> list[Unit]:

@@ -120,8 +120,9 @@ class Session:
     def statements(self, source: Source) -> Iterator[tuple[Expression, CompiledExpression, Sequence[Unit]]]:
         """Define what a text defines, and lower its expressions without running them.
 
-        Yields each expression, what it was lowered to, and the units that it can call then, after its own. Top-level variables are as for :meth:`units`. Raises KaleidoError, also for an expression that can reach a
-        function which is not defined.
+        Yields each expression, what it was lowered to, and the units that it can call then, after its own. Top-level
+        variables are as for :meth:`units`. Raises KaleidoError, also for an expression that can reach a function which
+        is not defined.
         """
         text = self._parsed(source)
         for step, expression in self._pipeline.lowered(text):

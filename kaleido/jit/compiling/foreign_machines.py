@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-from kaleido.jit.ahead_of_time import Form, Machine, Program
+from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.compiling.object_files import object_file
@@ -23,13 +23,13 @@ __all__ = ["foreign_object_file", "main"]
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from kaleido.jit.compiling.foreign_machines import main; main()"
 
 _UNKNOWN = re.compile(r"^'(.*)' is not a recognized processor", re.MULTILINE)
-_FATAL = re.compile(r"^LLVM ERROR: (.+)$", re.MULTILINE)
+_FATAL = re.compile(r"^(?:LLVM ERROR|error: <unknown>:0:0): (.+)$", re.MULTILINE)
 
 # What the subprocess exits with if LLVM has rejected something; the reason is its output.
 _REJECTED = 3
 
 
-def foreign_object_file(policy: Policy, program: Program, form: Form, machine: Machine) -> bytes:
+def foreign_object_file(policy: Policy, program: ClosedProgram, form: Form, machine: Machine) -> bytes:
     """As ``object_files.object_file``, for a machine. Raises ValueError, and OSError where the subprocess fails."""
     command = [sys.executable, "-I", "-c", _PROGRAM, *filter(None, sys.path)]
     done = subprocess.run(command, input=pickle.dumps((policy, program, form, machine)), capture_output=True)

@@ -12,7 +12,7 @@ from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
 
 if TYPE_CHECKING:
-    from kaleido.jit.ahead_of_time import Form, Machine, Program
+    from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
     from kaleido.jit.compiling.compiler import Compiler, Transform
 
 __all__ = ["LazyCompiler", "baseline_code"]
@@ -51,7 +51,7 @@ class LazyCompiler:
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
 
-    def object_file(self, program: Program, form: Form | None, machine: Machine | None) -> bytes:
+    def object_file(self, program: ClosedProgram, form: Form | None, machine: Machine | None) -> bytes:
         """As ``object_files.object_file``, for a machine."""
         from kaleido.jit.ahead_of_time import Form as Forms
 

@@ -4,7 +4,7 @@ There are no stubs and no tiers: what the engine provides to running code (see `
 variables of the object file with their initial values; thread-local data are those of the platform. Externals keep
 their names, for the linker to find: the addresses that they have here mean nothing there.
 
-For another machine than this one, a subprocess compiles: LLVM ends the process where a platform lacks what a unit needs.
+``foreign_machines`` compiles for another machine than this one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import llvmlite.binding as llvm
 
-from kaleido.jit.ahead_of_time import Form, Program
+from kaleido.jit.ahead_of_time import ClosedProgram, Form
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
@@ -29,7 +29,7 @@ define zeroext i1 @jit.put.byte(ptr %stream, i32 %byte) alwaysinline nounwind { 
 """
 
 
-def object_file(compiler: Compiler, program: Program, form: Form) -> bytes:
+def object_file(compiler: Compiler, program: ClosedProgram, form: Form) -> bytes:
     """A program for the machine of the compiler's target, in a form.
 
     Raises ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
@@ -43,7 +43,7 @@ def object_file(compiler: Compiler, program: Program, form: Form) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def _linked(program: Program) -> llvm.ModuleRef:
+def _linked(program: ClosedProgram) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
     units, exports = list(program.units), program.exports
     signatures = {unit.symbol: unit.signature for unit in units}
@@ -58,7 +58,7 @@ def _linked(program: Program) -> llvm.ModuleRef:
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
         define_counting(module, units, Tier.OPTIMIZED)
-        kept = {_entry(unit): "weak" if unit.symbol in program.weak else "external" for unit in exports}
+        kept = {_entry(unit): "weak_any" if unit.symbol in program.weak else "external" for unit in exports}
         for each in [*module.functions, *module.global_variables]:
             if not each.is_declaration:
                 each.linkage = kept.get(each.name, "internal")
