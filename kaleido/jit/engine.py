@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,6 +47,7 @@ from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import Form, Machine
     from kaleido.jit.compiling.compiler import Transform
 
 __all__ = ["Engine"]
@@ -351,18 +352,26 @@ class Engine:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
 
-    def object_file(self, *symbols: str) -> bytes:
-        """An object file with units and all that they reach, to link into a program: compiled at -O3, without stubs.
+    def reachable(self, symbol: str) -> list[Unit]:
+        """The units that a unit calls, directly or not, after itself. Raises KeyError, and UndefinedUnit."""
+        return self._inspection.reachable(symbol)
 
-        Each of `symbols` is a C function of that name in it; a C library is needed, and nothing of the engine. Code is
-        for this machine's processor. Data have their initial values. Externals are names for the linker. Nothing stops
-        endless recursion.
+    def object_file(
+        self, *symbols: str, weak: Collection[str] = (), form: Form | None = None, machine: Machine | None = None
+    ) -> bytes:
+        """Units and all that they reach as an object file, to link into a program: compiled at -O3, without stubs.
+
+        Each of `symbols` is a C function of that name in it, which a definition in another object file may replace if
+        it is in `weak`. A C library is needed, and nothing of the engine. Data have their initial values. Externals are
+        names for the linker. Nothing stops endless recursion. The result can have another form, and be for another
+        machine than this one (see ``kaleido.jit.ahead_of_time``): then a subprocess compiles it, and no transform is
+        applied.
 
         Raises KeyError where a symbol is not defined, UndefinedUnit where something they reach is not, TypeError where
-        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR, and where a symbol is also the
-        name of a C function in use.
+        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR or does not know or support the
+        machine, and where a symbol is also the name of a C function in use; OSError where the subprocess fails.
         """
-        return self._inspection.object_file(symbols)
+        return self._inspection.object_file(symbols, weak, form, machine)
 
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""

@@ -14,6 +14,7 @@ from functools import partial
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
@@ -73,6 +74,7 @@ class Compiler:
         """
         levels = 1
         with closed_on_error(module):
+            self._target.format(module)
             self._transformed(module, units[0], Tier.OPTIMIZED)
         if may_recur(units):
             with module:
@@ -80,12 +82,25 @@ class Compiler:
                 text, levels = with_copies(str(module), self._target.policy)
             module = parse_alone(text)
         with closed_on_error(module):
+            self._target.format(module)
             self._target.optimize(module)
         return module, levels
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for a module as it is."""
         return self._target.emit(module, tier)
+
+    def emit_as(self, module: llvm.ModuleRef, form: Form) -> bytes:
+        """A module as it is, in a form."""
+        match form:
+            case Form.OBJECT:
+                return self.emit(module, Tier.OPTIMIZED).data
+            case Form.ASSEMBLY:
+                return self._target.assembly(module, Tier.OPTIMIZED).encode()
+            case Form.IR:
+                return str(module).encode()
+            case Form.BITCODE:
+                return bytes(module.as_bitcode())
 
     def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
         """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""

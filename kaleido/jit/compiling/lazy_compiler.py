@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
-from kaleido.jit.unit import Data, Tier, Unit
+from kaleido.jit.unit import Tier, Unit
 
 if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
     from kaleido.jit.compiling.compiler import Compiler, Transform
 
 __all__ = ["LazyCompiler", "baseline_assembly", "baseline_code"]
@@ -50,11 +51,18 @@ class LazyCompiler:
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
 
-    def object_file(self, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> bytes:
-        """As ``object_files.object_file``."""
-        from kaleido.jit.compiling.object_files import object_file
+    def object_file(self, program: ClosedProgram, form: Form | None, machine: Machine | None) -> bytes:
+        """As ``object_files.object_file``, for a machine."""
+        from kaleido.jit.ahead_of_time import Form as Forms
 
-        return object_file(self._compiler, units, data, exports)
+        form = form or Forms.OBJECT
+        if machine is None or machine.is_host:
+            from kaleido.jit.compiling.object_files import object_file
+
+            return object_file(self._compiler, program, form)
+        from kaleido.jit.compiling.foreign_machines import foreign_object_file
+
+        return foreign_object_file(self._policy, program, form, machine)
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""
