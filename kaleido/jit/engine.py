@@ -66,7 +66,8 @@ class Engine:
                  ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
                  group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
                  of a `failed` event. It must not change results, and is called again for the same unit: by
-                 recompilations and by :meth:`ir`
+                 recompilations and by :meth:`ir`. In a linked module, the stub of a symbol that C could have, such as
+                 ``f``, is ``jit.stub.f``
     `externals`  addresses of C symbols that every unit may use
     `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
                  called with; by default there is none
@@ -85,7 +86,7 @@ class Engine:
     ) -> None:
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
-            compiler = LazyCompiler(policy, transform, cache)
+            compiler = LazyCompiler(policy, transform, cache, externals)
             if cache is None:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()

@@ -6,7 +6,7 @@
 ``object_cache``   object code of earlier runs: the keys, and what a cache has to do
 ``lazy_compiler``  code from the cache, or by the modules below, which load LLVM
 ``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
-``library_names``  the functions of the C library that LLVM knows
+``module_names``   names in modules that differ from those in the IR of units
 ``ir_lines``       the functions, calls and globals in LLVM assembly
 ``rehearsal``      a compilation in another process, for IR that may end the process
 ``unit_checks``    what a unit must be
