@@ -11,8 +11,8 @@ import pytest
 
 from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
-from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit import Unit
+from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
 from kaleido.session.function_table import FunctionTable
