@@ -300,14 +300,16 @@ class Engine:
 
     # Inspection
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, lines: bool = False) -> Callable[[], None]:
         """Call `listener` with every event from now on; returns the function that ends that.
+
+        With `lines`, events of loaded code have its source lines, which takes time.
 
         It is called on the thread where the event happens, mostly with the engine's lock held: it must be quick, wait
         for no other thread, and not raise. The exception is the `compiled` event of a recompilation: it is emitted
         without the lock and before the publication, so a test may hold the recompiler there.
         """
-        return self._program.events.subscribe(listener)
+        return self._program.events.subscribe(listener, lines=lines)
 
     def stats(self) -> list[UnitStats]:
         """Every unit that is defined now, nested ones included, in the order of definition."""

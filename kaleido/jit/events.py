@@ -70,6 +70,8 @@ class Event:
     `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
+    `lines`     of a `loaded` event, for listeners that asked for it: the source lines of its code, as the address where
+                each begins, file and line, where the unit's IR has ``!dbg``
     """
 
     kind: EventKind
@@ -90,6 +92,7 @@ class Event:
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
+    lines: tuple[tuple[int, str, int], ...] = ()
 
 
 Listener = Callable[[Event], None]

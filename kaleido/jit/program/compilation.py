@@ -240,7 +240,7 @@ class VersionCompiler:
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
             self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=compilation.began)
             with _released_on_error(loaded, uses=len(batch) - index):
-                self._publisher.install(version, code)
+                self._publisher.install(version, code, compilation.code.data)
 
     def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:
         """Load all, or on an error none."""
@@ -282,7 +282,7 @@ class VersionCompiler:
         seconds, calls, levels = compilation.seconds, compilation.stub_calls, compilation.code.levels
         code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels)
         with _released_on_error(loaded, uses=1):
-            self._publisher.install(root, code, compilation.members[1:])
+            self._publisher.install(root, code, compilation.code.data, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
             self._events.emit(EventKind.SWAPPED, root, code, inlined=_symbols(compilation.members[1:]))
