@@ -67,7 +67,8 @@ class Engine:
                  ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
                  group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
                  of a `failed` event. It must not change results, and is called again for the same unit: by
-                 recompilations and by :meth:`ir`
+                 recompilations and by :meth:`ir`. In a linked module, the stub of a symbol that C could have, such as
+                 ``f``, is ``jit.stub.f``
     `externals`  addresses of C symbols that every unit may use
     `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
                  called with; by default there is none
@@ -86,7 +87,7 @@ class Engine:
     ) -> None:
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
-            compiler = LazyCompiler(policy, transform, cache)
+            compiler = LazyCompiler(policy, transform, cache, externals)
             if cache is None:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
@@ -300,14 +301,16 @@ class Engine:
 
     # Inspection
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, lines: bool = False) -> Callable[[], None]:
         """Call `listener` with every event from now on; returns the function that ends that.
+
+        With `lines`, events of loaded code have its source lines, which takes time.
 
         It is called on the thread where the event happens, mostly with the engine's lock held: it must be quick, wait
         for no other thread, and not raise. The exception is the `compiled` event of a recompilation: it is emitted
         without the lock and before the publication, so a test may hold the recompiler there.
         """
-        return self._program.events.subscribe(listener)
+        return self._program.events.subscribe(listener, lines=lines)
 
     def stats(self) -> list[UnitStats]:
         """Every unit that is defined now, nested ones included, in the order of definition."""

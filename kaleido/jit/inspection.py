@@ -85,7 +85,7 @@ class Inspection:
             return f"the most units compiled together are {policy.max_group_units:,}, and others are nearer"
         known = {name: address for member in members for name, address in bindings(member).items()}
         if not agree(known, bindings(version)):
-            return "it uses another C function of the same name"
+            return "one of its names is something else there"
         length = sum(len(member.unit.ir) for member in (*members[1:], version))
         if length > policy.max_group_ir:
             return (
@@ -136,10 +136,10 @@ class Inspection:
             units = {unit.symbol: unit for unit in exports}
             bound: dict[str, int | None] = {}
             for unit in (waiting := list(exports)):
-                version = symbols.defined(unit.symbol)
-                if not agree(bound, bindings(version)):
+                externals = {**unit.externals, **dict.fromkeys(unit.data)}
+                if not agree(bound, externals):
                     raise ValueError(f"{unit.label} uses another C function of the same name")
-                bound.update(bindings(version))
+                bound.update(externals)
                 for name in unit.calls:
                     callee = symbols.current(name)
                     if callee is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kaleido.jit.compiling.module_names import renamed
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
@@ -23,17 +24,24 @@ class LazyCompiler:
 
     `transform`  is applied to each module before LLVM's own passes
     `objects`    has code of earlier runs. It is not used with a `transform`
+    `externals`  addresses of C symbols that every unit may use
     """
 
-    def __init__(self, policy: Policy, transform: Transform | None = None, objects: ObjectCache | None = None) -> None:
-        self._policy, self._transform, self._objects = policy, transform, objects
+    def __init__(
+        self,
+        policy: Policy,
+        transform: Transform | None = None,
+        objects: ObjectCache | None = None,
+        externals: Mapping[str, int] | None = None,
+    ) -> None:
+        self._policy, self._transform, self._objects, self._externals = policy, transform, objects, externals or {}
 
     @cached_property
     def _compiler(self) -> Compiler:
         from kaleido.jit.compiling.compiler import Compiler
         from kaleido.jit.compiling.llvm import Target
 
-        return Compiler(Target(self._policy), self._transform)
+        return Compiler(Target(self._policy), self._transform, self._externals)
 
     def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
@@ -50,6 +58,8 @@ class LazyCompiler:
             yield repr(self._policy)
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
+            # They are other names in modules because of their addresses, which are not the same in each process.
+            yield " ".join(sorted(renamed({}, {**self._externals, **unit.externals})))
 
     def object_file(self, program: ClosedProgram, form: Form | None, machine: Machine | None) -> bytes:
         """As ``object_files.object_file``, for a machine."""

@@ -54,7 +54,7 @@ def _linked(program: ClosedProgram) -> llvm.ModuleRef:
         *(_c_function(c_name(symbol), symbol, signatures[symbol]) for symbol in sorted(callbacks)),
         *(_c_function(_entry(unit), unit.symbol, unit.signature) for unit in exports),
     ]
-    module = link_dynamically(units, stub_name=_stub_name)
+    module = link_dynamically(units, lambda unit: {name: _stub_name(name) for name in unit.calls})
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
         define_counting(module, units, Tier.OPTIMIZED)
