@@ -28,6 +28,7 @@ LAYERS = tuple(
         "kaleido.repl",
         "kaleido.tutorial",
         "kaleido.cache",
+        "kaleido.command_line",
         "kaleido.cli",
         "kaleido.__main__",
     )

@@ -6,8 +6,8 @@ Traces, reports and prompts all read the same stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
@@ -53,8 +53,7 @@ class EventKind(StrEnum, metaclass=Words):
     RAN = "ran"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event.
 
     `unit`      the unit's name, and `symbol` its symbol
@@ -95,8 +94,7 @@ class Event:
 Listener = Callable[[Event], None]
 
 
-@dataclass(frozen=True)
-class UnitStats:
+class UnitStats(NamedTuple):
     """One unit as it is now.
 
     `name`        of the unit, for people; `symbol` is unique
@@ -122,8 +120,7 @@ class UnitStats:
     address: int | None
 
 
-@dataclass(frozen=True)
-class NotInlined:
+class NotInlined(NamedTuple):
     """A call in optimized code that stays a call: the names of both units, and the reason as a phrase."""
 
     caller: str
@@ -131,8 +128,7 @@ class NotInlined:
     reason: str
 
 
-@dataclass(frozen=True)
-class MemoryUse:
+class MemoryUse(NamedTuple):
     """What an engine holds in memory.
 
     `arenas`   regions of code memory; and LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects

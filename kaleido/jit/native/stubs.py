@@ -44,7 +44,7 @@ What does not work, and why.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
@@ -65,8 +65,7 @@ class _Record(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("slot", "runs", "limit", "body", "number")]
 
 
-@dataclass(frozen=True)
-class Stub:
+class Stub(NamedTuple):
     """The stub of a symbol.
 
     `address`   what calls of the unit call
