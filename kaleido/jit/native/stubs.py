@@ -46,9 +46,9 @@ from __future__ import annotations
 import ctypes
 import re
 import struct
-from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import baseline_assembly
 from kaleido.jit.events import StubCode
@@ -74,8 +74,7 @@ class _Record(ctypes.Structure):
 _FIELDS = struct.Struct("=5q")
 
 
-@dataclass(frozen=True)
-class Stub:
+class Stub(NamedTuple):
     """The stub of a symbol.
 
     `address`   what calls of the unit call
