@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kaleido import cli
+from kaleido.command_line.argument_parser import add_program_options, parsed_by
 from kaleido.command_line.options import Options
-from kaleido.command_line.parser import add_program_options, parsed_by
 from kaleido.language.source_files import reason, shown
 from kaleido.recording import Recorder
 from kaleido.recording.plain_page import document
 from kaleido.session import Session
-from kaleido.session.recorded import describe
+from kaleido.session.unit_descriptions import describe
 from kaleido.terminal import streams
 
 __all__ = ["run"]
