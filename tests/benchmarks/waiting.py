@@ -32,7 +32,7 @@ from tests.costs import square
 from tests.repl.latency import KINDS
 from tests.repl.latency import Timed as TimedRepl
 
-__all__ = ["calls", "emission", "entries", "optimizing", "prompts", "starts"]
+__all__ = ["calls", "emission", "entries", "many_entries", "optimizing", "prompts", "starts"]
 
 
 def _process(command: list[str]) -> Timed:
@@ -45,6 +45,7 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
     script.write_text("".join(f"def f{number}(x) x * {number} + 1\n" for number in range(20)) + "f7(6)\n")
     for title, arguments, imports, goal in (
         ("`kaleido -c 4+5`", ["-c", "4+5"], "llvmlite.binding, lark", 1.2),
+        ("`kaleido --no-cache -c 4+5`", ["--no-cache", "-c", "4+5"], "llvmlite.binding, lark", 2.0),
         ("a second run of 20 definitions", [str(script)], "llvmlite.binding", 1.3),
     ):
         sides = _process(kaleido(*arguments)), _process(python("-c", f"import {imports}"))
@@ -140,6 +141,21 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
     repl.session.close()
     for kind in KINDS:
         yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
+
+
+def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
+    """Entries in a REPL with many definitions, relative to those in one with ten; a few in each by turns."""
+    ticks = time.perf_counter if clock == "wall" else time.process_time
+    with discarded():
+        few, many = TimedRepl(10, ticks), TimedRepl(definitions, ticks)
+        for number in range(10 * repeat):
+            for repl in (few, many):
+                repl.enter([number])
+    for repl in (few, many):
+        repl.session.close()
+    for kind in KINDS:
+        found = median(many.seconds[kind]) / median(few.seconds[kind])
+        yield Figure(f"{kind} after {definitions:,} entries / after 10", found, 1.1)
 
 
 def calls(repeat: int, clock: Clock) -> Iterator[Figure]:

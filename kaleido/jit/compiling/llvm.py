@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
-from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.object_code import ObjectCode, elf_text_size
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
@@ -32,6 +32,7 @@ __all__ = [
     "parse_alone",
     "parse_as_it_is",
     "rename",
+    "text_size",
 ]
 
 
@@ -153,13 +154,18 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self._machine(tier).emit_object(module)
-        sections = llvm.ObjectFileRef.from_data(data).sections()
-        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
+        size = elf_text_size(data)
+        return ObjectCode(data, size if size is not None else text_size(data))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
         text: str = self._machine(tier).emit_assembly(module)
         return text
+
+
+def text_size(data: bytes) -> int:
+    """The size of the machine code in an object file of any format."""
+    return sum(section.size() for section in llvm.ObjectFileRef.from_data(data).sections() if section.is_text())
 
 
 @cache
