@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,9 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
 
 _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
 
+# Where the REPL looks for init.kal, its history and the object cache.
+_FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+
 _BARE_LOOP = """
 from prompt_toolkit import PromptSession
 session = PromptSession()
@@ -67,9 +71,9 @@ while True:
 class _Terminal:
     """A process on a terminal, that shows ``kal>``. Its times are those since it was started, or since a key."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, home: str, *arguments: str) -> None:
         self._begin, self._used = time.perf_counter(), 0.0
-        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1", **dict.fromkeys(_FOLDERS, home)}
         self._child: Any = pexpect.spawn(
             sys.executable, [*arguments], env=environment(**variables), dimensions=(24, 80), timeout=60
         )
@@ -98,21 +102,25 @@ class _Terminal:
 
 
 def prompts(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """The prompt, and an entry at it, in a pseudo-terminal."""
+    """The prompt, and an entry at it, in a pseudo-terminal, with an empty home directory."""
+    with tempfile.TemporaryDirectory() as home:
+        yield from _prompts(home, repeat, clock)
 
+
+def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
     def started(*arguments: str) -> Times:
-        terminal = _Terminal(*arguments)
+        terminal = _Terminal(home, *arguments)
         try:
             return terminal.until("kal>")
         finally:
             terminal.close()
 
-    repl = ("-m", "kaleido", "--no-init", "--no-history")
+    repl = ("-m", "kaleido")
     imports = ("-c", f"import {_IMPORTS}\nprint('kal>', flush=True)\ninput()")
     found = ratio(lambda: started(*repl), lambda: started(*imports), repeat, clock)
     yield Figure(f"`kaleido` to its prompt / `import {_IMPORTS}`", found, 1.25)
     with ExitStack() as stack:
-        own, bare = _Terminal(*repl), _Terminal("-c", _BARE_LOOP)
+        own, bare = _Terminal(home, *repl), _Terminal(home, "-c", _BARE_LOOP)
         for terminal in (own, bare):
             stack.callback(terminal.close)
             terminal.until("kal>")
