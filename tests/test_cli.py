@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from kaleido import __version__, cli
+from kaleido.command_line.arguments import parsed
 from kaleido.command_line.options import of_plain
-from kaleido.command_line.parser import parsed
 from kaleido.report.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
