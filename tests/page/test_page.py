@@ -360,6 +360,10 @@ def test_a_live_session_feeds_the_page(load: Open) -> None:
     assert page.locator(".moment-time").inner_text() == "30.0 ms"
     assert page.locator("#events tbody tr").count() == 10
     assert page.evaluate("document.activeElement.className").startswith("count")
+    page.evaluate("(other) => page.replace(other)", many(3))
+    settle(page)
+    assert page.locator(".selected-name").first.inner_text() == "f0"
+    assert (page.locator("#units tbody tr").count(), page.locator("#events tbody tr").count()) == (3, 2)
 
 
 @pytest.mark.parametrize(

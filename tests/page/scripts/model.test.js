@@ -69,13 +69,6 @@ test("what a live session reports is added", () => {
   assert.equal(model.segments("total.for").at(-1).until, 200);
 });
 
-test("a whole recording replaces the one before", () => {
-  const model = read();
-  model.merge({ format: "kaleido-recording", length: 7, units: [{ ...model.bySymbol.get("total") }], events: [] });
-  assert.deepEqual([model.length, model.units.length, model.story.length], [7, 1, 0]);
-  assert.deepEqual([model.recording.sources, model.recording.counts], [[], {}]);
-});
-
 test("an empty recording has answers, too", () => {
   const model = new Model({});
   assert.equal(model.tierAt("f", 1), "none");
