@@ -153,6 +153,9 @@ class Engine:
         LookupError where a C symbol is not found; KeyError where a removed symbol is not defined; UndefinedUnit where a
         running program could reach a symbol that is not defined. Then nothing has changed.
         """
+        for each in definitions:
+            if not isinstance(each, Unit | Data):
+                raise TypeError(f"a definition is a Unit or Data, not {type(each).__name__}")
         if self._check_units is not None:
             self._check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():

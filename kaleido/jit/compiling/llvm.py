@@ -28,6 +28,7 @@ from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = [
+    "SharedContext",
     "Target",
     "closed_on_error",
     "host_description",
@@ -61,15 +62,36 @@ def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
     return module
 
 
-def parse_as_it_is(ir: str) -> llvm.ModuleRef:
+def parse_as_it_is(ir: str, context: llvm.ContextRef | None = None) -> llvm.ModuleRef:
     """LLVM assembly as a verified module for the machine that it names, to be looked at. Raises ValueError."""
     try:
-        module = llvm.parse_assembly(ir, llvm.create_context())
+        module = llvm.parse_assembly(ir, context or llvm.create_context())
         with closed_on_error(module):
             module.verify()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return module
+
+
+class SharedContext:
+    """A context for modules that are looked at and disposed of at once. Any thread may use it.
+
+    A new one takes longer than parsing a small module. It keeps types and constants, so it is not used for ever.
+    """
+
+    _MOST_USES = 64
+
+    def __init__(self) -> None:
+        self._context: llvm.ContextRef | None = None
+        self._uses = 0
+
+    def get(self) -> llvm.ContextRef:
+        # Modules keep their context, if another thread replaces it.
+        context = self._context
+        if context is None or self._uses >= self._MOST_USES:
+            self._context, self._uses = context, _ = llvm.create_context(), 0
+        self._uses += 1
+        return context
 
 
 def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef], None] | None = None) -> None:
