@@ -21,6 +21,7 @@ its input: functions and variables                ``Unit`` ``Data`` ``Signature`
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 their stubs in memory                             ``StubRecord`` ``StubCode``
+what the evaluation thread runs, sampled          ``Sampler`` ``Sample``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
@@ -50,6 +51,7 @@ from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
+from kaleido.jit.native.samples import Sample
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import (
@@ -61,6 +63,7 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
+from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import (
     MAX_PARAMETERS,
     Data,
@@ -94,6 +97,8 @@ __all__ = [
     "Place",
     "Policy",
     "RunCounter",
+    "Sample",
+    "Sampler",
     "Signature",
     "SignatureChanged",
     "StackOverflow",

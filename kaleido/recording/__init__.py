@@ -4,6 +4,7 @@
 ``recorder``      listens to an engine; its history as data
 ``unit_history``  units, their versions and their machine code, from events
 ``counters``      the counters of units, and the records of their stubs, over time
+``sampled``       where the time went: samples by unit and tier
 ``jumps``         the jump of a call, before and after
 ``event_data``    an event as data
 ``sources``       the texts of a recording, and places in them

@@ -21,6 +21,7 @@ from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
 from kaleido.recording.jumps import NO_JUMPS, example, jumps
 from kaleido.recording.producer import producer
+from kaleido.recording.sampled import NO_SAMPLES, Samples
 from kaleido.recording.sentences import Sentences
 from kaleido.recording.sources import Sources
 from kaleido.recording.ticker import Ticker
@@ -46,7 +47,7 @@ class Recorder:
     `name`      of the program, for people
     `describe`  says of what kind and origin a unit is
     `past`      events of the engine up to now, if they were kept
-    `live`      whether to look at counters between the events, too; a recorder without it has no thread
+    `live`      whether to sample, and to look at counters between the events, too; without it there is no thread
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class Recorder:
         self._waiting: deque[tuple[Event, list[StubRecord]]] = deque((event, []) for event in past)
         self._origin = min((event.time for event, _ in self._waiting), default=time.perf_counter())
         self._ended: float | None = None
-        self._history = History(self._origin, describe, engine.stats())
+        present = engine.stats()
+        self._history = History(self._origin, describe, present)
         self._sentences = Sentences(self._history.name_of)
         self._events: Capped[Json] = Capped(_MOST_EVENTS)
         self._additions: Additions | None = None
         self._counters = Counters(self._history.milliseconds, self._added)
+        self._samples = Samples(engine, self._history.milliseconds, self._added, present) if live else None
         self._unsubscribe = engine.subscribe(self._listen)
         self._ticker = Ticker(self._tick) if live else None
 
@@ -78,6 +81,8 @@ class Recorder:
         with self._lock:
             if self._ended is None:
                 self._look()
+                if self._samples is not None:
+                    self._samples.close()
                 self._unsubscribe()
                 self._ended = time.perf_counter()
                 self._take()
@@ -99,7 +104,11 @@ class Recorder:
             if added is None or added.is_full:
                 self._additions = Additions()
                 return self._all(self._additions.sources)
-            return self._now() | added.take(self._history.units)
+            return self._now() | self._new_samples(added.take(self._history.units))
+
+    def _new_samples(self, message: Json) -> Json:
+        summary = self._samples.summary() if self._samples is not None else NO_SAMPLES
+        return message | {"samples": summary | {"times": message["samples"]}}
 
     # Listening
 
@@ -113,9 +122,12 @@ class Recorder:
 
     def _look(self) -> None:
         records = self._engine.stubs()
+        samples = self._samples.read() if self._samples is not None else []
         # What happened before they were read.
         self._take()
         self._counters.look(records)
+        if self._samples is not None:
+            self._samples.take(samples)
 
     def _take(self) -> None:
         """Take into account what the listener has kept."""
@@ -123,6 +135,8 @@ class Recorder:
             event, records = self._waiting.popleft()
             self._history.add(event)
             self._counters.look(records)
+            if self._samples is not None:
+                self._samples.observe(event)
             sentence = self._sentences.sentence(event)
             # The code of the unit says that it was loaded.
             if event.kind is not EventKind.LOADED:
@@ -154,7 +168,7 @@ class Recorder:
             "counts": self._counters.counts(),
             "stubs": self._counters.stubs(),
             "jumps": self._jumps(),
-            "samples": {"interval": 0.0, "total": 0, "times": [], "shares": []},
+            "samples": self._samples.as_json() if self._samples is not None else NO_SAMPLES,
             "measured": None,
             "advice": [],
         }
