@@ -15,7 +15,7 @@ from kaleido.language.source_files import reason, shown
 from kaleido.recording import Recorder
 from kaleido.recording.plain_page import document
 from kaleido.session import Session
-from kaleido.session.recorded import describe
+from kaleido.session.unit_kinds import describe
 from kaleido.terminal import streams
 
 __all__ = ["run"]
