@@ -31,6 +31,7 @@ USAGE, DEFECT = 2, 70
 # first argument, so a script of that name is run as ./cache.
 _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
+    "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",

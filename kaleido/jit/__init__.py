@@ -36,7 +36,8 @@ in Python: locks that a forked child can use      ``fork_safe`` ``LockOrder``
 ================================================  ========================================================
 
 ``LANGUAGES.md`` beside this file is the guide for authors of languages, ``README.md`` the guide to the internals. The
-package ``observers`` tells GDB and perf the names of machine code. All of it knows nothing of the language above it.
+package ``observers`` tells GDB and perf the names of machine code, and ``ahead_of_time`` has the forms of object files.
+All of it knows nothing of the language above it.
 
 What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
 Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and

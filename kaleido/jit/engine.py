@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -48,6 +48,7 @@ from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import Form, Machine
     from kaleido.jit.compiling.compiler import Transform
 
 __all__ = ["Engine"]
@@ -67,7 +68,8 @@ class Engine:
                  ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
                  group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
                  of a `failed` event. It must not change results, and is called again for the same unit: by
-                 recompilations and by :meth:`ir`
+                 recompilations and by :meth:`ir`. In a linked module, the stub of a symbol that C could have, such as
+                 ``f``, is ``jit.stub.f``
     `externals`  addresses of C symbols that every unit may use
     `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
                  called with; by default there is none
@@ -86,7 +88,7 @@ class Engine:
     ) -> None:
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
-            compiler = LazyCompiler(policy, transform, cache)
+            compiler = LazyCompiler(policy, transform, cache, externals)
             if cache is None:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
@@ -300,14 +302,16 @@ class Engine:
 
     # Inspection
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, lines: bool = False) -> Callable[[], None]:
         """Call `listener` with every event from now on; returns the function that ends that.
+
+        With `lines`, events of loaded code have its source lines, which takes time.
 
         It is called on the thread where the event happens, mostly with the engine's lock held: it must be quick, wait
         for no other thread, and not raise. The exception is the `compiled` event of a recompilation: it is emitted
         without the lock and before the publication, so a test may hold the recompiler there.
         """
-        return self._program.events.subscribe(listener)
+        return self._program.events.subscribe(listener, lines=lines)
 
     def stats(self) -> list[UnitStats]:
         """Every unit that is defined now, nested ones included, in the order of definition."""
@@ -352,18 +356,26 @@ class Engine:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
 
-    def object_file(self, *symbols: str) -> bytes:
-        """An object file with units and all that they reach, to link into a program: compiled at -O3, without stubs.
+    def reachable(self, symbol: str) -> list[Unit]:
+        """The units that a unit calls, directly or not, after itself. Raises KeyError, and UndefinedUnit."""
+        return self._inspection.reachable(symbol)
 
-        Each of `symbols` is a C function of that name in it; a C library is needed, and nothing of the engine. Code is
-        for this machine's processor. Data have their initial values. Externals are names for the linker. Nothing stops
-        endless recursion.
+    def object_file(
+        self, *symbols: str, weak: Collection[str] = (), form: Form | None = None, machine: Machine | None = None
+    ) -> bytes:
+        """Units and all that they reach as an object file, to link into a program: compiled at -O3, without stubs.
+
+        Each of `symbols` is a C function of that name in it, which a definition in another object file may replace if
+        it is in `weak`. A C library is needed, and nothing of the engine. Data have their initial values. Externals are
+        names for the linker. Nothing stops endless recursion. The result can have another form, and be for another
+        machine than this one (see ``kaleido.jit.ahead_of_time``): then a subprocess compiles it, and no transform is
+        applied.
 
         Raises KeyError where a symbol is not defined, UndefinedUnit where something they reach is not, TypeError where
-        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR, and where a symbol is also the
-        name of a C function in use.
+        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR or does not know or support the
+        machine, and where a symbol is also the name of a C function in use; OSError where the subprocess fails.
         """
-        return self._inspection.object_file(symbols)
+        return self._inspection.object_file(symbols, weak, form, machine)
 
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""

@@ -72,6 +72,8 @@ class Event:
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
     `definition` of a `defined` event: the unit
+    `lines`     of a `loaded` event, for listeners that asked for it: the source lines of its code, as the address where
+                each begins, file and line, where the unit's IR has ``!dbg``
     """
 
     kind: EventKind
@@ -93,6 +95,7 @@ class Event:
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
     definition: Unit | None = field(default=None, repr=False, compare=False)
+    lines: tuple[tuple[int, str, int], ...] = ()
 
 
 Listener = Callable[[Event], None]

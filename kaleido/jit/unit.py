@@ -118,8 +118,8 @@ class Unit:
     symbol: str
     signature: Signature
     ir: str = field(repr=False)
-    calls: Mapping[str, Signature] = field(default_factory=dict, repr=False)
-    externals: Mapping[str, int] = field(default_factory=dict, repr=False)
+    calls: Mapping[str, Signature] = field(default_factory=dict, repr=False, hash=False)
+    externals: Mapping[str, int] = field(default_factory=dict, repr=False, hash=False)
     counter: RunCounter = RunCounter.CALLS
     nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""

@@ -17,6 +17,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from kaleido.jit.ahead_of_time import HOST, Machine
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
@@ -103,23 +104,31 @@ def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
 
 
 class Target:
-    """The host's processor with all its features, the same for both tiers: results must not depend on the tier.
+    """The processor that code is for, the same for both tiers: results must not depend on the tier.
+
+    By default, that is the host's, with all its features. Modules are parsed for the host: see :meth:`format`.
 
     Object code is position independent and can be loaded at any address. The loader relaxes accesses to addresses that
     are near enough into direct ones.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, purpose: Machine = HOST) -> None:
         self.policy = policy
+        self._purpose = purpose
 
     @cached_property
     def machine(self) -> llvm.TargetMachine:
         """That of the baseline."""
-        return _machine(0)
+        return _machine(0, self._purpose)
 
     @cached_property
     def _optimizing_machine(self) -> llvm.TargetMachine:
-        return _machine(3)
+        return _machine(3, self._purpose)
+
+    def format(self, module: llvm.ModuleRef) -> None:
+        """Make a module one for this target."""
+        if not self._purpose.is_host:
+            module.triple, module.data_layout = self.machine.triple, str(self.machine.target_data)
 
     def _machine(self, tier: Tier) -> llvm.TargetMachine:
         return self.machine if tier is Tier.BASELINE else self._optimizing_machine
@@ -165,13 +174,27 @@ class Target:
 @cache
 def _format() -> tuple[str, str]:
     """The host's triple and data layout: a module without a layout is optimized for another than it is emitted for."""
-    machine = _machine(0)
+    machine = _machine(0, HOST)
     return machine.triple, str(machine.target_data)
 
 
-def _machine(level: int) -> llvm.TargetMachine:
+def _machine(level: int, purpose: Machine) -> llvm.TargetMachine:
+    """Raises ValueError for an unknown platform."""
+    target, cpu, features = _host() if purpose.is_host else _foreign(purpose)
+    return target.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+
+
+def _foreign(purpose: Machine) -> tuple[llvm.Target, str, str]:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
     host, cpu, features = _host()
-    return host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+    if purpose.triple:
+        try:
+            target = llvm.Target.from_triple(purpose.triple)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+        return target, purpose.cpu, ""
+    return (host, cpu, features) if purpose.cpu == "native" else (host, purpose.cpu, "")
 
 
 def host_description() -> str:
