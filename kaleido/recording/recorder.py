@@ -11,11 +11,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from kaleido.jit import Engine, Event, EventKind, Policy, StubRecord
+from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, StubRecord, Tier, Unit
 from kaleido.recording.additions import Additions
+from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
 from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
@@ -31,7 +32,10 @@ __all__ = ["FORMAT", "VERSION", "Recorder"]
 
 FORMAT, VERSION = "kaleido-recording", 1
 
-_MOST_EVENTS = 20_000
+View = Callable[[Sequence[Unit], Tier, Callable[[str, str], int]], dict[str, Any]]
+
+# Events; views of code in a report; units that LLVM is asked about.
+_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED = 20_000, 40, 3
 
 Json = dict[str, Any]
 
@@ -46,6 +50,8 @@ class Recorder:
 
     `name`      of the program, for people
     `describe`  says of what kind and origin a unit is
+    `view`      makes a view of code, as data, of units that were compiled together, their tier, and a function that
+                numbers source texts
     `past`      events of the engine up to now, if they were kept
     `live`      whether to sample, and to look at counters between the events, too; without it there is no thread
     """
@@ -56,10 +62,11 @@ class Recorder:
         *,
         name: str = "",
         describe: Describe = describe,
+        view: View | None = None,
         past: Iterable[Event] = (),
         live: bool = True,
     ) -> None:
-        self._engine, self._name = engine, name
+        self._engine, self._name, self._view = engine, name, view
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Event, list[StubRecord]]] = deque((event, []) for event in past)
         self._origin = min((event.time for event, _ in self._waiting), default=time.perf_counter())
@@ -88,10 +95,22 @@ class Recorder:
                 self._take()
 
     def snapshot(self) -> Json:
-        """All that was recorded so far."""
+        """All that was recorded so far, without views and advice, which take time."""
         with self._lock:
             self._take()
             return self._all(Sources())
+
+    def report(self) -> Json:
+        """All that was recorded so far, with views of the code, if there is a `view`, and with advice.
+
+        LLVM is asked what was not inlined, in subprocesses. The engine must still be open.
+        """
+        with self._lock:
+            self._take()
+            not_inlined, sources = list(self._not_inlined()), Sources()
+            views = self._make_views(sources) if self._view is not None else []
+            recording = self._all(sources) | {"views": views, "sources": sources.as_json()}
+            return recording | {"advice": advice(recording, not_inlined)}
 
     def changes(self) -> Json:
         """What was added since the last call: a message of the live form. The first is a snapshot, which has a format.
@@ -161,8 +180,8 @@ class Recorder:
             "version": VERSION,
             "producer": producer(),
             **self._now(),
-            "sources": sources.as_json(),
             "units": units,
+            "sources": sources.as_json(),
             "views": [],
             "events": list(self._events),
             "counts": self._counters.counts(),
@@ -172,6 +191,26 @@ class Recorder:
             "measured": None,
             "advice": [],
         }
+
+    def _make_views(self, sources: Sources) -> list[Json]:
+        """Views of the code that was in use, as many as a report has room for; the code refers to them."""
+        views: list[Json] = []
+        for code, members in self._history.codes(_MOST_VIEWS):
+            try:
+                view = self._view(members, code.tier, sources.number) if self._view is not None else None
+            except (OSError, RuntimeError, ValueError):
+                view = None
+            code.view = len(views) if view is not None else None
+            views += [view] if view is not None else []
+        return views
+
+    def _not_inlined(self) -> Iterator[tuple[str, NotInlined]]:
+        """What the optimized units in which the most time was spent do not inline, as far as they are still there."""
+        for symbol in self._history.optimized(_MOST_ASKED):
+            try:
+                yield from ((symbol, each) for each in self._engine.missed_inlining(symbol))
+            except (KeyError, OSError, RuntimeError, ValueError):
+                continue
 
     def _jumps(self) -> Json:
         stubs = self._counters.stubs()

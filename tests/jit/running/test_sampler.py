@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.jit import Engine, Policy
+from kaleido.jit import Engine, Policy, Sample
 from kaleido.jit.native import faults, samples
 from kaleido.jit.running import stacks
 from tests.jit.helpers import TIMEOUT
@@ -24,7 +24,8 @@ def test_samples_are_addresses_in_the_code_that_runs() -> None:
         engine.define(*units(SPIN))
         engine.call("spin", 1)
         sampler = engine.sampler()
-        taken, begin = [], time.perf_counter()
+        taken: list[Sample] = []
+        begin = time.perf_counter()
         while not taken and time.perf_counter() < begin + TIMEOUT:
             engine.call("spin", 1_000_000)
             taken += [each for each in sampler.take() if each.addresses]
