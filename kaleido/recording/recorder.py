@@ -1,7 +1,7 @@
 """The recorder: listens to an engine, and makes its history as data.
 
-The engine calls listeners with its lock held, so the listener only keeps the event, with the record of the stub that
-the event has changed. A thread, and whoever asks for data, does the rest.
+The engine calls listeners with its lock held, so the listener only keeps the event. A thread of the recorder takes note
+of counters and samples while the program runs. The rest is done when data are asked for.
 
 Locks are taken in this order: the recorder's, the engine's. So the listener, which has the engine's, takes none.
 """
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, StubRecord, Tier, Unit
+from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, Tier, Unit
 from kaleido.recording.additions import Additions
 from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
@@ -34,15 +34,10 @@ FORMAT, VERSION = "kaleido-recording", 1
 
 View = Callable[[Sequence[Unit], Tier, Callable[[str, str], int]], dict[str, Any]]
 
-# Events; views of code in a report; units that LLVM is asked about.
-_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED = 20_000, 40, 3
+# Events; views of code in a report; units that LLVM is asked about; events that wait until the program has ended.
+_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED, _MOST_SEEN = 20_000, 40, 3, 3_000
 
 Json = dict[str, Any]
-
-# Events at which the record of the unit's stub has just changed.
-_CHANGES = frozenset(
-    {EventKind.LOADED, EventKind.HOT, EventKind.SWAPPED, EventKind.COVERED, EventKind.DEOPTIMIZED, EventKind.DEFINED}
-)
 
 
 class Recorder:
@@ -68,8 +63,9 @@ class Recorder:
     ) -> None:
         self._engine, self._name, self._view = engine, name, view
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Event, list[StubRecord]]] = deque((event, []) for event in past)
-        self._origin = min((event.time for event, _ in self._waiting), default=time.perf_counter())
+        self._waiting: deque[Event] = deque(past)
+        self._origin = min((event.time for event in self._waiting), default=time.perf_counter())
+        self._seen: list[Event] = []
         self._ended: float | None = None
         present = engine.stats()
         self._history = History(self._origin, describe, present)
@@ -78,7 +74,7 @@ class Recorder:
         self._additions: Additions | None = None
         self._counters = Counters(self._history.milliseconds, self._added)
         self._samples = Samples(engine, self._history.milliseconds, self._added, present) if live else None
-        self._unsubscribe = engine.subscribe(self._listen)
+        self._unsubscribe = engine.subscribe(self._waiting.append)
         self._ticker = Ticker(self._tick) if live else None
 
     def close(self) -> None:
@@ -131,10 +127,6 @@ class Recorder:
 
     # Listening
 
-    def _listen(self, event: Event) -> None:
-        has_changed = event.kind in _CHANGES and (event.kind is not EventKind.DEFINED or event.version > 1)
-        self._waiting.append((event, self._engine.stubs(event.symbol) if has_changed else []))
-
     def _tick(self) -> None:
         with self._lock:
             self._look()
@@ -143,19 +135,29 @@ class Recorder:
         records = self._engine.stubs()
         samples = self._samples.read() if self._samples is not None else []
         # What happened before they were read.
-        self._take()
+        self._take_records()
+        if len(self._seen) > _MOST_SEEN:
+            self._take()
         self._counters.look(records)
         if self._samples is not None:
             self._samples.take(samples)
 
-    def _take(self) -> None:
-        """Take into account what the listener has kept."""
+    def _take_records(self) -> None:
+        """Take note of the records that the listener has kept. The events themselves wait: the program is running."""
         while self._waiting:
-            event, records = self._waiting.popleft()
-            self._history.add(event)
-            self._counters.look(records)
+            event = self._waiting.popleft()
+            self._seen.append(event)
+            if event.record is not None:
+                self._counters.look([event.record])
             if self._samples is not None:
                 self._samples.observe(event)
+
+    def _take(self) -> None:
+        """Take into account all that the listener has kept."""
+        self._take_records()
+        seen, self._seen = self._seen, []
+        for event in seen:
+            self._history.add(event)
             sentence = self._sentences.sentence(event)
             # The code of the unit says that it was loaded.
             if event.kind is not EventKind.LOADED:

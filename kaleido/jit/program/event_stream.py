@@ -13,6 +13,12 @@ from kaleido.jit.program.versions import MachineCode, Version
 __all__ = ["EventStream"]
 
 
+# The events that come when the record of the stub has just changed; all are emitted under the lock.
+_CHANGES = frozenset(
+    {EventKind.DEFINED, EventKind.LOADED, EventKind.HOT, EventKind.SWAPPED, EventKind.COVERED, EventKind.DEOPTIMIZED}
+)
+
+
 class EventStream:
     """The listeners of one engine. Any thread may emit, with the engine's lock or without it."""
 
@@ -42,16 +48,19 @@ class EventStream:
             } | details
         if "runs" not in details:
             details["runs"] = version.runs
-        unit = version.unit
-        event = Event(
-            kind,
-            unit.label,
-            unit.symbol,
-            time.perf_counter(),
-            threading.get_native_id(),
+        unit, now = version.unit, time.perf_counter()
+        event = object.__new__(Event)
+        # The constructor of a frozen dataclass takes as long as all of this.
+        vars(event).update(
+            details,
+            kind=kind,
+            unit=unit.label,
+            symbol=unit.symbol,
+            time=now,
+            thread=threading.get_native_id(),
             version=version.ordinal,
             counter=unit.counter,
-            **details,
+            record=version.record(now) if kind in _CHANGES else None,
         )
         for listener in list(self._listeners):
             try:
