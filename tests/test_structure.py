@@ -31,6 +31,7 @@ LAYERS = tuple(
         "kaleido.repl",
         "kaleido.tutorial",
         "kaleido.cache",
+        "kaleido.command_line",
         "kaleido.cli",
         "kaleido.program_report",
         "kaleido.__main__",

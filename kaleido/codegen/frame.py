@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
 from kaleido.jit import Place, RunCounter, Signature, Unit
@@ -11,7 +9,6 @@ from kaleido.jit import Place, RunCounter, Signature, Unit
 __all__ = ["Frame"]
 
 
-@dataclass
 class Frame:
     """The function of a definition, of an expression at top level, or of a loop.
 
@@ -20,16 +17,14 @@ class Frame:
     parameters that pass their addresses.
     """
 
-    name: str
-    symbol: str
-    signature: Signature
-    place: Place
-    parent: Frame | None = None
-    writer: FunctionWriter = field(default_factory=FunctionWriter)
-    variables: Variables[str] = field(default_factory=Variables)
-    captured: dict[str, str] = field(default_factory=dict)
-    calls: dict[str, Signature] = field(default_factory=dict)
-    nested_units: list[Unit] = field(default_factory=list)
+    def __init__(self, name: str, symbol: str, signature: Signature, place: Place, parent: Frame | None = None) -> None:
+        self.name, self.symbol, self.signature = name, symbol, signature
+        self.place, self.parent = place, parent
+        self.writer = FunctionWriter()
+        self.variables = Variables[str]()
+        self.captured: dict[str, str] = {}
+        self.calls: dict[str, Signature] = {}
+        self.nested_units: list[Unit] = []
 
     def declare(self, name: str, value: str) -> None:
         """Allocate a variable, and store its first value."""

@@ -21,8 +21,8 @@ of a child, and receives the child's value, which is the name of an LLVM local o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT, REMAINDER
 from kaleido.codegen.checker import References
@@ -57,8 +57,7 @@ _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 _serials = count(1)
 
 
-@dataclass(frozen=True)
-class Lowered:
+class Lowered(NamedTuple):
     """A unit, and the place of each loop in it by the name of the loop's unit."""
 
     unit: Unit

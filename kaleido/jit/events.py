@@ -6,7 +6,6 @@ Traces, reports and prompts all read the same stream.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -80,8 +79,7 @@ class StubRecord(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event.
 
     `unit`      the unit's name, and `symbol` its symbol
@@ -122,16 +120,15 @@ class Event:
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
-    definition: Unit | None = field(default=None, repr=False, compare=False)
-    record: StubRecord | None = field(default=None, repr=False, compare=False)
+    definition: Unit | None = None
+    record: StubRecord | None = None
     lines: tuple[tuple[int, str, int], ...] = ()
 
 
 Listener = Callable[[Event], None]
 
 
-@dataclass(frozen=True)
-class UnitStats:
+class UnitStats(NamedTuple):
     """One unit as it is now.
 
     `name`        of the unit, for people; `symbol` is unique
@@ -157,8 +154,7 @@ class UnitStats:
     address: int | None
 
 
-@dataclass(frozen=True)
-class StubCode:
+class StubCode(NamedTuple):
     """The machine code of a unit's stub and of its counter prologue.
 
     `stub`, `prologue`  their addresses, with their bytes as they are in memory (none on a processor other than x86-64)
@@ -176,8 +172,7 @@ class StubCode:
     record: int
 
 
-@dataclass(frozen=True)
-class NotInlined:
+class NotInlined(NamedTuple):
     """A call in optimized code that stays a call: the names of both units, and the reason as a phrase."""
 
     caller: str
@@ -185,8 +180,7 @@ class NotInlined:
     reason: str
 
 
-@dataclass(frozen=True)
-class MemoryUse:
+class MemoryUse(NamedTuple):
     """What an engine holds in memory.
 
     `arenas`   regions of code memory; and LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaleido.jit.value_types import Layout, layout, leading_type
 
@@ -178,8 +178,7 @@ class Signature:
         return f"  %result = {call}\n  ret {self.result_type} %result\n"
 
 
-@dataclass(frozen=True)
-class _Value:
+class _Value(NamedTuple):
     """A result or a parameter: its `text` in one notation, its layout, and its ``zeroext`` or ``signext``."""
 
     text: str
@@ -187,8 +186,7 @@ class _Value:
     extension: str
 
 
-@dataclass(frozen=True)
-class _Form:
+class _Form(NamedTuple):
     """A signature in LLVM's notation, and what follows from it: see the properties of Signature."""
 
     result: str

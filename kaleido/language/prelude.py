@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from kaleido.diagnostics import Source
 
@@ -14,4 +14,5 @@ PRELUDE = "<prelude>"
 
 def prelude() -> Source:
     """The text of `prelude.kal`."""
-    return Source(PRELUDE, Path(__file__).with_name("prelude.kal").read_text("utf-8"))
+    with open(os.path.join(os.path.dirname(__file__), "prelude.kal"), encoding="utf-8") as file:
+        return Source(PRELUDE, file.read())

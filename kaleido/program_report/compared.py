@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from argparse import Namespace
 from typing import Any
+
+from kaleido.command_line.options import Options
 
 __all__ = ["compare"]
 
@@ -17,16 +18,16 @@ __all__ = ["compare"]
 _SECONDS = "1"
 
 
-def compare(options: Namespace) -> dict[str, Any] | None:
+def compare(options: Options) -> dict[str, Any] | None:
     """The median milliseconds of each mode: `run`, `compile`, and `beside`, in the background. None if a run fails.
 
     `options` are those of the recorded run: the program is the same file, or the same code.
     """
-    if options.script == "-" and options.code is None:
+    script = options.script if options.code is None else "-"
+    if script is None or (script == "-" and options.code is None):
         return None
     arguments = [f"--load={library}" for library in options.load] + ([] if options.externs else ["--no-extern"])
-    program = "-" if options.code is not None else options.script
-    command = [sys.executable, "-m", "kaleido", "bench", "--json", "--seconds", _SECONDS, *arguments, "--", program]
+    command = [sys.executable, "-m", "kaleido", "bench", "--json", "--seconds", _SECONDS, *arguments, "--", script]
     text = options.code.encode() if options.code is not None else b""
     done = subprocess.run(command, input=text, capture_output=True, check=False)
     if done.returncode != 0:

@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from kaleido import cli
+from kaleido.command_line.argument_parser import add_program_options, parsed_by
+from kaleido.command_line.options import Options
 from kaleido.language.source_files import reason, shown
 from kaleido.page import document
 from kaleido.program_report.compared import compare
@@ -33,6 +35,15 @@ _COLUMNS = 80
 _MARK = b"kaleido-recording"
 
 
+class ReportOptions(Options):
+    """Those of a run, and the file that is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output: str | None = None
+        self.json = self.text = self.compare = False
+
+
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     """Run the command; `parser` has the options that all commands share. Return the exit code of the program.
 
@@ -45,9 +56,9 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
         return cli.run_program(options, close=True, observe=report.observe)
 
 
-def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
+def _options(arguments: Sequence[str], parser: ArgumentParser) -> ReportOptions:
     parser.description = _DESCRIPTION
-    cli.add_program_options(parser)
+    add_program_options(parser)
     parser.add_argument(
         "-o", dest="output", metavar="FILE",
         help="the file to write (default: named after the script, in this folder); - is standard output, and the "
@@ -61,8 +72,7 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         help="also run the program at -O0 alone, at -O3 alone and tiered, afterwards and without its output, and "
         "show the times",
     )  # fmt: skip
-    parser.set_defaults(interactive=False, emit=None, version=False, perf_map=False, trace=None, stats=False)
-    options = parser.parse_args(cli.with_code_joined(arguments))
+    options = parsed_by(parser, arguments, ReportOptions())
     if options.script is None and options.code is None:
         parser.error("a script is needed; - is standard input")
     return options
@@ -71,7 +81,7 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
 class _Report:
     """Where the report of one run goes, and what is in it."""
 
-    def __init__(self, options: Namespace) -> None:
+    def __init__(self, options: ReportOptions) -> None:
         self._options = options
         self._path = Path(options.output or self._default())
         self._stdout: int | None = None
@@ -123,7 +133,8 @@ class _Report:
     def _name(self) -> str:
         if self._options.code is not None:
             return "<command line>"
-        return "<standard input>" if self._options.script == "-" else shown(os.path.basename(self._options.script))
+        script = self._options.script or "-"
+        return "<standard input>" if script == "-" else shown(os.path.basename(script))
 
     def _text(self, recording: dict[str, Any]) -> str:
         if self._options.json:

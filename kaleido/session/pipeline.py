@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
@@ -29,8 +29,7 @@ from kaleido.session.transaction import compile_definitions
 __all__ = ["Pipeline", "Result"]
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The result of one item of a text.
 
     `value`            the value of an expression; None for a definition

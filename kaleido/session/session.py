@@ -236,7 +236,7 @@ class Session:
         The recorder has the data; see ``kaleido.recording.Recorder``. Close it, or keep it as long as the session.
         """
         from kaleido.recording import Recorder
-        from kaleido.session.unit_kinds import describe
+        from kaleido.session.unit_descriptions import describe
 
         self._recorder = Recorder(self.engine, name=name, describe=describe)
         return self._recorder
@@ -248,7 +248,7 @@ class Session:
         """
         from kaleido.page import document
         from kaleido.recording import Recorder
-        from kaleido.session.unit_kinds import describe
+        from kaleido.session.unit_descriptions import describe
 
         if self._recorder is not None:
             return document(self._recorder.report())

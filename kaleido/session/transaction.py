@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
@@ -34,8 +35,7 @@ from kaleido.session.snapshot import Snapshot
 __all__ = ["Transaction", "compile_definitions"]
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(NamedTuple):
     """Definitions of `source` that have been checked and lowered.
 
     `functions`  the functions that they change

@@ -80,7 +80,7 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
     difference = FunctionTable.difference
 
     def without_operators(table: FunctionTable, earlier: FunctionTable) -> Snapshot:
-        return replace(difference(table, earlier), operators=table.operators)
+        return difference(table, earlier)._replace(operators=table.operators)
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
     case = found_by_search(monkeypatch).case

@@ -10,7 +10,7 @@ from kaleido.jit import Engine, Event, EventKind, RunCounter, Tier
 from kaleido.recording import Recorder, additions, recorder, unit_history
 from kaleido.recording.bounded import Capped, Thinned
 from kaleido.session import Session
-from kaleido.session.unit_kinds import describe
+from kaleido.session.unit_descriptions import describe
 
 
 def event(kind: EventKind, symbol: str, version: int = 1, **details: Any) -> Event:

@@ -10,7 +10,7 @@ import pytest
 
 from kaleido.recording import Recorder
 from kaleido.session import Session
-from kaleido.session.unit_kinds import describe
+from kaleido.session.unit_descriptions import describe
 
 PROGRAM = """def square(x) x * x
 def sum(n) var s in

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import llvmlite.binding as llvm
@@ -50,7 +49,7 @@ class Compiler:
         try:
             module, levels = self._compiled(units, tier)
             with module:
-                return replace(self.emit(module, tier), levels=levels)
+                return self.emit(module, tier)._replace(levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 

@@ -2,16 +2,20 @@
 
 An upgrade of llvmlite is checked against this file alone. Its workarounds:
 
-- a pass manager that has run is disposed of by hand, see :meth:`Target.optimize`;
+- a pass manager that has run is disposed of by hand, see :meth:`_Optimizer.run`;
 - a module has its context as a private attribute, see :func:`link_in`;
-- llvmlite has one lock around all of LLVM; it is held over a fork, see the last line.
+- llvmlite has one lock around all of LLVM; it is held over a fork, see the last line;
+- optimized compilation takes most of its time in two calls, which are made without that lock, see :class:`_Optimizer`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from ctypes import string_at
 from functools import cache, cached_property
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
@@ -122,16 +126,13 @@ class Target:
         return _machine(0, self._purpose)
 
     @cached_property
-    def _optimizing_machine(self) -> llvm.TargetMachine:
-        return _machine(3, self._purpose)
+    def _optimizer(self) -> _Optimizer:
+        return _Optimizer(self._purpose)
 
     def format(self, module: llvm.ModuleRef) -> None:
         """Make a module one for this target."""
         if not self._purpose.is_host:
             module.triple, module.data_layout = self.machine.triple, str(self.machine.target_data)
-
-    def _machine(self, tier: Tier) -> llvm.TargetMachine:
-        return self.machine if tier is Tier.BASELINE else self._optimizing_machine
 
     def simplify(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline without what makes code larger; it leaves no critical edge between blocks."""
@@ -145,30 +146,75 @@ class Target:
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
 
     def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool = False) -> None:
-        # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         options.inlining_threshold = self.policy.inline_threshold
-        builder = llvm.create_pass_builder(self._optimizing_machine, options)
-        manager = builder.getModulePassManager()
-        if split_edges:
-            manager.add_break_critical_edges_pass()
-        try:
-            manager.run(module, builder)
-        finally:
-            # Its close() frees nothing: the method resolution order finds the base class whose _dispose is empty.
-            # A pass manager holds 60 KB. (The builder leaks 1.5 KB, which only llvmlite could free.)
-            NewPassManager._dispose(manager)
-            manager.detach()
+        self._optimizer.run(module, options, split_edges=split_edges)
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
-        data = self._machine(tier).emit_object(module)
+        data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
         sections = llvm.ObjectFileRef.from_data(data).sections()
         return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
-        text: str = self._machine(tier).emit_assembly(module)
+        if tier is Tier.OPTIMIZED:
+            return self._optimizer.assembly(module)
+        text: str = self.machine.emit_assembly(module)
         return text
+
+
+class _Optimizer:
+    """The target machine for -O3, and what runs without llvmlite's lock.
+
+    LLVM works on several threads at once, if each has modules of a context of its own. llvmlite's lock is for callers
+    that share them. The modules here are of one context each (:func:`parse_alone`), and the machine is protected by a
+    lock of this object. So code can be compiled at the baseline while a pass run of some 100 ms is in progress.
+
+    Limit: an application that changes LLVM's global options (``llvmlite.binding.set_option``) does that at startup.
+    """
+
+    def __init__(self, purpose: Machine) -> None:
+        self._machine = _machine(3, purpose)
+        self._lock = fork_safe(threading.Lock(), LockOrder.OPTIMIZER)
+
+    def run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool) -> None:
+        """Run the pass pipeline of `options` over a module, in place."""
+        # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
+        with self._lock:
+            builder = llvm.create_pass_builder(self._machine, options)
+            manager = builder.getModulePassManager()
+            if split_edges:
+                manager.add_break_critical_edges_pass()
+            try:
+                _without_lock(ffi.lib.LLVMPY_RunNewModulePassManager)(manager, module, builder)
+            finally:
+                # Its close() frees nothing: the method resolution order finds the base class whose _dispose is empty.
+                # A pass manager holds 60 KB. (The builder leaks 1.5 KB, which only llvmlite could free.)
+                NewPassManager._dispose(manager)
+                manager.detach()
+
+    def emit(self, module: llvm.ModuleRef) -> bytes:
+        """The object file of a module, as ``TargetMachine.emit_object``. Raises RuntimeError."""
+        emit = _without_lock(ffi.lib.LLVMPY_TargetMachineEmitToMemory)
+        with self._lock, ffi.OutputString() as message:
+            buffer = emit(self._machine, module, int(True), message)
+            if not buffer:
+                raise RuntimeError(str(message))
+            try:
+                return string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+            finally:
+                ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+    def assembly(self, module: llvm.ModuleRef) -> str:
+        with self._lock:
+            text: str = self._machine.emit_assembly(module)
+            return text
+
+
+def _without_lock(function: Any) -> Callable[..., Any]:
+    """A function of llvmlite's library as ctypes calls it."""
+    call: Callable[..., Any] = function._cfn
+    return call
 
 
 @cache

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.module_names import external_name, stub_name
@@ -45,8 +45,7 @@ class UndefinedUnit(LookupError):
         self.symbol, self.caller = symbol, caller
 
 
-@dataclass(frozen=True, eq=False)
-class Compilation:
+class Compilation(NamedTuple):
     """Object code of `members`: a batch at the baseline; at -O3 an inline group, whose root is the first.
 
     `seconds` is what compiling took; it began at `began`.
@@ -84,7 +83,6 @@ Loaded = tuple[Compilation, LoadedObject]
 """Optimized code in memory that is not published."""
 
 
-@dataclass
 class _Plan:
     """What has to be compiled so that some versions can run.
 
@@ -94,10 +92,11 @@ class _Plan:
     `complete`  whether every symbol it came to is defined
     """
 
-    missing: list[Version] = field(default_factory=list)
-    compiled: list[Compilation] = field(default_factory=list)
-    visited: set[Version] = field(default_factory=set)
-    complete: bool = True
+    def __init__(self) -> None:
+        self.missing: list[Version] = []
+        self.compiled: list[Compilation] = []
+        self.visited: set[Version] = set()
+        self.complete = True
 
 
 class VersionCompiler:

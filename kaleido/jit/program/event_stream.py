@@ -49,18 +49,16 @@ class EventStream:
         if "runs" not in details:
             details["runs"] = version.runs
         unit, now = version.unit, time.perf_counter()
-        event = object.__new__(Event)
-        # The constructor of a frozen dataclass takes as long as all of this.
-        vars(event).update(
-            details,
-            kind=kind,
-            unit=unit.label,
-            symbol=unit.symbol,
-            time=now,
-            thread=threading.get_native_id(),
+        event = Event(
+            kind,
+            unit.label,
+            unit.symbol,
+            now,
+            threading.get_native_id(),
             version=version.ordinal,
             counter=unit.counter,
             record=version.record(now) if kind in _CHANGES else None,
+            **details,
         )
         for listener in list(self._listeners):
             try:
