@@ -64,12 +64,14 @@ def _ended_before(recording: Json, own: Sequence[Json]) -> _Advice:
     """Units that became hot, and ended before they had optimized code."""
     told = [event for event in recording["events"] if event["kind"] in ("hot", "covered", "failed")]
     latest = {event["symbol"]: event for event in told}
-    for unit in own:
-        event = latest.get(unit["symbol"])
-        if event is not None and event["kind"] == "hot" and not _codes(unit, "O3"):
-            left = milliseconds((_end(recording, unit) - event["time"]) / 1000)
-            hot = f"it was hot at {event['threshold']:,} {unit['counter']}, {left} before its end"
-            yield unit["symbol"], f"{quoted_name(unit['name'])} ended before its -O3 code was ready: {hot}"
+    hot = [unit for unit in own if latest.get(unit["symbol"], {}).get("kind") == "hot" and not _codes(unit, "O3")]
+    for unit in hot[:_MOST]:
+        event = latest[unit["symbol"]]
+        left = milliseconds((_end(recording, unit) - event["time"]) / 1000)
+        when = f"it was hot at {event['threshold']:,} {unit['counter']}, {left} before its end"
+        yield unit["symbol"], f"{quoted_name(unit['name'])} ended before its -O3 code was ready: {when}"
+    if len(hot) > _MOST:
+        yield None, f"{counted(len(hot) - _MOST, 'other unit')} ended before their -O3 code was ready"
 
 
 def _end(recording: Json, unit: Json) -> float:
@@ -95,7 +97,11 @@ def _never_hot(recording: Json, own: Sequence[Json]) -> _Advice:
         return
     hot = {event["symbol"] for event in recording["events"] if event["kind"] in ("hot", "swapped")}
     runs = {symbol: max(point[2] for point in points) for symbol, points in recording["counts"].items()}
-    cold = [unit for unit in own if unit["symbol"] in runs and unit["symbol"] not in hot]
+    limits = recording["program"]["thresholds"]
+    # One that is hot waits for the recompiler before that reports it.
+    cold = [
+        unit for unit in own if 0 < runs.get(unit["symbol"], 0) < limits[unit["counter"]] and unit["symbol"] not in hot
+    ]
     cold.sort(key=lambda unit: -runs[unit["symbol"]])
     for unit in cold[:_MOST]:
         number = counted(runs[unit["symbol"]], unit["counter"].removesuffix("s"))

@@ -149,6 +149,8 @@ class Recorder:
             self._seen.append(event)
             if event.record is not None:
                 self._counters.look([event.record])
+            elif event.kind is EventKind.FREED and event.tier is Tier.BASELINE:
+                self._counters.end(event.time, event.symbol, event.version, event.runs)
             if self._samples is not None:
                 self._samples.observe(event)
 

@@ -115,6 +115,15 @@ def test_counts_and_records_change_when_the_unit_does() -> None:
     ]
 
 
+def test_a_loop_that_has_ended_has_all_its_iterations() -> None:
+    with Session(jit="tiered") as session:
+        recorder = Recorder(session.engine, describe=describe, live=False)
+        session.run("for i = 1, i < 2 in i", "demo.kal")
+        recorder.close()
+        [points] = recorder.snapshot()["counts"].values()
+    assert points[-1][2] == 2
+
+
 def test_the_jump_leads_to_the_counter_and_then_to_the_body() -> None:
     recorded = recording("def f(x) x; f(1); f(2)", "f(3)")
     jumps, records = recorded["jumps"], recorded["stubs"]["kal.f"]

@@ -61,6 +61,7 @@ def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = No
     ("units", "events", "counts", "text"),
     [
         ([unit("plot", code("O0", 1))], [], {"plot": [[1, 1, 3], [2, 1, 41]]}, "plot was never hot: 41 calls"),
+        ([unit("f", code("O0", 1))], [], {"f": [[1, 1, 999]]}, "f was never hot: 999 calls"),
         ([unit("f"), unit("g", code("O0", 1))], [], {}, "f never ran"),
         (
             [unit("f", code("O0", 1), code("O3", 20, 50), code("O3", 80))],
@@ -83,6 +84,10 @@ def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = No
 )  # fmt: skip
 def test_advice(units: list[Any], events: list[Any], counts: dict[str, Any], text: str) -> None:
     assert text in [each["text"] for each in advice(made(units, events, counts))]
+
+
+def test_a_unit_that_waits_for_the_recompiler_is_hot() -> None:
+    assert advice(made([unit("f", code("O0", 1))], [], {"f": [[1, 1, 1000]]})) == []
 
 
 def test_advice_says_why_a_call_is_not_inlined() -> None:
