@@ -8,6 +8,7 @@
 ``jumps``         the jump of a call, before and after
 ``advice``        what it says about the program, in words
 ``event_data``    an event as data
+``redefinitions`` what each has deoptimized, and what that has cost
 ``sources``       the texts of a recording, and places in them
 ``sentences``     a sentence for each event
 ``additions``     what is new since the last time, for a reader of a recording that goes on

@@ -22,6 +22,7 @@ from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
 from kaleido.recording.jumps import NO_JUMPS, example, jumps
 from kaleido.recording.producer import producer
+from kaleido.recording.redefinitions import redefinitions
 from kaleido.recording.sampled import NO_SAMPLES, Samples
 from kaleido.recording.sentences import Sentences
 from kaleido.recording.sources import Sources
@@ -188,6 +189,7 @@ class Recorder:
             "sources": sources.as_json(),
             "views": [],
             "events": list(self._events),
+            "redefinitions": redefinitions(units),
             "counts": self._counters.counts(),
             "stubs": self._counters.stubs(),
             "jumps": self._jumps(),

@@ -45,6 +45,9 @@ SHAPE = {
     "events": [{
         "time": NUMBER, "kind": str, "symbol": str, "version": int, "sentence": str, ...: (str, list, *NUMBER),
     }],
+    "redefinitions": [
+        {"time": NUMBER, "symbol": str, "version": int, "deoptimized": [str], "recompiled": NUMBER}
+    ],
     "counts": {str: [[NUMBER]]},
     "stubs": {str: [{
         "time": NUMBER, "version": int, "slot": ADDRESS, "target": {"prologue", "body", "none"}, "runs": int,

@@ -80,6 +80,17 @@ def test_optimized_code_has_the_versions_that_it_inlined(recorded: dict[str, Any
     assert optimized["until"] >= units(recorded)["square"]["versions"][1]["defined"]
 
 
+def test_a_redefinition_has_what_it_deoptimized_and_the_cost() -> None:
+    calls = "f(1); f(1); f(1); f(1)"
+    recorded = recording(f"def g(x) x def f(x) g(x); {calls}", f"def g(x) x + 1; {calls}")
+    [row] = recorded["redefinitions"]
+    assert (row["symbol"], row["version"], row["deoptimized"]) == ("kal.g", 2, ["kal.f"])
+    [version] = units(recorded)["f"]["versions"]
+    [first, second] = [code for code in version["codes"] if code["tier"] == "O3"]
+    assert row["time"] <= first["until"]
+    assert row["recompiled"] == pytest.approx(second["ended"] - second["began"])
+
+
 def test_units_have_kinds_parents_and_places(recorded: dict[str, Any]) -> None:
     loop = units(recorded)["sum.for@3:6"]
     assert (loop["kind"], loop["counter"], loop["parent"]) == ("loop", "iterations", "kal.sum")
