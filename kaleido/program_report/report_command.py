@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kaleido import cli
-from kaleido.command_line.argument_parser import add_program_options, parsed_by
+from kaleido.command_line.arguments import add_program_options, parsed_by
 from kaleido.command_line.options import Options
 from kaleido.language.source_files import reason, shown
 from kaleido.page import document

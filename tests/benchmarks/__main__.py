@@ -125,6 +125,7 @@ class _Benchmark:
         yield from waiting.starts(self._build, repeat, clock)
         yield from waiting.prompts(repeat, clock)
         yield from waiting.entries(repeat, clock)
+        yield from () if self._options.quick else waiting.many_entries(repeat, clock)
         yield from waiting.calls(repeat, clock)
         yield from waiting.optimizing(repeat)
         yield from waiting.emission(repeat, clock)

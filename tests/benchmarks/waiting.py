@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ from tests.costs import square
 from tests.repl.latency import KINDS
 from tests.repl.latency import Timed as TimedRepl
 
-__all__ = ["calls", "emission", "entries", "optimizing", "prompts", "starts"]
+__all__ = ["calls", "emission", "entries", "many_entries", "optimizing", "prompts", "starts"]
 
 
 def _process(command: list[str]) -> Timed:
@@ -45,6 +46,7 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
     script.write_text("".join(f"def f{number}(x) x * {number} + 1\n" for number in range(20)) + "f7(6)\n")
     for title, arguments, imports, goal in (
         ("`kaleido -c 4+5`", ["-c", "4+5"], "llvmlite.binding, lark", 1.2),
+        ("`kaleido --no-cache -c 4+5`", ["--no-cache", "-c", "4+5"], "llvmlite.binding, lark", 2.0),
         ("a second run of 20 definitions", [str(script)], "llvmlite.binding", 1.3),
     ):
         sides = _process(kaleido(*arguments)), _process(python("-c", f"import {imports}"))
@@ -54,6 +56,9 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
 # On a terminal
 
 _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
+
+# Where the REPL looks for init.kal, its history and the object cache.
+_FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
 _BARE_LOOP = """
 from prompt_toolkit import PromptSession
@@ -66,9 +71,9 @@ while True:
 class _Terminal:
     """A process on a terminal, that shows ``kal>``. Its times are those since it was started, or since a key."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, home: str, *arguments: str) -> None:
         self._begin, self._used = time.perf_counter(), 0.0
-        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1", **dict.fromkeys(_FOLDERS, home)}
         self._child: Any = pexpect.spawn(
             sys.executable, [*arguments], env=environment(**variables), dimensions=(24, 80), timeout=60
         )
@@ -97,21 +102,25 @@ class _Terminal:
 
 
 def prompts(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """The prompt, and an entry at it, in a pseudo-terminal."""
+    """The prompt, and an entry at it, in a pseudo-terminal, with an empty home directory."""
+    with tempfile.TemporaryDirectory() as home:
+        yield from _prompts(home, repeat, clock)
 
+
+def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
     def started(*arguments: str) -> Times:
-        terminal = _Terminal(*arguments)
+        terminal = _Terminal(home, *arguments)
         try:
             return terminal.until("kal>")
         finally:
             terminal.close()
 
-    repl = ("-m", "kaleido", "--no-init", "--no-history")
+    repl = ("-m", "kaleido")
     imports = ("-c", f"import {_IMPORTS}\nprint('kal>', flush=True)\ninput()")
     found = ratio(lambda: started(*repl), lambda: started(*imports), repeat, clock)
     yield Figure(f"`kaleido` to its prompt / `import {_IMPORTS}`", found, 1.25)
     with ExitStack() as stack:
-        own, bare = _Terminal(*repl), _Terminal("-c", _BARE_LOOP)
+        own, bare = _Terminal(home, *repl), _Terminal(home, "-c", _BARE_LOOP)
         for terminal in (own, bare):
             stack.callback(terminal.close)
             terminal.until("kal>")
@@ -140,6 +149,21 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
     repl.session.close()
     for kind in KINDS:
         yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
+
+
+def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
+    """Entries in a REPL with many definitions, relative to those in one with ten; a few in each by turns."""
+    ticks = time.perf_counter if clock == "wall" else time.process_time
+    with discarded():
+        few, many = TimedRepl(10, ticks), TimedRepl(definitions, ticks)
+        for number in range(10 * repeat):
+            for repl in (few, many):
+                repl.enter([number])
+    for repl in (few, many):
+        repl.session.close()
+    for kind in KINDS:
+        found = median(many.seconds[kind]) / median(few.seconds[kind])
+        yield Figure(f"{kind} after {definitions:,} entries / after 10", found, 1.1)
 
 
 def calls(repeat: int, clock: Clock) -> Iterator[Figure]:

@@ -22,7 +22,7 @@ from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from kaleido.jit.ahead_of_time import HOST, Machine
-from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.object_code import ObjectCode, elf_text_size
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
@@ -37,6 +37,7 @@ __all__ = [
     "parse_alone",
     "parse_as_it_is",
     "rename",
+    "text_size",
 ]
 
 
@@ -152,8 +153,8 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
-        sections = llvm.ObjectFileRef.from_data(data).sections()
-        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
+        size = elf_text_size(data)
+        return ObjectCode(data, size if size is not None else text_size(data))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
@@ -215,6 +216,11 @@ def _without_lock(function: Any) -> Callable[..., Any]:
     """A function of llvmlite's library as ctypes calls it."""
     call: Callable[..., Any] = function._cfn
     return call
+
+
+def text_size(data: bytes) -> int:
+    """The size of the machine code in an object file of any format."""
+    return sum(section.size() for section in llvm.ObjectFileRef.from_data(data).sections() if section.is_text())
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kaleido.bench import measure
 from kaleido.codegen.mangling import function_name, is_top_level
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, uninterrupted
@@ -70,6 +69,9 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _bench(request: Request, word: Word) -> None:
+    # Imported here: the prompt does not wait for what measures.
+    from kaleido.bench import measure
+
     source, expression = single_expression(request, word)
     # Standard output must be restored whatever happens. Ctrl-C does stop native code in the block.
     with (
