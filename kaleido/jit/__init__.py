@@ -21,6 +21,7 @@ its input: functions and variables                ``Unit`` ``Data`` ``Signature`
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 their stubs in memory                             ``StubRecord`` ``StubCode``
+what the evaluation thread runs, sampled          ``Sampler`` ``Sample``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
         Place,
         Policy,
         RunCounter,
+        Sample,
+        Sampler,
         Signature,
         SignatureChanged,
         StackOverflow,
@@ -109,6 +112,8 @@ __all__ = [
     "Place",
     "Policy",
     "RunCounter",
+    "Sample",
+    "Sampler",
     "Signature",
     "SignatureChanged",
     "StackOverflow",

@@ -5,7 +5,7 @@ define     `define` and `remove`: one transaction each; `data`                  
 run        `prepare`, `call`, `function`, `interrupt`, `address`                 ``calls``, ``direct_calls``
 tier up    when hot, by the recompiler's thread; `optimize`, `wait_until_idle`   ``program.tier_up``
 change     `deoptimize`, `configure`                                             ``program.reconfiguration``
-look in    `subscribe`, `stats`, `describe`, `find`, `ir`, `assembly`, `memory`  ``events``, ``inspection``
+look in    `subscribe`, `stats`, `stubs`, `sampler`, `find`, `ir`, `memory`, …   ``events``, ``inspection``
 end        `close`                                                               ``lifetime``
 =========  ====================================================================================================
 
@@ -44,6 +44,7 @@ from kaleido.jit.program.redefinition import Redefinition
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
+from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
@@ -382,6 +383,14 @@ class Engine:
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""
         return self._inspection.memory()
+
+    def sampler(self, interval: float = 0.001) -> Sampler:
+        """A sampler of what the evaluation thread runs, with `interval` seconds of its processor time in between.
+
+        Close it. Raises OSError where this platform, or a handler of SIGPROF, does not allow it.
+        """
+        self._access.check_process()
+        return Sampler(self._evaluation, interval)
 
     # The end
 

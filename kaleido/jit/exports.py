@@ -10,6 +10,7 @@ from kaleido.jit.engine import Engine
 from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
+from kaleido.jit.native.samples import Sample
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import (
@@ -21,6 +22,7 @@ from kaleido.jit.process.interrupts import (
 )
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.running.errors import Interrupted, StackOverflow
+from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import (
     MAX_PARAMETERS,
     Data,
@@ -54,6 +56,8 @@ __all__ = [
     "Place",
     "Policy",
     "RunCounter",
+    "Sample",
+    "Sampler",
     "Signature",
     "SignatureChanged",
     "StackOverflow",
