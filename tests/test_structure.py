@@ -23,6 +23,7 @@ LAYERS = tuple(
         "kaleido.jit",
         "kaleido.codegen",
         "kaleido.report",
+        "kaleido.code_views",
         "kaleido.session",
         "kaleido.bench",
         "kaleido.repl",
@@ -35,7 +36,7 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
-    ("kaleido.jit.process", "kaleido.jit.function_text", "kaleido.jit.value_types"),
+    ("kaleido.jit.process", "kaleido.jit.debug_info", "kaleido.jit.function_text", "kaleido.jit.value_types"),
     ("kaleido.jit.signature",),
     ("kaleido.jit.unit",),
     ("kaleido.jit.policy", "kaleido.jit.events"),

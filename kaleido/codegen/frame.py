@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from kaleido.codegen.source_map import RecordedMap
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
+from kaleido.diagnostics import Source
 from kaleido.jit import RunCounter, Signature, Unit
 
 __all__ = ["Frame"]
@@ -15,13 +19,16 @@ __all__ = ["Frame"]
 class Frame:
     """The function of a definition, of an expression at top level, or of a loop.
 
-    A loop's frame has the frame around it as `parent`. `variables` maps the variables that the frame declares to their
-    addresses. `captured` maps those that it uses from the frames around it to the parameters that pass their addresses.
+    It begins at `offset` of `source`. A loop's frame has the frame around it as `parent`. `variables` maps the
+    variables that the frame declares to their addresses. `captured` maps those that it uses from the frames around it
+    to the parameters that pass their addresses.
     """
 
     name: str
     symbol: str
     signature: Signature
+    source: Source
+    offset: int
     parent: Frame | None = None
     writer: FunctionWriter = field(default_factory=FunctionWriter)
     variables: Variables[str] = field(default_factory=Variables)
@@ -29,11 +36,27 @@ class Frame:
     calls: dict[str, Signature] = field(default_factory=dict)
     nested_units: list[Unit] = field(default_factory=list)
 
-    def declare(self, name: str, value: str) -> None:
-        """Allocate a variable, and store its first value."""
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A block of the source: at its end, its declarations go out of scope."""
+        with self.variables.block(), self.writer.source_map.block():
+            yield
+
+    def declare(self, name: str, value: str, offset: int = -1) -> None:
+        """Allocate a variable that is declared at `offset` of the source, and store its first value."""
+        address = self._stored(name, value)
+        self.writer.source_map.declare(name, address, offset)
+
+    def declare_parameter(self, name: str, value: str, number: int, offset: int) -> None:
+        """The same for a parameter; `number` counts from 1."""
+        address = self._stored(name, value)
+        self.writer.source_map.declare_parameter(name, address, number, offset)
+
+    def _stored(self, name: str, value: str) -> str:
         address = self.writer.alloca(name)
         self.writer.emit(f"store double {value}, ptr {address}")
         self.variables.declare(name, address)
+        return address
 
     def address(self, name: str) -> str:
         """The address of a variable in this frame. Captures the variable if a frame around this one declares it."""
@@ -41,7 +64,8 @@ class Frame:
             return self.variables[name]
         frame = self
         while name not in frame.variables and name not in frame.captured:
-            frame.captured[name] = frame.writer.local(name)
+            frame.captured[name] = pointer = frame.writer.local(name)
+            frame.writer.source_map.declare_parameter(name, pointer, len(frame.captured))
             assert frame.parent is not None, f"{name} is not declared"
             frame = frame.parent
         return self.captured[name]
@@ -54,4 +78,6 @@ class Frame:
     def unit(self, parameters: str, counter: RunCounter) -> Unit:
         """The finished function as a unit."""
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
-        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, tuple(self.nested_units), self.name)
+        debug = RecordedMap(self.source, self.offset, self.writer.lines_before, self.writer.source_map)
+        nested = tuple(self.nested_units)
+        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, nested, self.name, debug=debug)

@@ -18,9 +18,11 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
 ================================================  ========================================================
 the interface: define, call, optimize, look into  ``Engine``
 its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+where its IR comes from in a source text          ``DebugInfo`` ``DebugVariable``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
+their code, with places in the source             ``CodeLines`` ``CodeLine`` ``CodePlace`` ``PassChange``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
 native code was stopped                           ``StackOverflow`` ``Interrupted``
@@ -44,9 +46,20 @@ after; from then on it is deprecated first, with a DeprecationWarning, for one m
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.compiling.processor import has_fused_multiply_add
+from kaleido.jit.debug_info import DebugInfo, DebugVariable
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import (
+    CodeLine,
+    CodeLines,
+    CodePlace,
+    Event,
+    EventKind,
+    MemoryUse,
+    NotInlined,
+    PassChange,
+    UnitStats,
+)
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.policy import Policy
@@ -80,7 +93,12 @@ __all__ = [
     "PROBED",
     "PUT_BYTE",
     "REENTER_JIT",
+    "CodeLine",
+    "CodeLines",
+    "CodePlace",
     "Data",
+    "DebugInfo",
+    "DebugVariable",
     "Engine",
     "Event",
     "EventKind",
@@ -89,6 +107,7 @@ __all__ = [
     "MemoryUse",
     "NotInlined",
     "ObjectCache",
+    "PassChange",
     "Policy",
     "RunCounter",
     "Signature",

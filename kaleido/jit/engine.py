@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,7 +28,7 @@ from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.direct_calls import DirectCalls
-from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import CodeLines, Listener, MemoryUse, NotInlined, PassChange, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -342,6 +342,21 @@ class Engine:
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        """The IR and the assembly of an inline group, or at the baseline of one unit, with places in the source.
+
+        The first unit is the root, as in :meth:`inline_group`. They need not be defined now, so this shows former
+        versions, too. Code that runs is the same and has no line tables. Raises ValueError where LLVM rejects the IR.
+        """
+        return self._inspection.code_lines(units, tier)
+
+    def pass_changes(self, units: Sequence[Unit]) -> tuple[list[PassChange], int]:
+        """What the passes at -O3 make of the first unit of an inline group, and how many changes are left off.
+
+        LLVM prints them in a subprocess (see ``compiling.pass_changes``). Raises OSError where that fails.
+        """
+        return self._inspection.pass_changes(units)
 
     def object_file(self, *symbols: str) -> bytes:
         """An object file with units and all that they reach, to link into a program: compiled at -O3, without stubs.

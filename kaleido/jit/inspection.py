@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import CodeLines, MemoryUse, NotInlined, PassChange, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.compilation import UndefinedUnit
@@ -88,6 +88,15 @@ class Inspection:
     def assembly(self, name: str, tier: Tier) -> str:
         with signals_deferred():
             return self._compiler.assembly(self.inline_group(name, tier), tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        with signals_deferred():
+            return self._compiler.code_lines(units, tier)
+
+    def pass_changes(self, units: Sequence[Unit]) -> tuple[list[PassChange], int]:
+        from kaleido.jit.compiling.pass_changes import pass_changes
+
+        return pass_changes(units, self._program.policy)
 
     def object_file(self, names: Sequence[str]) -> bytes:
         if not names:

@@ -12,9 +12,14 @@
 ``unit_checks``    what a unit must be
 ``ir_text``        functions in the text of a module: names, blocks, calls
 ``recursion``      recursive functions with copies of themselves inlined
+``debug_metadata`` lines and variables of the source as LLVM's metadata
+``debug_copies``   the same for copies of functions
 ``counting``       counters of a language's own, in baseline code
 ``compiler``       the two ways to bind the names that units call, one for each tier
 ``object_files``   units as object files for ahead-of-time use
-``remarks``        why LLVM does not inline a call, from a subprocess
+``line_tables``    IR and assembly with the place in the source of each line
+``subprocesses``   compilations in another process, where LLVM has other settings
+``remarks``        why LLVM does not inline a call
+``pass_changes``   what each of LLVM's passes makes of a unit
 =================  ==============================================================================
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.events import CodeLines
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Data, Tier, Unit
 
@@ -59,6 +60,12 @@ class LazyCompiler:
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""
         return self._compiler.ir(units, tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        """As ``line_tables.code_lines``."""
+        from kaleido.jit.compiling.line_tables import code_lines
+
+        return code_lines(self._compiler, units, tier)
 
     def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
         """The machine code as text."""

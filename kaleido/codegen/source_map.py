@@ -1,0 +1,94 @@
+"""Which part of the source each instruction of a function comes from, and its variables, for debuggers and listings.
+
+Lowering only notes offsets. Lines and columns are computed when the debug information is asked for, which a plain run
+does not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kaleido.diagnostics import Source
+from kaleido.jit import DebugInfo, DebugVariable
+
+__all__ = ["RecordedMap", "SourceMap"]
+
+# LLVM visits scopes by recursion. Variables that are nested more deeply are in one scope.
+_DEEPEST_SCOPE = 200
+
+
+@dataclass
+class SourceMap:
+    """The map of one function while it is lowered.
+
+    `place`      that of the next instruction: an offset into the source, and the index of a scope
+    `places`     of each line of the body so far
+    `scopes`     for each the scope around it, the offset at which it begins, and how deeply it is nested
+    `variables`  for each the name, the address, the line of the body, the scope, the offset (-1 if there is none), and
+                 the number of the parameter
+    """
+
+    place: tuple[int, int] | None = None
+    places: list[tuple[int, int] | None] = field(default_factory=list)
+    scopes: list[tuple[int, int, int]] = field(default_factory=lambda: [(0, 0, 0)])
+    variables: list[tuple[str, str, int, int, int, int]] = field(default_factory=list)
+    _scope: int = 0
+
+    def set_place(self, offset: int) -> None:
+        """The instructions from now on come from the source at `offset`."""
+        self.place = offset, self._scope
+
+    def declare(self, name: str, address: str, offset: int) -> None:
+        """A variable is in scope from the next line on, until the end of the block."""
+        self.variables.append((name, address, len(self.places), self._inner(offset), offset, 0))
+
+    def declare_parameter(self, name: str, address: str, number: int, offset: int = -1) -> None:
+        self.variables.append((name, address, 0, 0, offset, number))
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A block: at its end, the scope is the one at its beginning again."""
+        scope = self._scope
+        yield
+        self._scope = scope
+
+    def _inner(self, offset: int) -> int:
+        depth = self.scopes[self._scope][2] + 1
+        if depth <= _DEEPEST_SCOPE:
+            self.scopes.append((self._scope, offset, depth))
+            self._scope = len(self.scopes) - 1
+        return self._scope
+
+
+@dataclass(frozen=True)
+class RecordedMap:
+    """The finished map of a function that begins at `offset` of `source`; `before` lines of its IR precede the body.
+
+    Call it for the debug information.
+    """
+
+    source: Source
+    offset: int
+    before: int
+    map: SourceMap
+
+    def __call__(self) -> DebugInfo:
+        return DebugInfo(
+            self.source.name,
+            self.source.text,
+            self._position(self.offset)[0],
+            [*[None] * self.before, *map(self._place, self.map.places)],
+            [(around, *self._position(offset)) for around, offset, _ in self.map.scopes],
+            [
+                DebugVariable(name, address, self.before + index, scope, number, self._position(offset)[0])
+                for name, address, index, scope, offset, number in self.map.variables
+            ],
+        )
+
+    def _place(self, place: tuple[int, int] | None) -> tuple[int, int, int] | None:
+        return (*self._position(place[0]), place[1]) if place is not None else None
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        return self.source.position(offset) if offset >= 0 else (0, 0)

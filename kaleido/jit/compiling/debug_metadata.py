@@ -1,0 +1,133 @@
+"""Debug information as LLVM's metadata, in the text of a unit's IR.
+
+Each unit is a compile unit of its own, so that units can be linked in any order. A function is a subprogram whose
+linkage name is that of the unit's body: it tells in optimized code which unit an instruction was inlined from.
+
+Code is the same with and without it: LLVM's passes do not look at it, and ``recursion`` copies it together with a
+function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+from kaleido.jit.debug_info import DebugInfo, DebugVariable
+from kaleido.jit.unit import Unit
+
+__all__ = ["with_lines", "with_variables"]
+
+# LLVM keeps a column in 16 bits.
+_MAX_COLUMN = 0xFFFF
+
+_PRODUCER = "kaleido"
+
+
+def with_lines(unit: Unit, number: int) -> Unit:
+    """A unit with line tables in its IR, in which the name of its source is a number.
+
+    A unit without debug information stays as it is.
+    """
+    if unit.debug is None:
+        return unit
+    return replace(unit, ir=_Metadata(unit, unit.debug(), str(number), full=False).ir(), debug=None)
+
+
+def with_variables(unit: Unit) -> Unit:
+    """A unit with all its debug information in its IR; without any, it stays as it is."""
+    if unit.debug is None:
+        return unit
+    info = unit.debug()
+    return replace(unit, ir=_Metadata(unit, info, info.source, full=True).ir(), debug=None)
+
+
+class _Metadata:
+    """The metadata of one unit, as text; nodes are numbered in the order in which they are first used."""
+
+    def __init__(self, unit: Unit, info: DebugInfo, file: str, *, full: bool) -> None:
+        self._unit, self._info, self._full = unit, info, full
+        self._numbers = count()
+        self._nodes: dict[str, int] = {}
+        self._file = self._node(f'!DIFile(filename: "{_escaped(file)}", directory: "")')
+        kind = "FullDebug" if full else "LineTablesOnly"
+        # Without tables of names: debuggers read them only for what they have not loaded yet.
+        compile_unit = self._node(
+            f'distinct !DICompileUnit(language: DW_LANG_C99, file: !{self._file}, producer: "{_PRODUCER}", '
+            f"emissionKind: {kind}, nameTableKind: None)"
+        )
+        self._named = f"!llvm.dbg.cu = !{{!{compile_unit}}}"
+        self._scopes = [self._subprogram(compile_unit), *[-1] * (len(info.scopes) - 1)]
+
+    def ir(self) -> str:
+        lines = self._unit.ir.split("\n")
+        variables = list(self._records()) if self._full else []
+        for index, place in enumerate(self._info.places):
+            if place is not None:
+                lines[index] += f", !dbg !{self._location(*place)}"
+        head = next(index for index, line in enumerate(lines) if line.startswith("define "))
+        lines[head] = lines[head].removesuffix("{") + f"!dbg !{self._scopes[0]} {{"
+        for index, record in reversed(variables):
+            lines.insert(index, record)
+        flags = self._node('!{i32 2, !"Debug Info Version", i32 3}'), self._node('!{i32 7, !"Dwarf Version", i32 5}')
+        named = [self._named, f"!llvm.module.flags = !{{!{flags[0]}, !{flags[1]}}}"]
+        return "\n".join([*lines, *named, *(f"!{number} = {node}" for node, number in self._nodes.items()), ""])
+
+    def _node(self, text: str) -> int:
+        number = self._nodes.get(text)
+        if number is None:
+            self._nodes[text] = number = next(self._numbers)
+        return number
+
+    def _subprogram(self, compile_unit: int) -> int:
+        parameters = sum(variable.argument > 0 for variable in self._info.variables) if self._full else 0
+        types = ", ".join([f"!{self._double()}"] * (1 + parameters)) if self._full else ""
+        kind = self._node(f"!DISubroutineType(types: !{self._node(f'!{{{types}}}')})")
+        return self._node(
+            f'distinct !DISubprogram(name: "{_escaped(self._unit.label)}", linkageName: "{_escaped(self._unit.body)}", '
+            f"scope: !{self._file}, file: !{self._file}, line: {self._info.line}, scopeLine: {self._info.line}, "
+            f"type: !{kind}, spFlags: DISPFlagDefinition, unit: !{compile_unit})"
+        )
+
+    def _double(self) -> int:
+        return self._node('!DIBasicType(name: "double", size: 64, encoding: DW_ATE_float)')
+
+    def _location(self, line: int, column: int, scope: int) -> int:
+        return self._node(f"!DILocation(line: {line}, column: {_column(column)}, scope: !{self._scope(scope)})")
+
+    def _scope(self, index: int) -> int:
+        """The node of a scope. With line tables only, all code is in the function itself."""
+        if not self._full:
+            return self._scopes[0]
+        # Blocks are nested at most as deeply as a front end says.
+        if self._scopes[index] < 0:
+            around, line, column = self._info.scopes[index]
+            self._scopes[index] = self._node(
+                f"distinct !DILexicalBlock(scope: !{self._scope(around)}, file: !{self._file}, line: {line}, "
+                f"column: {_column(column)})"
+            )
+        return self._scopes[index]
+
+    def _records(self) -> Iterator[tuple[int, str]]:
+        for variable in sorted(self._info.variables, key=lambda each: each.ir_line):
+            yield variable.ir_line, self._record(variable)
+
+    def _record(self, variable: DebugVariable) -> str:
+        scope = self._scope(variable.scope)
+        argument = f"arg: {variable.argument}, " if variable.argument else ""
+        node = self._node(
+            f'!DILocalVariable(name: "{_escaped(variable.name)}", {argument}scope: !{scope}, file: !{self._file}, '
+            f"line: {variable.line}, type: !{self._double()})"
+        )
+        place = self._location(variable.line, 0, variable.scope)
+        return f"    #dbg_declare(ptr {variable.address}, !{node}, !DIExpression(), !{place})"
+
+
+def _column(column: int) -> int:
+    return column if column <= _MAX_COLUMN else 0
+
+
+def _escaped(text: str) -> str:
+    """A text in quotes in LLVM assembly."""
+    encoded = text.encode("utf-8", "replace")
+    return "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:02X}" for byte in encoded)

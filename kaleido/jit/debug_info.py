@@ -1,0 +1,51 @@
+"""Where the IR of a unit comes from in a source text, for debuggers and for listings.
+
+A front end records it beside the IR, which stays as it is. ``compiling.debug_metadata`` makes LLVM's metadata of it
+where that is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["DebugInfo", "DebugVariable"]
+
+
+@dataclass(frozen=True)
+class DebugVariable:
+    """A variable or a parameter of type double.
+
+    `address`   the LLVM local that is its address, such as ``%x.1``
+    `ir_line`   the index of the line of IR before which it begins
+    `scope`     the index of its scope in ``DebugInfo.scopes``
+    `argument`  from 1 for a parameter, 0 for a variable
+    `line`      in the source, from 1; 0 if it is unknown
+    """
+
+    name: str
+    address: str
+    ir_line: int
+    scope: int = 0
+    argument: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class DebugInfo:
+    """All lines and columns of the source count from 1.
+
+    `source`     the name of the source text, and `text` the text
+    `line`       where the function begins
+    `places`     for each line of the unit's IR a line, a column and a scope, or None; lines after these have none
+    `scopes`     the lexical blocks: for each the index of the block around it, a line and a column. The first is the
+                 function itself
+    `variables`  parameters and variables
+    """
+
+    source: str
+    text: str = field(repr=False)
+    line: int
+    places: Sequence[tuple[int, int, int] | None] = field(repr=False)
+    scopes: Sequence[tuple[int, int, int]] = field(default=((0, 0, 0),), repr=False)
+    variables: Sequence[DebugVariable] = field(default=(), repr=False)
