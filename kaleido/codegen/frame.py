@@ -39,8 +39,11 @@ class Frame:
     @contextmanager
     def block(self) -> Iterator[None]:
         """A block of the source: at its end, its declarations go out of scope."""
-        with self.variables.block(), self.writer.source_map.block():
+        source_map = self.writer.source_map
+        scope = source_map.scope
+        with self.variables.block():
             yield
+        source_map.scope = scope
 
     def declare(self, name: str, value: str, offset: int = -1) -> None:
         """Allocate a variable that is declared at `offset` of the source, and store its first value."""

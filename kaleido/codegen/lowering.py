@@ -109,7 +109,9 @@ class _Lowering:
     def _at(self, node: Expression) -> FunctionWriter:
         """The writer, for instructions that come from `node` itself: ask for it when its operands have been visited."""
         writer = self._frame.writer
-        writer.source_map.set_place((node.operator_span if isinstance(node, Binary) else node.span).start)
+        source_map = writer.source_map
+        span = node.operator_span if isinstance(node, Binary) else node.span
+        source_map.place = span.start, source_map.scope
         return writer
 
     def lower_function(self, parameters: Sequence[Variable], body: Expression) -> Lowered:

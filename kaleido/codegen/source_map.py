@@ -6,8 +6,6 @@ does not do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from kaleido.diagnostics import Source
@@ -26,6 +24,7 @@ class SourceMap:
     `place`      that of the next instruction: an offset into the source, and the index of a scope
     `places`     of each line of the body so far
     `scopes`     for each the scope around it, the offset at which it begins, and how deeply it is nested
+    `scope`      that of the next instruction; a block restores it at its end
     `variables`  for each the name, the address, the line of the body, the scope, the offset (-1 if there is none), and
                  the number of the parameter
     """
@@ -34,11 +33,7 @@ class SourceMap:
     places: list[tuple[int, int] | None] = field(default_factory=list)
     scopes: list[tuple[int, int, int]] = field(default_factory=lambda: [(0, 0, 0)])
     variables: list[tuple[str, str, int, int, int, int]] = field(default_factory=list)
-    _scope: int = 0
-
-    def set_place(self, offset: int) -> None:
-        """The instructions from now on come from the source at `offset`."""
-        self.place = offset, self._scope
+    scope: int = 0
 
     def declare(self, name: str, address: str, offset: int) -> None:
         """A variable is in scope from the next line on, until the end of the block."""
@@ -47,19 +42,12 @@ class SourceMap:
     def declare_parameter(self, name: str, address: str, number: int, offset: int = -1) -> None:
         self.variables.append((name, address, 0, 0, offset, number))
 
-    @contextmanager
-    def block(self) -> Iterator[None]:
-        """A block: at its end, the scope is the one at its beginning again."""
-        scope = self._scope
-        yield
-        self._scope = scope
-
     def _inner(self, offset: int) -> int:
-        depth = self.scopes[self._scope][2] + 1
+        depth = self.scopes[self.scope][2] + 1
         if depth <= _DEEPEST_SCOPE:
-            self.scopes.append((self._scope, offset, depth))
-            self._scope = len(self.scopes) - 1
-        return self._scope
+            self.scopes.append((self.scope, offset, depth))
+            self.scope = len(self.scopes) - 1
+        return self.scope
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class FunctionWriter:
 
     def emit(self, instruction: str) -> None:
         self._lines.append("  " + instruction)
-        self.source_map.places.append(self.source_map.place)
+        source_map = self.source_map
+        source_map.places.append(source_map.place)
 
     def value(self, instruction: str) -> str:
         """Emit an instruction, and return the local name of its result."""
