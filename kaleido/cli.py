@@ -181,6 +181,9 @@ def _parser() -> ArgumentParser:
         "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
     )
     parser.add_argument(
+        "--gdb", action="store_true", help="show the debugger gdb lines, variables and calls of the machine code"
+    )
+    parser.add_argument(
         "--emit",
         choices=("ast", "llvm", "asm"),
         help="show the program's syntax tree, LLVM IR or assembly instead of running it",
@@ -385,13 +388,14 @@ def _session(options: Namespace) -> Session:
             prelude=options.prelude,
             externs=options.externs,
             cache=cache_at() if options.cache else None,
+            debug=options.gdb,
         )
     except LibraryError as error:
         raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
 def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
-    """Subscribe to the engine's events for `--perf-map`, `--stats` and `--trace`; `cleanup` writes the reports."""
+    """Subscribe to events for `--perf-map`, `--gdb`, `--stats` and `--trace`; `cleanup` writes the reports."""
     if options.perf_map:
         from kaleido.jit.observers import PerfMap
 
@@ -399,6 +403,13 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
             cleanup.callback(PerfMap(session.engine).close)
         except OSError as error:
             raise _UsageError(f"cannot write the map for perf: {reason(error)}") from None
+    if options.gdb:
+        from kaleido.jit.observers import GdbInterface
+
+        try:
+            cleanup.callback(GdbInterface(session.engine).close)
+        except OSError as error:
+            raise _UsageError(f"cannot show the machine code to gdb: {reason(error)}") from None
     if options.trace is not None:
         from kaleido.report.trace import Trace
 

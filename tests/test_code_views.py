@@ -169,7 +169,7 @@ def groups_of_the_last_expression(program: Path) -> dict[Tier, list[Unit]]:
 def test_code_with_debug_information_has_the_same_bits(program: Path) -> None:
     for tier, group in groups_of_the_last_expression(program).items():
         distinct = list({unit.symbol: unit for unit in group}.values())
-        assert modules([with_variables(unit) for unit in distinct], tier)[1] == modules(distinct, tier)[1]
+        assert modules([with_variables(unit, tier) for unit in distinct], tier)[1] == modules(distinct, tier)[1]
 
 
 def test_a_view_shows_the_code_that_runs(session: Session) -> None:

@@ -70,7 +70,9 @@ class RecordedMap:
             [*[None] * self.before, *map(self._place, self.map.places)],
             [(around, *self._position(offset)) for around, offset, _ in self.map.scopes],
             [
-                DebugVariable(name, address, self.before + index, scope, number, self._position(offset)[0])
+                DebugVariable(
+                    name, address, self.before + index, scope, number, self._position(offset)[0], offset < 0 < number
+                )
                 for name, address, index, scope, offset, number in self.map.variables
             ],
         )

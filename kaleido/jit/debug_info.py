@@ -21,6 +21,7 @@ class DebugVariable:
     `scope`     the index of its scope in ``DebugInfo.scopes``
     `argument`  from 1 for a parameter, 0 for a variable
     `line`      in the source, from 1; 0 if it is unknown
+    `captured`  whether the address is a parameter itself, because the variable is in the frame of a caller
     """
 
     name: str
@@ -29,6 +30,7 @@ class DebugVariable:
     scope: int = 0
     argument: int = 0
     line: int = 0
+    captured: bool = False
 
 
 @dataclass(frozen=True)

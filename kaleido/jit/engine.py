@@ -91,7 +91,7 @@ class Engine:
                 _load_llvm()
             # Here, because a child that another thread forks during an import would wait for its end for ever.
             self._check_units = _checker() if policy.check else None
-            loader = Loader(policy.arena_libraries)
+            loader = Loader(policy.arena_libraries, debug=policy.debug)
             undo.callback(loader.close)
             self._runtime = Runtime(loader, cache)
             undo.callback(self._runtime.close)
@@ -319,6 +319,18 @@ class Engine:
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         """The unit and tier whose machine code is at `address`, or None."""
         return self._inspection.find(address)
+
+    def debug_file(self, address: int) -> bytes:
+        """The object file that the machine code at `address` is from, with the addresses of its sections.
+
+        It is for debuggers, and empty where ``Policy.debug`` is not set, or LLVM's own linker has loaded the code. Code
+        that was loaded together has one file, which is always the same object.
+        """
+        return self._inspection.debug_file(address)
+
+    def stub_code(self) -> list[tuple[int, int]]:
+        """Where the stubs and their counters are: addresses and sizes, in the order in which they were made."""
+        return self._inspection.stub_code()
 
     def inline_group(self, symbol: str, tier: Tier) -> list[Unit]:
         """The units whose IR a unit is compiled with: itself first, at -O3 then its callees. Raises KeyError."""

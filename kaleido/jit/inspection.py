@@ -37,6 +37,15 @@ class Inspection:
             found = self._program.publisher.code_map.find(address)
             return (found[0].unit, found[1].tier) if found is not None else None
 
+    def debug_file(self, address: int) -> bytes:
+        with self._access.opened():
+            found = self._program.publisher.code_map.find(address)
+            return found[1].loaded.debug_file if found is not None else b""
+
+    def stub_code(self) -> list[tuple[int, int]]:
+        with self._access.opened():
+            return [pool.code for pool in self._program.publisher.stubs.pools]
+
     def inline_group(self, name: str, tier: Tier) -> list[Unit]:
         with self._access.opened():
             root = self._program.symbols.defined(name)

@@ -1,7 +1,7 @@
 """Debug information as LLVM's metadata, in the text of a unit's IR.
 
-Each unit is a compile unit of its own, so that units can be linked in any order. A function is a subprogram whose
-linkage name is that of the unit's body: it tells in optimized code which unit an instruction was inlined from.
+Each unit is a compile unit of its own, so that units can be linked in any order. A function has the unit's name, and no
+linkage name: debuggers would show that instead.
 
 Code is the same with and without it: LLVM's passes do not look at it, and ``recursion`` copies it together with a
 function.
@@ -9,14 +9,15 @@ function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
+from operator import itemgetter
 
 from kaleido.jit.debug_info import DebugInfo, DebugVariable
-from kaleido.jit.unit import Unit
+from kaleido.jit.unit import Tier, Unit
 
-__all__ = ["with_lines", "with_variables"]
+__all__ = ["with_entry_place", "with_lines", "with_variables"]
 
 # LLVM keeps a column in 16 bits.
 _MAX_COLUMN = 0xFFFF
@@ -34,19 +35,33 @@ def with_lines(unit: Unit, number: int) -> Unit:
     return replace(unit, ir=_Metadata(unit, unit.debug(), str(number), full=False).ir(), debug=None)
 
 
-def with_variables(unit: Unit) -> Unit:
-    """A unit with all its debug information in its IR; without any, it stays as it is."""
+def with_variables(unit: Unit, tier: Tier) -> Unit:
+    """A unit with all its debug information in its IR, to be compiled at a tier. Without any, it stays as it is."""
     if unit.debug is None:
         return unit
     info = unit.debug()
-    return replace(unit, ir=_Metadata(unit, info, info.source, full=True).ir(), debug=None)
+    metadata = _Metadata(unit, info, info.source, full=True, is_baseline=tier is Tier.BASELINE)
+    return replace(unit, ir=metadata.ir(), debug=None)
+
+
+def with_entry_place(entry: str, unit: Unit) -> str:
+    """The text of a function that only calls a unit, as one that is where the unit begins.
+
+    Without, all that is inlined in it would lose its places.
+    """
+    if unit.debug is None:
+        return entry
+    info = unit.debug()
+    places = [(info.line, 0, 0) if line.startswith("  ") else None for line in entry.split("\n")]
+    described = replace(unit, ir=entry, debug=lambda: replace(info, places=places, variables=()))
+    return with_variables(described, Tier.OPTIMIZED).ir
 
 
 class _Metadata:
     """The metadata of one unit, as text; nodes are numbered in the order in which they are first used."""
 
-    def __init__(self, unit: Unit, info: DebugInfo, file: str, *, full: bool) -> None:
-        self._unit, self._info, self._full = unit, info, full
+    def __init__(self, unit: Unit, info: DebugInfo, file: str, *, full: bool, is_baseline: bool = False) -> None:
+        self._unit, self._info, self._full, self._is_baseline = unit, info, full, is_baseline
         self._numbers = count()
         self._nodes: dict[str, int] = {}
         self._file = self._node(f'!DIFile(filename: "{_escaped(file)}", directory: "")')
@@ -61,13 +76,13 @@ class _Metadata:
 
     def ir(self) -> str:
         lines = self._unit.ir.split("\n")
-        variables = list(self._records()) if self._full else []
+        records = sorted(self._records(lines), key=itemgetter(0)) if self._full else []
         for index, place in enumerate(self._info.places):
             if place is not None:
                 lines[index] += f", !dbg !{self._location(*place)}"
         head = next(index for index, line in enumerate(lines) if line.startswith("define "))
         lines[head] = lines[head].removesuffix("{") + f"!dbg !{self._scopes[0]} {{"
-        for index, record in reversed(variables):
+        for index, record in reversed(records):
             lines.insert(index, record)
         flags = self._node('!{i32 2, !"Debug Info Version", i32 3}'), self._node('!{i32 7, !"Dwarf Version", i32 5}')
         named = [self._named, f"!llvm.module.flags = !{{!{flags[0]}, !{flags[1]}}}"]
@@ -84,7 +99,7 @@ class _Metadata:
         types = ", ".join([f"!{self._double()}"] * (1 + parameters)) if self._full else ""
         kind = self._node(f"!DISubroutineType(types: !{self._node(f'!{{{types}}}')})")
         return self._node(
-            f'distinct !DISubprogram(name: "{_escaped(self._unit.label)}", linkageName: "{_escaped(self._unit.body)}", '
+            f'distinct !DISubprogram(name: "{_escaped(self._unit.label)}", '
             f"scope: !{self._file}, file: !{self._file}, line: {self._info.line}, scopeLine: {self._info.line}, "
             f"type: !{kind}, spFlags: DISPFlagDefinition, unit: !{compile_unit})"
         )
@@ -108,11 +123,21 @@ class _Metadata:
             )
         return self._scopes[index]
 
-    def _records(self) -> Iterator[tuple[int, str]]:
-        for variable in sorted(self._info.variables, key=lambda each: each.ir_line):
-            yield variable.ir_line, self._record(variable)
+    def _records(self, lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Records of where variables are, each with the index of the line before which it is.
 
-    def _record(self, variable: DebugVariable) -> str:
+        The baseline forgets after a call, which pops its arguments, where a captured variable is. So it is told again.
+        In optimized code LLVM follows the variable itself.
+        """
+        again = list(_after_calls(lines)) if self._is_baseline else []
+        for variable in self._info.variables:
+            if variable.captured and self._is_baseline:
+                record = self._record(variable, "value", "!DIExpression(DW_OP_deref)")
+                yield from ((index, record) for index in [variable.ir_line, *again])
+            else:
+                yield variable.ir_line, self._record(variable, "declare", "!DIExpression()")
+
+    def _record(self, variable: DebugVariable, kind: str, expression: str) -> str:
         scope = self._scope(variable.scope)
         argument = f"arg: {variable.argument}, " if variable.argument else ""
         node = self._node(
@@ -120,7 +145,16 @@ class _Metadata:
             f"line: {variable.line}, type: !{self._double()})"
         )
         place = self._location(variable.line, 0, variable.scope)
-        return f"    #dbg_declare(ptr {variable.address}, !{node}, !DIExpression(), !{place})"
+        return f"    #dbg_{kind}(ptr {variable.address}, !{node}, {expression}, !{place})"
+
+
+def _after_calls(lines: Sequence[str]) -> Iterator[int]:
+    """The lines of IR after a call, and the first one of each block."""
+    for index, (before, line) in enumerate(pairwise(lines), 1):
+        is_call = " call " in before and "musttail" not in before
+        is_first = (not before.startswith("  ") and before.endswith(":")) or " = phi " in before
+        if line.startswith("  ") and " = phi " not in line and (is_call or is_first) and "entry:" not in before:
+            yield index
 
 
 def _column(column: int) -> int:

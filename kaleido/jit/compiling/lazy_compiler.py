@@ -40,6 +40,7 @@ class LazyCompiler:
 
         Raises ValueError where LLVM rejects the IR.
         """
+        units = self._described(units, tier)
         objects = self._objects if self._transform is None else None
         return cached_code(objects, self._parts(units, tier), lambda: self._compiler.compile(units, tier))
 
@@ -55,7 +56,15 @@ class LazyCompiler:
         """As ``object_files.object_file``."""
         from kaleido.jit.compiling.object_files import object_file
 
-        return object_file(self._compiler, units, data, exports)
+        return object_file(self._compiler, units, data, exports, debug=self._policy.debug)
+
+    def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
+        """The units with their debug information, if the policy wants it."""
+        if not self._policy.debug:
+            return units
+        from kaleido.jit.compiling.debug_metadata import with_variables
+
+        return [with_variables(unit, tier) for unit in units]
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""

@@ -13,6 +13,7 @@ import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
 from kaleido.jit.compiling.counting import define_counting
+from kaleido.jit.compiling.debug_metadata import with_entry_place, with_variables
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import Data, Tier, Unit, c_name
@@ -26,15 +27,18 @@ define zeroext i1 @jit.put.byte(ptr %stream, i32 %byte) alwaysinline nounwind { 
 """
 
 
-def object_file(compiler: Compiler, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> bytes:
+def object_file(
+    compiler: Compiler, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit], *, debug: bool = False
+) -> bytes:
     """Machine code of `units`, which call no others, and `data`, as an object file for this machine's processor.
 
-    Each of `exports` is a C function of the name of its symbol. Raises ValueError where LLVM rejects the IR, or one
-    name would be two things; UnitError where a transform fails.
+    Each of `exports` is a C function of the name of its symbol. With `debug` the file has debug information. Raises
+    ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
     """
     entries = {_entry(unit): unit.symbol for unit in exports}
     try:
-        module, _ = compiler.optimize(_linked(units, data, exports), units)
+        described = [with_variables(unit, Tier.OPTIMIZED) for unit in units] if debug else units
+        module, _ = compiler.optimize(_linked(described, data, exports, debug=debug), units)
         with module:
             rename(module, entries)
             return compiler.emit(module, Tier.OPTIMIZED).data
@@ -42,7 +46,7 @@ def object_file(compiler: Compiler, units: Sequence[Unit], data: Collection[Data
         raise ValueError(str(error)) from None
 
 
-def _linked(units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> llvm.ModuleRef:
+def _linked(units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit], *, debug: bool) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
     signatures = {unit.symbol: unit.signature for unit in units}
     callbacks = {name for unit in units for name in unit.c_functions}
@@ -50,11 +54,14 @@ def _linked(units: Sequence[Unit], data: Collection[Data], exports: Collection[U
         *(static_stub(unit, _stub_name) for unit in units),
         *map(_definition, data),
         *(_c_function(c_name(symbol), symbol, signatures[symbol]) for symbol in sorted(callbacks)),
-        *(_c_function(_entry(unit), unit.symbol, unit.signature) for unit in exports),
     ]
     module = link_dynamically(units, stub_name=_stub_name)
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
+        for unit in exports:
+            entry = _c_function(_entry(unit), unit.symbol, unit.signature)
+            entry += f"declare {unit.signature.prototype(unit.body)}\n"
+            link_in(module, with_entry_place(entry, unit) if debug else entry)
         define_counting(module, units, Tier.OPTIMIZED)
         kept = set(map(_entry, exports))
         for each in [*module.functions, *module.global_variables]:

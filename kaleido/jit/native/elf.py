@@ -7,7 +7,7 @@ loader of functions and variables does not need is not read; what would need mor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from struct import Struct, error
 from typing import NamedTuple
@@ -23,6 +23,7 @@ __all__ = [
     "Section",
     "Symbol",
     "UnsupportedObject",
+    "placed",
     "read_object",
 ]
 
@@ -48,6 +49,8 @@ _HEADER = Struct("<16sHHIQQQIHHHHHH")
 _SECTION = Struct("<IIQQQQIIQQ")
 _SYMBOL = Struct("<IBBHQQ")
 _RELA = Struct("<QIIq")
+
+_SH_ADDR, _ADDRESS = 16, Struct("<Q")
 
 
 class UnsupportedObject(Exception):
@@ -130,13 +133,24 @@ def _read(data: bytes) -> ElfObject:
         if sh_type == _SHT_SYMTAB:
             _read_symbols(elf, _part(data, header), bytes(_part(data, headers[sh_link])))
         elif sh_type == _SHT_RELA:
-            elf.relocations[sh_info] = _relocations(_part(data, header))
+            # Debug information is not in memory. A debugger relocates it by itself.
+            if headers[sh_info][2] & _SHF_ALLOC:
+                elf.relocations[sh_info] = _relocations(_part(data, header))
         elif sh_type in (_SHT_REL, _SHT_GROUP):
             raise UnsupportedObject(f"a section of type {sh_type}")
         elif sh_flags & _SHF_ALLOC and sh_type != _SHT_X86_64_UNWIND:
             _check_section(sh_type, sh_flags)
             elf.sections.append(Section(number, sh_type, sh_flags, sh_offset, sh_size, sh_addralign))
     return elf
+
+
+def placed(data: bytes, addresses: Mapping[int, int]) -> bytes:
+    """An object file whose headers say where its sections are in memory: `addresses` by the numbers of sections."""
+    file = bytearray(data)
+    sections_at = _HEADER.unpack_from(data)[6]
+    for number, address in addresses.items():
+        _ADDRESS.pack_into(file, sections_at + number * _SECTION.size + _SH_ADDR, address)
+    return bytes(file)
 
 
 def _section_headers(data: bytes) -> Iterator[tuple[int, ...]]:

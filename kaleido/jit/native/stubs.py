@@ -93,11 +93,12 @@ class Stub:
 
 
 class Stubs:
-    """Pools of stubs. Not thread-safe by itself."""
+    """Stubs in `pools`, which stay until the engine is closed. Not thread-safe by itself."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._unused: dict[Signature, list[Stub]] = {}
+        self.pools: list[LoadedObject] = []
 
     def allocate(self, signature: Signature) -> Stub:
         """An unused stub; calls to it do nothing until code is published."""
@@ -129,6 +130,7 @@ class Stubs:
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
         loaded = self._runtime.load(_pool_ir(signature, count), [*exports, "records", "undefined"], imports)
+        self.pools.append(loaded)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         # In reverse: allocation takes from the end.
         return [

@@ -55,15 +55,15 @@ def text(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("make", [lambda unit: with_lines(unit, 0), with_variables], ids=["lines", "variables"])
+@pytest.mark.parametrize("make", [lambda unit, tier: with_lines(unit, 0), with_variables], ids=["lines", "variables"])
 @pytest.mark.parametrize("tier", Tier)
-def test_llvm_accepts_it_and_the_code_is_the_same(program: str, make: Callable[[Unit], Unit], tier: Tier) -> None:
+def test_llvm_accepts_it_and_the_code_is_the_same(program: str, make: Callable[[Unit, Tier], Unit], tier: Tier) -> None:
     with Engine() as engine:
         defined = list(map(described, units(PROGRAMS[program])))
         engine.define(*defined)
         group = engine.inline_group(defined[0].symbol, tier)
     plain, code = modules(group, tier)
-    ir, with_debug = modules([make(unit) for unit in group], tier)
+    ir, with_debug = modules([make(unit, tier) for unit in group], tier)
     # LLVM drops all of a module's debug information where one part of it is wrong.
     heads = [line for line in ir.split("\n") if line.startswith("define ")]
     assert heads and all("!dbg !" in head for head in heads)
@@ -75,7 +75,7 @@ def test_copies_of_a_function_keep_their_places() -> None:
     with Engine() as engine:
         engine.define(*map(described, units(PROGRAMS["recursion"])))
         group = engine.inline_group("fib", Tier.OPTIMIZED)
-    ir, _ = modules([with_variables(unit) for unit in group], Tier.OPTIMIZED)
+    ir, _ = modules([with_variables(unit, Tier.OPTIMIZED) for unit in group], Tier.OPTIMIZED)
     assert "recursion" in ir
     subtractions = re.findall(r"= add .*, -[12]\b.*", ir)
     assert len(subtractions) > 4
@@ -92,7 +92,7 @@ def test_names_and_places_of_any_kind(name: str) -> None:
     ir = "define tailcc double @f.impl(double %x) nounwind {\n  %y = fadd double %x, 1.0\n  ret double %y\n}\n"
     info = DebugInfo(name, "", 1 << 30, [None, (1 << 30, 1 << 20, 0), (2, 0xFFFF, 1)], [(0, 1, 1), (0, 1, 1 << 20)])
     unit = Unit("f", Signature("double", ("double",)), ir, name=name, debug=lambda: info)
-    for each in (with_variables(unit), with_lines(unit, 3)):
+    for each in (with_variables(unit, Tier.BASELINE), with_lines(unit, 3)):
         found, _ = modules([each], Tier.BASELINE)
         # LLVM has 16 bits for a column: a larger one is unknown.
         assert "!DILocation(line: 1073741824, scope:" in found
@@ -102,14 +102,14 @@ def test_names_and_places_of_any_kind(name: str) -> None:
 def test_a_unit_without_debug_information_stays_as_it_is() -> None:
     [unit] = units("(define (f x) x)")
     assert with_lines(unit, 0) is unit
-    assert with_variables(unit) is unit
+    assert with_variables(unit, Tier.BASELINE) is unit
 
 
 def test_metadata_of_a_front_end_s_own_is_accepted() -> None:
     """The IR of a unit may have it: it is checked, compiled in both tiers, and copied with a recursive function."""
     [unit] = map(described, units(PROGRAMS["recursion"]))
     with Engine() as engine:
-        engine.define(with_variables(unit))
+        engine.define(with_variables(unit, Tier.OPTIMIZED))
         assert engine.call("fib", 10) == 55
         engine.optimize("fib")
         assert engine.call("fib", 20) == 6765
