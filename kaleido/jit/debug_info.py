@@ -14,13 +14,14 @@ __all__ = ["DebugInfo", "DebugVariable"]
 
 @dataclass(frozen=True)
 class DebugVariable:
-    """A variable or a parameter of type double.
+    """A variable or a parameter.
 
     `address`   the LLVM local that is its address, such as ``%x.1``
     `ir_line`   the index of the line of IR before which it begins
     `scope`     the index of its scope in ``DebugInfo.scopes``
     `argument`  from 1 for a parameter, 0 for a variable
     `line`      in the source, from 1; 0 if it is unknown
+    `type`      an LLVM type: double, float, ptr, or an integer of up to 64 bits; of others no value is shown
     `captured`  whether the address is a parameter itself, because the variable is in the frame of a caller
     """
 
@@ -31,6 +32,7 @@ class DebugVariable:
     argument: int = 0
     line: int = 0
     captured: bool = False
+    type: str = "double"
 
 
 @dataclass(frozen=True)

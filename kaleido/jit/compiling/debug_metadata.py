@@ -24,6 +24,15 @@ _MAX_COLUMN = 0xFFFF
 
 _PRODUCER = "kaleido"
 
+# The name for people, the size in bits, and the encoding.
+_TYPES = {
+    "double": ("double", 64, "float"),
+    "float": ("float", 32, "float"),
+    "ptr": ("ptr", 64, "address"),
+    "i1": ("i1", 8, "boolean"),
+    **{f"i{bits}": (f"i{bits}", bits, "signed") for bits in (8, 16, 32, 64)},
+}
+
 
 def with_lines(unit: Unit, number: int) -> Unit:
     """A unit with line tables in its IR, in which the name of its source is a number.
@@ -95,8 +104,11 @@ class _Metadata:
         return number
 
     def _subprogram(self, compile_unit: int) -> int:
-        parameters = sum(variable.argument > 0 for variable in self._info.variables) if self._full else 0
-        types = ", ".join([f"!{self._double()}"] * (1 + parameters)) if self._full else ""
+        types = ""
+        if self._full:
+            parameters = sorted((each.argument, each.type) for each in self._info.variables if each.argument)
+            kinds = [self._unit.signature.result_type, *(kind for _, kind in parameters)]
+            types = ", ".join(map(self._type, kinds))
         kind = self._node(f"!DISubroutineType(types: !{self._node(f'!{{{types}}}')})")
         return self._node(
             f'distinct !DISubprogram(name: "{_escaped(self._unit.label)}", '
@@ -104,8 +116,13 @@ class _Metadata:
             f"type: !{kind}, spFlags: DISPFlagDefinition, unit: !{compile_unit})"
         )
 
-    def _double(self) -> int:
-        return self._node('!DIBasicType(name: "double", size: 64, encoding: DW_ATE_float)')
+    def _type(self, kind: str) -> str:
+        """The node of a type; null for one without a description, and for no result."""
+        if kind not in _TYPES:
+            return "null"
+        name, size, encoding = _TYPES[kind]
+        node = self._node(f'!DIBasicType(name: "{name}", size: {size}, encoding: DW_ATE_{encoding})')
+        return f"!{node}"
 
     def _location(self, line: int, column: int, scope: int) -> int:
         return self._node(f"!DILocation(line: {line}, column: {_column(column)}, scope: !{self._scope(scope)})")
@@ -142,7 +159,7 @@ class _Metadata:
         argument = f"arg: {variable.argument}, " if variable.argument else ""
         node = self._node(
             f'!DILocalVariable(name: "{_escaped(variable.name)}", {argument}scope: !{scope}, file: !{self._file}, '
-            f"line: {variable.line}, type: !{self._double()})"
+            f"line: {variable.line}, type: {self._type(variable.type)})"
         )
         place = self._location(variable.line, 0, variable.scope)
         return f"    #dbg_{kind}(ptr {variable.address}, !{node}, {expression}, !{place})"

@@ -143,6 +143,9 @@ def _interface() -> tuple[_Descriptor, Any]:
     """The descriptor of this process, and the function to call after a change. Raises OSError."""
     if sys.platform != "linux":
         raise OSError("GDB's interface is known on Linux only")
+    # With a cache of object code, LLVM may not be loaded yet.
+    import llvmlite.binding  # noqa: F401
+
     path, base = _mapped("libllvmlite")
     found = _symbols(path, {_DESCRIPTOR, _REGISTER})
     if len(found) < 2:
