@@ -6,8 +6,6 @@ does not do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kaleido.diagnostics import Source
 from kaleido.jit import DebugInfo, DebugVariable
 
@@ -17,7 +15,6 @@ __all__ = ["RecordedMap", "SourceMap"]
 _DEEPEST_SCOPE = 200
 
 
-@dataclass
 class SourceMap:
     """The map of one function while it is lowered.
 
@@ -29,11 +26,12 @@ class SourceMap:
                  the number of the parameter
     """
 
-    place: tuple[int, int] | None = None
-    places: list[tuple[int, int] | None] = field(default_factory=list)
-    scopes: list[tuple[int, int, int]] = field(default_factory=lambda: [(0, 0, 0)])
-    variables: list[tuple[str, str, int, int, int, int]] = field(default_factory=list)
-    scope: int = 0
+    def __init__(self) -> None:
+        self.place: tuple[int, int] | None = None
+        self.places: list[tuple[int, int] | None] = []
+        self.scope = 0
+        self.scopes: list[tuple[int, int, int]] = [(0, 0, 0)]
+        self.variables: list[tuple[str, str, int, int, int, int]] = []
 
     def declare(self, name: str, address: str, offset: int) -> None:
         """A variable is in scope from the next line on, until the end of the block."""
@@ -50,17 +48,16 @@ class SourceMap:
         return self.scope
 
 
-@dataclass(frozen=True)
 class RecordedMap:
     """The finished map of a function that begins at `offset` of `source`; `before` lines of its IR precede the body.
 
     Call it for the debug information.
     """
 
-    source: Source
-    offset: int
-    before: int
-    map: SourceMap
+    __slots__ = ("before", "map", "offset", "source")
+
+    def __init__(self, source: Source, offset: int, before: int, map: SourceMap) -> None:
+        self.source, self.offset, self.before, self.map = source, offset, before, map
 
     def __call__(self) -> DebugInfo:
         return DebugInfo(

@@ -17,10 +17,11 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
 
 ================================================  ========================================================
 the interface: define, call, optimize, look into  ``Engine``
-its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter`` ``Place``
 where its IR comes from in a source text          ``DebugInfo`` ``DebugVariable``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
+their stubs in memory                             ``StubRecord`` ``StubCode``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 their code, with places in the source             ``CodeLines`` ``CodeLine`` ``CodePlace`` ``PassChange``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
@@ -36,7 +37,8 @@ in Python: locks that a forked child can use      ``fork_safe`` ``LockOrder``
 ================================================  ========================================================
 
 ``LANGUAGES.md`` beside this file is the guide for authors of languages, ``README.md`` the guide to the internals. The
-package ``observers`` tells GDB and perf the names of machine code. All of it knows nothing of the language above it.
+package ``observers`` tells GDB and perf the names of machine code, and ``ahead_of_time`` has the forms of object files.
+All of it knows nothing of the language above it.
 
 What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
 Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and
@@ -58,6 +60,8 @@ from kaleido.jit.events import (
     MemoryUse,
     NotInlined,
     PassChange,
+    StubCode,
+    StubRecord,
     UnitStats,
 )
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
@@ -76,6 +80,7 @@ from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.unit import (
     MAX_PARAMETERS,
     Data,
+    Place,
     RunCounter,
     Signature,
     Tier,
@@ -108,11 +113,14 @@ __all__ = [
     "NotInlined",
     "ObjectCache",
     "PassChange",
+    "Place",
     "Policy",
     "RunCounter",
     "Signature",
     "SignatureChanged",
     "StackOverflow",
+    "StubCode",
+    "StubRecord",
     "Tier",
     "UndefinedUnit",
     "Unit",

@@ -7,13 +7,12 @@ where that is wanted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 __all__ = ["DebugInfo", "DebugVariable"]
 
 
-@dataclass(frozen=True)
-class DebugVariable:
+class DebugVariable(NamedTuple):
     """A variable or a parameter.
 
     `address`   the LLVM local that is its address, such as ``%x.1``
@@ -35,8 +34,7 @@ class DebugVariable:
     type: str = "double"
 
 
-@dataclass(frozen=True)
-class DebugInfo:
+class DebugInfo(NamedTuple):
     """All lines and columns of the source count from 1.
 
     `source`     the name of the source text, and `text` the text
@@ -48,8 +46,8 @@ class DebugInfo:
     """
 
     source: str
-    text: str = field(repr=False)
+    text: str
     line: int
-    places: Sequence[tuple[int, int, int] | None] = field(repr=False)
-    scopes: Sequence[tuple[int, int, int]] = field(default=((0, 0, 0),), repr=False)
-    variables: Sequence[DebugVariable] = field(default=(), repr=False)
+    places: Sequence[tuple[int, int, int] | None]
+    scopes: Sequence[tuple[int, int, int]] = ((0, 0, 0),)
+    variables: Sequence[DebugVariable] = ()

@@ -1,25 +1,27 @@
 """Units to object code for this machine. Nothing here keeps state between compilations.
 
-=================  ==============================================================================
-``object_code``    the result
-``processor``      the processor's features, without LLVM
-``object_cache``   object code of earlier runs: the keys, and what a cache has to do
-``lazy_compiler``  code from the cache, or by the modules below, which load LLVM
-``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
-``library_names``  the functions of the C library that LLVM knows
-``ir_lines``       the functions, calls and globals in LLVM assembly
-``rehearsal``      a compilation in another process, for IR that may end the process
-``unit_checks``    what a unit must be
-``ir_text``        functions in the text of a module: names, blocks, calls
-``recursion``      recursive functions with copies of themselves inlined
-``debug_metadata`` lines and variables of the source as LLVM's metadata
-``debug_copies``   the same for copies of functions
-``counting``       counters of a language's own, in baseline code
-``compiler``       the two ways to bind the names that units call, one for each tier
-``object_files``   units as object files for ahead-of-time use
-``line_tables``    IR and assembly with the place in the source of each line
-``subprocesses``   compilations in another process, where LLVM has other settings
-``remarks``        why LLVM does not inline a call
-``pass_changes``   what each of LLVM's passes makes of a unit
-=================  ==============================================================================
+====================  ===============================================================================
+``object_code``       the result
+``processor``         the processor's features, without LLVM
+``object_cache``      object code of earlier runs: the keys, and what a cache has to do
+``lazy_compiler``     code from the cache, or by the modules below, which load LLVM
+``llvm``              llvmlite: parsing, linking, passes, emission, and every workaround for it
+``module_names``      names in modules that differ from those in the IR of units
+``ir_lines``          the functions, calls and globals in LLVM assembly
+``rehearsal``         a compilation in another process, for IR that may end the process
+``unit_checks``       what a unit must be
+``ir_text``           functions in the text of a module: names, blocks, calls
+``recursion``         recursive functions with copies of themselves inlined
+``debug_metadata``    lines and variables of the source as LLVM's metadata
+``debug_copies``      the same for copies of functions
+``counting``          counters of a language's own, in baseline code
+``compiler``          the two ways to bind the names that units call, one for each tier
+``object_files``      units as object files for ahead-of-time use
+``foreign_machines``  the same for other machines, from a subprocess
+``code_places``       IR and assembly with the place in the source of each line
+``lost_places``       places that LLVM's passes have taken away
+``subprocesses``      compilations in another process, where LLVM has other settings
+``remarks``           why LLVM does not inline a call
+``pass_changes``      what each of LLVM's passes makes of a unit
+====================  ===============================================================================
 """

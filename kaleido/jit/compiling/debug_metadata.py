@@ -62,7 +62,7 @@ def with_entry_place(entry: str, unit: Unit) -> str:
         return entry
     info = unit.debug()
     places = [(info.line, 0, 0) if line.startswith("  ") else None for line in entry.split("\n")]
-    described = replace(unit, ir=entry, debug=lambda: replace(info, places=places, variables=()))
+    described = replace(unit, ir=entry, debug=lambda: info._replace(places=places, variables=()))
     return with_variables(described, Tier.OPTIMIZED).ir
 
 

@@ -90,7 +90,7 @@ class GdbInterface:
 
     def _add(self, code: Code) -> None:
         file = self._engine.debug_file(code.address)
-        stubs = self._engine.stub_code()
+        stubs = self._engine.stub_pools()
         with _lock:
             # As a procedure linkage table, which GDB steps through to the function behind it.
             self._stubs += (
