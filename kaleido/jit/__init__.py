@@ -18,11 +18,13 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
 ================================================  ========================================================
 the interface: define, call, optimize, look into  ``Engine``
 its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter`` ``Place``
+where its IR comes from in a source text          ``DebugInfo`` ``DebugVariable``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 their stubs in memory                             ``StubRecord`` ``StubCode``
 what the evaluation thread runs, sampled          ``Sampler`` ``Sample``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
+their code, with places in the source             ``CodeLines`` ``CodeLine`` ``CodePlace`` ``PassChange``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
 native code was stopped                           ``StackOverflow`` ``Interrupted``
@@ -57,7 +59,12 @@ if TYPE_CHECKING:
         PROBED,
         PUT_BYTE,
         REENTER_JIT,
+        CodeLine,
+        CodeLines,
+        CodePlace,
         Data,
+        DebugInfo,
+        DebugVariable,
         Engine,
         Event,
         EventKind,
@@ -66,6 +73,7 @@ if TYPE_CHECKING:
         MemoryUse,
         NotInlined,
         ObjectCache,
+        PassChange,
         Place,
         Policy,
         RunCounter,
@@ -100,7 +108,12 @@ __all__ = [
     "PROBED",
     "PUT_BYTE",
     "REENTER_JIT",
+    "CodeLine",
+    "CodeLines",
+    "CodePlace",
     "Data",
+    "DebugInfo",
+    "DebugVariable",
     "Engine",
     "Event",
     "EventKind",
@@ -109,6 +122,7 @@ __all__ = [
     "MemoryUse",
     "NotInlined",
     "ObjectCache",
+    "PassChange",
     "Place",
     "Policy",
     "RunCounter",

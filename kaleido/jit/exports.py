@@ -5,9 +5,22 @@ from __future__ import annotations
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.compiling.processor import has_fused_multiply_add
+from kaleido.jit.debug_info import DebugInfo, DebugVariable
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
+from kaleido.jit.events import (
+    CodeLine,
+    CodeLines,
+    CodePlace,
+    Event,
+    EventKind,
+    MemoryUse,
+    NotInlined,
+    PassChange,
+    StubCode,
+    StubRecord,
+    UnitStats,
+)
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.native.samples import Sample
@@ -44,7 +57,12 @@ __all__ = [
     "PROBED",
     "PUT_BYTE",
     "REENTER_JIT",
+    "CodeLine",
+    "CodeLines",
+    "CodePlace",
     "Data",
+    "DebugInfo",
+    "DebugVariable",
     "Engine",
     "Event",
     "EventKind",
@@ -53,6 +71,7 @@ __all__ = [
     "MemoryUse",
     "NotInlined",
     "ObjectCache",
+    "PassChange",
     "Place",
     "Policy",
     "RunCounter",

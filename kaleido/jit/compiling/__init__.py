@@ -13,10 +13,16 @@
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined
+``debug_metadata``    lines and variables of the source as LLVM's metadata
+``debug_copies``      the same for copies of functions
 ``counting``          counters of a language's own, in baseline code
 ``compiler``          the two ways to bind the names that units call, one for each tier
 ``object_files``      units as object files for ahead-of-time use
 ``foreign_machines``  the same for other machines, from a subprocess
-``remarks``           why LLVM does not inline a call, from a subprocess
+``code_places``       IR and assembly with the place in the source of each line
+``lost_places``       places that LLVM's passes have taken away
+``subprocesses``      compilations in another process, where LLVM has other settings
+``remarks``           why LLVM does not inline a call
+``pass_changes``      what each of LLVM's passes makes of a unit
 ====================  ===============================================================================
 """

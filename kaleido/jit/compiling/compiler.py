@@ -141,7 +141,11 @@ class Compiler:
     def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
         """The machine code as text."""
         with self.module(units, tier) as module:
-            return self._target.assembly(module, tier)
+            return self.assembly_of(module, tier)
+
+    def assembly_of(self, module: llvm.ModuleRef, tier: Tier) -> str:
+        """The machine code for a module as it is, as text."""
+        return self._target.assembly(module, tier)
 
 
 def link_dynamically(

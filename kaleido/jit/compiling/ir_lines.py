@@ -16,7 +16,7 @@ from kaleido.jit.compiling.ir_words import stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents"]
+__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents", "unescaped"]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -270,8 +270,11 @@ def _without_parentheses(text: str) -> str:
 
 def _unescaped(found: re.Match[str], group: int = 1) -> str:
     """The name that _NAME has found, without LLVM's quotes."""
-    if found[group] is None:
-        return found[group + 1]
-    return _ESCAPE.sub(
-        lambda each: b"\\" if each[1] == b"\\" else bytes([int(each[1], 16)]), found[group].encode()
-    ).decode("utf-8", "replace")
+    return found[group + 1] if found[group] is None else unescaped(found[group])
+
+
+def unescaped(name: str) -> str:
+    """What LLVM has written between quotes."""
+    return _ESCAPE.sub(lambda each: b"\\" if each[1] == b"\\" else bytes([int(each[1], 16)]), name.encode()).decode(
+        "utf-8", "replace"
+    )

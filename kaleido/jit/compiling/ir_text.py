@@ -44,14 +44,17 @@ class Function:
         return mentioned(self.body, names)
 
     def blocks(self) -> dict[str, list[str]]:
-        """The instructions of each block by its label. The label of the first may be empty, as LLVM may omit it."""
+        """The instructions of each block by its label, without records for debuggers.
+
+        The label of the first may be empty, as LLVM may omit it.
+        """
         blocks: dict[str, list[str]] = {"": []}
         label = ""
         for line in self.body.split("\n"):
             if found := _LABEL.match(line):
                 label = "%" + found[1]
                 blocks.setdefault(label, [])
-            elif line.startswith("  "):
+            elif line.startswith("  ") and not line.startswith("    #dbg_"):
                 blocks[label].append(line)
         return {each: lines for each, lines in blocks.items() if lines}
 

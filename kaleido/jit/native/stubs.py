@@ -157,11 +157,12 @@ def _field_name(found: re.Match[str]) -> str:
 
 
 class Stubs:
-    """Pools of stubs. Not thread-safe by itself."""
+    """Stubs in `pools`, which stay until the engine is closed. Not thread-safe by itself."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._unused: dict[Signature, list[Stub]] = {}
+        self.pools: list[LoadedObject] = []
         # How many stubs of each signature exist.
         self._loaded: Counter[Signature] = Counter()
 
@@ -197,6 +198,7 @@ class Stubs:
         exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
         imports = {"hook": self._runtime.hook, **handlers().imports}
         loaded = self._runtime.load(_pool_ir(signature, count), [*exports, "records", "undefined"], imports)
+        self.pools.append(loaded)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         # In reverse: allocation takes from the end.
         return [
