@@ -14,6 +14,7 @@ import pytest
 from kaleido import Session, cli
 from kaleido.diagnostics import Source
 from kaleido.jit import Event, EventKind
+from tests.compiled_once import CompiledOnce
 from tests.reference import OutOfSteps, Reference
 from tests.test_language import PRELUDE, Outcome, check, expectations, read
 
@@ -58,8 +59,11 @@ def test_it_says_what_it_does_and_what_it_prints(example: Path) -> None:
 
 @examples
 @pytest.mark.parametrize("options", MODES.values(), ids=MODES)
-def test_every_mode(example: Path, options: Sequence[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    code = cli.run([*options, str(example)])
+def test_every_mode(
+    example: Path, options: Sequence[str], compiled: CompiledOnce, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with compiled.block():
+        code = cli.run([*options, str(example)])
     output, errors = capfdbinary.readouterr()
     assert (code, errors) == (0, b"")
     check(Outcome(output), expectations(example))
