@@ -23,7 +23,7 @@ __all__ = ["CompiledOnce"]
 # Objects that are kept, the latest used: those of a few programs, and of the prelude.
 OBJECTS = 500
 
-_Key = tuple[Tier, tuple[tuple[str, str], ...]]
+_Key = tuple[Tier, tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...]]
 
 
 class CompiledOnce:
@@ -41,7 +41,7 @@ class CompiledOnce:
         compile_units = Compiler.compile
 
         def compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier) -> ObjectCode:
-            key = tier, tuple((unit.symbol, unit.ir) for unit in units)
+            key = tier, tuple((unit.symbol, unit.ir, tuple(unit.externals.items())) for unit in units)
             if key not in self._objects:
                 self._objects[key] = compile_units(compiler, units, tier)
                 if len(self._objects) > OBJECTS:
