@@ -12,6 +12,9 @@
 ``unit_checks``    what a unit must be
 ``ir_text``        functions in the text of a module: names, blocks, calls
 ``recursion``      recursive functions with copies of themselves inlined
+``loops``          loops in the text of a module, and what they count
+``loop_guard``     the test that a variable counts in integers
+``counted_loops``  loops that count in integers, for LLVM to vectorize
 ``counting``       counters of a language's own, in baseline code
 ``compiler``       the two ways to bind the names that units call, one for each tier
 ``object_files``   units as object files for ahead-of-time use
