@@ -13,6 +13,9 @@
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined
+``loops``             loops in the text of a module, and what they count
+``loop_guard``        the test that a variable counts in integers
+``counted_loops``     loops that count in integers, for LLVM to vectorize
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
 ``counting``          counters of a language's own, in baseline code

@@ -41,10 +41,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
-from kaleido.jit.compiling.ir_text import Function, functions, mentioned, reachable, renamed, strongly_connected
+from kaleido.jit.compiling.ir_text import (
+    Function,
+    functions,
+    mentioned,
+    reachable,
+    renamed,
+    strongly_connected,
+    unused_tag,
+)
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Unit, quoted
 
@@ -96,7 +103,7 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     for names in strongly_connected(edges):
         cycle = [known[name] for name in sorted(names)]
         if all(function.prototype() is not None for function in cycle):
-            tag = next(each for n in count() if (each := f"recursion{n or ''}") not in module)
+            tag = unused_tag("recursion", module)
             expansion = _Expansion(cycle, tag, policy, debug)
             levels = max(levels, expansion.levels)
             for function in cycle:
