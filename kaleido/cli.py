@@ -32,6 +32,7 @@ USAGE, DEFECT = 2, 70
 _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "cache": "kaleido.cache.cache_command",
+    "lab": "kaleido.lab.lab_command",
     "tutorial": "kaleido.tutorial.command",
 }
 
