@@ -6,14 +6,14 @@ import os
 import re
 import signal
 import sys
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from kaleido import __version__
+from kaleido.command_line.options import Options, of_plain
 from kaleido.diagnostics import DEFECT_NOTICE, FAILED, INTERRUPTED, OK, KaleidoError, Source
 from kaleido.language.source_files import decoded, read, reason, shown
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kaleido.report.trace import Trace
     from kaleido.session import Session
 
-__all__ = ["main", "run"]
+__all__ = ["Observe", "UsageError", "main", "run", "run_program"]
 
 # Exit codes, beside OK, FAILED and INTERRUPTED: a wrong command line, a defect of Kaleido.
 USAGE, DEFECT = 2, 70
@@ -31,17 +31,17 @@ USAGE, DEFECT = 2, 70
 # first argument, so a script of that name is run as ./cache.
 _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
+    "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
     "lab": "kaleido.lab.lab_command",
+    "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
 
 _kept: list[Session] = []
 
-SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
-
-class _UsageError(Exception):
+class UsageError(Exception):
     """The command line is wrong: an unreadable script, a library that cannot be loaded, and the like."""
 
 
@@ -88,10 +88,10 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     try:
         if arguments and arguments[0] in _COMMANDS:
             return _command(*arguments)
-        return _run(_parser().parse_args(_with_code_joined(arguments)), close=close)
+        return run_program(of_plain(arguments) or _parsed(arguments), close=close)
     except SystemExit as stop:
         return int(stop.code or 0)
-    except _UsageError as error:
+    except UsageError as error:
         return _write_error(f"kaleido: {error}", USAGE)
     except KeyboardInterrupt as stop:
         return _write_error(str(stop) or "interrupted", INTERRUPTED)
@@ -107,108 +107,18 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
 
 def _command(name: str, *arguments: str) -> int:
     """Run one of _COMMANDS, which adds its own arguments to those that all commands share."""
-    parser = _base_parser(f"kaleido {name}")
-    _add_color(parser)
+    from kaleido.command_line.argument_parser import add_color, base_parser
+
+    parser = base_parser(f"kaleido {name}")
+    add_color(parser)
     code: int = import_module(_COMMANDS[name]).run(arguments, parser)
     return code
 
 
-def _with_code_joined(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with the code after ``-c`` joined to it: argparse takes code such as ``-(1)`` for an option."""
-    joined = [*arguments]
-    for index, argument in enumerate(joined[:-1]):
-        if not argument.startswith("-") or argument in ("-", "--"):
-            break
-        if re.fullmatch("-[iq]*c", argument) and joined[index + 1]:
-            joined[index : index + 2] = [argument + joined[index + 1]]
-            break
-    return joined
+def _parsed(arguments: Sequence[str]) -> Options:
+    from kaleido.command_line.argument_parser import parsed
 
-
-def _base_parser(name: str) -> ArgumentParser:
-    """A parser with no options but `--help`."""
-    parser = ArgumentParser(
-        prog=name, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False, add_help=False
-    )  # fmt: skip
-    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help and exit")
-    return parser
-
-
-def _add_color(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto",
-        help="colors: auto obeys NO_COLOR and FORCE_COLOR, and otherwise colors output to a terminal (default: auto)",
-    )  # fmt: skip
-
-
-def _parser() -> ArgumentParser:
-    parser = _base_parser("kaleido")
-    parser.description = (
-        "A Kaleidoscope-style language with a tiered JIT.\n\n"
-        "Without a script: start the REPL on a terminal, otherwise run standard input.\n"
-        "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`.\n"
-        "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`."
-    )
-    parser.add_argument("script", nargs="?", help="the file to run; - is standard input")
-    parser.add_argument("arguments", nargs="*", help="ignored: scripts cannot read arguments yet")
-    parser.add_argument("-c", dest="code", metavar="CODE", help="run CODE")
-    parser.add_argument("-i", dest="interactive", action="store_true", help="start the REPL afterwards")
-    parser.add_argument(
-        "--jit", choices=("tiered", "sync", "O0", "O3"), default="tiered",
-        help="tiered: recompile hot code in the background (default); sync: while the program waits; O0, O3: one "
-        "tier only",
-    )  # fmt: skip
-    parser.add_argument(
-        "--threshold", type=_positive, metavar="N",
-        help="calls or loop iterations that make code hot (default: 1,000 calls, 10,000 iterations)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--stack-size", type=_size, metavar="SIZE", help="stack for recursion, as in 64M or 1G (default: 256M)"
-    )
-    externs = parser.add_mutually_exclusive_group()
-    externs.add_argument(
-        "--load", action="append", default=[], metavar="LIB", help="a shared library to search for externs"
-    )
-    externs.add_argument(
-        "--no-extern", dest="externs", action="store_false", help="allow no C functions except the prelude's"
-    )
-    parser.add_argument(
-        "--stats",
-        action="store_true",
-        help="at the end, write a table of compiled functions and loops to standard error",
-    )
-    parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
-    parser.add_argument(
-        "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
-    )
-    parser.add_argument(
-        "--emit",
-        choices=("ast", "llvm", "asm"),
-        help="show the program's syntax tree, LLVM IR or assembly instead of running it",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not show the values of expressions")
-    _add_color(parser)
-    parser.add_argument(
-        "--no-prelude", dest="prelude", action="store_false", help="start without the prelude's definitions"
-    )
-    parser.add_argument("--no-init", dest="init", action="store_false", help="do not run your init.kal in the REPL")
-    parser.add_argument("--no-history", dest="history", action="store_false", help="do not save the REPL's history")
-    parser.add_argument(
-        "--no-cache",
-        dest="cache",
-        action="store_false",
-        help="use no machine code of earlier runs, and keep none",
-    )
-    parser.add_argument("--version", action="store_true", help="show the versions of Kaleido, llvmlite and LLVM")
-    return parser
-
-
-class _Help(Action):
-    """``--help``. Unlike argparse's own action, it reports an error if standard output cannot be written."""
-
-    def __call__(self, parser: ArgumentParser, *_: Any) -> NoReturn:
-        _show(parser.format_help())
-        parser.exit()
+    return parsed(arguments)
 
 
 def _show(text: str) -> None:
@@ -233,24 +143,12 @@ def _version() -> str:
     return f"kaleido {__version__} (llvmlite {llvmlite.__version__}, LLVM {llvm})"
 
 
-def _positive(text: str) -> int:
-    if not re.fullmatch("0*[1-9][0-9]{0,17}", text):
-        raise ArgumentTypeError(f"a whole number from 1 up, of at most 18 digits, not {text[:40]!r}")
-    return int(text)
+Observe = Callable[["Session", ExitStack], None]
+"""Is called with a new session before its program runs; what it pushes on the stack happens at the end."""
 
 
-def _size(text: str) -> int:
-    """A number of bytes, from digits with an optional suffix K, M or G."""
-    factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper(), 1)
-    number = text[:-1] if factor > 1 else text
-    if not number.isdecimal() or len(number) > 18:
-        raise ArgumentTypeError(f"bytes, or a number with K, M or G, such as 64M; not {text[:20]!r}")
-    if not SMALLEST_STACK <= int(number) * factor <= LARGEST_STACK:
-        raise ArgumentTypeError(f"from {SMALLEST_STACK >> 20}M to {LARGEST_STACK >> 30}G, not {text}")
-    return int(number) * factor
-
-
-def _run(options: Namespace, *, close: bool) -> int:
+def run_program(options: Options, *, close: bool, observe: Observe | None = None) -> int:
+    """Run the program, or the REPL, as the options say, and return the exit code. Raises what :func:`run` reports."""
     if options.version:
         _show(_version() + "\n")
         return OK
@@ -265,13 +163,15 @@ def _run(options: Namespace, *, close: bool) -> int:
             # As garbage it would be closed, which takes time, and Ctrl-C in a finalizer is lost.
             _kept.append(session)
         _observe(session, options, cleanup)
+        if observe is not None:
+            observe(session, cleanup)
         cleanup.push(_flush_at_end)
         if sources and not options.interactive:
             return _evaluate(session, sources, options)
         return _interact(session, sources, options)
 
 
-def _interact(session: Session, sources: Sequence[Source], options: Namespace) -> int:
+def _interact(session: Session, sources: Sequence[Source], options: Options) -> int:
     """Run `sources`, then the REPL. With sources, the user's init.kal is not run."""
     from kaleido.repl import Repl
 
@@ -288,8 +188,8 @@ def _interact(session: Session, sources: Sequence[Source], options: Namespace) -
     return repl.run()
 
 
-def _evaluate(session: Session, sources: Sequence[Source], options: Namespace) -> int:
-    handle: Callable[[Session, Source, Namespace], None] = _emit if options.emit else _execute
+def _evaluate(session: Session, sources: Sequence[Source], options: Options) -> int:
+    handle: Callable[[Session, Source, Options], None] = _emit if options.emit else _execute
     try:
         for source in sources:
             handle(session, source, options)
@@ -319,7 +219,7 @@ def _palette(color: str) -> Palette:
     return COLORED if streams.colored(color, sys.stderr.fileno()) else PLAIN
 
 
-def _execute(session: Session, source: Source, options: Namespace) -> None:
+def _execute(session: Session, source: Source, options: Options) -> None:
     from kaleido.terminal import streams
 
     for result in session.evaluate(source):
@@ -330,7 +230,7 @@ def _execute(session: Session, source: Source, options: Namespace) -> None:
             streams.write(f"{result.shown}\n")
 
 
-def _emit(session: Session, source: Source, options: Namespace) -> None:
+def _emit(session: Session, source: Source, options: Options) -> None:
     from kaleido.jit import Tier
     from kaleido.language.parser import parse
     from kaleido.language.printer import outline
@@ -347,7 +247,7 @@ def _emit(session: Session, source: Source, options: Namespace) -> None:
             streams.write(show(each.symbol, tier))
 
 
-def _sources(options: Namespace) -> list[Source]:
+def _sources(options: Options) -> list[Source]:
     """The programs to run before the REPL, or instead of it. An empty list means: only the REPL."""
     if options.code is not None:
         return [Source("<command line>", decoded(os.fsencode(options.code)))]
@@ -363,17 +263,17 @@ def _standard_input() -> Source:
     try:
         return Source("<standard input>", decoded(sys.stdin.buffer.read()))
     except OSError as error:
-        raise _UsageError(f"cannot read standard input: {reason(error)}") from None
+        raise UsageError(f"cannot read standard input: {reason(error)}") from None
 
 
 def _file(path: str) -> Source:
     try:
         return read(path)
     except (OSError, ValueError) as error:
-        raise _UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
+        raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
 
 
-def _session(options: Namespace) -> Session:
+def _session(options: Options) -> Session:
     from kaleido.cache.place import cache_at
     from kaleido.session import LibraryError, Session
 
@@ -388,10 +288,10 @@ def _session(options: Namespace) -> Session:
             cache=cache_at() if options.cache else None,
         )
     except LibraryError as error:
-        raise _UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
+        raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
-def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
+def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
     """Subscribe to the engine's events for `--perf-map`, `--stats` and `--trace`; `cleanup` writes the reports."""
     if options.perf_map:
         from kaleido.jit.observers import PerfMap
@@ -399,7 +299,7 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
         try:
             cleanup.callback(PerfMap(session.engine).close)
         except OSError as error:
-            raise _UsageError(f"cannot write the map for perf: {reason(error)}") from None
+            raise UsageError(f"cannot write the map for perf: {reason(error)}") from None
     if options.trace is not None:
         from kaleido.report.trace import Trace
 
@@ -407,7 +307,7 @@ def _observe(session: Session, options: Namespace, cleanup: ExitStack) -> None:
         try:
             file = open(options.trace, "w", encoding="utf-8")
         except OSError as error:
-            raise _UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
+            raise UsageError(f"cannot write {shown(options.trace)}: {reason(error)}") from None
         trace = Trace()
         session.subscribe(trace)
         cleanup.callback(_save, trace, file, options.trace)

@@ -24,7 +24,7 @@ OUTPUT = "27.0\n0.8414709848078965\n"
 
 @pytest.fixture
 def cache(tmp_path: Path) -> DirectoryCache:
-    return DirectoryCache(tmp_path / "cache" / "kaleido")
+    return DirectoryCache(str(tmp_path / "cache" / "kaleido"))
 
 
 def kaleido(folder: Path | str, *arguments: str) -> str:
@@ -48,14 +48,14 @@ def test_an_entry_comes_back(cache: DirectoryCache) -> None:
     assert (cache.get(KEY), cache.get(OTHER)) == (b"code", None)
     cache.put(KEY, b"new")
     assert cache.get(KEY) == b"new"
-    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
-    assert [each.name for each in cache.folder.iterdir()] == [KEY]
+    assert stat.S_IMODE(Path(cache.folder).stat().st_mode) == 0o700
+    assert [each.name for each in Path(cache.folder).iterdir()] == [KEY]
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
 def test_an_entry_is_a_regular_file(cache: DirectoryCache, kind: str) -> None:
     cache.put(OTHER, b"other code")
-    path = cache.folder / KEY
+    path = Path(cache.folder) / KEY
     if kind == "link":
         path.symlink_to(OTHER)
     else:
@@ -68,7 +68,7 @@ def test_an_entry_is_a_regular_file(cache: DirectoryCache, kind: str) -> None:
 
 def test_an_entry_that_others_may_write_is_missing(cache: DirectoryCache) -> None:
     cache.put(KEY, b"code")
-    (cache.folder / KEY).chmod(0o666)
+    (Path(cache.folder) / KEY).chmod(0o666)
     assert cache.get(KEY) is None
 
 
@@ -78,10 +78,10 @@ def test_an_entry_that_others_may_write_is_missing(cache: DirectoryCache) -> Non
 @pytest.mark.parametrize("mode", [0o701, 0o720, 0o755, 0o777])
 def test_a_folder_that_others_may_enter_is_not_used(cache: DirectoryCache, mode: int) -> None:
     cache.put(KEY, b"code")
-    cache.folder.chmod(mode)
+    Path(cache.folder).chmod(mode)
     assert cache.get(KEY) is None
     cache.put(OTHER, b"code")
-    assert [each.name for each in cache.folder.iterdir()] == [KEY]
+    assert [each.name for each in Path(cache.folder).iterdir()] == [KEY]
     for use in (cache.usage, cache.clear):
         with pytest.raises(Unsafe, match="0700"):
             use()
@@ -100,8 +100,8 @@ def test_another_user_s_folder_is_not_used(cache: DirectoryCache) -> None:
 
 def test_a_symbolic_link_is_not_followed(cache: DirectoryCache, tmp_path: Path) -> None:
     cache.put(KEY, b"code")
-    linked = DirectoryCache(tmp_path / "link")
-    linked.folder.symlink_to(cache.folder)
+    linked = DirectoryCache(str(tmp_path / "link"))
+    Path(linked.folder).symlink_to(cache.folder)
     assert linked.get(KEY) is None
     linked.put(OTHER, b"code")
     assert cache.usage() == Usage(1, 4)
@@ -127,7 +127,7 @@ def test_a_full_disk_is_no_error(cache: DirectoryCache, monkeypatch: pytest.Monk
     monkeypatch.undo()
     # Nothing is left behind, and nothing more is written.
     cache.put(OTHER, b"code")
-    assert [each.name for each in cache.folder.iterdir()] == [KEY]
+    assert [each.name for each in Path(cache.folder).iterdir()] == [KEY]
 
 
 # The limits
@@ -140,11 +140,11 @@ def test_what_was_not_used_for_the_longest_time_is_removed(
     monkeypatch.setattr(directory, "_WRITES_PER_CHECK", 1)
     for number in range(8):
         cache.put(f"{number:064x}", b"code")
-        os.utime(cache.folder / f"{number:064x}", (number, number))
-    (cache.folder / "notes").write_text("not an entry")
+        os.utime(Path(cache.folder) / f"{number:064x}", (number, number))
+    (Path(cache.folder) / "notes").write_text("not an entry")
     assert cache.get(f"{0:064x}") == b"code"
     cache.put(KEY, b"code")
-    names = sorted(each.name for each in cache.folder.iterdir())
+    names = sorted(each.name for each in Path(cache.folder).iterdir())
     assert names == [f"{0:064x}", *(f"{number:064x}" for number in (4, 5, 6, 7)), KEY, "notes"]
 
 
@@ -171,10 +171,10 @@ def test_a_program_does_the_same_with_it(name: str, mode: str, tmp_path: Path) -
 
 def test_a_second_run_adds_nothing(cache: DirectoryCache) -> None:
     run(cache.folder)
-    before = {each.name: each.stat().st_ino for each in cache.folder.iterdir()}
+    before = {each.name: each.stat().st_ino for each in Path(cache.folder).iterdir()}
     assert len(before) > 5
     run(cache.folder)
-    assert {each.name: each.stat().st_ino for each in cache.folder.iterdir()} == before
+    assert {each.name: each.stat().st_ino for each in Path(cache.folder).iterdir()} == before
 
 
 def test_a_second_run_does_not_load_llvm(cache: DirectoryCache) -> None:
@@ -191,18 +191,18 @@ def test_a_second_run_does_not_load_llvm(cache: DirectoryCache) -> None:
 
 def test_damaged_entries_are_compiled_again(cache: DirectoryCache) -> None:
     run(cache.folder)
-    entries = list(cache.folder.iterdir())
+    entries = list(Path(cache.folder).iterdir())
     intact = {each.name: each.read_bytes() for each in entries}
     for each in entries:
         each.write_bytes(each.read_bytes()[:-5] + b"wrong")
     run(cache.folder)
-    assert {each.name: each.read_bytes() for each in cache.folder.iterdir()} == intact
+    assert {each.name: each.read_bytes() for each in Path(cache.folder).iterdir()} == intact
 
 
 def test_processes_share_it(cache: DirectoryCache) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(run, [cache.folder] * 4))
-    assert all(cache.get(each.name) for each in cache.folder.iterdir())
+    assert all(cache.get(each.name) for each in Path(cache.folder).iterdir())
 
 
 def test_a_session_takes_one(cache: DirectoryCache) -> None:
@@ -218,17 +218,17 @@ def test_a_session_takes_one(cache: DirectoryCache) -> None:
 def test_the_command(cache: DirectoryCache) -> None:
     assert kaleido(cache.folder, "cache") == f"{cache.folder}: 0 entries, 0 of at most 67,108,864 bytes\n"
     cache.put(KEY, bytes(1_000))
-    (cache.folder / "notes").write_text("not an entry")
+    (Path(cache.folder) / "notes").write_text("not an entry")
     expected = f"{cache.folder}: 1 entry, 1,000 of at most 67,108,864 bytes\n"
     assert kaleido(cache.folder, "cache", "status") == expected
     assert kaleido(cache.folder, "cache", "clear") == f"{cache.folder}: 1 entry removed, 1,000 bytes\n"
-    assert [each.name for each in cache.folder.iterdir()] == ["notes"]
+    assert [each.name for each in Path(cache.folder).iterdir()] == ["notes"]
     assert kaleido("off", "cache") == "the object cache is off\n"
 
 
 def test_it_can_be_switched_off(cache: DirectoryCache) -> None:
     run(cache.folder, "--no-cache")
-    assert not cache.folder.exists()
+    assert not Path(cache.folder).exists()
 
 
 @pytest.mark.parametrize(

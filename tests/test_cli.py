@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from kaleido import __version__, cli
+from kaleido.command_line.argument_parser import parsed
+from kaleido.command_line.options import of_plain
 from kaleido.report.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -304,6 +306,17 @@ def test_code_may_begin_with_a_sign(code: str) -> None:
     assert kaleido("-c", code).stdout == "-1.0\n"
     assert kaleido("--jit=O0", "-c", code).stdout == "-1.0\n"
     assert kaleido("-qc", code).stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["fib.kal"], ["-c", "4+5"], ["-c", "-1"], ["-c", "--help"]])
+def test_plain_command_lines_mean_what_the_parser_says(arguments: list[str]) -> None:
+    plain = of_plain(arguments)
+    assert plain is not None and vars(plain) == vars(parsed(arguments))
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["-i"], ["-c"], ["-c", ""], ["-c4"], ["fib.kal", "1"], ["--jit=O0"]])
+def test_other_command_lines_need_the_parser(arguments: list[str]) -> None:
+    assert of_plain(arguments) is None
 
 
 def test_code_is_still_needed() -> None:

@@ -486,8 +486,8 @@ def test_a_stack_for_which_there_is_no_memory() -> None:
 
 def test_an_unknown_platform_works_without(monkeypatch: pytest.MonkeyPatch) -> None:
     script = """
-import platform
-platform.machine = lambda: "riscv128"
+import os
+os.uname = lambda: os.uname_result(("Linux", "", "", "", "riscv128"))
 import kaleido
 with kaleido.Session() as session:
     assert "riscv128" in session.engine.unprotected

@@ -364,7 +364,7 @@ def test_prompt_toolkit_styles_lines() -> None:
 
 
 def test_nothing_of_it_is_imported_without_need() -> None:
-    unneeded = {"lark", "prompt_toolkit", "pygments"}
+    unneeded = {"argparse", "lark", "prompt_toolkit", "pygments"}
     assert not unneeded & imported_by("from kaleido.cli import run; run(['-c', '1'])")
     own = imported_by("import kaleido.language.highlighting")
     assert "pygments" in own and not {"lark", "llvmlite", "prompt_toolkit"} & own

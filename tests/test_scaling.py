@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, overload
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from kaleido import Session
 from kaleido.diagnostics import SemanticError, Source
 from kaleido.language.nodes import Item
+from kaleido.session.parsed_text import Text
 from tests.scaling import definitions
 
 
@@ -75,7 +75,7 @@ def test_each_item_of_a_text_is_read_once_and_again_for_errors(last: str) -> Non
         text = session._parsed(Source("<test>", definitions(100) + last))
         items = Items(text.items)
         try:
-            for _ in session._pipeline.results(replace(text, items=items)):
+            for _ in session._pipeline.results(Text(text.source, items, text.forward)):
                 pass
         except SemanticError:
             assert last == "unknown(1)"

@@ -20,7 +20,6 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 __all__ = ["MOST_BYTES", "MOST_ENTRIES", "DirectoryCache", "Unsafe", "Usage"]
@@ -47,7 +46,7 @@ class Usage(NamedTuple):
 class DirectoryCache:
     """An ``ObjectCache`` in a folder, which is created with the first entry. Any thread may use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str) -> None:
         self.folder = folder
         self._written = 0
         self._failed = False
@@ -71,7 +70,7 @@ class DirectoryCache:
         if self._failed or len(entry) > MOST_BYTES // 16:
             return
         try:
-            self.folder.mkdir(0o700, parents=True, exist_ok=True)
+            os.makedirs(self.folder, 0o700, exist_ok=True)
             with self._opened() as folder:
                 self._write(folder, key, entry)
                 if self._written % _WRITES_PER_CHECK == 0:
@@ -100,7 +99,7 @@ class DirectoryCache:
         try:
             folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            if self.folder.is_symlink():
+            if os.path.islink(self.folder):
                 raise Unsafe("the folder is a symbolic link") from None
             raise
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from kaleido.cache.directory import DirectoryCache
 
@@ -17,10 +16,10 @@ def cache_at(environment: Mapping[str, str] = os.environ) -> DirectoryCache | No
         return None
     chosen = environment.get("KALEIDO_CACHE", "")
     if chosen:
-        return None if chosen == "off" else DirectoryCache(Path(chosen).absolute())
+        return None if chosen == "off" else DirectoryCache(os.path.join(os.getcwd(), chosen))
     base = environment.get("XDG_CACHE_HOME", "")
     # A relative path is invalid, and ignored, by the XDG Base Directory Specification.
     if os.path.isabs(base):
-        return DirectoryCache(Path(base, "kaleido"))
+        return DirectoryCache(os.path.join(base, "kaleido"))
     home = environment.get("HOME", "")
-    return DirectoryCache(Path(home, ".cache", "kaleido")) if os.path.isabs(home) else None
+    return DirectoryCache(os.path.join(home, ".cache", "kaleido")) if os.path.isabs(home) else None

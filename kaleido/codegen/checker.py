@@ -7,7 +7,7 @@ checker found in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
 from kaleido.codegen.scope import Scope
@@ -35,16 +35,14 @@ __all__ = ["CallSite", "References", "check_body"]
 _TOP_LEVEL = -1
 
 
-@dataclass(frozen=True)
-class CallSite:
+class CallSite(NamedTuple):
     """A call of a function: its number of arguments, and its place."""
 
     arguments: int
     span: Span
 
 
-@dataclass(frozen=True)
-class References:
+class References(NamedTuple):
     """The functions, the built-in operators and the top-level variables that a body refers to.
 
     `calls` maps each function that it calls to the first call, in the order of evaluation; an operator that the program
@@ -52,7 +50,7 @@ class References:
     top-level variables that an expression uses, and `assigned` those that it assigns to.
     """
 
-    calls: Mapping[str, CallSite] = field(default_factory=dict)
+    calls: Mapping[str, CallSite] = {}
     operators: frozenset[str] = frozenset()
     variables: tuple[str, ...] = ()
     assigned: frozenset[str] = frozenset()

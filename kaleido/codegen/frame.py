@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
-from kaleido.jit import RunCounter, Signature, Unit
+from kaleido.jit import Place, RunCounter, Signature, Unit
 
 __all__ = ["Frame"]
 
 
-@dataclass
 class Frame:
     """The function of a definition, of an expression at top level, or of a loop.
 
-    A loop's frame has the frame around it as `parent`. `variables` maps the variables that the frame declares to their
-    addresses. `captured` maps those that it uses from the frames around it to the parameters that pass their addresses.
+    `place` is that of its text. A loop's frame has the frame around it as `parent`. `variables` maps the variables that
+    the frame declares to their addresses. `captured` maps those that it uses from the frames around it to the
+    parameters that pass their addresses.
     """
 
-    name: str
-    symbol: str
-    signature: Signature
-    parent: Frame | None = None
-    writer: FunctionWriter = field(default_factory=FunctionWriter)
-    variables: Variables[str] = field(default_factory=Variables)
-    captured: dict[str, str] = field(default_factory=dict)
-    calls: dict[str, Signature] = field(default_factory=dict)
-    nested_units: list[Unit] = field(default_factory=list)
+    def __init__(self, name: str, symbol: str, signature: Signature, place: Place, parent: Frame | None = None) -> None:
+        self.name, self.symbol, self.signature = name, symbol, signature
+        self.place, self.parent = place, parent
+        self.writer = FunctionWriter()
+        self.variables = Variables[str]()
+        self.captured: dict[str, str] = {}
+        self.calls: dict[str, Signature] = {}
+        self.nested_units: list[Unit] = []
 
     def declare(self, name: str, value: str) -> None:
         """Allocate a variable, and store its first value."""
@@ -54,4 +51,5 @@ class Frame:
     def unit(self, parameters: str, counter: RunCounter) -> Unit:
         """The finished function as a unit."""
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
-        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, tuple(self.nested_units), self.name)
+        nested = tuple(self.nested_units)
+        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, nested, self.name, place=self.place)

@@ -21,8 +21,8 @@ of a child, and receives the child's value, which is the name of an LLVM local o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from kaleido.codegen.builtin_operators import ARITHMETIC, COMPARISONS, NEGATE, NOT, REMAINDER
 from kaleido.codegen.checker import References
@@ -31,7 +31,7 @@ from kaleido.codegen.mangling import signature, symbol, top_level_name, top_leve
 from kaleido.codegen.remainder import remainder
 from kaleido.codegen.writer import FunctionWriter, constant
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import MAX_PARAMETERS, RunCounter, Signature, Unit
+from kaleido.jit import MAX_PARAMETERS, Place, RunCounter, Signature, Unit
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -48,7 +48,7 @@ from kaleido.language.nodes import (
     walk,
 )
 
-__all__ = ["Lowered", "lower_definition", "lower_expression"]
+__all__ = ["Lowered", "lower_definition", "lower_expression", "place"]
 
 # Only one frame has the address of a variable, and its memory is writable: LLVM may keep it in a register in a loop.
 _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
@@ -57,8 +57,7 @@ _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 _serials = count(1)
 
 
-@dataclass(frozen=True)
-class Lowered:
+class Lowered(NamedTuple):
     """A unit, and the place of each loop in it by the name of the loop's unit."""
 
     unit: Unit
@@ -69,7 +68,7 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     """Lower a definition that has been checked. Its unit counts its calls."""
     name = definition.prototype.name
     parameters = [parameter.name for parameter in definition.prototype.parameters]
-    frame = Frame(name, symbol(name), signature(len(parameters)))
+    frame = Frame(name, symbol(name), signature(len(parameters)), place(source, definition.span))
     lowering = _Lowering(name, symbol(name), frame, source, references)
     return lowering.lower_function(parameters, definition.body)
 
@@ -84,9 +83,14 @@ def lower_expression(expression: Expression, source: Source, references: Referen
     owner = top_level_name(source.name)
     name = f"{owner}:{line}:{column}"
     kind = Signature("double", ("ptr",) if references.variables else ())
-    frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind)
+    frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, place(source, expression.span))
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
+
+
+def place(source: Source, span: Span) -> Place:
+    """The place of a unit, for reports."""
+    return Place(source.name, source.text, *source.positions(span))
 
 
 class _Lowering:
@@ -265,10 +269,11 @@ class _Lowering:
         """Return the unit of a loop, and the variables whose addresses it takes, in the order of its parameters."""
         outer = self._frame
         line, column = self._source.position(node.span.start)
-        place = f".for@{line}:{column}"
-        name = self._name + place
+        suffix = f".for@{line}:{column}"
+        name = self._name + suffix
         self._loops[name] = node.span
-        self._frame = frame = Frame(name, f"{self._symbol}{place}#{next(_serials)}", Signature("void", ()), outer)
+        unique = f"{self._symbol}{suffix}#{next(_serials)}"
+        self._frame = frame = Frame(name, unique, Signature("void", ()), place(self._source, node.span), outer)
         variable = frame.address(node.variable.name)
         yield self._value(node.body)
         step = (yield self._value(node.step)) if node.step is not None else constant(1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.diagnostics import Label, Source
 from kaleido.language.nodes import Definition, Prototype, Variable
@@ -14,8 +14,7 @@ LAST_VALUE = "_"
 """The top-level variable with the last value at the prompt. An assignment to it lasts until the expression ends."""
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(NamedTuple):
     """A function that may be called.
 
     `arity` is its number of parameters; None if its declaration has an error, and then a call may have any number of
@@ -36,8 +35,7 @@ class Declaration:
         return [self.place] if self.place is not None else []
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """What an item may refer to.
 
     `functions`     the functions that it may call, by name (``f``, ``binary|``). A built-in operator is among them only

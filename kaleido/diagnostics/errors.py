@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kaleido.diagnostics.rendering import render
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label, Source, Span
 
@@ -53,13 +51,12 @@ class SemanticError(KaleidoError):
     """The text parses, but has no meaning: an unknown name, a wrong number of arguments, and the like."""
 
 
-@dataclass
 class Problems:
     """Collects the diagnostics of one source. At most `max_shown` of them will be shown to a user."""
 
-    source: Source
-    max_shown: int = MOST_SHOWN
-    found: list[Diagnostic] = field(default_factory=list)
+    def __init__(self, source: Source, max_shown: int = MOST_SHOWN) -> None:
+        self.source, self.max_shown = source, max_shown
+        self.found: list[Diagnostic] = []
 
     def report(self, title: str, span: Span, label: str = "", hint: str = "", *others: Label) -> None:
         """Add a diagnostic for a span of this source; the arguments are those of :class:`Diagnostic`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.diagnostics.source import MOST_SHOWN, Diagnostic, Label
 from kaleido.terminal.text import blank, fitting, painted, width
@@ -34,8 +34,7 @@ _PICTURES = {
 }
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(NamedTuple):
     """The colors of the parts of a message, as parameters of the terminal's SGR sequence; empty means no color."""
 
     error: str = ""

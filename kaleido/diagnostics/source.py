@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 __all__ = ["MOST_SHOWN", "Diagnostic", "Label", "Source", "Span"]
 
@@ -13,8 +13,7 @@ MOST_SHOWN = 20
 """How many errors are shown at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A half-open range of character offsets into a source text."""
 
     start: int
@@ -28,16 +27,25 @@ class Span:
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True)
 class Source:
     """A text and its name: a file name, or a description in angle brackets.
 
     `shown` is a longer text that has `text` at the same offsets: messages quote their lines from it. None: from `text`.
     """
 
-    name: str
-    text: str = field(repr=False)
-    shown: str | None = field(default=None, repr=False)
+    def __init__(self, name: str, text: str, shown: str | None = None) -> None:
+        self.name, self.text, self.shown = name, text, shown
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Source) or type(self) is not type(other):
+            return NotImplemented
+        return (self.name, self.text, self.shown) == (other.name, other.text, other.shown)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.text, self.shown))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -48,6 +56,10 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def positions(self, span: Span) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The positions of the first character of a span, and of the first one behind it."""
+        return self.position(span.start), self.position(span.end)
+
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line break."""
         start = self._line_starts[number - 1]
@@ -56,8 +68,7 @@ class Source:
         return shown[start : end.start() if end is not None else len(shown)]
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """A span of a source, and the text that is written beside it."""
 
     source: Source
@@ -65,8 +76,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One message about one span, or about no span at all.
 
     `title`   a sentence that is complete without the rest

@@ -17,9 +17,10 @@ at -O3, with its callees inlined, while the program runs. Any unit can be define
 
 ================================================  ========================================================
 the interface: define, call, optimize, look into  ``Engine``
-its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter``
+its input: functions and variables                ``Unit`` ``Data`` ``Signature`` ``RunCounter`` ``Place``
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
+their stubs in memory                             ``StubRecord`` ``StubCode``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
@@ -34,7 +35,8 @@ in Python: locks that a forked child can use      ``fork_safe`` ``LockOrder``
 ================================================  ========================================================
 
 ``LANGUAGES.md`` beside this file is the guide for authors of languages, ``README.md`` the guide to the internals. The
-package ``observers`` tells GDB and perf the names of machine code. All of it knows nothing of the language above it.
+package ``observers`` tells GDB and perf the names of machine code, and ``ahead_of_time`` has the forms of object files.
+All of it knows nothing of the language above it.
 
 What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
 Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and
@@ -46,7 +48,7 @@ from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.compiling.processor import has_fused_multiply_add
 from kaleido.jit.direct_calls import SignatureChanged
 from kaleido.jit.engine import Engine
-from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import Event, EventKind, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.policy import Policy
@@ -63,6 +65,7 @@ from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.unit import (
     MAX_PARAMETERS,
     Data,
+    Place,
     RunCounter,
     Signature,
     Tier,
@@ -89,11 +92,14 @@ __all__ = [
     "MemoryUse",
     "NotInlined",
     "ObjectCache",
+    "Place",
     "Policy",
     "RunCounter",
     "Signature",
     "SignatureChanged",
     "StackOverflow",
+    "StubCode",
+    "StubRecord",
     "Tier",
     "UndefinedUnit",
     "Unit",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,7 +28,7 @@ from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.direct_calls import DirectCalls
-from kaleido.jit.events import Listener, MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import Listener, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -47,6 +47,7 @@ from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import Form, Machine
     from kaleido.jit.compiling.compiler import Transform
 
 __all__ = ["Engine"]
@@ -66,7 +67,8 @@ class Engine:
                  ``ModuleRef``: at the baseline with the module of each unit; at -O3 with the linked module of an inline
                  group and its first unit, before LLVM's pipeline runs. What it raises is the cause of a UnitError, or
                  of a `failed` event. It must not change results, and is called again for the same unit: by
-                 recompilations and by :meth:`ir`
+                 recompilations and by :meth:`ir`. In a linked module, the stub of a symbol that C could have, such as
+                 ``f``, is ``jit.stub.f``
     `externals`  addresses of C symbols that every unit may use
     `cache`      has object code of earlier processes, and keeps that of this one, except for what `transform` was
                  called with; by default there is none
@@ -85,7 +87,7 @@ class Engine:
     ) -> None:
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
-            compiler = LazyCompiler(policy, transform, cache)
+            compiler = LazyCompiler(policy, transform, cache, externals)
             if cache is None:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
@@ -299,14 +301,16 @@ class Engine:
 
     # Inspection
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, lines: bool = False) -> Callable[[], None]:
         """Call `listener` with every event from now on; returns the function that ends that.
+
+        With `lines`, events of loaded code have its source lines, which takes time.
 
         It is called on the thread where the event happens, mostly with the engine's lock held: it must be quick, wait
         for no other thread, and not raise. The exception is the `compiled` event of a recompilation: it is emitted
         without the lock and before the publication, so a test may hold the recompiler there.
         """
-        return self._program.events.subscribe(listener)
+        return self._program.events.subscribe(listener, lines=lines)
 
     def stats(self) -> list[UnitStats]:
         """Every unit that is defined now, nested ones included, in the order of definition."""
@@ -315,6 +319,14 @@ class Engine:
     def describe(self, symbol: str) -> UnitStats:
         """One of them. Raises KeyError where it is not defined."""
         return self._inspection.describe(symbol)
+
+    def stubs(self, *symbols: str) -> list[StubRecord]:
+        """The records of the stubs of `symbols`, or of all units; of those that have one: that are called or run."""
+        return self._inspection.stubs(symbols)
+
+    def stub_code(self, symbol: str) -> StubCode | None:
+        """The machine code of the stub of a unit, or None if it has none: see :meth:`stubs`. Raises KeyError."""
+        return self._inspection.stub_code(symbol)
 
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         """The unit and tier whose machine code is at `address`, or None."""
@@ -343,18 +355,26 @@ class Engine:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
 
-    def object_file(self, *symbols: str) -> bytes:
-        """An object file with units and all that they reach, to link into a program: compiled at -O3, without stubs.
+    def reachable(self, symbol: str) -> list[Unit]:
+        """The units that a unit calls, directly or not, after itself. Raises KeyError, and UndefinedUnit."""
+        return self._inspection.reachable(symbol)
 
-        Each of `symbols` is a C function of that name in it; a C library is needed, and nothing of the engine. Code is
-        for this machine's processor. Data have their initial values. Externals are names for the linker. Nothing stops
-        endless recursion.
+    def object_file(
+        self, *symbols: str, weak: Collection[str] = (), form: Form | None = None, machine: Machine | None = None
+    ) -> bytes:
+        """Units and all that they reach as an object file, to link into a program: compiled at -O3, without stubs.
+
+        Each of `symbols` is a C function of that name in it, which a definition in another object file may replace if
+        it is in `weak`. A C library is needed, and nothing of the engine. Data have their initial values. Externals are
+        names for the linker. Nothing stops endless recursion. The result can have another form, and be for another
+        machine than this one (see ``kaleido.jit.ahead_of_time``): then a subprocess compiles it, and no transform is
+        applied.
 
         Raises KeyError where a symbol is not defined, UndefinedUnit where something they reach is not, TypeError where
-        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR, and where a symbol is also the
-        name of a C function in use.
+        C cannot call one of them, ValueError without symbols, where LLVM rejects the IR or does not know or support the
+        machine, and where a symbol is also the name of a C function in use; OSError where the subprocess fails.
         """
-        return self._inspection.object_file(symbols)
+        return self._inspection.object_file(symbols, weak, form, machine)
 
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""

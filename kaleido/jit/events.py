@@ -5,13 +5,13 @@ Traces, reports and prompts all read the same stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
-__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "UnitStats"]
+__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "StubCode", "StubRecord", "UnitStats"]
 
 
 class EventKind(StrEnum, metaclass=Words):
@@ -53,8 +53,7 @@ class EventKind(StrEnum, metaclass=Words):
     RAN = "ran"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event.
 
     `unit`      the unit's name, and `symbol` its symbol
@@ -70,6 +69,9 @@ class Event:
     `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
+    `definition` of a `defined` event: the unit
+    `lines`     of a `loaded` event, for listeners that asked for it: the source lines of its code, as the address where
+                each begins, file and line, where the unit's IR has ``!dbg``
     """
 
     kind: EventKind
@@ -90,13 +92,14 @@ class Event:
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
+    definition: Unit | None = None
+    lines: tuple[tuple[int, str, int], ...] = ()
 
 
 Listener = Callable[[Event], None]
 
 
-@dataclass(frozen=True)
-class UnitStats:
+class UnitStats(NamedTuple):
     """One unit as it is now.
 
     `name`        of the unit, for people; `symbol` is unique
@@ -122,8 +125,51 @@ class UnitStats:
     address: int | None
 
 
-@dataclass(frozen=True)
-class NotInlined:
+class StubRecord(NamedTuple):
+    """The record of a unit's stub in memory, as it was read: see ``native.stubs``.
+
+    `time`     when it was read, as `Event.time`
+    `version`  which definition of `symbol` is current, from 1
+    `counted`  its runs since its code was last published
+    `slot`     the address that the stub jumps to, and `target` what is there: ``prologue``, the counter; ``body``, the
+               code itself; ``none``, where the symbol has no code
+    `runs`     counted by the prologue. The count goes on from version to version
+    `limit`    how many runs make the unit hot; None if it was reached, and the recompiler knows
+    `body`     the address that the prologue jumps to
+    `number`   what the recompiler is told, unique for each version
+    """
+
+    time: float
+    symbol: str
+    version: int
+    counted: int
+    slot: int
+    target: str
+    runs: int
+    limit: int | None
+    body: int
+    number: int
+
+
+class StubCode(NamedTuple):
+    """The machine code of a unit's stub and of its counter prologue.
+
+    `stub`, `prologue`  their addresses, with their bytes as they are in memory (none on a processor other than x86-64)
+                        and their instructions as LLVM writes them, in which ``slot``, ``runs``, ``limit`` and ``body``
+                        are fields of the record
+    `record`            the address of the record
+    """
+
+    stub: int
+    stub_bytes: bytes
+    stub_assembly: Sequence[str]
+    prologue: int
+    prologue_bytes: bytes
+    prologue_assembly: Sequence[str]
+    record: int
+
+
+class NotInlined(NamedTuple):
     """A call in optimized code that stays a call: the names of both units, and the reason as a phrase."""
 
     caller: str
@@ -131,8 +177,7 @@ class NotInlined:
     reason: str
 
 
-@dataclass(frozen=True)
-class MemoryUse:
+class MemoryUse(NamedTuple):
     """What an engine holds in memory.
 
     `arenas`   regions of code memory; and LLVM's JITs, each with up to ``Policy.arena_libraries`` loaded objects

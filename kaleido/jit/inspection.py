@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.events import MemoryUse, NotInlined, UnitStats
+from kaleido.jit.events import MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.compilation import UndefinedUnit
 from kaleido.jit.program.grouping import agree, bindings, is_inlined
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
-from kaleido.jit.unit import Data, Tier, Unit
+from kaleido.jit.unit import Tier, Unit
+
+if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
 
 __all__ = ["Inspection"]
 
@@ -31,6 +37,22 @@ class Inspection:
     def describe(self, name: str) -> UnitStats:
         with self._access.opened():
             return self._describe(self._program.symbols.defined(name))
+
+    def stubs(self, names: Sequence[str]) -> list[StubRecord]:
+        with self._access.opened():
+            symbols = self._program.symbols
+            found = map(symbols.current, names) if names else symbols.versions.values()
+            now = time.perf_counter()
+            return [
+                StubRecord(now, version.unit.symbol, version.ordinal, version.runs, *version.symbol.stub.read())
+                for version in found
+                if version is not None and version.symbol.stub is not None
+            ]
+
+    def stub_code(self, name: str) -> StubCode | None:
+        with self._access.opened():
+            stub = self._program.symbols.defined(name).symbol.stub
+            return stub.code() if stub is not None else None
 
     def find(self, address: int) -> tuple[Unit, Tier] | None:
         with self._access.opened():
@@ -63,7 +85,7 @@ class Inspection:
             return f"the most units compiled together are {policy.max_group_units:,}, and others are nearer"
         known = {name: address for member in members for name, address in bindings(member).items()}
         if not agree(known, bindings(version)):
-            return "it uses another C function of the same name"
+            return "one of its names is something else there"
         length = sum(len(member.unit.ir) for member in (*members[1:], version))
         if length > policy.max_group_ir:
             return (
@@ -89,27 +111,35 @@ class Inspection:
         with signals_deferred():
             return self._compiler.assembly(self.inline_group(name, tier), tier)
 
-    def object_file(self, names: Sequence[str]) -> bytes:
+    def reachable(self, name: str) -> list[Unit]:
+        with signals_deferred():
+            return list(self._closed_program([name]).units)
+
+    def object_file(
+        self, names: Sequence[str], weak: Collection[str], form: Form | None, machine: Machine | None
+    ) -> bytes:
         if not names:
             raise ValueError("an object file exports at least one unit")
         with signals_deferred():
-            units, data, exports = self._closed_program(names)
-            return self._compiler.object_file(units, data, exports)
+            program = self._closed_program(names)
+            for unit in program.exports:
+                unit.signature.check_foreign(unit.label)
+            return self._compiler.object_file(replace(program, weak=weak), form, machine)
 
-    def _closed_program(self, names: Sequence[str]) -> tuple[list[Unit], list[Data], list[Unit]]:
-        """The units that `names` reach, the data that these use, and the units of the names."""
+    def _closed_program(self, names: Sequence[str]) -> ClosedProgram:
+        """The units that `names` reach and the data that these use; the names are the exports."""
+        from kaleido.jit.ahead_of_time import ClosedProgram
+
         with self._access.opened():
             symbols, variables = self._program.symbols, self._program.data.variables
             exports = [symbols.defined(name).unit for name in dict.fromkeys(names)]
-            for unit in exports:
-                unit.signature.check_foreign(unit.label)
             units = {unit.symbol: unit for unit in exports}
             bound: dict[str, int | None] = {}
             for unit in (waiting := list(exports)):
-                version = symbols.defined(unit.symbol)
-                if not agree(bound, bindings(version)):
+                externals = {**unit.externals, **dict.fromkeys(unit.data)}
+                if not agree(bound, externals):
                     raise ValueError(f"{unit.label} uses another C function of the same name")
-                bound.update(bindings(version))
+                bound.update(externals)
                 for name in unit.calls:
                     callee = symbols.current(name)
                     if callee is None:
@@ -118,7 +148,7 @@ class Inspection:
                         units[name] = callee.unit
                         waiting.append(callee.unit)
             data = dict.fromkeys(name for unit in units.values() for name in unit.data)
-            return list(units.values()), [variables[name].data for name in data], exports
+            return ClosedProgram(list(units.values()), [variables[name].data for name in data], exports)
 
     def memory(self) -> MemoryUse:
         """Also of a closed engine, whose memory is held as long as a thread is in native code."""

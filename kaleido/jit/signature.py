@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from kaleido.jit.value_types import Layout, layout, leading_type
 
@@ -85,43 +85,36 @@ class Signature:
     Python and C can call a unit whose types are void, double, float, ptr, and integers of up to 64 bits: see
     :meth:`check_foreign`.
 
-    Raises ValueError for what is not possible, and for more than MAX_PARAMETERS parameters or as much stack.
+    Raises ValueError for what is not possible, and for more than MAX_PARAMETERS parameters or as much stack; TypeError
+    for anything but texts.
     """
 
     result: str
     parameters: tuple[str, ...]
+    _form: _Form = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len(self.parameters) > MAX_PARAMETERS:
-            raise ValueError(f"{len(self.parameters)} parameters are more than {MAX_PARAMETERS}")
-        parsed = [_parameter(each) for each in self.parameters]
-        object.__setattr__(self, "result", _result(self.result).text)
-        object.__setattr__(self, "parameters", tuple([each.text for each in parsed]))
-        if sum([each.layout.words for each in parsed]) > MAX_PARAMETERS:
-            raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
-        # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
-        if any(each.layout.is_aligned for each in parsed) and not self.in_registers:
-            raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
+        parameters = tuple(self.parameters)
+        if isinstance(self.parameters, str) or not all(isinstance(each, str) for each in (self.result, *parameters)):
+            raise TypeError("a signature is the text of a type, and a tuple of such texts")
+        form = _form(self.result, parameters)
+        # At once, because each is a call where a class is frozen; the class has no slots.
+        self.__dict__.update(result=form.result, parameters=form.parameters, _form=form)
 
     @property
-    def _parsed(self) -> list[_Value]:
-        return [_parameter(each) for each in self.parameters]
-
-    @cached_property
     def result_type(self) -> str:
         """The result without attributes."""
-        return _result(self.result).layout.text
+        return self._form.result_type
 
-    @cached_property
+    @property
     def parameter_types(self) -> tuple[str, ...]:
         """The parameters without attributes."""
-        return tuple(each.layout.text for each in self._parsed)
+        return self._form.parameter_types
 
-    @cached_property
+    @property
     def extensions(self) -> tuple[str, ...]:
         """``zeroext``, ``signext`` or nothing for the result and each parameter; empty if there is none at all."""
-        found = tuple(each.extension for each in (_result(self.result), *self._parsed))
-        return found if any(found) else ()
+        return self._form.extensions
 
     def check_foreign(self, name: str) -> None:
         """Raise TypeError unless Python and C can call `name`, a function of this signature."""
@@ -149,13 +142,10 @@ class Signature:
     def _places(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
         return [(f"argument {index}", kind) for index, kind in enumerate(kinds, 1)]
 
-    @cached_property
+    @property
     def in_registers(self) -> bool:
         """Whether all arguments are passed in registers, by the C conventions that ``tailcc`` follows."""
-        layouts = [each.layout for each in self._parsed]
-        return (
-            sum(each.floating + each.vectors for each in layouts) <= 8 and sum(each.integers for each in layouts) <= 6
-        )
+        return self._form.in_registers
 
     def tail_call(self, callee: Signature) -> str:
         """The marker for a call of `callee` in tail position of a function of this signature.
@@ -188,13 +178,48 @@ class Signature:
         return f"  %result = {call}\n  ret {self.result_type} %result\n"
 
 
-@dataclass(frozen=True)
-class _Value:
+class _Value(NamedTuple):
     """A result or a parameter: its `text` in one notation, its layout, and its ``zeroext`` or ``signext``."""
 
     text: str
     layout: Layout
     extension: str
+
+
+class _Form(NamedTuple):
+    """A signature in LLVM's notation, and what follows from it: see the properties of Signature."""
+
+    result: str
+    parameters: tuple[str, ...]
+    result_type: str
+    parameter_types: tuple[str, ...]
+    extensions: tuple[str, ...]
+    in_registers: bool
+
+
+@lru_cache(maxsize=1024)
+def _form(result: str, parameters: tuple[str, ...]) -> _Form:
+    """Read a signature. Raises ValueError."""
+    if len(parameters) > MAX_PARAMETERS:
+        raise ValueError(f"{len(parameters)} parameters are more than {MAX_PARAMETERS}")
+    parsed = [_parameter(each) for each in parameters]
+    returned, layouts = _result(result), [each.layout for each in parsed]
+    if sum(each.words for each in layouts) > MAX_PARAMETERS:
+        raise ValueError(f"the parameters take more stack than {MAX_PARAMETERS} numbers")
+    numbers = sum(each.floating + each.vectors for each in layouts), sum(each.integers for each in layouts)
+    in_registers = numbers[0] <= 8 and numbers[1] <= 6
+    # LLVM 22 aligns the stack of a `tailcc` call for its own size, not for that of the arguments on it.
+    if any(each.is_aligned for each in layouts) and not in_registers:
+        raise ValueError("with vectors and i128, all parameters must fit into registers: pass a pointer")
+    extensions = tuple(each.extension for each in (returned, *parsed))
+    return _Form(
+        returned.text,
+        tuple(each.text for each in parsed),
+        returned.layout.text,
+        tuple(each.text for each in layouts),
+        extensions if any(extensions) else (),
+        in_registers,
+    )
 
 
 @lru_cache(maxsize=1024)

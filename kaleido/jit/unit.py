@@ -14,6 +14,7 @@ __all__ = [
     "MAX_PARAMETERS",
     "THRESHOLDS",
     "Data",
+    "Place",
     "RunCounter",
     "Signature",
     "Tier",
@@ -69,6 +70,21 @@ class RunCounter(StrEnum, metaclass=Words):
 
 
 @dataclass(frozen=True)
+class Place:
+    """A part of a source text, for reports.
+
+    `source`        the name of the text, for people
+    `text`          the whole text
+    `start`, `end`  a line and a column, both from 1; `end` is that of the first character behind the part
+    """
+
+    source: str
+    text: str = field(repr=False)
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Unit:
     """One function, in LLVM IR that is the same for every tier.
 
@@ -96,13 +112,14 @@ class Unit:
                     call, as the baseline does
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
     `name`          for people, in events, statistics and traces; the symbol where it is empty
+    `place`         where its text is, for reports; the engine does not read it
     """
 
     symbol: str
     signature: Signature
     ir: str = field(repr=False)
-    calls: Mapping[str, Signature] = field(default_factory=dict, repr=False)
-    externals: Mapping[str, int] = field(default_factory=dict, repr=False)
+    calls: Mapping[str, Signature] = field(default_factory=dict, repr=False, hash=False)
+    externals: Mapping[str, int] = field(default_factory=dict, repr=False, hash=False)
     counter: RunCounter = RunCounter.CALLS
     nested_units: tuple[Unit, ...] = field(default=(), repr=False)
     name: str = ""
@@ -111,6 +128,7 @@ class Unit:
     optimize: bool = True
     inline: bool = True
     c_functions: frozenset[str] = frozenset()
+    place: Place | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.c_functions:

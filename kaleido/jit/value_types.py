@@ -8,8 +8,8 @@ LLVM pads or splits unpredictably (``i24``, ``<3 x float>``, packed structures).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from typing import NamedTuple
 
 __all__ = ["Layout", "layout", "leading_type"]
 
@@ -23,8 +23,7 @@ _VECTOR_BITS = (64, 128, 256, 512)
 _MOST_WORDS, _DEEPEST = 4_096, 16
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """The registers that a value is in: `integers` of 64 bits, `floating` ones, and `vectors` of up to 128 bits.
 
     `text` is the type as LLVM prints it. `is_aligned` says whether a part of it is aligned to more than 8 bytes.
@@ -36,7 +35,7 @@ class Layout:
     vectors: int = 0
     is_aligned: bool = False
 
-    @cached_property
+    @property
     def words(self) -> int:
         """Its size in units of 8 bytes, at most."""
         return self.integers + self.floating + 2 * self.vectors

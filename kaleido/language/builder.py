@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from kaleido.diagnostics import Problems, Span, counted
@@ -100,7 +99,7 @@ class Builder:
 
     def parenthesized(self, children: list[Any]) -> Expression:
         opening, expression, closing = children
-        found: Expression = replace(expression, parentheses=span_of(opening).to(span_of(closing)))
+        found: Expression = expression.in_parentheses(span_of(opening).to(span_of(closing)))
         return found
 
     def variable(self, children: list[Token]) -> Variable:

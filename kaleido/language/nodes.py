@@ -1,4 +1,4 @@
-"""The abstract syntax tree. Nodes are immutable, and each has the span of the text that it was parsed from.
+"""The abstract syntax tree. Each node has the span of the text that it was parsed from, and never changes.
 
 A tree can be very deep (ten thousand nested ``if``s are a valid program), so code that walks one must not recurse on
 Python's stack: see :func:`walk`.
@@ -7,50 +7,83 @@ Python's stack: see :func:`walk`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from kaleido.diagnostics import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Node:
+    """The base of all nodes: a node has the positional arguments of its class as attributes, and is equal by them."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values == [getattr(other, name) for name in self.__match_args__]
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._values))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._values))})"
+
+    @property
+    def _values(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__match_args__]
+
+
+class Operand(Node):
     """The base of all expressions. `parentheses` spans the outermost ``(`` around it to its ``)``, if there is one."""
 
-    parentheses: Span | None = field(default=None, kw_only=True, compare=False, repr=False)
+    __slots__ = ("parentheses",)
+
+    def __init__(self) -> None:
+        self.parentheses: Span | None = None
+
+    def in_parentheses(self, span: Span) -> Self:
+        """This expression in parentheses, or in more of them: `span` is from the outermost ``(`` to its ``)``."""
+        found = copy(self)
+        found.parentheses = span
+        return found
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Operand):
     """A literal. It is not negative and not NaN, but may be infinite."""
 
-    value: float
-    span: Span
+    __slots__ = __match_args__ = ("value", "span")
+
+    def __init__(self, value: float, span: Span) -> None:
+        super().__init__()
+        self.value, self.span = value, span
 
 
-@dataclass(frozen=True, slots=True)
 class Variable(Operand):
     """A use of a variable, or its name where it is bound: in a prototype, `for`, `var` or an assignment."""
 
-    name: str
-    span: Span
+    __slots__ = __match_args__ = ("name", "span")
+
+    def __init__(self, name: str, span: Span) -> None:
+        super().__init__()
+        self.name, self.span = name, span
 
 
-@dataclass(frozen=True, slots=True)
 class Assign(Operand):
     """``variable = value``. Its value is the stored value."""
 
-    variable: Variable
-    value: Expression
-    span: Span
+    __slots__ = __match_args__ = ("variable", "value", "span")
+
+    def __init__(self, variable: Variable, value: Expression, span: Span) -> None:
+        super().__init__()
+        self.variable, self.value, self.span = variable, value, span
 
 
-@dataclass(frozen=True, slots=True)
 class Unary(Operand):
-    operator: str
-    operand: Expression
-    span: Span
-    operator_span: Span
+    __slots__ = __match_args__ = ("operator", "operand", "span", "operator_span")
+
+    def __init__(self, operator: str, operand: Expression, span: Span, operator_span: Span) -> None:
+        super().__init__()
+        self.operator, self.operand, self.span, self.operator_span = operator, operand, span, operator_span
 
     @property
     def callee(self) -> str:
@@ -58,13 +91,13 @@ class Unary(Operand):
         return "unary" + self.operator
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Operand):
-    operator: str
-    left: Expression
-    right: Expression
-    span: Span
-    operator_span: Span
+    __slots__ = __match_args__ = ("operator", "left", "right", "span", "operator_span")
+
+    def __init__(self, operator: str, left: Expression, right: Expression, span: Span, operator_span: Span) -> None:
+        super().__init__()
+        self.operator, self.left = operator, left
+        self.right, self.span, self.operator_span = right, span, operator_span
 
     @property
     def callee(self) -> str:
@@ -72,27 +105,26 @@ class Binary(Operand):
         return "binary" + self.operator
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Operand):
     """``callee(arguments)``."""
 
-    callee: str
-    arguments: tuple[Expression, ...]
-    span: Span
-    callee_span: Span
+    __slots__ = __match_args__ = ("callee", "arguments", "span", "callee_span")
+
+    def __init__(self, callee: str, arguments: tuple[Expression, ...], span: Span, callee_span: Span) -> None:
+        super().__init__()
+        self.callee, self.arguments, self.span, self.callee_span = callee, arguments, span, callee_span
 
 
-@dataclass(frozen=True, slots=True)
 class If(Operand):
     """``if condition then value else value``. A condition is true if it is neither zero nor NaN."""
 
-    condition: Expression
-    then: Expression
-    otherwise: Expression
-    span: Span
+    __slots__ = __match_args__ = ("condition", "then", "otherwise", "span")
+
+    def __init__(self, condition: Expression, then: Expression, otherwise: Expression, span: Span) -> None:
+        super().__init__()
+        self.condition, self.then, self.otherwise, self.span = condition, then, otherwise, span
 
 
-@dataclass(frozen=True, slots=True)
 class For(Operand):
     """``for variable = start, condition, step in body``. Its value is 0.0; the default step is 1.0.
 
@@ -100,41 +132,51 @@ class For(Operand):
     to the variable. The loop continues while the condition was true; so the body runs at least once.
     """
 
-    variable: Variable
-    start: Expression
-    condition: Expression
-    step: Expression | None
-    body: Expression
-    span: Span
+    __slots__ = __match_args__ = ("variable", "start", "condition", "step", "body", "span")
+
+    def __init__(
+        self,
+        variable: Variable,
+        start: Expression,
+        condition: Expression,
+        step: Expression | None,
+        body: Expression,
+        span: Span,
+    ) -> None:
+        super().__init__()
+        self.variable, self.start, self.condition = variable, start, condition
+        self.step, self.body, self.span = step, body, span
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Node):
     """One ``variable = value`` of a `var`; without a value, the variable begins with 0.0."""
 
-    variable: Variable
-    value: Expression | None
+    __slots__ = __match_args__ = ("variable", "value")
+
+    def __init__(self, variable: Variable, value: Expression | None) -> None:
+        self.variable, self.value = variable, value
 
 
-@dataclass(frozen=True, slots=True)
 class Var(Operand):
     """``var bindings in body``. Its value is the value of the body."""
 
-    bindings: tuple[Binding, ...]
-    body: Expression
-    span: Span
+    __slots__ = __match_args__ = ("bindings", "body", "span")
+
+    def __init__(self, bindings: tuple[Binding, ...], body: Expression, span: Span) -> None:
+        super().__init__()
+        self.bindings, self.body, self.span = bindings, body, span
 
 
 Expression = Number | Variable | Assign | Unary | Binary | Call | If | For | Var
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Node):
     """An operator as a prototype declares it. `precedence` is None for a prefix operator."""
 
-    name: str
-    precedence: int | None
-    span: Span
+    __slots__ = __match_args__ = ("name", "precedence", "span")
+
+    def __init__(self, name: str, precedence: int | None, span: Span) -> None:
+        self.name, self.precedence, self.span = name, precedence, span
 
     @property
     def callee(self) -> str:
@@ -142,14 +184,13 @@ class Operator:
         return ("unary" if self.precedence is None else "binary") + self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Prototype:
+class Prototype(Node):
     """A function's name and parameters. The `name` of an operator's function is such as ``binary|`` or ``unary!``."""
 
-    name: str
-    parameters: tuple[Variable, ...]
-    operator: Operator | None
-    span: Span
+    __slots__ = __match_args__ = ("name", "parameters", "operator", "span")
+
+    def __init__(self, name: str, parameters: tuple[Variable, ...], operator: Operator | None, span: Span) -> None:
+        self.name, self.parameters, self.operator, self.span = name, parameters, operator, span
 
     @property
     def arity(self) -> int:
@@ -161,21 +202,22 @@ class Prototype:
         return self.name == "binary="
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Node):
     """``def prototype body``."""
 
-    prototype: Prototype
-    body: Expression
-    span: Span
+    __slots__ = __match_args__ = ("prototype", "body", "span")
+
+    def __init__(self, prototype: Prototype, body: Expression, span: Span) -> None:
+        self.prototype, self.body, self.span = prototype, body, span
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Node):
     """``extern prototype``: declares a C function on doubles."""
 
-    prototype: Prototype
-    span: Span
+    __slots__ = __match_args__ = ("prototype", "span")
+
+    def __init__(self, prototype: Prototype, span: Span) -> None:
+        self.prototype, self.span = prototype, span
 
 
 Item = Definition | External | Expression

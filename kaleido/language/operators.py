@@ -7,7 +7,6 @@ can go back to an earlier table by keeping it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from kaleido.language.nodes import Operator
@@ -24,15 +23,19 @@ BUILTIN_INFIX: Mapping[str, int] = {
 BUILTIN_PREFIX: frozenset[str] = frozenset({"-", "!"})
 
 
-@dataclass(frozen=True)
 class OperatorTable:
     """`infix` maps a name to its precedence, 1 (loosest) to 100; `prefix` has names.
 
     All infix operators but ``=`` are left-associative.
     """
 
-    infix: Mapping[str, int]
-    prefix: frozenset[str]
+    def __init__(self, infix: Mapping[str, int], prefix: frozenset[str]) -> None:
+        self.infix, self.prefix = infix, prefix
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OperatorTable):
+            return NotImplemented
+        return (self.infix, self.prefix) == (other.infix, other.prefix)
 
     def with_operator(self, operator: Operator) -> OperatorTable:
         """This table with `operator` added, or its precedence changed."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from kaleido.diagnostics import Source
 
-__all__ = ["prelude"]
+__all__ = ["PRELUDE", "prelude"]
+
+PRELUDE = "<prelude>"
+"""The name of its text."""
 
 
 def prelude() -> Source:
     """The text of `prelude.kal`."""
-    return Source("<prelude>", Path(__file__).with_name("prelude.kal").read_text("utf-8"))
+    with open(os.path.join(os.path.dirname(__file__), "prelude.kal"), encoding="utf-8") as file:
+        return Source(PRELUDE, file.read())

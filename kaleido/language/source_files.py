@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaleido.diagnostics import Source
 from kaleido.terminal.text import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["FileSource", "decoded", "encoded", "read", "reason", "shown"]
 
@@ -17,12 +19,19 @@ _BYTE_ORDER_MARK = "\ufeff"
 _INVALID_BYTE = re.compile("[\udc80-\udcff]")
 
 
-@dataclass(frozen=True, eq=False)
 class FileSource(Source):
     """The program in a file, and the bytes that it was read from."""
 
-    path: Path = field(kw_only=True)
-    data: bytes = field(kw_only=True, repr=False)
+    def __init__(self, name: str, text: str, *, path: str | Path, data: bytes) -> None:
+        super().__init__(name, text)
+        self._path, self.data = path, data
+
+    @cached_property
+    def path(self) -> Path:
+        """The path of the file."""
+        from pathlib import Path
+
+        return Path(self._path)
 
     @cached_property
     def original(self) -> str:
@@ -40,7 +49,7 @@ def read(path: str | Path) -> FileSource:
     """Read the program in a file. Raises OSError, and ValueError for a path that cannot be a file name."""
     with open(path, "rb") as file:
         data = file.read()
-    return FileSource(shown(path), decoded(data), path=Path(path), data=data)
+    return FileSource(shown(path), decoded(data), path=path, data=data)
 
 
 def decoded(data: bytes) -> str:

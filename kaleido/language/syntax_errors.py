@@ -7,8 +7,7 @@ from the last tokens.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaleido.diagnostics import Label, Problems, Span
 from kaleido.language.builder import span_of
@@ -98,8 +97,7 @@ _OPENERS = {
 }
 
 
-@dataclass(frozen=True)
-class _Failure:
+class _Failure(NamedTuple):
     """The state of a parser that cannot accept `token`; `expected` are the terminals that it could accept."""
 
     problems: Problems

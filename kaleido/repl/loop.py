@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from kaleido import __version__
@@ -240,7 +239,7 @@ def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:
     word = program.removesuffix("()")
     if word not in COMMANDS:
         return error
-    return KaleidoError(replace(error.diagnostic, hint=f"commands begin with a colon: `:{word}`"))
+    return KaleidoError(error.diagnostic._replace(hint=f"commands begin with a colon: `:{word}`"))
 
 
 def _console(color: str, interactive: bool, output: Output | None) -> Console:

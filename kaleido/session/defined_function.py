@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from kaleido.codegen.checker import CallSite, References
 from kaleido.diagnostics import Source, Span
@@ -14,8 +14,7 @@ from kaleido.language.nodes import Definition, External, Prototype
 __all__ = ["DefinedFunction"]
 
 
-@dataclass(frozen=True)
-class DefinedFunction:
+class DefinedFunction(NamedTuple):
     """A definition or an extern of `source`, and its unit.
 
     `references` are the functions and built-in operators that its body refers to, `loops` the place of each loop in it
@@ -25,8 +24,8 @@ class DefinedFunction:
     source: Source
     item: Definition | External
     unit: Unit
-    references: References = field(default_factory=References)
-    loops: Mapping[str, Span] = field(default_factory=dict)
+    references: References = References()
+    loops: Mapping[str, Span] = {}
 
     @property
     def prototype(self) -> Prototype:
@@ -53,4 +52,4 @@ class DefinedFunction:
         """This function with its text elsewhere: `item` of `source` is the same. Its unit and its loops' names stay."""
         moved = {old.span: new.span for old, new in zip(loops(self.item), loops(item), strict=True)}
         places = {name: moved[span] for name, span in self.loops.items()}
-        return replace(self, source=source, item=item, references=references, loops=places)
+        return self._replace(source=source, item=item, references=references, loops=places)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.codegen.checker import check_body
 from kaleido.codegen.lowering import lower_expression
@@ -25,8 +25,7 @@ from kaleido.session.snapshot import same_value
 __all__ = ["CompiledExpression", "compile_expression"]
 
 
-@dataclass(frozen=True)
-class CompiledExpression:
+class CompiledExpression(NamedTuple):
     """The unit of an expression, and the top-level variables that it uses.
 
     `before`    their values when it was compiled, in the order of the unit's array; None for one that it creates

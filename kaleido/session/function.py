@@ -115,6 +115,11 @@ class Function:
         return tuple(self._defined.calls)
 
     @property
+    def is_extern(self) -> bool:
+        """Whether it is a C function, which an `extern` declares."""
+        return self._defined.is_extern
+
+    @property
     def unit(self) -> Unit:
         """Its unit in the engine."""
         return self._defined.unit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
@@ -24,13 +23,11 @@ ForwardDeclarations = dict[str, Declaration]
 """The functions that a text defines for the first time: its items may call them before the definition."""
 
 
-@dataclass(frozen=True)
 class Text:
     """A source, its items, and its forward declarations."""
 
-    source: Source
-    items: Sequence[Item]
-    forward: ForwardDeclarations
+    def __init__(self, source: Source, items: Sequence[Item], forward: ForwardDeclarations) -> None:
+        self.source, self.items, self.forward = source, items, forward
 
     @cached_property
     def steps(self) -> Sequence[Step]:

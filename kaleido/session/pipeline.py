@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
@@ -29,8 +29,7 @@ from kaleido.session.transaction import compile_definitions
 __all__ = ["Pipeline", "Result"]
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The result of one item of a text.
 
     `value`            the value of an expression; None for a definition
@@ -92,25 +91,40 @@ class Pipeline:
 
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
+        for step, expression in self.lowered(text):
+            if expression is not None:
+                yield expression.unit
+            elif isinstance(step, list):
+                yield from self._defined(step)
+
+    def lowered(self, text: Text) -> Generator[tuple[Step, CompiledExpression | None], None, None]:
+        """Define what a text defines, and lower its expressions without running them. Yields each step.
+
+        The engine has the unit of an expression until the next step is requested.
+        """
         for index, step in enumerate(text.steps):
             with signals_deferred(), self._lock, self._all_errors(text, index):
-                units = self._units(step, text)
+                if isinstance(step, list):
+                    self.define(step, text)
+                expression = None if isinstance(step, list) else self._define_expression(step, text)
             try:
-                yield from units
+                yield step, expression
             finally:
-                if not isinstance(step, list):
-                    self.engine.remove(units[0].symbol)
+                if expression is not None and not isinstance(step, list):
+                    self.engine.remove(expression.unit.symbol)
                     self.table.assume_variables(targets(step))
 
-    def _units(self, step: Step, text: Text) -> list[Unit]:
-        """Define or lower a step. Returns the units of the bodies in it: an extern has none."""
-        if not isinstance(step, list):
-            return [self._define_expression(step, text).unit]
-        self.define(step, text)
-        current = [
-            (item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)
-        ]
-        return [function.unit for item, function in current if function is not None and function.item is item]
+    def _defined(self, step: Sequence[Definition | External]) -> list[Unit]:
+        """The units of the bodies in definitions that have taken effect: an extern has none."""
+        found = [(item, self.table.functions.get(item.prototype.name)) for item in step if isinstance(item, Definition)]
+        return [function.unit for item, function in found if function is not None and function.item is item]
+
+    def reachable(self, expression: CompiledExpression, item: Expression, text: Text) -> list[Unit]:
+        """The units that an expression of :meth:`lowered` can call now, after its own. Raises KaleidoError."""
+        try:
+            return self.engine.reachable(expression.unit.symbol)
+        except UndefinedUnit as error:
+            raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
 
     @contextmanager
     def _all_errors(self, text: Text, index: int) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, ObjectCache, Unit, UnitStats
-from kaleido.language.nodes import Definition, External, Item
+from kaleido.language.nodes import Definition, Expression, External, Item
 from kaleido.language.operators import OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.expression import CompiledExpression
@@ -116,6 +116,19 @@ class Session:
         create count as created, and are zero. Raises KaleidoError.
         """
         yield from self._pipeline.units(self._parsed(source))
+
+    def statements(self, source: Source) -> Iterator[tuple[Expression, CompiledExpression, Sequence[Unit]]]:
+        """Define what a text defines, and lower its expressions without running them.
+
+        Yields each expression, what it was lowered to, and the units that it can call then, after its own. Top-level
+        variables are as for :meth:`units`. Raises KaleidoError, also for an expression that can reach a function which
+        is not defined.
+        """
+        text = self._parsed(source)
+        for step, expression in self._pipeline.lowered(text):
+            if expression is not None:
+                assert not isinstance(step, list)
+                yield step, expression, self._pipeline.reachable(expression, step, text)
 
     def compiled(self, source: Source) -> AbstractContextManager[CompiledExpression]:
         """A context in which a text that is one expression is lowered, and does not run. Raises KaleidoError."""

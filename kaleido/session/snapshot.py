@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kaleido.codegen.scope import Declaration
 from kaleido.language.operators import OperatorTable
@@ -16,15 +15,14 @@ __all__ = ["Change", "Snapshot", "same_value"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The entries of a function table that a change replaces, as they were before it; None is for a missing entry."""
 
     functions: Mapping[str, DefinedFunction | None]
     declared: Mapping[str, Declaration | None]
     awaited: Mapping[str, bool]
     operators: OperatorTable
-    variables: Mapping[str, float | None] = field(default_factory=dict)
+    variables: Mapping[str, float | None] = {}
 
     def merged(self, later: Snapshot) -> Snapshot:
         """The snapshot of two changes together: of this one, and of the change after it."""
@@ -48,8 +46,7 @@ def same_value(left: float | None, right: float | None) -> bool:
     return struct.pack("d", left) == struct.pack("d", right)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A change of definitions and variables, for :meth:`Session.undo`.
 
     `past` is the snapshot from before it. `deoptimized` are the symbols of the units that it deoptimized.

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import lower_external
-from kaleido.codegen.lowering import lower_definition
+from kaleido.codegen.lowering import lower_definition, place
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
 from kaleido.jit import Unit, raise_pending
@@ -34,8 +35,7 @@ from kaleido.session.snapshot import Snapshot
 __all__ = ["Transaction", "compile_definitions"]
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(NamedTuple):
     """Definitions of `source` that have been checked and lowered.
 
     `functions`  the functions that they change
@@ -88,7 +88,7 @@ def _refuse(problems: Problems) -> None:
 def _lower(item: Definition | External, source: Source, references: References) -> DefinedFunction:
     if isinstance(item, External):
         unit = lower_external(item.prototype.name, item.prototype.arity, find_function)
-        return DefinedFunction(source, item, unit)
+        return DefinedFunction(source, item, replace(unit, place=place(source, item.span)))
     lowered = lower_definition(item, source, references)
     return DefinedFunction(source, item, lowered.unit, references, lowered.loops)
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from kaleido.language.nodes import Call, Definition, Expression, External, For, If, Item, Operator, Prototype, Var
 from tests.fuzz.expressions import Expressions, Frame
+from tests.fuzz.trees import replaced
 from tests.fuzz.vocabulary import (
     ACTIONS,
     ARITIES,
@@ -194,7 +195,7 @@ class Generator(Expressions):
         head, name = function.prototype, function.name
         operator = head.operator
         if operator is not None and operator.precedence is not None and self._chance(30):
-            head = replace(head, operator=replace(operator, precedence=self._pick(PRECEDENCES)))
+            head = replaced(head, operator=replaced(operator, precedence=self._pick(PRECEDENCES)))
         called = any(name in callees for caller, callees in self._callees.items() if caller != name)
         if operator is None and function.fuel is None and not called and self._chance(30):
             head = prototype(name, self._weighted(ARITIES))
@@ -210,7 +211,7 @@ class Generator(Expressions):
         head = function.prototype
         assert head.operator is not None
         if head.operator.precedence is not None and self._chance(50):
-            head = replace(head, operator=replace(head.operator, precedence=self._pick(PRECEDENCES)))
+            head = replaced(head, operator=replaced(head.operator, precedence=self._pick(PRECEDENCES)))
         self._functions[name] = replace(function, prototype=head, cost=10)
         self._define(name)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from kaleido.diagnostics import Span
 from kaleido.language.nodes import (
     Assign,
     Binary,
@@ -23,6 +23,7 @@ from kaleido.language.nodes import (
     Var,
     Variable,
 )
+from tests.fuzz.trees import replaced
 from tests.fuzz.vocabulary import number
 
 __all__ = ["reduced", "shortened"]
@@ -77,7 +78,7 @@ def _steps(items: list[Item]) -> Iterator[list[Item]]:
 
 def _smaller_item(item: Item) -> Iterator[Item]:
     if isinstance(item, Definition):
-        yield from (replace(item, body=body) for body in _smaller(item.body))
+        yield from (replaced(item, body=body) for body in _smaller(item.body))
     elif not isinstance(item, External):
         yield from _smaller(item)
 
@@ -86,20 +87,20 @@ def _smaller(node: Expression) -> Iterator[Expression]:
     """An expression with one of the expressions in it (itself first) replaced by something simpler."""
     parts = [
         (name, part)
-        for name, part in ((field.name, getattr(node, field.name)) for field in fields(node))
-        if isinstance(part, (*EXPRESSIONS, tuple)) and name != "variable"
+        for name, part in ((name, getattr(node, name)) for name in node.__match_args__)
+        if isinstance(part, (*EXPRESSIONS, tuple)) and not isinstance(part, Span) and name != "variable"
     ]
     if parts:
         yield number(0.0)
     yield from (part for _, part in parts if isinstance(part, EXPRESSIONS))
     for name, part in parts:
-        yield from (replace(node, **{name: other}) for other in _smaller_part(part))
+        yield from (replaced(node, **{name: other}) for other in _smaller_part(part))
 
 
 def _smaller_part(part: Any) -> Iterator[Any]:
     if isinstance(part, Binding):
         if part.value is not None:
-            yield from (replace(part, value=value) for value in (None, *_smaller(part.value)))
+            yield from (replaced(part, value=value) for value in (None, *_smaller(part.value)))
     elif isinstance(part, tuple):
         for index, each in enumerate(part):
             if isinstance(each, Binding) and len(part) > 1:

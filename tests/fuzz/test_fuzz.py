@@ -12,7 +12,7 @@ import pytest
 from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
 from kaleido.jit import Unit
-from kaleido.jit.compiling import compiler
+from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
 from kaleido.session.function_table import FunctionTable
@@ -65,12 +65,12 @@ def test_a_search_finds_code_that_a_redefinition_left_stale(monkeypatch: pytest.
 
 
 def test_a_search_finds_an_instruction_that_is_wrong_at_o3_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    link = compiler._link_statically
+    link = Compiler._linked_statically
 
-    def link_wrong(units: Sequence[Unit]) -> llvm.ModuleRef:
-        return link([replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units])
+    def link_wrong(self: Compiler, units: Sequence[Unit]) -> llvm.ModuleRef:
+        return link(self, [replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units])
 
-    monkeypatch.setattr(compiler, "_link_statically", link_wrong)
+    monkeypatch.setattr(Compiler, "_linked_statically", link_wrong)
     finding = found_by_search(monkeypatch)
     assert finding.message.startswith("Difference: O3: ")
     assert b"/" in finding.case.data
@@ -80,7 +80,7 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
     difference = FunctionTable.difference
 
     def without_operators(table: FunctionTable, earlier: FunctionTable) -> Snapshot:
-        return replace(difference(table, earlier), operators=table.operators)
+        return difference(table, earlier)._replace(operators=table.operators)
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
     case = found_by_search(monkeypatch).case

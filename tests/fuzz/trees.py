@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kaleido.diagnostics import Source, Span
-from kaleido.language.nodes import Item
+from kaleido.language.nodes import Item, Node
 from kaleido.language.operators import OperatorTable
 from kaleido.language.parser import parse
 from kaleido.language.printer import program
 
-__all__ = ["check_printer", "flat"]
+__all__ = ["check_printer", "flat", "replaced"]
+
+N = TypeVar("N", bound=Node)
 
 Parse = Callable[[Source, OperatorTable], list[Item]]
 
@@ -28,14 +29,19 @@ def _parts(root: list[Item]) -> Iterator[Any]:
         part = waiting.pop()
         if isinstance(part, Span):
             continue
-        if is_dataclass(part):
+        if isinstance(part, Node):
             yield type(part)
-            waiting += [getattr(part, field.name) for field in reversed(fields(part)) if field.compare]
+            waiting += [getattr(part, name) for name in reversed(part.__match_args__)]
         elif isinstance(part, list | tuple):
             yield len(part)
             waiting += reversed(part)
         else:
             yield part
+
+
+def replaced(node: N, **changes: Any) -> N:
+    """A node with other children."""
+    return type(node)(**{name: getattr(node, name) for name in node.__match_args__} | changes)
 
 
 def check_printer(items: list[Item], operators: OperatorTable, parse: Parse = parse) -> str:

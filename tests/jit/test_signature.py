@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -241,3 +243,19 @@ def test_llvm_returns_every_result_in_registers() -> None:
 
 def test_names_are_quoted() -> None:
     assert Signature("{i8,i8}", ()).prototype('a"b') == f"tailcc {{ i8, i8 }} {quoted(chr(97) + chr(34) + 'b')}()"
+
+
+@pytest.mark.parametrize("parameters", ["i64", [b"i64"], [None], [("i64",)]])
+def test_a_signature_consists_of_texts(parameters: Any) -> None:
+    with pytest.raises(TypeError, match="the text of a type, and a tuple of such texts"):
+        Signature("i64", parameters)
+    with pytest.raises(TypeError, match="the text of a type"):
+        Signature(64, ())  # type: ignore[arg-type]
+
+
+def test_units_and_signatures_can_be_in_sets() -> None:
+    def made() -> Unit:
+        return Unit("f", Signature("i64", ["i64"]), "", {"g": Signature("i64", ())}, {"sin": 1})  # type: ignore[arg-type]
+
+    assert len({made(), made()}) == len({made().signature, made().signature}) == 1
+    assert pickle.loads(pickle.dumps(made())) == made()

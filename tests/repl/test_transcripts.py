@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -115,8 +115,7 @@ def masked(entry: str, output: str) -> str:
 def alike(stats: UnitStats) -> UnitStats:
     """What is known about a unit, as if all code took as long to compile and came to as many bytes."""
     seconds, sizes = {Tier.BASELINE: 0.0005, Tier.OPTIMIZED: 0.0025}, {Tier.BASELINE: 100, Tier.OPTIMIZED: 40}
-    return replace(
-        stats,
+    return stats._replace(
         compile_seconds={tier: seconds[tier] for tier in stats.compile_seconds},
         code_bytes={tier: sizes[tier] for tier in stats.code_bytes},
     )

@@ -1,20 +1,3 @@
 """Units to object code for this machine. Nothing here keeps state between compilations.
 
-=================  ==============================================================================
-``object_code``    the result
-``processor``      the processor's features, without LLVM
-``object_cache``   object code of earlier runs: the keys, and what a cache has to do
-``lazy_compiler``  code from the cache, or by the modules below, which load LLVM
-``llvm``           llvmlite: parsing, linking, passes, emission, and every workaround for it
-``library_names``  the functions of the C library that LLVM knows
-``ir_lines``       the functions, calls and globals in LLVM assembly
-``rehearsal``      a compilation in another process, for IR that may end the process
-``unit_checks``    what a unit must be
-``ir_text``        functions in the text of a module: names, blocks, calls
-``recursion``      recursive functions with copies of themselves inlined
-``counting``       counters of a language's own, in baseline code
-``compiler``       the two ways to bind the names that units call, one for each tier
-``object_files``   units as object files for ahead-of-time use
-``remarks``        why LLVM does not inline a call, from a subprocess
-=================  ==============================================================================
-"""
+====================  ========================================================================"""

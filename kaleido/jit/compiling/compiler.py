@@ -8,15 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.counting import define_counting
-from kaleido.jit.compiling.library_names import link_name
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
+from kaleido.jit.compiling.module_names import renamed, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.unit import Tier, Unit, UnitError, quoted
@@ -30,12 +30,16 @@ class Compiler:
     """Stateless, so any thread may use it.
 
     `transform` is applied at the baseline to the module of each unit, before several are linked; at -O3 to the linked
-    module of an inline group, whose first unit it is given, before LLVM's own passes.
+    module of an inline group, whose first unit it is given, before LLVM's own passes. `externals` are those of the
+    engine, which every unit may use.
     """
 
-    def __init__(self, target: Target, transform: Transform | None) -> None:
+    def __init__(self, target: Target, transform: Transform | None, externals: Mapping[str, int] | None = None) -> None:
         self._target = target
         self._transform = transform
+        shared = externals or {}
+        # Of most engines none: each costs time in each unit.
+        self._renamed_externals = {name: shared[name] for name in renamed({}, shared)}
 
     def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
@@ -45,7 +49,7 @@ class Compiler:
         try:
             module, levels = self._compiled(units, tier)
             with module:
-                return replace(self.emit(module, tier), levels=levels)
+                return self.emit(module, tier)._replace(levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
@@ -56,11 +60,11 @@ class Compiler:
     def _compiled(self, units: Sequence[Unit], tier: Tier) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
-            module = link_dynamically(units, self._transformed)
+            module = link_dynamically(units, self._names, self._transformed)
             with closed_on_error(module):
                 define_counting(module, units, tier)
             return module, 1
-        module = _link_statically(units)
+        module = self._linked_statically(units)
         with closed_on_error(module):
             define_counting(module, units, tier)
         return self.optimize(module, units)
@@ -73,6 +77,7 @@ class Compiler:
         """
         levels = 1
         with closed_on_error(module):
+            self._target.format(module)
             self._transformed(module, units[0], Tier.OPTIMIZED)
         if may_recur(units):
             with module:
@@ -80,12 +85,39 @@ class Compiler:
                 text, levels = with_copies(str(module), self._target.policy)
             module = parse_alone(text)
         with closed_on_error(module):
+            self._target.format(module)
             self._target.optimize(module)
         return module, levels
+
+    def _linked_statically(self, units: Sequence[Unit]) -> llvm.ModuleRef:
+        """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
+        module = link_dynamically(units, self._names)
+        with closed_on_error(module):
+            link_in(module, "\n".join(map(static_stub, units)))
+            for function in module.functions:
+                if not function.is_declaration and function.name != units[0].body:
+                    function.linkage = "internal"
+        return module
+
+    def _names(self, unit: Unit) -> dict[str, str]:
+        """The names in the IR of a unit that differ in modules, with those in modules."""
+        return renamed(unit.calls, {**self._renamed_externals, **unit.externals})
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for a module as it is."""
         return self._target.emit(module, tier)
+
+    def emit_as(self, module: llvm.ModuleRef, form: Form) -> bytes:
+        """A module as it is, in a form."""
+        match form:
+            case Form.OBJECT:
+                return self.emit(module, Tier.OPTIMIZED).data
+            case Form.ASSEMBLY:
+                return self._target.assembly(module, Tier.OPTIMIZED).encode()
+            case Form.IR:
+                return str(module).encode()
+            case Form.BITCODE:
+                return bytes(module.as_bitcode())
 
     def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
         """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""
@@ -113,17 +145,18 @@ class Compiler:
 
 
 def link_dynamically(
-    units: Sequence[Unit], transform: Transform | None = None, stub_name: Callable[[str], str] = link_name
+    units: Sequence[Unit], names: Callable[[Unit], Mapping[str, str]], transform: Transform | None = None
 ) -> llvm.ModuleRef:
     """One module with the bodies of all `units`. Their calls, also of each other, stay calls of external names.
 
-    `transform` is applied to the module of each, at the baseline; `stub_name` is the external name for a symbol.
+    `names` gives the names in the IR of a unit that are others in modules; `transform` is applied to the module of each
+    unit, at the baseline.
     """
 
     def prepare(added: llvm.ModuleRef, unit: Unit) -> None:
         if transform is not None:
             transform(added, unit, Tier.BASELINE)
-        rename(added, _changed_names(unit, stub_name))
+        rename(added, names(unit))
 
     module = parse_alone(units[0].ir)
     with closed_on_error(module):
@@ -133,24 +166,7 @@ def link_dynamically(
     return module
 
 
-def _changed_names(unit: Unit, stub_name: Callable[[str], str]) -> dict[str, str]:
-    """The names that differ between a unit's IR and modules."""
-    names = {name: stub_name(name) for name in unit.calls}
-    return {old: new for old, new in names.items() if old != new}
-
-
-def _link_statically(units: Sequence[Unit]) -> llvm.ModuleRef:
-    """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
-    module = link_dynamically(units)
-    with closed_on_error(module):
-        link_in(module, "\n".join(map(static_stub, units)))
-        for function in module.functions:
-            if not function.is_declaration and function.name != units[0].body:
-                function.linkage = "internal"
-    return module
-
-
-def static_stub(unit: Unit, stub_name: Callable[[str], str] = link_name) -> str:
+def static_stub(unit: Unit, stub_name: Callable[[str], str] = stub_name) -> str:
     """The name of a unit in a module that binds it: a function that forwards to the body, and is always inlined."""
     # External while modules are linked: a declaration in another module does not find an internal function.
     return (

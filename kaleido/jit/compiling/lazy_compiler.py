@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kaleido.jit.compiling.module_names import renamed
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
-from kaleido.jit.unit import Data, Tier, Unit
+from kaleido.jit.unit import Tier, Unit
 
 if TYPE_CHECKING:
+    from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
     from kaleido.jit.compiling.compiler import Compiler, Transform
 
-__all__ = ["LazyCompiler", "baseline_code"]
+__all__ = ["LazyCompiler", "baseline_assembly", "baseline_code"]
 
 
 class LazyCompiler:
@@ -22,17 +24,24 @@ class LazyCompiler:
 
     `transform`  is applied to each module before LLVM's own passes
     `objects`    has code of earlier runs. It is not used with a `transform`
+    `externals`  addresses of C symbols that every unit may use
     """
 
-    def __init__(self, policy: Policy, transform: Transform | None = None, objects: ObjectCache | None = None) -> None:
-        self._policy, self._transform, self._objects = policy, transform, objects
+    def __init__(
+        self,
+        policy: Policy,
+        transform: Transform | None = None,
+        objects: ObjectCache | None = None,
+        externals: Mapping[str, int] | None = None,
+    ) -> None:
+        self._policy, self._transform, self._objects, self._externals = policy, transform, objects, externals or {}
 
     @cached_property
     def _compiler(self) -> Compiler:
         from kaleido.jit.compiling.compiler import Compiler
         from kaleido.jit.compiling.llvm import Target
 
-        return Compiler(Target(self._policy), self._transform)
+        return Compiler(Target(self._policy), self._transform, self._externals)
 
     def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
@@ -49,12 +58,21 @@ class LazyCompiler:
             yield repr(self._policy)
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
+            # They are other names in modules because of their addresses, which are not the same in each process.
+            yield " ".join(sorted(renamed({}, {**self._externals, **unit.externals})))
 
-    def object_file(self, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> bytes:
-        """As ``object_files.object_file``."""
-        from kaleido.jit.compiling.object_files import object_file
+    def object_file(self, program: ClosedProgram, form: Form | None, machine: Machine | None) -> bytes:
+        """As ``object_files.object_file``, for a machine."""
+        from kaleido.jit.ahead_of_time import Form as Forms
 
-        return object_file(self._compiler, units, data, exports)
+        form = form or Forms.OBJECT
+        if machine is None or machine.is_host:
+            from kaleido.jit.compiling.object_files import object_file
+
+            return object_file(self._compiler, program, form)
+        from kaleido.jit.compiling.foreign_machines import foreign_object_file
+
+        return foreign_object_file(self._policy, program, form, machine)
 
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""
@@ -77,6 +95,14 @@ def baseline_code(ir: str, objects: ObjectCache | None = None) -> ObjectCode:
             _compiled.clear()
         _compiled[ir] = code
     return code
+
+
+def baseline_assembly(ir: str) -> str:
+    """The same code as assembly text."""
+    from kaleido.jit.compiling.llvm import Target, parse_alone
+
+    with parse_alone(ir) as module:
+        return Target(Policy()).assembly(module, Tier.BASELINE)
 
 
 _MOST_COMPILED = 64

@@ -2,21 +2,26 @@
 
 An upgrade of llvmlite is checked against this file alone. Its workarounds:
 
-- a pass manager that has run is disposed of by hand, see :meth:`Target.optimize`;
+- a pass manager that has run is disposed of by hand, see :meth:`_Optimizer.run`;
 - a module has its context as a private attribute, see :func:`link_in`;
-- llvmlite has one lock around all of LLVM; it is held over a fork, see the last line.
+- llvmlite has one lock around all of LLVM; it is held over a fork, see the last line;
+- optimized compilation takes most of its time in two calls, which are made without that lock, see :class:`_Optimizer`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from ctypes import string_at
 from functools import cache, cached_property
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from kaleido.jit.ahead_of_time import HOST, Machine
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
@@ -103,26 +108,31 @@ def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
 
 
 class Target:
-    """The host's processor with all its features, the same for both tiers: results must not depend on the tier.
+    """The processor that code is for, the same for both tiers: results must not depend on the tier.
+
+    By default, that is the host's, with all its features. Modules are parsed for the host: see :meth:`format`.
 
     Object code is position independent and can be loaded at any address. The loader relaxes accesses to addresses that
     are near enough into direct ones.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, purpose: Machine = HOST) -> None:
         self.policy = policy
+        self._purpose = purpose
 
     @cached_property
     def machine(self) -> llvm.TargetMachine:
         """That of the baseline."""
-        return _machine(0)
+        return _machine(0, self._purpose)
 
     @cached_property
-    def _optimizing_machine(self) -> llvm.TargetMachine:
-        return _machine(3)
+    def _optimizer(self) -> _Optimizer:
+        return _Optimizer(self._purpose)
 
-    def _machine(self, tier: Tier) -> llvm.TargetMachine:
-        return self.machine if tier is Tier.BASELINE else self._optimizing_machine
+    def format(self, module: llvm.ModuleRef) -> None:
+        """Make a module one for this target."""
+        if not self._purpose.is_host:
+            module.triple, module.data_layout = self.machine.triple, str(self.machine.target_data)
 
     def simplify(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline without what makes code larger; it leaves no critical edge between blocks."""
@@ -136,42 +146,101 @@ class Target:
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
 
     def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool = False) -> None:
-        # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         options.inlining_threshold = self.policy.inline_threshold
-        builder = llvm.create_pass_builder(self._optimizing_machine, options)
-        manager = builder.getModulePassManager()
-        if split_edges:
-            manager.add_break_critical_edges_pass()
-        try:
-            manager.run(module, builder)
-        finally:
-            # Its close() frees nothing: the method resolution order finds the base class whose _dispose is empty.
-            # A pass manager holds 60 KB. (The builder leaks 1.5 KB, which only llvmlite could free.)
-            NewPassManager._dispose(manager)
-            manager.detach()
+        self._optimizer.run(module, options, split_edges=split_edges)
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
-        data = self._machine(tier).emit_object(module)
+        data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
         sections = llvm.ObjectFileRef.from_data(data).sections()
         return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
-        text: str = self._machine(tier).emit_assembly(module)
+        if tier is Tier.OPTIMIZED:
+            return self._optimizer.assembly(module)
+        text: str = self.machine.emit_assembly(module)
         return text
+
+
+class _Optimizer:
+    """The target machine for -O3, and what runs without llvmlite's lock.
+
+    LLVM works on several threads at once, if each has modules of a context of its own. llvmlite's lock is for callers
+    that share them. The modules here are of one context each (:func:`parse_alone`), and the machine is protected by a
+    lock of this object. So code can be compiled at the baseline while a pass run of some 100 ms is in progress.
+
+    Limit: an application that changes LLVM's global options (``llvmlite.binding.set_option``) does that at startup.
+    """
+
+    def __init__(self, purpose: Machine) -> None:
+        self._machine = _machine(3, purpose)
+        self._lock = fork_safe(threading.Lock(), LockOrder.OPTIMIZER)
+
+    def run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool) -> None:
+        """Run the pass pipeline of `options` over a module, in place."""
+        # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
+        with self._lock:
+            builder = llvm.create_pass_builder(self._machine, options)
+            manager = builder.getModulePassManager()
+            if split_edges:
+                manager.add_break_critical_edges_pass()
+            try:
+                _without_lock(ffi.lib.LLVMPY_RunNewModulePassManager)(manager, module, builder)
+            finally:
+                # Its close() frees nothing: the method resolution order finds the base class whose _dispose is empty.
+                # A pass manager holds 60 KB. (The builder leaks 1.5 KB, which only llvmlite could free.)
+                NewPassManager._dispose(manager)
+                manager.detach()
+
+    def emit(self, module: llvm.ModuleRef) -> bytes:
+        """The object file of a module, as ``TargetMachine.emit_object``. Raises RuntimeError."""
+        emit = _without_lock(ffi.lib.LLVMPY_TargetMachineEmitToMemory)
+        with self._lock, ffi.OutputString() as message:
+            buffer = emit(self._machine, module, int(True), message)
+            if not buffer:
+                raise RuntimeError(str(message))
+            try:
+                return string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+            finally:
+                ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+    def assembly(self, module: llvm.ModuleRef) -> str:
+        with self._lock:
+            text: str = self._machine.emit_assembly(module)
+            return text
+
+
+def _without_lock(function: Any) -> Callable[..., Any]:
+    """A function of llvmlite's library as ctypes calls it."""
+    call: Callable[..., Any] = function._cfn
+    return call
 
 
 @cache
 def _format() -> tuple[str, str]:
     """The host's triple and data layout: a module without a layout is optimized for another than it is emitted for."""
-    machine = _machine(0)
+    machine = _machine(0, HOST)
     return machine.triple, str(machine.target_data)
 
 
-def _machine(level: int) -> llvm.TargetMachine:
+def _machine(level: int, purpose: Machine) -> llvm.TargetMachine:
+    """Raises ValueError for an unknown platform."""
+    target, cpu, features = _host() if purpose.is_host else _foreign(purpose)
+    return target.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+
+
+def _foreign(purpose: Machine) -> tuple[llvm.Target, str, str]:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
     host, cpu, features = _host()
-    return host.create_target_machine(cpu, features, opt=level, reloc="pic", codemodel="small")
+    if purpose.triple:
+        try:
+            target = llvm.Target.from_triple(purpose.triple)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+        return target, purpose.cpu, ""
+    return (host, cpu, features) if purpose.cpu == "native" else (host, purpose.cpu, "")
 
 
 def host_description() -> str:

@@ -10,11 +10,11 @@ replaced: LLVM would end the process, and code must not be executed unless it is
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from struct import Struct
 from typing import Protocol
 
@@ -86,12 +86,18 @@ def _key(parts: Iterable[str]) -> str:
 def _environment() -> bytes:
     """A hash of what is the same for all code that this process compiles."""
     # The library itself, because it may have been built or replaced apart from its version.
-    library = next(Path(llvmlite.__file__).with_name("binding").glob("*llvmlite*")).stat()
+    library = next(each.stat() for each in _files(llvmlite.__file__, "binding") if "llvmlite" in each.name)
     digest = blake2b(f"{llvmlite.__version__} {library.st_size} {library.st_mtime_ns} {sys.platform}".encode())
     digest.update(processor() or _processor_by_llvm())
-    for path in [Path(unit.__file__), *sorted(Path(__file__).parent.glob("*.py"))]:
-        digest.update(path.read_bytes())
+    for path in [unit.__file__, *(each.path for each in _files(__file__) if each.name.endswith(".py"))]:
+        with open(path, "rb") as source:
+            digest.update(source.read())
     return digest.digest()
+
+
+def _files(module: str, folder: str = "") -> list[os.DirEntry[str]]:
+    """The files beside that of a module, or in a folder beside it."""
+    return sorted(os.scandir(os.path.join(os.path.dirname(module), folder)), key=lambda each: each.name)
 
 
 def _processor_by_llvm() -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["ObjectCode"]
 
 
-@dataclass(frozen=True)
-class ObjectCode:
+class ObjectCode(NamedTuple):
     """A relocatable object file in memory.
 
     `text_size` is the size of its machine code in bytes. `levels` is the most calls of a recursive function that one

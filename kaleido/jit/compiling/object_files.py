@@ -3,14 +3,17 @@
 There are no stubs and no tiers: what the engine provides to running code (see ``native.faults``) does nothing. Data are
 variables of the object file with their initial values; thread-local data are those of the platform. Externals keep
 their names, for the linker to find: the addresses that they have here mean nothing there.
+
+``foreign_machines`` compiles for another machine than this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import llvmlite.binding as llvm
 
+from kaleido.jit.ahead_of_time import ClosedProgram, Form
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
@@ -26,40 +29,39 @@ define zeroext i1 @jit.put.byte(ptr %stream, i32 %byte) alwaysinline nounwind { 
 """
 
 
-def object_file(compiler: Compiler, units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> bytes:
-    """Machine code of `units`, which call no others, and `data`, as an object file for this machine's processor.
+def object_file(compiler: Compiler, program: ClosedProgram, form: Form) -> bytes:
+    """A program for the machine of the compiler's target, in a form.
 
-    Each of `exports` is a C function of the name of its symbol. Raises ValueError where LLVM rejects the IR, or one
-    name would be two things; UnitError where a transform fails.
+    Raises ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
     """
-    entries = {_entry(unit): unit.symbol for unit in exports}
     try:
-        module, _ = compiler.optimize(_linked(units, data, exports), units)
+        module, _ = compiler.optimize(_linked(program), list(program.units))
         with module:
-            rename(module, entries)
-            return compiler.emit(module, Tier.OPTIMIZED).data
+            rename(module, {_entry(unit): unit.symbol for unit in program.exports})
+            return compiler.emit_as(module, form)
     except RuntimeError as error:
         raise ValueError(str(error)) from None
 
 
-def _linked(units: Sequence[Unit], data: Collection[Data], exports: Collection[Unit]) -> llvm.ModuleRef:
+def _linked(program: ClosedProgram) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
+    units, exports = list(program.units), program.exports
     signatures = {unit.symbol: unit.signature for unit in units}
     callbacks = {name for unit in units for name in unit.c_functions}
     parts = [
         *(static_stub(unit, _stub_name) for unit in units),
-        *map(_definition, data),
+        *map(_definition, program.data),
         *(_c_function(c_name(symbol), symbol, signatures[symbol]) for symbol in sorted(callbacks)),
         *(_c_function(_entry(unit), unit.symbol, unit.signature) for unit in exports),
     ]
-    module = link_dynamically(units, stub_name=_stub_name)
+    module = link_dynamically(units, lambda unit: {name: _stub_name(name) for name in unit.calls})
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
         define_counting(module, units, Tier.OPTIMIZED)
-        kept = set(map(_entry, exports))
+        kept = {_entry(unit): "weak_any" if unit.symbol in program.weak else "external" for unit in exports}
         for each in [*module.functions, *module.global_variables]:
-            if not each.is_declaration and each.name not in kept:
-                each.linkage = "internal"
+            if not each.is_declaration:
+                each.linkage = kept.get(each.name, "internal")
     return module
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
 import struct
 import sys
 from functools import cache
+
+from kaleido.jit.process.machine import machine
 
 __all__ = ["has_fused_multiply_add", "processor"]
 
@@ -58,7 +59,7 @@ def _ask() -> tuple[dict[tuple[int, int], list[int]], int] | None:
 
     None where this cannot be asked: on another architecture, or without executable memory.
     """
-    if platform.machine() != "x86_64" or sys.platform != "linux" or sys.maxsize < 2**32:
+    if machine() != "x86_64" or sys.platform != "linux" or sys.maxsize < 2**32:
         return None
     # Not writable and executable at once, which some systems forbid.
     memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -17,7 +17,6 @@ checked either.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents, plain_contents
 from kaleido.jit.compiling.llvm import parse_as_it_is
+from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.rehearsal import needs_rehearsal, rehearse
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import Unit, UnitError, UnresolvedName, c_name
@@ -237,13 +237,8 @@ def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
 
 
 def _in_process(name: str) -> bool:
-    if llvm.address_of_symbol(name):
-        return True
-    try:
-        # As an item, not as an attribute: ctypes keeps those, and a library may be loaded in between.
-        return bool(ctypes.CDLL(None)[name])
-    except (AttributeError, ValueError):
-        return False
+    # Other names could also be those of units.
+    return is_c_name(name) and bool(llvm.address_of_symbol(name) or in_process(name))
 
 
 # Errors

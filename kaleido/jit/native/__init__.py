@@ -4,6 +4,7 @@
 ``free_space``      the unused parts of a range of addresses
 ``code_memory``     regions of memory for code and its variables, never writable and executable
 ``elf``             reads object files for x86-64
+``line_tables``     the source lines of machine code, in an object file
 ``linking``         places an object file in code memory: layout, symbols, relocation
 ``jitlink``         LLVM's linker, for other platforms and for objects that ``elf`` does not know
 ``loader``          loads object code with either, and frees it

@@ -29,13 +29,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import sys
 from functools import cache
 from mmap import PAGESIZE
 from typing import NamedTuple
 
 from kaleido.jit.native.free_space import FreeSpace
+from kaleido.jit.process.machine import machine
 
 __all__ = ["ALIGNMENT", "Block", "CodeMemory", "NotWritable", "check_headroom", "is_available", "no_memory"]
 
@@ -182,7 +182,7 @@ class _Part:
 @cache
 def is_available() -> bool:
     """Whether this process can have such memory: it is tried once."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
+    if (sys.platform, machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
         return False
     try:
         begin = _reserve(PAGESIZE)

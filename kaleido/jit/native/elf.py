@@ -23,6 +23,7 @@ __all__ = [
     "Section",
     "Symbol",
     "UnsupportedObject",
+    "debug_sections",
     "read_object",
 ]
 
@@ -130,13 +131,37 @@ def _read(data: bytes) -> ElfObject:
         if sh_type == _SHT_SYMTAB:
             _read_symbols(elf, _part(data, header), bytes(_part(data, headers[sh_link])))
         elif sh_type == _SHT_RELA:
-            elf.relocations[sh_info] = _relocations(_part(data, header))
+            # Debugging information has its own, of other types.
+            if headers[sh_info][2] & _SHF_ALLOC:
+                elf.relocations[sh_info] = _relocations(_part(data, header))
         elif sh_type in (_SHT_REL, _SHT_GROUP):
             raise UnsupportedObject(f"a section of type {sh_type}")
         elif sh_flags & _SHF_ALLOC and sh_type != _SHT_X86_64_UNWIND:
             _check_section(sh_type, sh_flags)
             elf.sections.append(Section(number, sh_type, sh_flags, sh_offset, sh_size, sh_addralign))
     return elf
+
+
+def debug_sections(data: bytes) -> dict[str, tuple[bytes, dict[int, tuple[int, int]]]]:
+    """The sections of an object file that are not in memory while the program runs, by name, with their relocations.
+
+    Those map the offset of a field to the section and the offset that it refers to. Raises UnsupportedObject.
+    """
+    try:
+        headers = list(_section_headers(data))
+        names = bytes(_part(data, headers[_HEADER.unpack_from(data)[13]]))
+        symbols = next(header for header in headers if header[1] == _SHT_SYMTAB)
+        table = list(_SYMBOL.iter_unpack(_part(data, symbols)))
+        found: dict[str, tuple[bytes, dict[int, tuple[int, int]]]] = {}
+        for number, (name, sh_type, sh_flags, *_) in enumerate(headers):
+            if sh_type == _SHT_PROGBITS and not sh_flags & _SHF_ALLOC:
+                tables = [each for each in headers if each[1] == _SHT_RELA and each[7] == number]
+                fields = (field for each in tables for field in _RELA.iter_unpack(_part(data, each)))
+                targets = {at: (table[symbol][3], table[symbol][4] + addend) for at, _, symbol, addend in fields}
+                found[names[name : names.index(b"\0", name)].decode()] = bytes(_part(data, headers[number])), targets
+        return found
+    except (error, ValueError, IndexError, StopIteration) as reason:
+        raise UnsupportedObject(f"not an object file for x86-64: {reason}") from None
 
 
 def _section_headers(data: bytes) -> Iterator[tuple[int, ...]]:

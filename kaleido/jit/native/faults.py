@@ -66,10 +66,11 @@ The handlers, LEAVE_JIT and REENTER_JIT are native code, in handlers.ll; ``runni
 from __future__ import annotations
 
 import ctypes
-import platform
 import signal
 import sys
 from enum import IntEnum
+
+from kaleido.jit.process.machine import machine
 
 __all__ = [
     "GUARD_ZONE",
@@ -149,7 +150,9 @@ class NativeThread(ctypes.Structure):
 
 def missing_protection() -> str:
     """The protection that this platform lacks, as a sentence; empty if it lacks none."""
-    if INTERRUPT is not None and (sys.platform, platform.machine()) in _PLATFORMS:
+    if INTERRUPT is not None and (sys.platform, machine()) in _PLATFORMS:
         return ""
-    kind = f"{platform.system()} on {platform.machine()}"
+    from platform import system
+
+    kind = f"{system()} on {machine()}"
     return f"no protection on {kind}: endless recursion ends the process, and Ctrl-C leaves native code running"

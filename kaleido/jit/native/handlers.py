@@ -9,8 +9,8 @@ process and belong to no engine, because a signal may arrive at any time, after 
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
-from pathlib import Path
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import baseline_code
@@ -91,7 +91,8 @@ def _compile(objects: ObjectCache | None) -> Handlers:
 
 
 def _source(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="ascii")
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="ascii") as file:
+        return file.read()
 
 
 _compiling = fork_safe(threading.Lock(), LockOrder.HANDLERS)

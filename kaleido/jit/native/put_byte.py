@@ -25,8 +25,9 @@ that shows progress, would wait for its end.
 from __future__ import annotations
 
 import ctypes
-import platform
 import sys
+
+from kaleido.jit.process.machine import machine
 
 __all__ = ["PUT_BYTE", "put_byte_ir"]
 
@@ -99,7 +100,7 @@ define zeroext i1 @{PUT_BYTE}(ptr %stream, i32 %byte) naked nounwind {{
 
 def _is_known() -> bool:
     """Whether streams of this process are as described above."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+    if (sys.platform, machine()) != ("linux", "x86_64"):
         return False
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):

@@ -20,7 +20,9 @@ many threads count, and whatever the count is by then.
 
 A stub outlives every version of its unit, so it is part of no unit's object code. Stubs are allocated from pools, one
 kind for each signature, and used again after their unit is removed. Pools of the same signature and size are the same
-code: it is compiled once, and loaded once for each pool.
+code: it is compiled once, and loaded once for each pool. To compile a pool of 16 takes seven times as long as one of a
+single stub, as long as twenty small units; to load one takes as long as to load the other, and 26 microseconds. So the
+first stubs of a signature are pools of their own: most programs need no others.
 
 Limits. The count is not atomic: two threads that count at the same time may lose a run. Each call through a stub costs
 an indirect jump; optimized code pays it only for units outside of its inline group.
@@ -44,8 +46,15 @@ What does not work, and why.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+import re
+import struct
+from collections import Counter
+from functools import cache
+from itertools import takewhile
+from typing import NamedTuple
 
+from kaleido.jit.compiling.lazy_compiler import baseline_assembly
+from kaleido.jit.events import StubCode
 from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject
@@ -54,8 +63,8 @@ from kaleido.jit.unit import Signature
 
 __all__ = ["Stub", "Stubs"]
 
-# Many signatures are used by one unit only; one that is used twice is likely to be used often.
-_FIRST_POOL, _POOL = 1, 16
+# So many stubs of a signature are loaded one by one; then so many at once.
+_SINGLE, _POOL = 16, 16
 
 # A limit that no count reaches.
 _NEVER = 2**63 - 1
@@ -65,8 +74,10 @@ class _Record(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("slot", "runs", "limit", "body", "number")]
 
 
-@dataclass(frozen=True)
-class Stub:
+_FIELDS = struct.Struct("=5q")
+
+
+class Stub(NamedTuple):
     """The stub of a symbol.
 
     `address`   what calls of the unit call
@@ -91,6 +102,53 @@ class Stub:
         """Whether its unit reached the limit that was set last, and the hook was called for that."""
         return bool(self.fields.limit == _NEVER)
 
+    def read(self) -> tuple[int, str, int, int | None, int, int]:
+        """What is in the record: the slot, what that leads to, the runs, the limit, the body, the number."""
+        slot, runs, limit, body, number = _FIELDS.unpack(ctypes.string_at(self.record, _FIELDS.size))
+        target = "prologue" if slot == self.prologue else "none" if slot == self.undefined else "body"
+        return slot, target, runs, None if limit == _NEVER else limit, body, number
+
+    def code(self) -> StubCode:
+        """The machine code of the stub and of its prologue."""
+        texts = _assembly(self.signature)
+        stub, prologue = (_bytes_at(address) for address in (self.address, self.prologue))
+        return StubCode(self.address, stub, texts["stub"], self.prologue, prologue, texts["prologue"], self.record)
+
+
+# On x86-64: the jump that ends a stub and a prologue, and what follows it up to the next multiple of 16: instructions
+# that do nothing. As many bytes are searched for it.
+_END, _LONGEST = re.compile(rb"\xff\xe0(?=[\x90\x66\x2e\x0f\x1f\x40\x44\x80\x84\x00]*$)"), 128
+
+
+def _bytes_at(address: int) -> bytes:
+    """The bytes of a stub or a prologue; none on another processor."""
+    for size in range(16, _LONGEST, 16):
+        code = ctypes.string_at(address, size)
+        if found := _END.search(code, size - 17 if size > 16 else 0):
+            return code[: found.end()]
+    return b""
+
+
+@cache
+def _assembly(signature: Signature) -> dict[str, list[str]]:
+    """The instructions of the stub and the prologue for a signature, as LLVM writes them, with the record's fields."""
+    lines = baseline_assembly(_pool_ir(signature, 1)).splitlines()
+    return {kind: _instructions(lines, f"{kind}.0:") for kind in ("stub", "prologue")}
+
+
+def _instructions(lines: list[str], label: str) -> list[str]:
+    after = lines[lines.index(label) + 1 :]
+    body = takewhile(lambda line: not line.startswith(".Lfunc_end"), after)
+    instructions = (line.strip() for line in body if line.startswith("\t") and not line.startswith("\t."))
+    return [_FIELD.sub(_field_name, _HOT.sub("hot", each)) for each in instructions]
+
+
+_FIELD, _HOT = re.compile(r"\.Lrecords\$local(?:\+(\d+))?"), re.compile(r"\.Lhot\.0\$local")
+
+
+def _field_name(found: re.Match[str]) -> str:
+    return str(_Record._fields_[int(found[1] or 0) // 8][0])
+
 
 class Stubs:
     """Pools of stubs. Not thread-safe by itself."""
@@ -98,11 +156,15 @@ class Stubs:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._unused: dict[Signature, list[Stub]] = {}
+        # How many stubs of each signature exist.
+        self._loaded: Counter[Signature] = Counter()
 
     def allocate(self, signature: Signature) -> Stub:
         """An unused stub; calls to it do nothing until code is published."""
         if not self._unused.get(signature):
-            self._unused[signature] = self._pool(signature, _POOL if signature in self._unused else _FIRST_POOL)
+            count = 1 if self._loaded[signature] < _SINGLE else _POOL
+            self._unused[signature] = self._pool(signature, count)
+            self._loaded[signature] += count
         return self._unused[signature].pop()
 
     def free(self, stub: Stub) -> None:

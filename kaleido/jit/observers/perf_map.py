@@ -2,24 +2,22 @@
 
 It has a line for each function: address and size in hexadecimal, and the name. It cannot say that code was freed. An
 address that is used again has two lines, and which of them a tool believes is its own choice. A profile of a program
-that is redefined all the time needs more than this file.
+that is redefined all the time needs ``jit_dump``.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from kaleido.jit.engine import Engine
 from kaleido.jit.observers.code_events import Code, follow
+from kaleido.jit.observers.process_files import open_own
 
 __all__ = ["PerfMap"]
 
 # Fixed by perf, whatever the folder for temporary files is.
 _FOLDER = Path("/tmp")
-
-_opened: set[Path] = set()
 
 
 class PerfMap:
@@ -30,7 +28,7 @@ class PerfMap:
 
     def __init__(self, engine: Engine) -> None:
         self.path = _FOLDER / f"perf-{os.getpid()}.map"
-        self._file = _open(self.path)
+        self._file = open_own(self.path)
         self._unsubscribe = follow(engine, self._add, lambda address: None)
 
     def close(self) -> None:
@@ -41,18 +39,3 @@ class PerfMap:
     def _add(self, code: Code) -> None:
         # One write for each line: with O_APPEND, those of several engines do not mix.
         os.write(self._file, f"{code.address:x} {code.size:x} {code.name}\n".encode())
-
-
-def _open(path: Path) -> int:
-    """Open the file to append to it. One from an earlier process with this number is overwritten."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    file = os.open(path, flags, 0o600)
-    found = os.fstat(file)
-    # Other users may write to the folder: this could be a file that they made, or another name of one of this user.
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink > 1:
-        os.close(file)
-        raise PermissionError(f"{path} is not a file of this process")
-    if path not in _opened and found.st_mtime < os.stat("/proc/self").st_mtime:
-        os.truncate(file, 0)
-    _opened.add(path)
-    return file

@@ -6,7 +6,7 @@ held for ever.
 
 The solution. Each lock that a child may need is registered with :func:`fork_safe`. They are acquired before the fork,
 in the one order in which threads acquire them (:class:`LockOrder`), and released after it in both processes. LLVM's
-lock is among them, so no thread is inside LLVM at the moment of the fork. In the child, every engine of the parent
+locks are among them, so no thread is inside LLVM at the moment of the fork. In the child, every engine of the parent
 refuses to work: it says that it belongs to the parent, and its pipes lead to the null device. A new engine works like
 any other. The parent's native code goes on to work for a thread that forked inside it: it counts its runs, and no unit
 is recompiled.
@@ -48,7 +48,8 @@ class LockOrder(IntEnum):
     THREADS = 3
     STACKS = 4
     HANDLERS = 5
-    LLVM = 6
+    OPTIMIZER = 6
+    LLVM = 7
 
 
 _locks: weakref.WeakKeyDictionary[Any, LockOrder] = weakref.WeakKeyDictionary()

@@ -10,10 +10,10 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.compiling.library_names import link_name
+from kaleido.jit.compiling.module_names import external_name, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_memory import check_headroom
@@ -45,8 +45,7 @@ class UndefinedUnit(LookupError):
         self.symbol, self.caller = symbol, caller
 
 
-@dataclass(frozen=True, eq=False)
-class Compilation:
+class Compilation(NamedTuple):
     """Object code of `members`: a batch at the baseline; at -O3 an inline group, whose root is the first.
 
     `seconds` is what compiling took; it began at `began`.
@@ -84,7 +83,6 @@ Loaded = tuple[Compilation, LoadedObject]
 """Optimized code in memory that is not published."""
 
 
-@dataclass
 class _Plan:
     """What has to be compiled so that some versions can run.
 
@@ -94,10 +92,11 @@ class _Plan:
     `complete`  whether every symbol it came to is defined
     """
 
-    missing: list[Version] = field(default_factory=list)
-    compiled: list[Compilation] = field(default_factory=list)
-    visited: set[Version] = field(default_factory=set)
-    complete: bool = True
+    def __init__(self) -> None:
+        self.missing: list[Version] = []
+        self.compiled: list[Compilation] = []
+        self.visited: set[Version] = set()
+        self.complete = True
 
 
 class VersionCompiler:
@@ -240,7 +239,7 @@ class VersionCompiler:
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
             self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=compilation.began)
             with _released_on_error(loaded, uses=len(batch) - index):
-                self._publisher.install(version, code)
+                self._publisher.install(version, code, compilation.code.data)
 
     def _load_all(self, compilations: Iterable[Compilation], after: Names) -> list[Loaded]:
         """Load all, or on an error none."""
@@ -256,16 +255,17 @@ class VersionCompiler:
 
     def load(self, compilation: Compilation, after: Names) -> LoadedObject:
         """Load object code without publishing it. Raises LookupError where a C symbol is not found, and MemoryError."""
-        imports = {**self._externals, **handlers().imports}
+        imports = dict(handlers().imports)
+        for externals in (self._externals, *(version.unit.externals for version in compilation.members)):
+            imports.update({external_name(name, address): address for name, address in externals.items()})
         for version in compilation.members:
-            imports.update(version.unit.externals)
             imports.update(self._data.addresses(version.unit.data))
         calls = compilation.stub_calls
         for version in compilation.members:
             for name, signature in version.unit.calls.items():
                 if name in calls:
                     symbol = self._symbols.symbol(name, after)
-                    imports[link_name(name)] = self._publisher.stub(symbol, signature).address
+                    imports[stub_name(name)] = self._publisher.stub(symbol, signature).address
                     if name in version.unit.c_functions:
                         imports[c_name(name)] = self._publisher.c_function(symbol, signature)
         exports = compilation.exports
@@ -281,7 +281,7 @@ class VersionCompiler:
         seconds, calls, levels = compilation.seconds, compilation.stub_calls, compilation.code.levels
         code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels)
         with _released_on_error(loaded, uses=1):
-            self._publisher.install(root, code, compilation.members[1:])
+            self._publisher.install(root, code, compilation.code.data, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
             self._events.emit(EventKind.SWAPPED, root, code, inlined=_symbols(compilation.members[1:]))

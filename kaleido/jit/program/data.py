@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.native.entry_points import c_function
@@ -35,13 +34,11 @@ from kaleido.jit.unit import Data, Signature, quoted
 __all__ = ["DataChange", "DataTable"]
 
 
-@dataclass(eq=False)
 class _Variable:
     """Data in memory. `address` is that of the variable; for thread-local data, of the function that finds it."""
 
-    data: Data
-    loaded: LoadedObject
-    size: int
+    def __init__(self, data: Data, loaded: LoadedObject, size: int) -> None:
+        self.data, self.loaded, self.size = data, loaded, size
 
     @property
     def address(self) -> int:

@@ -18,10 +18,15 @@ class EventStream:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self.needs_lines = False
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every event from now on; returns the function that ends that."""
+    def subscribe(self, listener: Listener, *, lines: bool = False) -> Callable[[], None]:
+        """Call `listener` with every event from now on, with its `lines` if asked; returns the function that ends that.
+
+        Once asked for, lines are read from object code as long as there is a listener.
+        """
         self._listeners.append(listener)
+        self.needs_lines = self.needs_lines or lines
         return lambda: self._listeners.remove(listener)
 
     def emit(self, kind: EventKind, version: Version, code: MachineCode | None = None, **details: Any) -> None:

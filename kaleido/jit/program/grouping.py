@@ -1,24 +1,39 @@
 """Which versions are compiled in one module: batches at the baseline, an inline group at -O3.
 
-In one module, an external name has one address. So versions whose units disagree on the address of an external, or on
-whether a name is data, never share a module.
+In one module, a name is one thing. So versions whose units disagree on the address of an external, or on whether a name
+is data, a unit, or the body of a unit, never share a module.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum, auto
+from typing import Any
 
+from kaleido.jit.compiling.module_names import external_name, stub_name
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.versions import Version
 
-__all__ = ["agree", "batches", "bindings", "inline_group", "is_inlined"]
+__all__ = ["Binding", "agree", "batches", "bindings", "inline_group", "is_inlined"]
+
+
+class Kind(Enum):
+    """What a name is that has no address of its own in each unit."""
+
+    DATA = auto()
+    STUB = auto()
+    BODY = auto()
+
+
+Binding = Kind | int
+"""What a name is in a module: the address of an external, or one of these."""
 
 
 def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
     """`versions` in lists of at most `limit`, each for one module."""
     batch: list[Version] = []
-    bound: dict[str, int | None] = {}
+    bound: dict[str, Binding] = {}
     for version in versions:
         if len(batch) == limit or not agree(bound, bindings(version)):
             yield batch
@@ -56,11 +71,17 @@ def is_inlined(version: Version) -> bool:
     return version.unit.inline and version.unit.optimize
 
 
-def bindings(version: Version) -> dict[str, int | None]:
-    """The external names of a unit, each with its address; data has the same one for all, which is not asked for."""
-    return {**version.unit.externals, **dict.fromkeys(version.unit.data)}
+def bindings(version: Version) -> dict[str, Binding]:
+    """What the names of a unit are in a module."""
+    unit = version.unit
+    return {
+        **{stub_name(name): Kind.STUB for name in (unit.symbol, *unit.calls)},
+        **{external_name(name, address): address for name, address in unit.externals.items()},
+        **dict.fromkeys(unit.data, Kind.DATA),
+        unit.body: Kind.BODY,
+    }
 
 
-def agree(known: Mapping[str, int | None], more: Mapping[str, int | None]) -> bool:
-    """Whether no external name has one address in `known` and another in `more`."""
+def agree(known: Mapping[str, Any], more: Mapping[str, Any]) -> bool:
+    """Whether no name is one thing in `known` and another in `more`."""
     return all(known.get(name, address) == address for name, address in more.items())

@@ -15,6 +15,7 @@ from functools import partial
 
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_ranges import CodeMap
+from kaleido.jit.native.line_tables import source_lines
 from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.dependencies import Dependencies
@@ -42,8 +43,10 @@ class Publisher:
 
     # Into use
 
-    def install(self, version: Version, code: MachineCode, inlined: Iterable[Version] = ()) -> None:
+    def install(self, version: Version, code: MachineCode, data: bytes, inlined: Iterable[Version] = ()) -> None:
         """Put machine code of a version into use; of one that is not current yet, :meth:`publish` does that later.
+
+        `data` is the object file that the code is from.
 
         Raises MemoryError; then nothing has changed, and the code is not in use.
         An exception from a signal handler may come between any two steps. So code that is published is in the map,
@@ -57,7 +60,8 @@ class Publisher:
         if version.current and (code.tier is Tier.OPTIMIZED or version.optimized is None):
             self.publish(version, code)
         version.install(code)
-        self._events.emit(EventKind.LOADED, version, code)
+        lines = source_lines(data, version.unit.body, code.address, code.size) if self._events.needs_lines else ()
+        self._events.emit(EventKind.LOADED, version, code, lines=lines)
 
     def publish(self, version: Version, code: MachineCode | None = None) -> None:
         """Point a version's stub at `code`, or its best code; at the baseline by way of the counter, which restarts."""
@@ -130,11 +134,11 @@ class Publisher:
 
     def deoptimize(self, version: Version, reason: str) -> None:
         """Take the optimized code of a version out of use: its unit runs its baseline, and its counter restarts."""
-        code = version.drop_optimized()
+        code, runs = version.drop_optimized(), version.runs
         self._dependencies.forget(version)
-        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason)
         if version.current:
             self.publish(version)
+        self._events.emit(EventKind.DEOPTIMIZED, version, code, message=reason, runs=runs)
         # Last: no slot leads to retired code. (Without a baseline tier one does, until the end of the transaction: it
         # publishes the recompiled code before anything is freed.)
         if code is not None:

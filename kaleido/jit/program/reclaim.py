@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 from kaleido.jit.native.runtime import Runtime
@@ -35,12 +34,12 @@ from kaleido.jit.native.runtime import Runtime
 __all__ = ["Reclaimer"]
 
 
-@dataclass
 class _Retired:
     """`not_drained` are the sides that have not been seen at zero since the retirement."""
 
-    free: Callable[[], None]
-    not_drained: set[int] = field(default_factory=lambda: {0, 1})
+    def __init__(self, free: Callable[[], None]) -> None:
+        self.free = free
+        self.not_drained = {0, 1}
 
 
 class Reclaimer:

@@ -2,9 +2,8 @@
 
 The running program sends it the numbers of hot versions through a pipe (see the hook in ``native.runtime``). The thread
 takes every request that has arrived, recompiles the hottest (:class:`Requests`), and looks again, so that requests that
-have become stale meanwhile cost nothing. Running native code never waits for it; Python code that needs LLVM waits for
-the LLVM call in progress, because llvmlite has one lock. In deterministic mode the program waits for a reply to each
-request, and the request says so.
+have become stale meanwhile cost nothing. Running native code never waits for it, nor does code that is compiled at the
+baseline. In deterministic mode the program waits for a reply to each request, and the request says so.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kaleido.jit.compiling.module_names import stub_name
 from kaleido.jit.events import EventKind
 from kaleido.jit.program.compilation import Loaded, UndefinedUnit
 from kaleido.jit.program.data import DataChange
@@ -109,9 +110,9 @@ class Redefinition:
         for symbol in program.symbols.install(self.added_by_name):
             program.publisher.retire_stub(symbol)
         for version in self.added_by_name.values():
-            program.events.emit(EventKind.DEFINED, version, runs=0)
-        for version in self.added_by_name.values():
             program.publisher.publish(version)
+        for version in self.added_by_name.values():
+            program.events.emit(EventKind.DEFINED, version, runs=0, definition=version.unit)
         self._drop_superseded()
         for compilation, loaded in self._recompiled:
             program.compiler.install_optimized(compilation, loaded)
@@ -125,8 +126,11 @@ class Redefinition:
         return any(symbol.called_directly or symbol.callers.difference(superseded) for symbol in symbols)
 
     def _check_externals(self) -> None:
-        """Raise ValueError where a unit would use another address for an external than the engine."""
+        """Raise ValueError where a unit has another address for an external than the engine, or the name of one."""
         of_engine = self._program.externals
+        for name in of_engine.keys() & self.added_by_name.keys():
+            if stub_name(name) == name:
+                raise ValueError(f"{name} is an external of the engine")
         for version in self.added_by_name.values() if of_engine else ():
             for name, address in version.unit.externals.items():
                 if of_engine.get(name, address) != address:

@@ -1,8 +1,8 @@
 """From the baseline to -O3: what the recompiler's thread does with the number of a hot unit.
 
-Compiling takes milliseconds and happens without the engine's lock (though under llvmlite's, which only other uses of
-LLVM wait for). So a compilation can be overtaken: by a redefinition of the unit, which makes it useless, or of a callee
-that was inlined. Both are checked under the lock before anything is published.
+Compiling takes milliseconds and happens without the engine's lock. So a compilation can be overtaken: by a redefinition
+of the unit, which makes it useless, or of a callee that was inlined. Both are checked under the lock before anything is
+published.
 
 *Callers first.* The hottest units are small functions, and a hot caller inlines them. So a request for one of them
 compiles its hot caller instead, or that one's, and so on. Units that were inlined in this way while they waited are

@@ -8,7 +8,6 @@ Every field of a version that changes is written by a method of this file. The t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
@@ -17,7 +16,6 @@ from kaleido.jit.unit import Tier, Unit, nested
 __all__ = ["MachineCode", "Symbol", "Version", "with_nested"]
 
 
-@dataclass(eq=False)
 class MachineCode:
     """Machine code of one unit in one tier.
 
@@ -28,16 +26,20 @@ class MachineCode:
     `levels`      how many calls of itself one frame holds, because recursion is inlined
     """
 
-    tier: Tier
-    address: int
-    size: int
-    seconds: float
-    loaded: LoadedObject
-    stub_calls: Mapping[str, Unit]
-    levels: int = 1
+    def __init__(
+        self,
+        tier: Tier,
+        address: int,
+        size: int,
+        seconds: float,
+        loaded: LoadedObject,
+        stub_calls: Mapping[str, Unit],
+        levels: int = 1,
+    ) -> None:
+        self.tier, self.address, self.size, self.seconds = tier, address, size, seconds
+        self.loaded, self.stub_calls, self.levels = loaded, stub_calls, levels
 
 
-@dataclass(eq=False)
 class Symbol:
     """A name that units call, or may call.
 
@@ -48,15 +50,15 @@ class Symbol:
     `called_directly`  direct calls of it have been prepared
     """
 
-    name: str
-    stub: Stub | None = None
-    version: Version | None = None
-    callers: set[Version] = field(default_factory=set)
-    thunk: LoadedObject | None = None
-    called_directly: bool = False
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stub: Stub | None = None
+        self.version: Version | None = None
+        self.callers: set[Version] = set()
+        self.thunk: LoadedObject | None = None
+        self.called_directly = False
 
 
-@dataclass(eq=False)
 class Version:
     """One definition of a symbol.
 
@@ -68,18 +70,16 @@ class Version:
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
-    unit: Unit
-    number: int
-    ordinal: int
-    symbol: Symbol
-    is_nested: bool = False
-    nested: tuple[Version, ...] = ()
-    baseline: MachineCode | None = None
-    optimized: MachineCode | None = None
-    is_covered: bool = False
-    reachable_compiled: bool = False
-    count_at_publication: int = 0
-    _final_runs: int | None = None
+    def __init__(self, unit: Unit, number: int, ordinal: int, symbol: Symbol, is_nested: bool = False) -> None:
+        self.unit, self.number, self.ordinal = unit, number, ordinal
+        self.symbol, self.is_nested = symbol, is_nested
+        self.nested: tuple[Version, ...] = ()
+        self.baseline: MachineCode | None = None
+        self.optimized: MachineCode | None = None
+        self.is_covered = False
+        self.reachable_compiled = False
+        self.count_at_publication = 0
+        self._final_runs: int | None = None
 
     @property
     def code(self) -> MachineCode | None:

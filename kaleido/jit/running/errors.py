@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 from kaleido.jit.native.faults import GUARD_ZONE, NativeThread
+from kaleido.jit.process.machine import machine
 from kaleido.jit.unit import Unit
 
 __all__ = ["Interrupted", "StackOverflow", "stack_overflow_error"]
@@ -85,7 +85,7 @@ def _follows_call(address: int) -> bool:
 
     On x86-64 there is a call instruction before it: E8, or FF with the extension 2 in the next byte.
     """
-    if platform.machine() != "x86_64":
+    if machine() != "x86_64":
         return True
     # Not beyond the page, of which nothing is known.
     length = min(7, (address - 1) % mmap.PAGESIZE + 1)

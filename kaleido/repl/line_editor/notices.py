@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
 
 from kaleido.codegen.mangling import is_top_level
 from kaleido.jit import Event, EventKind, RunCounter
@@ -112,4 +111,4 @@ def _merge_freed(events: Iterable[Event]) -> list[Event]:
 def _both(first: Event, second: Event) -> Event:
     """Two freed codes of one version as one event, without a tier if they have different ones."""
     tier = first.tier if first.tier is second.tier else None
-    return replace(second, size=first.size + second.size, tier=tier)
+    return second._replace(size=first.size + second.size, tier=tier)

@@ -1,12 +1,17 @@
-"""The lifetime of LLVM's objects under Python's garbage collector."""
+"""LLVM's objects: their lifetime under Python's garbage collector, and their use on several threads."""
 
 from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from typing import Any
 
-from kaleido.jit import Engine
-from tests.jit.helpers import in_new_process, sync
+import pytest
+from llvmlite.binding import ffi
+
+from kaleido.jit import Engine, Policy, Tier
+from kaleido.jit.compiling.llvm import Target, parse_alone
+from tests.jit.helpers import Running, in_new_process, sync
 from tests.jit.tiny import units
 
 
@@ -29,3 +34,30 @@ def keep_errors_in_cycles() -> None:
 def test_an_error_may_be_collected_in_any_order() -> None:
     # A traceback refers to the module and its context, which the garbage collector finalizes in any order.
     in_new_process(keep_errors_in_cycles)
+
+
+IR = "define double @f(double %x) {\n  %y = fmul double %x, %x\n  ret double %y\n}\n"
+
+
+def object_code(target: Target, tier: Tier) -> bytes:
+    with parse_alone(IR) as module:
+        if tier is Tier.OPTIMIZED:
+            target.optimize(module)
+        return target.emit(module, tier).data
+
+
+@pytest.mark.parametrize("name", ["LLVMPY_RunNewModulePassManager", "LLVMPY_TargetMachineEmitToMemory"])
+def test_code_is_compiled_at_the_baseline_while_llvm_optimizes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(Policy())
+    expected = {tier: object_code(target, tier) for tier in Tier}
+    optimizing, found = getattr(ffi.lib, name)._cfn, []
+
+    def with_another_thread(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        # If this thread held llvmlite's lock, the other would wait for it.
+        found.append(Running(lambda: object_code(target, Tier.BASELINE)).result())
+        return optimizing(*arguments)
+
+    monkeypatch.setattr(getattr(ffi.lib, name), "_cfn", with_another_thread)
+    assert object_code(target, Tier.OPTIMIZED) == expected[Tier.OPTIMIZED]
+    assert found == [expected[Tier.BASELINE]]

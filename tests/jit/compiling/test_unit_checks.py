@@ -23,7 +23,7 @@ from kaleido.jit import (
     UnresolvedName,
 )
 from kaleido.jit.compiling import unit_checks
-from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, ir
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls
 from tests.jit.helpers import TIMEOUT
 from tests.jit.tiny import unit
 
@@ -93,33 +93,6 @@ def test_a_name_that_is_not_found_is_a_lookup_error() -> None:
 
 def test_what_the_engine_provides_is_known() -> None:
     assert set(unit_checks._PROVIDED) == {LEAVE_JIT, REENTER_JIT, PUT_BYTE, COUNT}
-
-
-@pytest.mark.parametrize("name", ["sqrt", "sqrtf", "malloc", "printf", "strlen", "abs", "_start", "__sinpi", "fmod"])
-def test_a_unit_may_have_the_name_of_a_library_function(name: str) -> None:
-    kind = Signature("double", ("double",))
-    library = Unit(name, kind, f"define tailcc double @{name}.impl(double %x) nounwind {{\nret double 42.0\n}}\n")
-    caller = Unit(
-        "caller",
-        kind,
-        f"define tailcc double @caller.impl(double %x) nounwind {{\n%r = call tailcc double @{name}(double 4.0)\n"
-        f"%s = frem double %r, %x\nret double %s\n}}\ndeclare tailcc double @{name}(double)\n",
-        {name: kind},
-    )
-    with Engine(Policy(background=False)) as engine:
-        engine.define(library, caller)
-        assert engine.call("caller", 100.0) == 42.0
-        engine.optimize("caller")
-        assert engine.call("caller", 100.0) == 42.0
-
-
-def test_a_unit_may_call_the_library_function_of_its_name() -> None:
-    body = ir("%r = call i64 @labs(i64 %x)\n%s = add i64 %r, 1\nret i64 %s", "declare i64 @labs(i64)")
-    with Engine(Policy(background=False)) as engine:
-        engine.define(Unit("labs", DOUBLES.signature, body.replace("bad.impl", "labs.impl")))
-        assert engine.call("labs", -5) == 6
-        engine.optimize("labs")
-        assert engine.call("labs", -5) == 6
 
 
 ARGUMENTS = [

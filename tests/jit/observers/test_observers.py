@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kaleido.jit import Engine, Event, EventKind, Policy, Tier
-from kaleido.jit.observers import PerfMap, perf_map
+from kaleido.jit.observers import PerfMap, perf_map, process_files
 from kaleido.jit.observers.code_events import Code
 from kaleido.jit.observers.elf_symbols import symbol_file
 from tests.jit.helpers import sync
@@ -79,7 +79,7 @@ def test_the_map_has_a_line_for_each_code(folder: Path) -> None:
 
 
 def test_a_map_of_an_earlier_process_is_overwritten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perf_map, "_opened", set())
+    monkeypatch.setattr(process_files, "_opened", set())
     path = folder / f"perf-{os.getpid()}.map"
     path.write_text("1 2 stale\n")
     os.utime(path, (1, 1))
@@ -87,7 +87,7 @@ def test_a_map_of_an_earlier_process_is_overwritten(folder: Path, monkeypatch: p
         PerfMap(engine)
         assert path.read_text() == ""
     # And one that another part of this process writes is kept.
-    monkeypatch.setattr(perf_map, "_opened", set())
+    monkeypatch.setattr(process_files, "_opened", set())
     path.write_text("1 2 other\n")
     with Engine() as engine:
         PerfMap(engine)

@@ -1,0 +1,133 @@
+"""The command ``kaleido build``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaleido.build.c_header import ENTRY, c_functions, c_header
+from kaleido.build.linker_driver import LinkError, link
+from kaleido.build.native_code import native_code
+from kaleido.build.static_program import static_program
+from kaleido.diagnostics import COLORED, FAILED, OK, PLAIN, KaleidoError, Source, render
+from kaleido.jit.ahead_of_time import Form, Machine
+from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.session import LibraryError, Session
+from kaleido.terminal import streams
+
+__all__ = ["run"]
+
+_DESCRIPTION = """Compile a program into a native executable. It prints what `kaleido FILE` prints, and needs
+only the C library. A C compiler links it, or the Python package ziglang."""
+
+_HEADER = "header"
+
+_SUFFIXES = {"obj": ".o", "asm": ".s", "llvm": ".ll", "bc": ".bc", _HEADER: ".h"}
+
+
+def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
+    """Run the command; `parser` has the options that all commands share. Return the exit code.
+
+    Raises SystemExit if the command line is wrong or the file cannot be read, and OSError if output cannot be written.
+    """
+    options = _options(arguments, parser)
+    source = _source(options.file, parser)
+    try:
+        _build(source, options, parser)
+    except KaleidoError as error:
+        palette = COLORED if streams.colored(options.color, sys.stderr.fileno()) else PLAIN
+        print(render(error.diagnostics, palette), file=sys.stderr)
+        return FAILED
+    except (LinkError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
+    parser.description = _DESCRIPTION
+    parser.add_argument("file", metavar="FILE", help="the program; - is standard input")
+    parser.add_argument("-o", dest="output", metavar="OUTPUT", help="the file to write; by default named as FILE is")
+    parser.add_argument(
+        "--emit", choices=_SUFFIXES,
+        help="instead of an executable: an object file, assembly, LLVM IR or bitcode, whose functions C can call and "
+        "which have a `main` for programs without one; or the C header that declares them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpu", default="native", metavar="NAME",
+        help="the processor: native, this one (default); generic, any of the platform; or LLVM's name of one",
+    )  # fmt: skip
+    parser.add_argument("--target", default="", metavar="TRIPLE", help="another platform, such as aarch64-linux-gnu")
+    parser.add_argument(
+        "--linker", metavar="COMMAND", help="the command that links (default: cc, gcc, clang or zig cc)"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="the program does not show the values of expressions"
+    )
+    parser.add_argument(
+        "--load", action="append", default=[], metavar="LIB", help="a shared library to search for externs, and to link"
+    )
+    options = parser.parse_args(arguments)
+    if options.target and options.emit is None:
+        parser.error("--target needs --emit: only objects can be made for another platform")
+    if options.target and options.cpu == "native":
+        options.cpu = "generic"
+    return options
+
+
+def _source(path: str, parser: ArgumentParser) -> Source:
+    try:
+        return Source("<standard input>", decoded(sys.stdin.buffer.read())) if path == "-" else read(path)
+    except (OSError, ValueError) as error:
+        parser.error(f"cannot read {shown(path)}: {reason(error)}")
+
+
+def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
+    try:
+        session = Session(libraries=options.load)
+    except LibraryError as error:
+        parser.error(f"cannot load {shown(error.library)}: {error.reason}")
+    with session:
+        program = static_program(session, source, quiet=options.quiet, functions=options.emit is not None)
+    callable_from_c, others = c_functions(program.functions)
+    output = Path(options.output or _default_output(options))
+    if options.emit == _HEADER:
+        header = c_header(output.stem, {name: program.functions[name][1] for name in callable_from_c}, others)
+        _write(output, header.encode())
+        return
+    form = Form(options.emit) if options.emit is not None else Form.OBJECT
+    machine = Machine(options.target, options.cpu)
+    if options.emit is not None:
+        _write(output, native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c))
+    else:
+        _link(native_code(program, form, machine), output, options)
+
+
+def _default_output(options: Namespace) -> str:
+    stem = "program" if options.file == "-" else Path(options.file).stem
+    return stem + _SUFFIXES.get(options.emit, "")
+
+
+def _link(code: bytes, output: Path, options: Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="kaleido-") as folder:
+        objects, program = Path(folder, "program.o"), Path(folder, "program")
+        objects.write_bytes(code)
+        link(objects, program, options.load, options.linker)
+        _write(output, program.read_bytes(), executable=True)
+
+
+def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
+    """Write a file whole or not at all: the program may be running from the old one."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if executable else 0o666)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(f"cannot write {shown(str(path))}: {reason(error)}") from None

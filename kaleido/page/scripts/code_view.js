@@ -1,0 +1,97 @@
+// The code of the selected unit: IR or machine code, at -O0 and at -O3, with the lines of source it was made from.
+
+import { absent, element } from "./elements.js";
+import { integer, list, milliseconds, tierLabel } from "./format.js";
+import { Listing } from "./listing.js";
+import { PassSlider } from "./pass_slider.js";
+
+/** The columns for both tiers, and the switch between IR and machine code.
+ * @param {import("./state.js").State} state
+ * @param {HTMLElement} baseline
+ * @param {HTMLElement} optimized */
+export function codeViews(state, baseline, optimized) {
+  const columns = [new CodeColumn(state, baseline, "O0"), new CodeColumn(state, optimized, "O3")];
+  const choose = (form) => columns.forEach((column) => column.choose(form));
+  for (const column of columns) column.onChoice = choose;
+  return columns;
+}
+
+class CodeColumn {
+  constructor(state, root, tier) {
+    Object.assign(this, { state, tier, form: "ir", onChoice: () => undefined });
+    this._buttons = ["ir", "assembly"].map((form) => element("button", {
+      type: "button", "data-form": form, "aria-pressed": String(form === "ir"), onclick: () => this.onChoice(form),
+    }, form === "ir" ? "LLVM IR" : "machine code"));
+    this._status = element("p", { class: "code-status" });
+    this._passes = new PassSlider((pass) => this._showPass(pass));
+    this._listing = new Listing(`Code at -${tier}`);
+    root.append(element("div", { class: "controls" }, element("span", { class: "segmented", role: "group", "aria-label": "Form of the code" }, ...this._buttons)),
+      this._status, this._passes.root, this._listing.root);
+    state.show((changes) => this._show(changes));
+  }
+
+  /** @param {"ir"|"assembly"} form */
+  choose(form) {
+    this.form = form;
+    for (const button of this._buttons) button.setAttribute("aria-pressed", String(button.dataset.form === form));
+    this._shown = null;
+    this._show(new Set(["data"]));
+  }
+
+  _show(changes) {
+    if (!changes.has("moment") && !changes.has("data") && !changes.has("selected")) return;
+    const code = this._code();
+    this._status.replaceChildren(...this._statusOf(code));
+    const view = code?.view ?? null;
+    if (this._shown === code && !changes.has("data")) return;
+    this._shown = code;
+    this._view = view === null ? null : this.state.model.recording.views[view];
+    this._passes.open(this.form === "ir" ? this._view?.passes ?? [] : []);
+    this._showPass(null);
+  }
+
+  /** The code that the unit has at the moment, or will have: it is shown before it comes, to compare. */
+  _code() {
+    const { model, selected, moment } = this.state;
+    const now = model.codeAt(selected, moment, this.tier);
+    const codes = (model.bySymbol.get(selected)?.versions ?? []).flatMap((version) => version.codes);
+    return now ?? codes.find((code) => code.tier === this.tier && (code.from ?? 0) > moment) ?? null;
+  }
+
+  _statusOf(code) {
+    const { model, selected, moment } = this.state;
+    if (selected === null) return [];
+    if (code === null) return [`\u200b${model.name(selected)} has no code at -${this.tier}${this._never()}.`];
+    const inlined = code.inlined.map(([symbol]) => model.name(symbol));
+    const more = inlined.length > 0 ? ` · inlined: ${list(inlined, 8)}` : "";
+    const text = `${integer(code.size)} bytes${code.address ? ` at ${code.address}` : ""}${more}`;
+    if (code.from === null || code.from > moment) return [this._jump(code.from), ` · ${text}`];
+    const running = model.runningCode(selected, moment) === code;
+    const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept, not called";
+    return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), ` · ${text}`];
+  }
+
+  _never() {
+    const { model, selected } = this.state;
+    const wasHot = model.eventsOf(selected).some((event) => event.kind === "hot");
+    return this.tier === "O3" && !wasHot ? ": it was never hot" : "";
+  }
+
+  _jump(time) {
+    if (time === null) return "compiled, never used";
+    return element("button", { type: "button", class: "unit-link", onclick: () => this.state.goTo(time) }, `comes at ${milliseconds(time)}`);
+  }
+
+  /** @param {number|null} pass the number of the pass whose difference is shown; the finished code if null */
+  _showPass(pass) {
+    const view = this._view;
+    if (view === null || view === undefined) this._listing.say(absent(this._missing()));
+    else if (pass === null) this._listing.open(view[this.form] ?? [], view[`${this.form}_lines`] ?? [], (symbol) => this.state.model.name(symbol));
+    else this._listing.openDifference(this._passes.difference(pass));
+  }
+
+  _missing() {
+    if (this._shown === null) return this.state.selected === null ? "No unit is selected." : `There is no ${tierLabel(this.tier)} code to show.`;
+    return "The text of this code was not recorded: recorders keep the code of the units that matter most.";
+  }
+}

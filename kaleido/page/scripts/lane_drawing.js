@@ -1,0 +1,157 @@
+// The picture in the timeline: states as bars, compilations as slices, arrows from hot to compiled to swapped.
+
+import { shape } from "./elements.js";
+import { list, milliseconds, tickDistance, tierLabel } from "./format.js";
+import { arrows, compilations } from "./lanes.js";
+
+/** @typedef {{row: number, offset: number, height: number}} Layout in pixels; `offset` is where the first lane begins */
+
+export class LaneDrawing {
+  /** @param {import("./state.js").State} state
+   * @param {number} headRows */
+  constructor(state, headRows) {
+    this.state = state;
+    this._headRows = headRows;
+    this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
+    this._clip = shape("rect", { x: 0 });
+    this.picture.addEventListener("pointerdown", (event) => this._press(event));
+    this.picture.addEventListener("pointermove", (event) => this._drag(event));
+  }
+
+  _press(event) {
+    if (event.button !== 0) return;
+    this.picture.setPointerCapture(event.pointerId);
+    const lane = event.target.closest("[data-symbol]");
+    if (lane !== null) this.state.select(lane.dataset.symbol);
+    this._drag(event);
+  }
+
+  _drag(event) {
+    if (!this.picture.hasPointerCapture(event.pointerId)) return;
+    const box = this.picture.getBoundingClientRect();
+    const [from, until] = this.state.window;
+    this.state.goTo(from + ((event.clientX - box.left) / box.width) * (until - from));
+  }
+
+  /** @param {import("./model.js").Unit[]} units
+   * @param {Layout} layout */
+  draw(units, layout) {
+    const width = this.picture.clientWidth || 600;
+    const [from, until] = this.state.window;
+    this._x = (time) => ((time - from) / (until - from)) * width;
+    Object.assign(this, { _width: width, _row: layout.row, _top: this._headRows * layout.row });
+    this.picture.setAttribute("viewBox", `0 0 ${width} ${layout.height}`);
+    this.picture.setAttribute("height", String(layout.height));
+    const clip = shape("clipPath", { id: "below-head" },
+      shape("rect", { x: 0, y: this._top, width, height: Math.max(0, layout.height - this._top) }));
+    const centers = units.map((unit, index) => this._top + layout.offset + (index + 0.5) * layout.row);
+    const rows = shape("g", { "clip-path": "url(#below-head)" }, ...units.map((unit, index) => this._lane(unit, centers[index])));
+    this.picture.replaceChildren(
+      shape("defs", {}, clip), this._axis(layout.height), rows, ...this._compilations(),
+      shape("g", { class: "arrows" }, ...units.flatMap((unit, index) => this._arrows(unit, centers[index]))),
+      this._momentLine(layout.height),
+    );
+  }
+
+  _axis(height) {
+    const [from, until] = this.state.window;
+    const distance = tickDistance(until - from, this._width / 90);
+    const axis = shape("g", { class: "axis" });
+    for (let time = Math.ceil(from / distance) * distance; time <= until; time += distance) {
+      const x = this._x(time);
+      axis.append(shape("line", { x1: x, x2: x, y1: this._row * 0.8, y2: height }));
+      if (x < this._width - 50) axis.append(shape("text", { x: x + 3, y: this._row * 0.62 }, tickText(time, distance)));
+    }
+    return axis;
+  }
+
+  _lane(unit, y) {
+    const selected = unit.symbol === this.state.selected ? " selected" : "";
+    const lane = shape("g", { class: `lane${selected}`, "data-symbol": unit.symbol });
+    lane.append(shape("rect", { class: "lane-back", x: 0, y: y - this._row / 2, width: this._width, height: this._row }));
+    const segments = this.state.model.segments(unit.symbol);
+    for (const [index, segment] of segments.entries()) lane.append(...this._segment(unit.symbol, segment, segments[index - 1], y));
+    for (const event of this.state.model.eventsOf(unit.symbol)) lane.append(...this._eventMark(event, y));
+    return lane;
+  }
+
+  _segment(symbol, segment, before, y) {
+    const [left, right] = [Math.max(this._x(segment.from), -2), Math.min(this._x(segment.until), this._width + 2)];
+    if (right < 0 || left > this._width) return [];
+    const [width, height] = [Math.max(right - left, 1), this._row * 0.56];
+    const found = [bar(segment.tier, left, y, width, height)];
+    const version = this.state.model.bySymbol.get(symbol).versions.length > 1 ? ` v${segment.version}` : "";
+    const text = segment.tier === "none" ? "" : tierLabel(segment.tier) + version;
+    if (text && width > 44 + 10 * version.length) found.push(shape("text", { class: `bar-text tier-${segment.tier}`, x: Math.max(left, 0) + 6, y: y + height * 0.29 }, text));
+    if (before !== undefined && before.version !== segment.version) found.push(...this._versionMark(segment, left, y));
+    return found;
+  }
+
+  _versionMark(segment, x, y) {
+    return [shape("line", { class: "version", x1: x, x2: x, y1: y - this._row * 0.45, y2: y + this._row * 0.45 },
+      shape("title", {}, `version ${segment.version} at ${milliseconds(segment.from)}`))];
+  }
+
+  /** A red edge where code was deoptimized, a diamond where a unit became hot. */
+  _eventMark(event, y) {
+    const [x, half] = [this._x(event.time), this._row * 0.46];
+    if (x < 0 || x > this._width) return [];
+    const title = shape("title", {}, event.sentence ?? event.kind);
+    if (event.kind === "hot" || event.kind === "requested") return [shape("path", { class: "hot", d: `M${x - 5} ${y - half}h10l-5 7z` }, title)];
+    if (event.kind !== "deoptimized" && event.kind !== "failed" && event.kind !== "faulted") return [];
+    const cross = `M${x} ${y - half}V${y + half}M${x - 4.5} ${y - 4.5}l9 9M${x + 4.5} ${y - 4.5}l-9 9`;
+    return [shape("path", { class: "deoptimized", d: cross }, title)];
+  }
+
+  _compilations() {
+    return compilations(this.state.model).flatMap((each) => {
+      const [left, right] = [this._x(each.began), this._x(each.ended)];
+      if (right < 0 || left > this._width) return [];
+      const [y, height, width] = [this._row * (each.tier === "O0" ? 1.5 : 2.5), this._row * 0.66, Math.max(right - left, 1.5)];
+      const names = each.symbols.map((symbol) => this.state.model.name(symbol));
+      const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}${each.isUsed ? "" : ", in vain"}`;
+      const own = (each.symbols.includes(this.state.selected) ? " selected" : "") + (each.isUsed ? "" : " unused");
+      const slice = shape("g", { class: `slice tier-${each.tier}${own}`, "data-symbol": each.symbols[0] },
+        shape("rect", { x: left, y: y - height / 2, width, height, rx: 2 }), shape("title", {}, title));
+      const text = each.symbols.length > 1 ? `${each.symbols.length} units` : names[0];
+      if (width > text.length * this._row * 0.34 + 8) slice.append(shape("text", { x: Math.max(left, 0) + 4, y: y + height * 0.26 }, text));
+      return [slice];
+    });
+  }
+
+  /** Lanes under the head are out of sight, and so are their arrows. */
+  _arrows(unit, y) {
+    if (y < this._top) return [];
+    const [strong, foot] = [unit.symbol === this.state.selected ? " selected" : "", this._row * 2.83];
+    return arrows(this.state.model, unit.symbol).flatMap((each) => [
+      ...(each.hot === null ? [] : [this._curve(each.hot, y - this._row * 0.4, each.began, foot, `to-compiler${strong}`)]),
+      this._curve(each.ended, foot, each.swapped, y - this._row * 0.3, `to-swap${strong}`),
+    ]);
+  }
+
+  _curve(time, y, endTime, endY, name) {
+    const [x, endX] = [this._x(time), this._x(endTime)];
+    if (Math.max(x, endX) < 0 || Math.min(x, endX) > this._width) return shape("g");
+    const [middle, sign] = [(y + endY) / 2, endY > y ? -1 : 1];
+    const tip = `M${endX - 3.5} ${endY + sign * 6}L${endX} ${endY}L${endX + 3.5} ${endY + sign * 6}`;
+    return shape("path", { class: `arrow ${name}`, d: `M${x} ${y}C${x} ${middle} ${endX} ${middle} ${endX} ${endY}${tip}` });
+  }
+
+  _momentLine(height) {
+    const x = this._x(this.state.moment);
+    return shape("g", { class: "moment-line" },
+      shape("line", { x1: x, x2: x, y1: this._row * 0.7, y2: height }),
+      shape("path", { d: `M${x - 6} ${this._row * 0.28}h12v5l-6 7l-6 -7z` }));
+  }
+}
+
+/** An outlined bar for -O0 and a full one for -O3, as their marks are; a dotted line without code. */
+function bar(tier, x, y, width, height) {
+  if (tier === "none") return shape("line", { class: "bar tier-none", x1: x, x2: x + width, y1: y, y2: y });
+  return shape("rect", { class: `bar tier-${tier}`, x, y: y - height / 2, width, height, rx: 2 });
+}
+
+function tickText(time, distance) {
+  if (distance >= 1000) return `${(time / 1000).toLocaleString("en-US")} s`;
+  return `${time.toLocaleString("en-US", { maximumFractionDigits: distance < 1 ? 2 : 0 })} ms`;
+}

@@ -1,0 +1,82 @@
+// Which lanes the timeline has, in which order, and what is drawn in each.
+
+/** @typedef {{filter: string, order: string, prelude: boolean}} LaneChoice */
+
+/** How much there is to see in a unit's lane.
+ * @param {import("./model.js").Model} model
+ * @param {import("./model.js").Unit} unit */
+export function interest(model, unit) {
+  const weights = { deoptimized: 1000, failed: 500, faulted: 400, swapped: 100, discarded: 50, covered: 20, hot: 10 };
+  const told = model.eventsOf(unit.symbol).reduce((sum, event) => sum + (weights[event.kind] ?? 1), 0);
+  return told + (unit.versions.some((version) => version.codes.length > 0) ? 1 : 0);
+}
+
+const COMPARISONS = {
+  interest: (model) => (one, other) => interest(model, other) - interest(model, one),
+  name: () => (one, other) => one.name.localeCompare(other.name),
+  definition: () => () => 0,
+  hot: (model) => (one, other) => firstHot(model, one) - firstHot(model, other),
+  runs: (model) => (one, other) => finalRuns(model, other) - finalRuns(model, one),
+};
+
+function firstHot(model, unit) {
+  return model.eventsOf(unit.symbol).find((event) => event.kind === "hot")?.time ?? Number.MAX_VALUE;
+}
+
+function finalRuns(model, unit) {
+  return Math.max(0, ...(model.recording.counts[unit.symbol] ?? []).slice(-1).map((count) => count[2]));
+}
+
+/** The units that have a lane, in order.
+ * @param {import("./model.js").Model} model
+ * @param {LaneChoice} choice
+ * @returns {import("./model.js").Unit[]} */
+export function lanes(model, choice) {
+  const words = choice.filter.toLowerCase();
+  return model.units
+    .filter((unit) => unit.name.toLowerCase().includes(words) && (choice.prelude || isShown(unit)))
+    .sort(COMPARISONS[choice.order](model));
+}
+
+/** Units of the prelude are shown from the start if they have code; others if they are part of the program. */
+function isShown(unit) {
+  return unit.origin !== "prelude" || unit.versions.some((version) => version.codes.some((code) => code.tier === "O3"));
+}
+
+/** @typedef {{tier: string, began: number, ended: number, symbols: string[], isUsed: boolean}} Compilation */
+
+/** The compilations, each once: units that were compiled in one batch began at the same time. Code that was discarded
+ * is known from its events only.
+ * @param {import("./model.js").Model} model
+ * @returns {Compilation[]} */
+export function compilations(model) {
+  const found = new Map();
+  for (const unit of model.units)
+    for (const version of unit.versions)
+      for (const code of version.codes) {
+        const key = `${code.tier} ${code.began}`;
+        const batch = found.get(key) ?? { tier: code.tier, began: code.began, ended: code.ended, symbols: [], isUsed: true };
+        batch.ended = Math.max(batch.ended, code.ended);
+        batch.symbols.push(unit.symbol);
+        found.set(key, batch);
+      }
+  for (const event of model.recording.events)
+    if (event.kind === "compiled" && event.tier === "O3" && !found.has(`O3 ${event.began}`))
+      found.set(`O3 ${event.began}`, { tier: "O3", began: event.began, ended: event.time, symbols: [event.symbol], isUsed: false });
+  return [...found.values()].sort((one, other) => one.began - other.began);
+}
+
+/** @typedef {{hot: number|null, began: number, ended: number, swapped: number}} Arrow */
+
+/** From the moment at which a unit was hot to its compilation, and from there to its swap.
+ * @param {import("./model.js").Model} model
+ * @param {string} symbol
+ * @returns {Arrow[]} */
+export function arrows(model, symbol) {
+  const codes = (model.bySymbol.get(symbol)?.versions ?? []).flatMap((version) => version.codes);
+  const hot = model.eventsOf(symbol).filter((event) => event.kind === "hot" || event.kind === "requested");
+  return codes.filter((code) => code.tier === "O3" && code.from !== null).map((code) => ({
+    hot: hot.findLast((event) => event.time <= code.began)?.time ?? null,
+    began: code.began, ended: code.ended, swapped: code.from,
+  }));
+}

@@ -1,0 +1,97 @@
+// Speed: how often the selected unit runs in a millisecond while it counts; where the time goes; runs that were measured.
+
+import { absent, badge, element, shape, unitButton } from "./elements.js";
+import { integer, milliseconds, short, tierLabel } from "./format.js";
+import { rateAt, rates, shares } from "./speed.js";
+
+/** @param {import("./state.js").State} state
+ * @param {HTMLElement} root */
+export function speedView(state, root) {
+  const [chart, parts, runs] = [element("div", {}), element("div", {}), element("div", {})];
+  root.append(chart, element("h3", {}, "Where the time goes"), parts, element("h3", {}, "Measured runs"), runs);
+  state.show((changes) => {
+    chart.replaceChildren(...rateChart(state, chart.clientWidth || 400));
+    if (changes.has("moment") || changes.has("data")) parts.replaceChildren(...shareBars(state));
+    if (changes.has("data")) runs.replaceChildren(measured(state.model));
+  });
+}
+
+const HEIGHT = 150;
+
+function rateChart(state, width) {
+  const { model, selected, moment } = state;
+  if (selected === null) return [absent("No unit is selected.")];
+  const unit = model.bySymbol.get(selected);
+  const found = rates(model, selected);
+  const noun = unit.counter === "none" ? "runs" : unit.counter;
+  if (found.length === 0) return [absent(`\`${unit.name}\` has no speed to show: fewer than two of its counts were recorded.`)];
+  const now = rateAt(found, moment);
+  const isOptimized = model.tierAt(selected, moment) === "O3";
+  const text = now !== null ? `${short(now)} ${noun} per ms at this moment` : isOptimized ? "-O3 code counts nothing" : "nothing was counted at this moment";
+  return [element("p", {}, element("code", {}, unit.name), ` · ${text}`), chartOf(state, found, width, noun)];
+}
+
+function chartOf(state, found, width, noun) {
+  const [from, until] = state.window;
+  const highest = Math.max(...found.map((each) => each.rate), 1e-9);
+  const x = (time) => ((time - from) / (until - from)) * width;
+  const y = (rate) => HEIGHT - 18 - (rate / highest) * (HEIGHT - 40);
+  const line = found.map((each, index) => {
+    const gap = index === 0 || found[index - 1].until < each.from;
+    return `${gap ? "M" : "L"}${x(each.from).toFixed(1)} ${y(each.rate).toFixed(1)}H${x(each.until).toFixed(1)}`;
+  }).join("");
+  const optimized = state.model.segments(state.selected).filter((segment) => segment.tier === "O3");
+  return shape("svg", { class: "chart", role: "img", viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT,
+    "aria-label": `${noun} per millisecond over time, at most ${short(highest)}` },
+  ...optimized.map((segment) => shape("rect", { class: "chart-o3", x: x(segment.from), y: 16, width: Math.max(0, x(segment.until) - x(segment.from)), height: HEIGHT - 34 })),
+  ...optimized.slice(0, 1).map((segment) => shape("text", { class: "tier-O3", x: Math.max(x(segment.from), 0) + 5, y: 30 }, "● -O3 counts nothing")),
+  shape("line", { class: "chart-axis", x1: 0, x2: width, y1: HEIGHT - 18, y2: HEIGHT - 18 }),
+  shape("text", { x: 0, y: 11 }, `${short(highest)} ${noun}/ms`),
+  shape("text", { x: 0, y: HEIGHT - 4 }, milliseconds(from)),
+  shape("text", { x: width, y: HEIGHT - 4, "text-anchor": "end" }, milliseconds(until)),
+  shape("path", { class: "chart-line", d: line }),
+  shape("line", { class: "chart-moment", x1: x(state.moment), x2: x(state.moment), y1: 16, y2: HEIGHT - 18 }));
+}
+
+function shareBars(state) {
+  const { shares: found, total, whole } = shares(state.model, state.moment);
+  const samples = state.model.recording.samples;
+  if (!samples || samples.total === 0) return [absent("No samples were taken, so it is not known where the time went.")];
+  if (total === 0) return [absent("No sample was taken up to this moment.")];
+  const when = whole ? "in the whole run" : `up to ${milliseconds(state.moment)}`;
+  const shown = found.slice(0, 10);
+  const rest = found.slice(10).reduce((sum, share) => sum + share.count, 0);
+  return [
+    element("p", { class: "note" }, `${integer(total)} samples ${when}, one every ${milliseconds(samples.interval)} of the evaluation thread: shares, not exact times.`),
+    element("ol", { class: "bars" }, ...shown.map((share) => shareBar(state, share))),
+    ...(rest > 0 ? [element("p", { class: "note" }, `${found.length - 10} more: ${percent(rest / total)}`)] : []),
+  ];
+}
+
+function shareBar(state, share) {
+  const tier = share.tier === "O0" || share.tier === "O3" ? share.tier : "none";
+  const label = share.symbol === null ? element("span", {}, "outside compiled code") : unitButton(state, share.symbol);
+  return barRow(label, badge(tier, tier === "none" ? "" : tierLabel(tier)), share.part, percent(share.part), tier);
+}
+
+function barRow(label, mark, part, text, tier) {
+  const bar = element("span", { class: `share-bar tier-${tier}` });
+  bar.style.width = `${Math.max(part * 100, 0.5)}%`;
+  return element("li", {}, element("span", { class: "bar-label" }, label, " ", mark), element("span", { class: "bar-track" }, bar), element("span", { class: "bar-value" }, text));
+}
+
+function percent(part) {
+  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+}
+
+function measured(model) {
+  const found = Object.entries(model.recording.measured ?? {}).filter(([, times]) => times);
+  if (found.length === 0) return absent("No run was measured that never tiers up or uses only -O3: that is on request.");
+  const most = Math.max(...found.map(([, times]) => (times.run ?? 0) + (times.compile ?? 0)), 1e-9);
+  const names = { O0: "only -O0", O3: "only -O3", tiered: "tiered" };
+  return element("ol", { class: "bars" }, ...found.map(([mode, times]) => {
+    const total = (times.run ?? 0) + (times.compile ?? 0);
+    const detail = times.compile === undefined || times.compile === null ? milliseconds(total) : `${milliseconds(times.run)} + ${milliseconds(times.compile)} compiling`;
+    return barRow(element("span", {}, names[mode] ?? mode), "", total / most, detail, mode === "tiered" ? "none" : mode);
+  }));
+}

@@ -1,0 +1,81 @@
+// The stub of the selected unit: its record as it is at the moment, and where its jump leads.
+
+import { absent, element } from "./elements.js";
+import { integer } from "./format.js";
+
+/** @param {import("./state.js").State} state
+ * @param {HTMLElement} root */
+export function stubView(state, root) {
+  state.show((changes) => {
+    if (!changes.has("moment") && !changes.has("selected") && !changes.has("data")) return;
+    const stub = state.selected === null ? null : state.model.stubAt(state.selected, state.moment);
+    const key = JSON.stringify([state.selected, stub, state.moment]);
+    if (root.dataset.key === key) return;
+    root.dataset.key = key;
+    root.replaceChildren(...(stub === null ? [absent(missing(state))] : shown(state, stub)), ...jumps(state, stub));
+  });
+}
+
+function missing(state) {
+  if (state.selected === null) return "No unit is selected.";
+  const name = state.model.name(state.selected);
+  if ((state.model.recording.stubs[state.selected] ?? []).length > 0) return `\`${name}\` has no stub yet at this moment.`;
+  return `The stub of \`${name}\` was not recorded.`;
+}
+
+function shown(state, stub) {
+  return [picture(state, stub), record(state, stub)];
+}
+
+/** Boxes from the caller to the code; those that a call passes now are marked. */
+function picture(state, stub) {
+  const name = state.model.name(state.selected);
+  const counting = stub.target === "prologue";
+  const tier = counting ? "O0" : state.model.tierAt(state.selected, state.moment);
+  return element("div", { class: "stub-picture", role: "img", "aria-label": `A call of ${name} jumps through its slot to ${TARGETS[stub.target] ?? stub.target}.` },
+    box("a call", `call ${name}`, true), arrow(),
+    box("its stub", "jmp *slot", true), arrow(),
+    box("the slot", stub.slot, true),
+    element("div", { class: "stub-ways" },
+      element("div", { class: "stub-way" }, arrow("↳"), box("counts", "counter prologue", counting, "O0"), arrow(), box("○ -O0", "baseline body", counting || (tier === "O0" && stub.target === "body"), "O0")),
+      element("div", { class: "stub-way" }, arrow("↳"), box("● -O3", "optimized body", tier === "O3" && !counting, "O3"))));
+}
+
+const TARGETS = { prologue: "the counter prologue, which counts it", body: "the body", compile: "the compiler", none: "nothing" };
+
+function box(title, text, isActive, tier = "") {
+  return element("div", { class: `stub-box${isActive ? " active" : ""}${tier ? ` tier-${tier}` : ""}` },
+    element("span", { class: "stub-title" }, title), element("code", {}, text));
+}
+
+function arrow(sign = "→") {
+  return element("span", { class: "stub-arrow", "aria-hidden": true }, sign);
+}
+
+function record(state, stub) {
+  const runs = state.model.runsAt(state.selected, state.moment) ?? stub.runs;
+  const rows = [
+    ["slot", stub.slot, `the address that the stub jumps to: ${TARGETS[stub.target] ?? stub.target}`],
+    ["runs", integer(Math.floor(Math.max(runs, 0))), "counted by the prologue"],
+    ["limit", limit(stub.limit), "at this number the prologue reports the unit as hot"],
+    ["body", stub.body, "where the prologue goes on"],
+    ["number", String(stub.number), "what the hook writes to the recompiler's pipe"],
+  ];
+  return element("table", { class: "record" }, element("caption", {}, `The record of ${state.model.name(state.selected)}`),
+    element("tbody", {}, ...rows.map(([name, value, meaning]) => element("tr", {},
+      element("th", { scope: "row" }, name), element("td", { class: "value" }, value), element("td", {}, meaning)))));
+}
+
+/** A limit that no counter reaches means: it has been reported. */
+function limit(value) {
+  return value === null || value === undefined || value >= 2 ** 53 ? "none: reported" : integer(value);
+}
+
+function jumps(state, stub) {
+  const code = state.model.recording.jumps;
+  if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [];
+  const now = stub === null ? "" : stub.target === "body" ? "after" : "before";
+  return [element("div", { class: "jumps" }, ...["before", "after"].map((when) => element("figure", { class: when === now ? "now" : "" },
+    element("figcaption", {}, `${when} the swap${when === now ? " · now" : ""}`),
+    element("pre", { tabindex: 0 }, (code[when] ?? []).join("\n")))))];
+}

@@ -1,0 +1,183 @@
+"""What happened, in a few sentences, for a reader who sees such a page for the first time.
+
+Which function became fast, when and why; what was inlined into what; where the time went. Names of units stand between
+backquotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kaleido.page.recorded import (
+    MARKS,
+    Recording,
+    codes,
+    enumeration,
+    milliseconds,
+    names,
+    runs_text,
+    units_of_program,
+)
+
+__all__ = ["summary"]
+
+_MOST_UNITS = 3
+
+
+def summary(recording: Recording) -> list[str]:
+    """The sentences, in paragraphs; empty while nothing has run."""
+    if not recording.get("units"):
+        return []
+    paragraphs = (
+        [_program(recording)],
+        _swaps(recording),
+        _inlining(recording),
+        _deoptimizations(recording),
+        [*_samples(recording), *_compiling(recording), *_measured(recording)],
+    )
+    return [" ".join(sentences) for each in paragraphs if (sentences := [*each])]
+
+
+def _program(recording: Recording) -> str:
+    program, units = recording.get("program", {}), units_of_program(recording)
+    ran = [unit for unit in units if any(True for _ in codes(unit, "O0")) or any(True for _ in codes(unit, "O3"))]
+    fast = [unit for unit in units if _swapped(unit)]
+    length = milliseconds(recording.get("length", 0.0))
+    what = f"`{program.get('name', 'The program')}` ran for {length}." if not recording.get("live") else "It runs."
+    became = f"{len(fast)} became fast ({MARKS['O3']})" if fast else "none became hot enough to be optimized"
+    return f"{what} Of its {_count(units)}, {len(ran)} had machine code, at {MARKS['O0']} first, and {became}."
+
+
+def _count(units: list[Mapping[str, Any]]) -> str:
+    functions = sum(unit["kind"] == "function" for unit in units)
+    loops = len(units) - functions
+    parts = [f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in
+             ((functions, "function"), (loops, "loop")) if number]  # fmt: skip
+    return " and ".join(parts) or "functions"
+
+
+def _swapped(unit: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [code for code in codes(unit, "O3") if code.get("from") is not None]
+
+
+def _swaps(recording: Recording) -> Iterator[str]:
+    """Which units became fast, when and why: those that most time went to, in the order of their swaps."""
+    fast = [unit for unit in recording["units"] if _swapped(unit)]
+    shown = sorted(fast, key=lambda unit: _weight(recording, unit), reverse=True)[:_MOST_UNITS]
+    for unit in sorted(shown, key=lambda unit: _swapped(unit)[0]["from"]):
+        yield _swap(recording, unit, _swapped(unit)[0])
+    if len(fast) > len(shown):
+        yield f"{len(fast) - len(shown):,} more became fast, too."
+
+
+def _weight(recording: Recording, unit: Mapping[str, Any]) -> tuple[int, float]:
+    shares = (recording.get("samples") or {}).get("shares", ())
+    sampled = sum(share["count"] for share in shares if share["symbol"] == unit["symbol"])
+    return sampled, -_swapped(unit)[0]["from"]
+
+
+def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    hot = [
+        event
+        for event in recording.get("events", ())
+        if event["symbol"] == unit["symbol"] and event["kind"] == "hot" and event["time"] <= code["began"]
+    ]
+    since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
+    if not hot:
+        return f"`{unit['name']}` was compiled {_other_reason(recording, unit, code)}; {since}."
+    threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
+    why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
+    later = milliseconds(code["from"] - hot[-1]["time"])
+    return f"`{unit['name']}` {why}; {since}, {later} later."
+
+
+def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
+    earlier = [event for event in recording.get("events", ()) if event["time"] <= code["began"]]
+    if any(event["kind"] == "requested" and event["symbol"] == unit["symbol"] for event in earlier):
+        return "on request"
+    inlined = {symbol for symbol, _ in code["inlined"]}
+    hot = [event["symbol"] for event in earlier if event["kind"] == "hot" and event["symbol"] in inlined]
+    return f"because `{names(recording)[hot[-1]]}` was hot, which it inlines" if hot else "at -O3"
+
+
+def _inlining(recording: Recording) -> Iterator[str]:
+    known = names(recording)
+    found = [(unit, code) for unit in recording["units"] for code in _swapped(unit)[-1:] if code["inlined"]]
+    heaviest = sorted(found, key=lambda pair: _weight(recording, pair[0]), reverse=True)
+    for unit, code in heaviest[:_MOST_UNITS]:
+        inlined = [f"`{known.get(symbol, symbol)}`" for symbol, _ in code["inlined"]]
+        yield f"The -O3 code of `{unit['name']}` has {enumeration(inlined)} inlined."
+
+
+def _deoptimizations(recording: Recording) -> Iterator[str]:
+    known = names(recording)
+    found = [event for event in recording.get("events", ()) if event["kind"] == "deoptimized"]
+    for event in found[:_MOST_UNITS]:
+        because = f", because {event['message']}" if event.get("message") else ""
+        back = _back(recording, event)
+        again = f"; it was at -O3 again {milliseconds(back)} later" if back is not None else ""
+        yield f"`{known[event['symbol']]}` was deoptimized at {milliseconds(event['time'])}{because}{again}."
+    if len(found) > _MOST_UNITS:
+        yield f"{len(found) - _MOST_UNITS:,} more deoptimizations are in the table of events."
+
+
+def _back(recording: Recording, event: Mapping[str, Any]) -> float | None:
+    """How long after a deoptimization the unit was at -O3 again."""
+    return next(
+        (
+            code["from"] - event["time"]
+            for unit in recording["units"]
+            if unit["symbol"] == event["symbol"]
+            for code in _swapped(unit)
+            if code["from"] > event["time"]
+        ),
+        None,
+    )
+
+
+def _samples(recording: Recording) -> Iterator[str]:
+    samples = recording.get("samples") or {}
+    total = samples.get("total", 0)
+    if not total:
+        return
+    known = names(recording)
+    shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
+    parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"]]
+    yield f"Of {total:,} samples of the running program, {enumeration(parts)}.".replace("%", " %").replace(
+        " to ", " belong to ", 1
+    )
+
+
+def _place(share: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    tier = f" at {MARKS[share['tier']]}" if share["tier"] in MARKS else ""
+    return f"`{known.get(share['symbol'], share['symbol'])}`{tier}" if share["symbol"] else "C and Python"
+
+
+def _compiling(recording: Recording) -> Iterator[str]:
+    batches = {
+        (tier, code["began"]): code["ended"] - code["began"]
+        for unit in recording["units"]
+        for tier in MARKS
+        for code in codes(unit, tier)
+    }
+    spent = {tier: sum(time for (each, _), time in batches.items() if each == tier) for tier in MARKS}
+    if not spent["O0"]:
+        return
+    beside = recording.get("program", {}).get("mode") == "tiered"
+    where = ", beside the running program" if beside else ""
+    more = f", at -O3 {milliseconds(spent['O3'])}{where}" if spent["O3"] else ""
+    yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
+
+
+def _measured(recording: Recording) -> Iterator[str]:
+    measured = {mode: times for mode, times in (recording.get("measured") or {}).items() if times}
+    if not measured:
+        return
+    words = {"O0": "only -O0", "O3": "only -O3", "tiered": "both tiers"}
+    parts = [
+        f"{milliseconds(times.get('run', 0.0) + (times.get('compile') or 0.0))} with {words.get(mode, mode)}"
+        for mode, times in measured.items()
+    ]
+    yield f"Measured with compilation, the program takes {enumeration(parts)}."

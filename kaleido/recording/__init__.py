@@ -1,0 +1,22 @@
+"""Recordings: what an engine did, as data for pages and texts. For any language on ``kaleido.jit``.
+
+================  =====================================================================================
+``recorder``      listens to an engine; its history as data
+``unit_history``  units, their versions and their machine code, from events
+``counters``      the counters of units, and the records of their stubs, over time
+``jumps``         the jump of a call, before and after
+``event_data``    an event as data
+``sources``       the texts of a recording, and places in them
+``sentences``     a sentence for each event
+``additions``     what is new since the last time, for a reader of a recording that goes on
+``bounded``       lists that stay small
+``ticker``        the thread that looks at the counters
+``plain_page``    a recording as a page of tables
+``producer``      the versions of what has made a recording
+================  =====================================================================================
+"""
+
+from kaleido.recording.recorder import Recorder
+from kaleido.recording.unit_history import Description
+
+__all__ = ["Description", "Recorder"]

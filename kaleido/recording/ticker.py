@@ -1,0 +1,48 @@
+"""A thread that calls a method again and again, and takes only a small part of the processor for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from weakref import WeakMethod
+
+__all__ = ["Ticker"]
+
+# Seconds between two calls, at least; and how many times as long as a call takes of the processor.
+_SHORTEST, _SHARE = 0.004, 150
+
+
+class Ticker:
+    """Calls `tick` on a thread of its own until :meth:`close`, or until its object is garbage, or it raises.
+
+    RuntimeError ends it silently: the engine is closed.
+    """
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self._stopped = threading.Event()
+        arguments = (WeakMethod(tick), self._stopped)
+        self._thread = threading.Thread(target=_run, args=arguments, name="kaleido-recording", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, and wait for the call in progress."""
+        self._stopped.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+
+def _run(method: WeakMethod[Callable[[], None]], stopped: threading.Event) -> None:
+    delay = _SHORTEST
+    while not stopped.wait(delay):
+        tick = method()
+        if tick is None:
+            return
+        begin = time.thread_time()
+        try:
+            tick()
+        except RuntimeError:
+            return
+        delay = max(_SHORTEST, _SHARE * (time.thread_time() - begin))
+        # A reference would keep the object alive while this waits.
+        del tick

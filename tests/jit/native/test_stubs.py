@@ -1,0 +1,79 @@
+"""Pools of stubs: what is compiled and loaded for many stubs of a signature."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+from kaleido.jit.native.stubs import Stub, Stubs
+from kaleido.jit.unit import Signature
+
+
+class FakeRuntime:
+    """Loads nothing: its objects have addresses in memory that is kept here."""
+
+    hook = 0
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.published: dict[int, int] = {}
+        self._memory: list[Any] = []
+        self._addresses = count(4096, 16)
+
+    def load(self, ir: str, exports: Iterable[str], imports: object) -> Any:
+        self.loaded.append(ir)
+        addresses = {name: next(self._addresses) for name in exports}
+        self._memory.append(ctypes.create_string_buffer(4096))
+        addresses["records"] = ctypes.addressof(self._memory[-1])
+        return SimpleNamespace(addresses=addresses)
+
+    def publish(self, slot: int, code: int) -> None:
+        self.published[slot] = code
+
+
+def stubs_of(runtime: FakeRuntime) -> Stubs:
+    return Stubs(runtime)  # type: ignore[arg-type]
+
+
+SIGNATURE = Signature("double", ("double",))
+
+
+def allocated(stubs: Stubs, number: int, signature: Signature = SIGNATURE) -> list[Stub]:
+    return [stubs.allocate(signature) for _ in range(number)]
+
+
+def test_the_first_stubs_of_a_signature_share_the_code_of_one() -> None:
+    runtime = FakeRuntime()
+    stubs = stubs_of(runtime)
+    found = allocated(stubs, 16)
+    assert len(runtime.loaded) == 16
+    [ir] = set(runtime.loaded)
+    assert "stub.0" in ir
+    assert "stub.1" not in ir
+    assert len({stub.record for stub in found}) == len({stub.address for stub in found}) == 16
+
+
+def test_further_stubs_are_loaded_many_at_once() -> None:
+    runtime = FakeRuntime()
+    stubs = stubs_of(runtime)
+    found = allocated(stubs, 16 + 160)
+    assert len(runtime.loaded) == 16 + 10
+    assert len(set(runtime.loaded)) == 2
+    assert len({stub.record for stub in found}) == 16 + 160
+    # Each signature counts for itself.
+    allocated(stubs, 1, Signature("double", ("double", "double")))
+    assert "stub.1" not in runtime.loaded[-1]
+
+
+def test_a_freed_stub_is_allocated_again() -> None:
+    runtime = FakeRuntime()
+    stubs = stubs_of(runtime)
+    [stub] = allocated(stubs, 1)
+    stub.fields.runs = 7
+    stubs.free(stub)
+    assert (stub.fields.runs, runtime.published[stub.record]) == (0, stub.undefined)
+    assert allocated(stubs, 1) == [stub]
+    assert len(runtime.loaded) == 1

@@ -1,0 +1,267 @@
+"""``kaleido build``: executables behave as scripts do, and C can call objects."""
+
+from __future__ import annotations
+
+import platform
+import random
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kaleido import Session, cli
+from kaleido.build.native_code import native_code
+from kaleido.build.static_program import static_program
+from kaleido.diagnostics import KaleidoError, Source
+from kaleido.jit.ahead_of_time import HOST, Form
+from tests.test_examples import EXAMPLES
+from tests.test_language import PROGRAMS, Outcome, expectations, programs, read
+
+COMPILER = shutil.which("cc")
+TIMEOUT = 120.0
+KNOWN = platform.system() == "Linux" and platform.machine() in ("x86_64", "aarch64")
+
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
+
+FOLDERS = sorted({path.parent for path in programs()})
+
+
+def run(*command: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(list(map(str, command)), capture_output=True, timeout=TIMEOUT, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def build(folder: Path, text: str, *arguments: str) -> Path:
+    """The executable of a program, or what `arguments` say."""
+    source = folder / "demo.kal"
+    source.write_text(text, "utf-8")
+    output = folder / "demo.out"
+    assert cli.run(["build", str(source), "-o", str(output), *arguments]) == 0
+    return output
+
+
+def batch(folder: Path, sources: Sequence[Path]) -> tuple[Path, dict[Path, Outcome]]:
+    """One executable of many programs, of which its argument chooses one; and the outcome of those with errors."""
+    numbers, failed = [], {}
+    for number, path in enumerate(sources):
+        with Session() as session:
+            try:
+                program = static_program(session, Source(str(path), read(path)), quiet=False, functions=False)
+            except KaleidoError as error:
+                failed[path] = Outcome.of(b"", str(error))
+                continue
+        (folder / f"{number}.o").write_bytes(native_code(program, Form.OBJECT, HOST, entry=f"program_{number}"))
+        numbers.append(number)
+    (folder / "main.c").write_text(chooser(numbers))
+    objects = [f"{number}.o" for number in numbers]
+    subprocess.run([str(COMPILER), "main.c", *objects, "-lm", "-o", "all"], cwd=folder, check=True, timeout=TIMEOUT)
+    return folder / "all", failed
+
+
+def chooser(numbers: Sequence[int]) -> str:
+    """A C program that runs the program of a number."""
+    declared = "".join(f"int program_{number}(void);\n" for number in numbers)
+    cases = "".join(f"case {number}: return program_{number}();\n" for number in numbers)
+    body = f"switch (atoi(arguments[1])) {{\n{cases}}}\nreturn 99;"
+    return f"#include <stdlib.h>\n{declared}int main(int count, char **arguments) {{\n{body}\n}}\n"
+
+
+@needs_compiler
+@pytest.mark.parametrize("part", FOLDERS, ids=lambda folder: folder.relative_to(PROGRAMS).as_posix())
+def test_every_language_test_as_an_executable(part: Path, tmp_path: Path) -> None:
+    compare([path for path in programs() if path.parent == part], tmp_path)
+
+
+@needs_compiler
+def test_every_example_as_an_executable(tmp_path: Path) -> None:
+    compare(EXAMPLES, tmp_path)
+
+
+def compare(sources: Sequence[Path], folder: Path) -> None:
+    executable, failed = batch(folder, sources)
+    for number, path in enumerate(sources):
+        expected = expectations(path)
+        if path in failed:
+            # What runs before the error does not run: there is no executable.
+            assert (failed[path].error_line, expected.error or "") == (expected.error_line, expected.error), path
+            assert (expected.error or "?") in failed[path].error, path
+            continue
+        done = run(executable, number)
+        outcome = Outcome.of(done.stdout, done.stderr.decode())
+        assert outcome.lines == expected.lines, path
+        if expected.error is None:
+            assert (done.returncode, done.stderr) == (0, b""), path
+        else:
+            assert "recursion too deep" in expected.error, path
+            assert (done.returncode, outcome.error.startswith("error: recursion too deep")) == (1, True), path
+
+
+@needs_compiler
+def test_numbers_are_printed_as_python_prints_them(tmp_path: Path) -> None:
+    choice = random.Random(5)
+    bits = (choice.getrandbits(64) for _ in range(300))
+    numbers = [
+        *(struct.unpack("d", struct.pack("Q", each))[0] for each in bits),
+        *(2.0**power for power in range(-1074, 1024, 7)),
+        *(2.0**power for power in (-44, -24, 89, 1023)),
+        *(choice.randint(-(10**6), 10**6) / choice.choice([1, 2, 10, 1000]) for _ in range(100)),
+        *(0.0, -0.0, 1e16, 9999999999999998.0, 1e-4, 1e-5, 1e22, 1e23, 5e-324, 1.7976931348623157e308),
+        *(float("inf"), float("-inf"), float("nan")),
+    ]
+    program = build(tmp_path, "\n".join(map(written, numbers)))
+    assert run(program).stdout.decode().splitlines() == list(map(repr, numbers))
+
+
+def written(number: float) -> str:
+    """An expression with a value."""
+    if number != number:
+        return "0/0;"
+    if number in (float("inf"), float("-inf")):
+        return "1/0;" if number > 0 else "-1/0;"
+    text = repr(abs(number))
+    sign = "-" if struct.pack("d", number)[7] & 0x80 else ""
+    return f"{sign}{text};"
+
+
+@needs_compiler
+@pytest.mark.skipif(not KNOWN, reason="on this platform endless recursion is not caught")
+def test_endless_recursion_ends_with_a_message(tmp_path: Path) -> None:
+    done = run(build(tmp_path, "printd(1)\ndef f(x) 1 + f(x + 1)\nf(1)"))
+    assert (done.returncode, done.stdout) == (1, b"1.000000\n0.0\n")
+    assert done.stderr == b"error: recursion too deep: it used up the stack of 268,435,456 bytes\n"
+
+
+@needs_compiler
+def test_recursion_is_as_deep_as_in_a_script(tmp_path: Path) -> None:
+    text = "def f(x) if x < 1 then 0 else 1 + f(x - 1)\nf(1000000)\n"
+    text += "def g(x) if x < 1 then 0 else g(x - 1)\ng(100000000)"
+    assert run(build(tmp_path, text)).stdout == b"1000000.0\n0.0\n"
+
+
+@needs_compiler
+@pytest.mark.skipif(not KNOWN, reason="there is no handler on this platform")
+def test_another_fault_has_its_usual_effect(tmp_path: Path) -> None:
+    done = run(build(tmp_path, "extern abort()\nprintd(1)\nabort()"))
+    assert done.returncode == -6
+
+
+@needs_compiler
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_lost_output_is_an_error(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([build(tmp_path, "1")], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (1, b"error: standard output could not be written\n")
+
+
+@needs_compiler
+def test_a_closed_pipe_ends_it_without_a_message(tmp_path: Path) -> None:
+    program = build(tmp_path, "for i = 0, i < 1000000 in printd(i)")
+    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == -13
+
+
+@needs_compiler
+def test_c_calls_the_functions_of_an_object(tmp_path: Path) -> None:
+    text = """
+        def twice(x) 2 * x
+        def half(x) x / 2
+        def f(x) half(x)
+        f(10)
+        def half(x) x / 4
+        f(10)
+        def binary <> 10 (a b) a < b | a > b
+        def sqrt(x) x
+    """
+    build(tmp_path, text, "--emit=obj", "-o", str(tmp_path / "demo.o"))
+    build(tmp_path, text, "--emit=header", "-o", str(tmp_path / "demo.h"))
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "demo.h"\n'
+        'int main(void) { printf("%g %g\\n", twice(21), f(12)); int code = kaleido_main(); '
+        'printf("%g\\n", f(12)); return code; }\n'
+    )
+    for compiler in filter(None, [COMPILER, shutil.which("c++")]):
+        language = ["-x", "c++", "main.c", "-x", "none"] if compiler.endswith("++") else ["main.c"]
+        command = [compiler, "-Wall", "-Werror", *language, "demo.o", "-lm", "-o", "program"]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=TIMEOUT)
+        # Before the program has run, and after it, C calls the last definitions.
+        assert run(tmp_path / "program").stdout == b"42 3\n5.0\n2.5\n3\n"
+    header = (tmp_path / "demo.h").read_text()
+    assert re.findall(r"(?m)^double .*;$", header) == [
+        "double twice(double x);", "double half(double x);", "double f(double x);"
+    ]  # fmt: skip
+    assert sorted(re.findall("Not a name that C can call: (.*) ", header)) == ["binary<>", "sqrt"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("form", ["obj", "asm"])
+def test_every_form_is_one_file_with_a_main(form: str, tmp_path: Path) -> None:
+    suffix = {"obj": ".o", "asm": ".s"}[form]
+    text = "def f(x) x + 1\ndef g(x) f(x) * 2\ng(20)"
+    build(tmp_path, text, f"--emit={form}", "-o", str(tmp_path / f"demo{suffix}"))
+    subprocess.run([str(COMPILER), f"demo{suffix}", "-lm", "-o", "p"], cwd=tmp_path, check=True, timeout=TIMEOUT)
+    assert run(tmp_path / "p").stdout == b"42.0\n"
+
+
+def test_llvm_ir_and_bitcode(tmp_path: Path) -> None:
+    import llvmlite.binding as llvm
+
+    text = build(tmp_path, "def f(x) x + 1\nf(2)", "--emit=llvm").read_text()
+    with llvm.parse_assembly(text, llvm.create_context()) as module:
+        assert module.get_function("kaleido_main").linkage == llvm.Linkage.external
+    data = build(tmp_path, "def f(x) x + 1\nf(2)", "--emit=bc").read_bytes()
+    with llvm.parse_bitcode(data, llvm.create_context()) as module:
+        assert not module.get_function("main").is_declaration
+
+
+@needs_compiler
+def test_unused_definitions_are_removed(tmp_path: Path) -> None:
+    small = build(tmp_path, "printd(1)").stat().st_size
+    many = "\n".join(f"def f{number}(x) sin(x) * x + {number} * cos(x)" for number in range(500))
+    assert build(tmp_path, f"{many}\nprintd(1)").stat().st_size == small
+
+
+@needs_compiler
+@pytest.mark.skipif(shutil.which("strip") is None, reason="there is no strip")
+def test_hello_world_is_small(tmp_path: Path) -> None:
+    program = build(tmp_path, "printd(42)")
+    subprocess.run(["strip", program], check=True, timeout=TIMEOUT)
+    assert program.stat().st_size < 20_000
+
+
+@needs_compiler
+def test_a_generic_processor(tmp_path: Path) -> None:
+    assert run(build(tmp_path, "17.5 % 5\nsin(1)", "--cpu=generic")).stdout == b"2.5\n0.8414709848078965\n"
+
+
+@pytest.mark.parametrize(
+    ("triple", "begins"), [("aarch64-linux-gnu", b"\x7fELF"), ("arm64-apple-darwin", b"\xcf\xfa\xed\xfe")]
+)
+def test_objects_for_other_platforms(triple: str, begins: bytes, tmp_path: Path) -> None:
+    code = build(tmp_path, "putchard(65)", "--emit=obj", f"--target={triple}").read_bytes()
+    assert code.startswith(begins)
+
+
+def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def message(*arguments: str, text: str = "1") -> str:
+        (tmp_path / "demo.kal").write_text(text)
+        assert cli.run(["build", str(tmp_path / "demo.kal"), "-o", str(tmp_path / "out"), *arguments]) != 0
+        assert not (tmp_path / "out").exists()
+        return next(line for line in capfd.readouterr().err.splitlines() if "error: " in line)
+
+    assert message("--cpu=pentium9") == "error: LLVM knows no processor pentium9 of this platform"
+    assert "Unsupported calling convention" in message("--target=riscv64-linux-gnu", "--emit=obj")
+    assert "--target needs --emit" in message("--target=aarch64-linux-gnu")
+    assert "No available targets" in message("--target=mars-mars", "--emit=obj")
+    assert message(text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
+    assert message(text="1 +") == "error: unexpected end of input"
+    assert "could not link" in message("--linker=false")
+    assert "No such file" in message("--linker=no-such-linker")
+    assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")
