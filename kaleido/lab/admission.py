@@ -7,7 +7,8 @@ The server listens on loopback, which every page in the user's browser and every
 - ``Host`` has to be this server's: otherwise a name that an attacker points at loopback ("DNS rebinding") would make
   the attacker's page one of the same origin.
 - ``Origin``, which browsers send with each POST, has to be this server's, too, and the body has to be JSON.
-- The page may load scripts, styles and data from this server only, and none that stand in its text.
+- No other page may frame this one. The page itself permits its own scripts and styles, by their hashes, and
+  connections to this server, and nothing else; see ``page.document``.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ __all__ = ["Admission", "Keys"]
 _COOKIE = "kaleido-lab"
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # The page has a stricter one in its text, for its own scripts and styles.
+    "Content-Security-Policy": "frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",

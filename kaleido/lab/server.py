@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +19,7 @@ from kaleido.lab.admission import Admission, Keys
 from kaleido.lab.audience import Audience
 from kaleido.lab.programs import programs
 from kaleido.lab.worker_process import WorkerEnded, WorkerProcess
+from kaleido.page import Additions, document
 
 __all__ = ["application"]
 
@@ -46,7 +47,6 @@ def application(keys: Keys, hosts: frozenset[str], text: str, *, externs: bool) 
     lab = _Lab(text, externs=externs)
     routes = [
         Route("/", lab.page),
-        Route("/assets/{name}", lab.asset),
         Route("/start", lab.start),
         Route("/events", lab.events),
         Route("/command", lab.command, methods=["POST"]),
@@ -74,10 +74,7 @@ class _Lab:
     # What the page is made of
 
     async def page(self, request: Request) -> Response:
-        return _file("lab.html")
-
-    async def asset(self, request: Request) -> Response:
-        return _file(request.path_params["name"])
+        return Response(_page(), media_type="text/html")
 
     async def start(self, request: Request) -> Response:
         """What the page needs once: the text of the editor, and the programs that can be opened."""
@@ -85,8 +82,6 @@ class _Lab:
 
     async def report(self, request: Request) -> Response:
         """The recording so far as a report, to be saved."""
-        from kaleido.page import document
-
         reply = await self._worker.ask({"do": "recording"})
         headers = {"Content-Disposition": 'attachment; filename="report.html"'}
         return Response(document(reply["result"]), media_type="text/html", headers=headers)
@@ -138,13 +133,14 @@ def _command(found: Any) -> dict[str, Any] | None:
     return found if good else None
 
 
-_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+@cache
+def _page() -> str:
+    """The report's page, with the editor and the controls, and a script that feeds it."""
+    # In a block, so that its names are its own.
+    script = "".join(["{\n", *(_asset(f"{name}.js") for name in ("editor", "transcript", "lab")), "}\n"])
+    additions = Additions(_asset("lab.html"), _asset("lab.css"), script, "'self'")
+    return document({"program": {"name": "Kaleido lab"}}, additions)
 
 
-def _file(name: str) -> Response:
-    """One of the page's files, by its plain name."""
-    for folder in (files("kaleido.lab") / "assets", files("kaleido.page") / "assets"):
-        path = next((each for each in folder.iterdir() if each.name == name), None)
-        if path is not None:
-            return Response(path.read_bytes(), media_type=_KINDS.get(path.name[path.name.rindex(".") :], "text/plain"))
-    return PlainTextResponse("not found\n", 404)
+def _asset(name: str) -> str:
+    return (files("kaleido.lab") / "assets" / name).read_text("utf-8")

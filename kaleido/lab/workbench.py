@@ -20,6 +20,7 @@ from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
 from kaleido.recording import Recorder
 from kaleido.session import Session
 from kaleido.session.modes import mode_of, policy_for
+from kaleido.session.unit_descriptions import describe
 
 __all__ = ["Refused", "Workbench"]
 
@@ -180,7 +181,7 @@ class Workbench:
     def _open(self, text: str) -> None:
         self._text = text
         self._session = Session(jit=self._mode, threshold=self._threshold, externs=self._externs)
-        self._recorder = Recorder(self._session.engine, name=_PROGRAM)
+        self._recorder = Recorder(self._session.engine, name=_PROGRAM, describe=describe)
         self._hold.attach(self._session.engine)
 
     def _close(self) -> None:
@@ -259,8 +260,7 @@ class Workbench:
             self._append({"kind": "output", "text": text, "left_out": left_out})
 
     def _tell_changes(self) -> None:
-        if changes := self._recorder.changes():
-            self._send({"kind": "changes", "changes": changes})
+        self._send({"kind": "changes", "changes": self._recorder.changes()})
 
     def _tell_state(self) -> None:
         with self._state_lock:

@@ -38,7 +38,7 @@ class Additions:
 
     `panels`       HTML before the summary, such as an editor
     `style`        CSS after that of the page
-    `script`       JavaScript in the place of the page's last line, which is a call of ``start``; see ``scripts/page.js``
+    `script`       JavaScript instead of the page's last line, which is a call of ``start``; see ``scripts/page.js``
     `connections`  what the script may connect to, as ``connect-src`` of a Content-Security-Policy has it
     """
 

@@ -153,7 +153,9 @@ def _views() -> list[Recording]:
 
 
 def _samples() -> Recording:
-    times = [[float(time), "total.for", "O0" if time < 20 or 50 <= time < 70 else "O3"] for time in range(4, 94)]
+    times: list[list[Any]] = [
+        [float(time), "total.for", "O0" if time < 20 or 50 <= time < 70 else "O3"] for time in range(4, 94)
+    ]
     times += [[float(time), None, "other"] for time in range(94, 100)]
     shares = [{"symbol": "total.for", "tier": "O3", "count": 54}, {"symbol": "total.for", "tier": "O0", "count": 36},
               {"symbol": None, "tier": "other", "count": 6}]  # fmt: skip
@@ -165,7 +167,7 @@ def many(number: int) -> Recording:
     text = "".join(f"def f{index}(x) x + {index}\n" for index in range(number))
     units, events = [], []
     for index in range(number):
-        began = 1.0 + index / 10
+        began = 1.0 + index // 10
         codes = [_code("O0", began, began + 1)]
         if index % 10 == 0:
             codes.append(_code("O3", began + 5, began + 7))

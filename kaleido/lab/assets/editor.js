@@ -14,7 +14,7 @@ const PAUSE = 120;
  * @param {string} text
  * @returns {Token[]}
  */
-export function adapt(tokens, old, text) {
+function adapt(tokens, old, text) {
   const shorter = Math.min(old.length, text.length);
   let before = 0;
   while (before < shorter && old[before] === text[before]) before++;
@@ -50,14 +50,14 @@ function clip(tokens, start, end) {
  * @param {string} text
  * @param {[number, number]} place
  */
-export function offsetOf(text, [line, column]) {
+function offsetOf(text, [line, column]) {
   const lines = text.split(/\r\n|\r|\n/);
   let offset = 0;
   for (let number = 1; number < line; number++) offset += lines[number - 1].length + 1;
   return offset + [...(lines[line - 1] ?? "")].slice(0, column - 1).join("").length;
 }
 
-export class Editor {
+class Editor {
   /**
    * @param {HTMLTextAreaElement} area
    * @param {HTMLElement} drawn

@@ -1,7 +1,5 @@
 // The workbench: the editor, the controls, the transcript, and the report's page, fed by the server's messages.
 
-import { Editor } from "./editor.js";
-import { Transcript } from "./transcript.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -57,7 +55,8 @@ function showState(state) {
 const HANDLERS = {
   state: showState,
   entry: (message) => transcript.add(message.entry),
-  changes: (message) => view?.update(message.changes),
+  // After too many changes at once, they come as a whole recording.
+  changes: ({ changes }) => (changes.format ? showRecording(changes) : view?.update(changes)),
   snapshot(message) {
     transcript.clear();
     message.transcript.forEach((entry) => transcript.add(entry));
@@ -71,9 +70,10 @@ const HANDLERS = {
   },
 };
 
-async function showRecording(recording) {
-  const { start } = await import("./page.js");
-  view = start(recording, { live: true, root: find("report") });
+/** A run begins a recording of its own. */
+function showRecording(recording) {
+  if (view === null) view = start(recording, { live: true });
+  else view.replace(recording);
 }
 
 function connect() {

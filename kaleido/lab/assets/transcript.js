@@ -5,7 +5,7 @@ const MOST = 2000;
 
 const KINDS = { value: "value", output: "output", notice: "notice", line: "line" };
 
-export class Transcript {
+class Transcript {
   /** @param {HTMLElement} element  @param {(start: [number, number], end: [number, number]) => void} select */
   constructor(element, select) {
     Object.assign(this, { element, select });

@@ -9,7 +9,7 @@
 /** @typedef {{symbol: string, name: string, kind: string, counter: string, origin: string, parent: string|null,
  *   versions: Version[]}} Unit */
 /** @typedef {{time: number, kind: string, symbol: string, version?: number, tier?: string, runs?: number,
- *   message?: string, began?: number, ended?: number, inlined?: string[], sentence?: string}} RecordedEvent */
+ *   threshold?: number, message?: string, began?: number, ended?: number, inlined?: string[], sentence?: string}} RecordedEvent */
 /** @typedef {{from: number, until: number, tier: Tier, version: number}} Segment */
 
 const EMPTY = {
