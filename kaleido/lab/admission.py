@@ -35,7 +35,9 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
-_REFUSED = "Open the address that `kaleido lab` has printed: it is good for one browser. For another one, start it again.\n"
+_REFUSED = (
+    "Open the address that `kaleido lab` has printed: it is good for one browser. For another one, start it again.\n"
+)
 
 
 class Keys:

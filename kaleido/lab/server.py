@@ -112,6 +112,9 @@ class _Lab:
             command = None
         if command is None:
             return PlainTextResponse("not a command\n", 400)
+        if command["do"] == "check":
+            # A text is not lost with its tab.
+            self._text = command["text"]
         try:
             reply = await self._worker.ask(command)
         except WorkerEnded:

@@ -17,6 +17,7 @@ from kaleido.jit import Interrupted, Policy
 from kaleido.lab.hold import Hold
 from kaleido.lab.output_capture import OutputCapture
 from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
+from kaleido.page import summary
 from kaleido.recording import Recorder
 from kaleido.session import Session
 from kaleido.session.modes import mode_of, policy_for
@@ -155,15 +156,16 @@ class Workbench:
             contents = {
                 "kind": "snapshot",
                 "opened": opened,
-                "recording": self._recorder.snapshot(),
+                "recording": self.recording(),
                 "transcript": list(self._transcript),
                 "text": self._text,
             }
             self._send(self.state() | contents)
 
     def recording(self) -> Message:
-        """The recording so far."""
-        return self._recorder.snapshot()
+        """The recording so far, with a summary."""
+        recording = self._recorder.snapshot()
+        return recording | {"summary": summary(recording)}
 
     def tick(self) -> None:
         """Send the output and the changes of the recording; repeat a stop. To be called some ten times a second."""
@@ -223,6 +225,8 @@ class Workbench:
         finally:
             with self._lock:
                 self._tell_output()
+                self._tell_changes()
+                self._tell_summary()
                 self._stopping, self._thread = False, None
             self._tell_state()
 
@@ -260,7 +264,15 @@ class Workbench:
             self._append({"kind": "output", "text": text, "left_out": left_out})
 
     def _tell_changes(self) -> None:
-        self._send({"kind": "changes", "changes": self._recorder.changes()})
+        changes = self._recorder.changes()
+        # Between runs only time goes on.
+        if self._thread is not None or changes.get("events"):
+            self._send({"kind": "changes", "changes": changes})
+
+    def _tell_summary(self) -> None:
+        recording = self.recording()
+        changes = {name: recording[name] for name in ("summary", "advice")}
+        self._send({"kind": "changes", "changes": changes})
 
     def _tell_state(self) -> None:
         with self._state_lock:

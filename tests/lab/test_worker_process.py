@@ -124,7 +124,9 @@ async def the_recompiler_is_held_and_released_step_by_step(lab: Bench) -> None:
     await lab.do("run", text=f"{LOOP}for i = 0, 1 in sum(1000)")
     await lab.until(lambda message: message["kind"] == "state" and message["waiting"] == "square")
     await lab.do("step")
-    messages = await lab.until(lambda message: message["kind"] == "state" and message["waiting"] not in ("square", None))
+    messages = await lab.until(
+        lambda message: message["kind"] == "state" and message["waiting"] not in ("square", None)
+    )
     assert any(happened(each, "swapped", "square") for each in messages)
     assert not any(happened(each, "swapped", "sum.for@2:20") for each in messages)
     await lab.do("hold", held=False)

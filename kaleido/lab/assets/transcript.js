@@ -3,6 +3,9 @@
 /** Entries that the page keeps: more would make it slow. */
 const MOST = 2000;
 
+/** Characters of output in one element. */
+const LONGEST = 50_000;
+
 const KINDS = { value: "value", output: "output", notice: "notice", line: "line" };
 
 class Transcript {
@@ -18,7 +21,13 @@ class Transcript {
   /** @param {any} entry  as the workbench sends it */
   add(entry) {
     const atEnd = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 40;
-    this.element.append(...this.nodes(entry));
+    const last = this.element.lastElementChild;
+    // A piece of output continues the line that the last piece has left.
+    if (entry.kind === "output" && !entry.left_out && last?.matches(".entry-output") && last.textContent.length < LONGEST) {
+      last.append(entry.text);
+    } else {
+      this.element.append(...this.nodes(entry));
+    }
     while (this.element.childElementCount > MOST) this.element.firstElementChild.remove();
     if (atEnd) this.element.scrollTop = this.element.scrollHeight;
   }
