@@ -22,7 +22,8 @@ _FIRST = "mandelbrot.kal"
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     """Serve the workbench until Ctrl-C; `parser` has the options that all commands share. Return the exit code.
 
-    Raises SystemExit if the command line is wrong, the file cannot be read, the port is in use, or the extra is missing.
+    Raises SystemExit if the command line is wrong, the file cannot be read, the port is in use, or the extra is not
+    installed.
     """
     parser.description = _DESCRIPTION
     parser.add_argument("script", nargs="?", metavar="FILE", help="the program to open; it is not written to")
@@ -66,6 +67,8 @@ def _listening(port: int, parser: ArgumentParser) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        # Now, so that a browser can connect before the server accepts.
+        listener.listen()
     except OSError as error:
         parser.error(f"cannot use port {port}: {reason(error)}")
     return listener

@@ -39,7 +39,7 @@ def problems(session: Session, source: Source) -> list[dict[str, Any]]:
 
 
 def problem(found: Diagnostic) -> dict[str, Any]:
-    """A diagnostic: `title`, `label`, `hint`; `name` of its source; `start` and `end`, each a line and column from 1."""
+    """A diagnostic: `title`, `label`, `hint`; `name` of its source; `start` and `end`, lines and columns from 1."""
     place = {}
     if found.source is not None and found.span is not None:
         start, end = (found.source.position(offset) for offset in (found.span.start, found.span.end))
