@@ -21,6 +21,7 @@ export function eventTable(state, root) {
   for (const cell of body.querySelectorAll("td:first-child")) asButton(cell);
   let known = body.rows.length;
   state.show((changes) => {
+    if (changes.has("reset")) [known] = [0, body.replaceChildren()];
     if (changes.has("data") && state.live) known = grow(state, body, known);
     if (!changes.has("moment") && !changes.has("data")) return;
     for (const row of body.rows) row.classList.toggle("to-come", Number(row.dataset.time) > state.moment);
@@ -54,6 +55,7 @@ export function unitTable(state, root) {
   });
   for (const row of body.rows) nameButton(state, row);
   state.show((changes) => {
+    if (changes.has("reset")) body.replaceChildren();
     if (changes.has("data") && state.live) fill(state, body);
     for (const row of body.rows) row.classList.toggle("selected", row.dataset.symbol === state.selected);
   });
