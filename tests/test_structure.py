@@ -31,6 +31,7 @@ LAYERS = tuple(
         "kaleido.build",
         "kaleido.repl",
         "kaleido.tutorial",
+        "kaleido.lab",
         "kaleido.cache",
         "kaleido.command_line",
         "kaleido.cli",

@@ -129,7 +129,7 @@ class _Lab:
 
 def _command(found: Any) -> dict[str, Any] | None:
     """A command with exactly its arguments; None if it is none."""
-    expected = _COMMANDS.get(found.get("do")) if isinstance(found, dict) else None
+    expected = _COMMANDS.get(str(found.get("do"))) if isinstance(found, dict) else None
     if expected is None or found.keys() != {"do", *expected}:
         return None
     good = all(type(found[name]) in types for name, types in expected.items())

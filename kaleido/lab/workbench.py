@@ -238,7 +238,8 @@ class Workbench:
                 line, _ = source.position(result.item.span.start)
                 self._enter({"kind": "value", "text": result.shown, "line": line if source.name == _PROGRAM else None})
             if self._stopping:
-                raise Interrupted("stopped")
+                self._enter({"kind": "notice", "text": "stopped"})
+                return
 
     def _fail(self, error: KaleidoError) -> None:
         self._enter({"kind": "error", "problems": [problem(each) for each in error.diagnostics]})

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from kaleido.lab.output_capture import OutputCapture
@@ -18,7 +19,7 @@ from kaleido.lab.workbench import Refused, Workbench
 
 __all__ = ["main"]
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[..., object]] = {
     "run": Workbench.run,
     "evaluate": Workbench.evaluate,
     "apply": Workbench.apply,

@@ -45,7 +45,8 @@ class WorkerProcess:
         await self._start()
         assert self._process is not None and self._process.stdin is not None
         number = next(self._numbers)
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
         line = json.dumps(command | {"id": number}, separators=(",", ":"))
         with suppress(ConnectionError):
             self._process.stdin.write(line.encode() + b"\n")
