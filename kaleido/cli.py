@@ -33,6 +33,7 @@ _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
+    "lab": "kaleido.lab.lab_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
@@ -285,13 +286,14 @@ def _session(options: Options) -> Session:
             prelude=options.prelude,
             externs=options.externs,
             cache=cache_at() if options.cache else None,
+            debug=options.gdb,
         )
     except LibraryError as error:
         raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None
 
 
 def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
-    """Subscribe to the engine's events for `--perf-map`, `--stats` and `--trace`; `cleanup` writes the reports."""
+    """Subscribe to events for `--perf-map`, `--gdb`, `--stats` and `--trace`; `cleanup` writes the reports."""
     if options.perf_map:
         from kaleido.jit.observers import PerfMap
 
@@ -299,6 +301,13 @@ def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
             cleanup.callback(PerfMap(session.engine).close)
         except OSError as error:
             raise UsageError(f"cannot write the map for perf: {reason(error)}") from None
+    if options.gdb:
+        from kaleido.jit.observers import GdbInterface
+
+        try:
+            cleanup.callback(GdbInterface(session.engine).close)
+        except OSError as error:
+            raise UsageError(f"cannot show the machine code to gdb: {reason(error)}") from None
     if options.trace is not None:
         from kaleido.report.trace import Trace
 

@@ -9,6 +9,7 @@ import pytest
 
 from kaleido.session import modes
 from kaleido.terminal import streams
+from tests.compiled_once import CompiledOnce
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["KALEIDO_CACHE"] = "off"
     # The command, run in the process of the tests, would leave C's standard output with a buffer for all later ones.
     streams.buffer_as_c_does = lambda: None
+
+
+@pytest.fixture(scope="module")
+def compiled() -> CompiledOnce:
+    """The object code that the tests of a module share, for one program in several modes."""
+    return CompiledOnce()
 
 
 def pytest_collection_finish() -> None:

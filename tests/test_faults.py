@@ -49,7 +49,7 @@ def wide(x) var {", ".join(f"v{number} = x + {number}" for number in range(3000)
 
 @pytest.fixture(scope="module", params=MODES)
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    with Session(jit=request.param, stack_size=32 << 20) as session:
+    with Session(jit=request.param, stack_size=8 << 20) as session:
         session.run(PROGRAM + WIDE_PROGRAM)
         yield session
 

@@ -25,6 +25,7 @@ import pytest
 
 from kaleido import cli
 from kaleido.diagnostics import KaleidoError, Source
+from tests.compiled_once import CompiledOnce
 from tests.reference import Reference
 
 PROGRAMS = Path(__file__).parent / "language"
@@ -149,8 +150,11 @@ def test_reference(program: Path) -> None:
 
 @pytest.mark.parametrize("options", MODES.values(), ids=MODES)
 @each_program
-def test_tiers(program: Path, options: Sequence[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    code = cli.run([*options, str(program)])
+def test_tiers(
+    program: Path, options: Sequence[str], compiled: CompiledOnce, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with compiled.block():
+        code = cli.run([*options, str(program)])
     output, errors = capfdbinary.readouterr()
     outcome, expected, reference = (
         Outcome.of(output, errors.decode()),

@@ -24,12 +24,14 @@ LAYERS = tuple(
         "kaleido.recording",
         "kaleido.codegen",
         "kaleido.report",
+        "kaleido.code_views",
         "kaleido.page",
         "kaleido.session",
         "kaleido.bench",
         "kaleido.build",
         "kaleido.repl",
         "kaleido.tutorial",
+        "kaleido.lab",
         "kaleido.cache",
         "kaleido.command_line",
         "kaleido.cli",
@@ -40,7 +42,7 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
-    ("kaleido.jit.process", "kaleido.jit.function_text", "kaleido.jit.value_types"),
+    ("kaleido.jit.process", "kaleido.jit.debug_info", "kaleido.jit.function_text", "kaleido.jit.value_types"),
     ("kaleido.jit.signature",),
     ("kaleido.jit.unit",),
     ("kaleido.jit.policy", "kaleido.jit.events", "kaleido.jit.ahead_of_time"),
@@ -52,6 +54,7 @@ ENGINE_LAYERS = (
     ("kaleido.jit.direct_calls",),
     ("kaleido.jit.engine",),
     ("kaleido.jit.observers",),
+    ("kaleido.jit.exports",),
     ("kaleido.jit",),
 )
 """The same inside the engine; packages of one layer do not import each other."""

@@ -9,6 +9,7 @@ The files, in the order in which a definition meets them:
 ``lowering``           a checked body to a unit; each loop becomes a unit of its own
 ``frame``              one LLVM function that lowering works on: variables, captures, calls
 ``writer``             the text of that function
+``source_map``         where in the source each line of the text comes from
 ``remainder``          the instructions of ``%``
 ``externals``          units that forward to C
 =====================  =======================================================================

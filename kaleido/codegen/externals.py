@@ -4,7 +4,10 @@ A program must compute the same bits in every tier, so there are three kinds of 
 
 - A function whose result is exactly rounded is an LLVM intrinsic.
 - Other functions of libm are calls marked ``nobuiltin``: LLVM would rewrite some of them at -O3 only, and change the
-  last bit of a result. They are also marked as free of side effects, so LLVM may hoist and merge the calls.
+  last bit of a result. They are also marked as free of side effects, so LLVM may hoist and merge the calls. ``sin`` and
+  ``cos`` are not marked: of one argument they become one call of ``sincos``, which has the bits of both, for half the
+  time. All that LLVM does else with them is to move a minus sign out of the argument, and that is exact. (They are
+  not intrinsics, which LLVM would call ahead of the condition of an ``if``.)
 - Any other function is called between LEAVE_JIT and REENTER_JIT (see ``kaleido.jit``), because it may block, and may
   overflow the stack. Each NaN argument is replaced by one positive quiet NaN: LLVM does not specify which NaN a
   computation returns, and C code could tell the difference. That NaN is loaded from memory with a volatile load.
@@ -34,6 +37,9 @@ _PURE = {
     **dict.fromkeys(["erf", "erfc", "tgamma"], 1),
     **dict.fromkeys(["atan2", "pow", "fmod", "hypot", "fmin", "fmax", "fdim", "remainder"], 2),
 }
+
+# Those of _PURE that LLVM may take for what they are in C.
+_KNOWN_TO_LLVM = frozenset({"sin", "cos"})
 
 _RUNTIME = {"printd": 1, "putchard": 1}
 
@@ -106,7 +112,8 @@ def lower_external(name: str, arity: int, find: Find) -> Unit:
     else:
         externals[name] = _address(name, find)
         pure = name in _PURE
-        attributes = "nobuiltin nounwind" + (" willreturn memory(none)" if pure else "")
+        attributes = "" if name in _KNOWN_TO_LLVM else "nobuiltin "
+        attributes += "nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # Without a counter it never becomes hot: optimizing a forwarder gains nothing, and optimized callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
@@ -132,7 +139,7 @@ def _forward(name: str, arity: int, target: str, attributes: str, canonical: set
             ]
             argument = f"%canonical.{index}"
         arguments.append(f"double {argument}")
-    site = "nobuiltin" if attributes else ""
+    site = "nobuiltin" if "nobuiltin" in attributes else ""
     leave, back = (
         (f"  %guard = call ptr @{LEAVE_JIT}()", f"  call void @{REENTER_JIT}(ptr %guard)") if leaves else ("", "")
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kaleido.codegen.source_map import RecordedMap
 from kaleido.codegen.variables import Variables
 from kaleido.codegen.writer import FunctionWriter
+from kaleido.diagnostics import Source
 from kaleido.jit import Place, RunCounter, Signature, Unit
 
 __all__ = ["Frame"]
@@ -12,25 +17,54 @@ __all__ = ["Frame"]
 class Frame:
     """The function of a definition, of an expression at top level, or of a loop.
 
-    `place` is that of its text. A loop's frame has the frame around it as `parent`. `variables` maps the variables that
-    the frame declares to their addresses. `captured` maps those that it uses from the frames around it to the
-    parameters that pass their addresses.
+    `place` is that of its text, which begins at `offset` of `source`. A loop's frame has the frame around it as
+    `parent`. `variables` maps the variables that the frame declares to their addresses. `captured` maps those that it
+    uses from the frames around it to the parameters that pass their addresses.
     """
 
-    def __init__(self, name: str, symbol: str, signature: Signature, place: Place, parent: Frame | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        symbol: str,
+        signature: Signature,
+        place: Place,
+        source: Source,
+        offset: int,
+        parent: Frame | None = None,
+    ) -> None:
         self.name, self.symbol, self.signature = name, symbol, signature
         self.place, self.parent = place, parent
+        self._source, self._offset = source, offset
         self.writer = FunctionWriter()
         self.variables = Variables[str]()
         self.captured: dict[str, str] = {}
         self.calls: dict[str, Signature] = {}
         self.nested_units: list[Unit] = []
 
-    def declare(self, name: str, value: str) -> None:
-        """Allocate a variable, and store its first value."""
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A block of the source: at its end, its declarations go out of scope."""
+        source_map = self.writer.source_map
+        scope = source_map.scope
+        with self.variables.block():
+            yield
+        source_map.scope = scope
+
+    def declare(self, name: str, value: str, offset: int = -1) -> None:
+        """Allocate a variable that is declared at `offset` of the source, and store its first value."""
+        address = self._stored(name, value)
+        self.writer.source_map.declare(name, address, offset)
+
+    def declare_parameter(self, name: str, value: str, number: int, offset: int) -> None:
+        """The same for a parameter; `number` counts from 1."""
+        address = self._stored(name, value)
+        self.writer.source_map.declare_parameter(name, address, number, offset)
+
+    def _stored(self, name: str, value: str) -> str:
         address = self.writer.alloca(name)
         self.writer.emit(f"store double {value}, ptr {address}")
         self.variables.declare(name, address)
+        return address
 
     def address(self, name: str) -> str:
         """The address of a variable in this frame. Captures the variable if a frame around this one declares it."""
@@ -38,7 +72,8 @@ class Frame:
             return self.variables[name]
         frame = self
         while name not in frame.variables and name not in frame.captured:
-            frame.captured[name] = frame.writer.local(name)
+            frame.captured[name] = pointer = frame.writer.local(name)
+            frame.writer.source_map.declare_parameter(name, pointer, len(frame.captured))
             assert frame.parent is not None, f"{name} is not declared"
             frame = frame.parent
         return self.captured[name]
@@ -51,5 +86,8 @@ class Frame:
     def unit(self, parameters: str, counter: RunCounter) -> Unit:
         """The finished function as a unit."""
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
+        debug = RecordedMap(self._source, self._offset, self.writer.lines_before, self.writer.source_map)
         nested = tuple(self.nested_units)
-        return Unit(self.symbol, self.signature, ir, self.calls, {}, counter, nested, self.name, place=self.place)
+        return Unit(
+            self.symbol, self.signature, ir, self.calls, {}, counter, nested, self.name, place=self.place, debug=debug
+        )

@@ -67,8 +67,9 @@ class Lowered(NamedTuple):
 def lower_definition(definition: Definition, source: Source, references: References) -> Lowered:
     """Lower a definition that has been checked. Its unit counts its calls."""
     name = definition.prototype.name
-    parameters = [parameter.name for parameter in definition.prototype.parameters]
-    frame = Frame(name, symbol(name), signature(len(parameters)), place(source, definition.span))
+    parameters = definition.prototype.parameters
+    begin = definition.span.start
+    frame = Frame(name, symbol(name), signature(len(parameters)), place(source, definition.span), source, begin)
     lowering = _Lowering(name, symbol(name), frame, source, references)
     return lowering.lower_function(parameters, definition.body)
 
@@ -83,7 +84,9 @@ def lower_expression(expression: Expression, source: Source, references: Referen
     owner = top_level_name(source.name)
     name = f"{owner}:{line}:{column}"
     kind = Signature("double", ("ptr",) if references.variables else ())
-    frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, place(source, expression.span))
+    begin = expression.span.start
+    at = place(source, expression.span)
+    frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, at, source, begin)
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
 
@@ -110,11 +113,19 @@ class _Lowering:
     def _writer(self) -> FunctionWriter:
         return self._frame.writer
 
-    def lower_function(self, parameters: Sequence[str], body: Expression) -> Lowered:
+    def _at(self, node: Expression) -> FunctionWriter:
+        """The writer, for instructions that come from `node` itself: ask for it when its operands have been visited."""
+        writer = self._frame.writer
+        source_map = writer.source_map
+        span = node.operator_span if isinstance(node, Binary) else node.span
+        source_map.place = span.start, source_map.scope
+        return writer
+
+    def lower_function(self, parameters: Sequence[Variable], body: Expression) -> Lowered:
         frame, arguments = self._frame, []
-        for parameter in parameters:
-            argument = frame.writer.local(parameter)
-            frame.declare(parameter, argument)
+        for number, parameter in enumerate(parameters, 1):
+            argument = frame.writer.local(parameter.name)
+            frame.declare_parameter(parameter.name, argument, number, parameter.span.start)
             arguments.append(f"double {argument}")
         walk(self._tail, body)
         return Lowered(frame.unit(", ".join(arguments), RunCounter.CALLS), self._loops)
@@ -127,6 +138,7 @@ class _Lowering:
             self._load_variables(cells)
         if self._references.assigned:
             value = walk(self._value, expression)
+            self._at(expression)
             self._store_variables(cells)
             frame.writer.emit(f"ret double {value}")
         else:
@@ -160,7 +172,8 @@ class _Lowering:
                 self._return_call(node, [(yield self._value(node.left)), (yield self._value(node.right))])
             case If():
                 then, otherwise = self._writer.local("then"), self._writer.local("else")
-                self._writer.branch((yield self._truth(node.condition)), then, otherwise)
+                condition = yield self._truth(node.condition)
+                self._at(node).branch(condition, then, otherwise)
                 self._writer.begin(then)
                 yield self._tail(node.then)
                 self._writer.begin(otherwise)
@@ -168,13 +181,15 @@ class _Lowering:
             case Var():
                 yield self._bindings(node, self._tail)
             case _:
-                self._writer.emit(f"ret double {(yield self._value(node))}")
+                value = yield self._value(node)
+                self._at(node).emit(f"ret double {value}")
 
     def _return_call(self, node: Call | Unary | Binary, arguments: list[str]) -> None:
-        result = self._writer.local()
+        writer = self._at(node)
+        result = writer.local()
         marker = self._frame.signature.tail_call(signature(len(arguments)))
-        self._writer.emit(f"{result} = {marker} {self._call(node, arguments)}")
-        self._writer.emit(f"ret double {result}")
+        writer.emit(f"{result} = {marker} {self._call(node, arguments)}")
+        writer.emit(f"ret double {result}")
 
     # Values
 
@@ -183,17 +198,18 @@ class _Lowering:
             case Number():
                 return constant(node.value)
             case Variable():
-                return self._writer.value(f"load double, ptr {self._frame.address(node.name)}")
+                return self._at(node).value(f"load double, ptr {self._frame.address(node.name)}")
             case Assign():
                 value = yield self._value(node.value)
-                self._writer.emit(f"store double {value}, ptr {self._frame.address(node.variable.name)}")
+                self._at(node).emit(f"store double {value}, ptr {self._frame.address(node.variable.name)}")
                 return value
             case Unary():
                 return (yield self._unary(node))
             case Binary():
                 return (yield self._binary(node))
             case Call():
-                return self._writer.value(self._call(node, (yield self._arguments(node))))
+                arguments = yield self._arguments(node)
+                return self._at(node).value(self._call(node, arguments))
             case If():
                 return (yield self._if(node))
             case For():
@@ -203,36 +219,44 @@ class _Lowering:
 
     def _unary(self, node: Unary) -> Walk:
         if not self._is_builtin(node):
-            return self._writer.value(self._call(node, [(yield self._value(node.operand))]))
+            operand = yield self._value(node.operand)
+            return self._at(node).value(self._call(node, [operand]))
         if node.callee == NEGATE:
-            return self._writer.value(f"fneg double {(yield self._value(node.operand))}")
-        return self._writer.value(f"uitofp i1 {(yield self._truth(node))} to double")
+            operand = yield self._value(node.operand)
+            return self._at(node).value(f"fneg double {operand}")
+        truth = yield self._truth(node)
+        return self._at(node).value(f"uitofp i1 {truth} to double")
 
     def _binary(self, node: Binary) -> Walk:
         if self._is_builtin(node) and node.callee in COMPARISONS:
-            return self._writer.value(f"uitofp i1 {(yield self._truth(node))} to double")
+            truth = yield self._truth(node)
+            return self._at(node).value(f"uitofp i1 {truth} to double")
         left = yield self._value(node.left)
         right = yield self._value(node.right)
+        writer = self._at(node)
         if not self._is_builtin(node):
-            return self._writer.value(self._call(node, [left, right]))
+            return writer.value(self._call(node, [left, right]))
         if node.callee == REMAINDER:
-            return remainder(self._writer, left, right, node.right.value if isinstance(node.right, Number) else None)
-        return self._writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
+            return remainder(writer, left, right, node.right.value if isinstance(node.right, Number) else None)
+        return writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
 
     def _truth(self, node: Expression) -> Walk:
         """An i1: false for zero and NaN. The i1 of a comparison or of ``!`` is used as it is."""
         if isinstance(node, Binary) and self._is_builtin(node) and node.callee in COMPARISONS:
             left = yield self._value(node.left)
             right = yield self._value(node.right)
-            return self._writer.value(f"fcmp {COMPARISONS[node.callee]} double {left}, {right}")
+            return self._at(node).value(f"fcmp {COMPARISONS[node.callee]} double {left}, {right}")
         if isinstance(node, Unary) and self._is_builtin(node) and node.callee == NOT:
-            return self._writer.value(f"xor i1 {(yield self._truth(node.operand))}, true")
-        return self._writer.value(f"fcmp one double {(yield self._value(node))}, {constant(0.0)}")
+            truth = yield self._truth(node.operand)
+            return self._at(node).value(f"xor i1 {truth}, true")
+        value = yield self._value(node)
+        return self._at(node).value(f"fcmp one double {value}, {constant(0.0)}")
 
     def _if(self, node: If) -> Walk:
         writer = self._writer
         then, otherwise, end = writer.local("then"), writer.local("else"), writer.local("end")
-        writer.branch((yield self._truth(node.condition)), then, otherwise)
+        condition = yield self._truth(node.condition)
+        self._at(node).branch(condition, then, otherwise)
         arrivals = []
         for label, branch in ((then, node.then), (otherwise, node.otherwise)):
             writer.begin(label)
@@ -240,15 +264,16 @@ class _Lowering:
             arrivals.append(f"[ {value}, %{writer.block} ]")
             writer.emit(f"br label {end}")
         writer.begin(end)
-        return writer.value(f"phi double {', '.join(arrivals)}")
+        return self._at(node).value(f"phi double {', '.join(arrivals)}")
 
     # Variables
 
     def _bindings(self, node: Var, visit: Callable[[Expression], Walk]) -> Walk:
-        with self._frame.variables.block():
+        with self._frame.block():
             for binding in node.bindings:
                 value = (yield self._value(binding.value)) if binding.value is not None else constant(0.0)
-                self._frame.declare(binding.variable.name, value)
+                self._at(binding.variable)
+                self._frame.declare(binding.variable.name, value, binding.variable.span.start)
             return (yield visit(node.body))
 
     # Loops
@@ -256,13 +281,14 @@ class _Lowering:
     def _for(self, node: For) -> Walk:
         start = yield self._value(node.start)
         frame = self._frame
-        with frame.variables.block():
-            frame.declare(node.variable.name, start)
+        with frame.block():
+            self._at(node.variable)
+            frame.declare(node.variable.name, start, node.variable.span.start)
             unit, captured = yield self._loop(node)
             frame.nested_units.append(unit)
             callee = frame.call(unit.symbol, unit.signature)
             pointers = ", ".join(f"ptr {frame.address(name)}" for name in captured)
-            frame.writer.emit(f"call tailcc void {callee}({pointers})")
+            self._at(node).emit(f"call tailcc void {callee}({pointers})")
         return constant(0.0)
 
     def _loop(self, node: For) -> Walk:
@@ -273,12 +299,13 @@ class _Lowering:
         name = self._name + suffix
         self._loops[name] = node.span
         unique = f"{self._symbol}{suffix}#{next(_serials)}"
-        self._frame = frame = Frame(name, unique, Signature("void", ()), place(self._source, node.span), outer)
+        at = place(self._source, node.span)
+        self._frame = frame = Frame(name, unique, Signature("void", ()), at, self._source, node.span.start, outer)
         variable = frame.address(node.variable.name)
         yield self._value(node.body)
         step = (yield self._value(node.step)) if node.step is not None else constant(1.0)
         again = yield self._truth(node.condition)
-        before = frame.writer.value(f"load double, ptr {variable}")
+        before = self._at(node).value(f"load double, ptr {variable}")
         after = frame.writer.value(f"fadd double {before}, {step}")
         frame.writer.emit(f"store double {after}, ptr {variable}")
         unit = self._end_loop(frame, again)

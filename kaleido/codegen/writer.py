@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from itertools import count
 
+from kaleido.codegen.source_map import SourceMap
 from kaleido.jit import PROBED, Signature, quoted
 
 __all__ = ["FunctionWriter", "constant"]
@@ -23,7 +24,10 @@ def constant(value: float) -> str:
 
 
 class FunctionWriter:
-    """Appends instructions to the current block. Each local name has a number that makes it unique in the function."""
+    """Appends instructions to the current block. Each local name has a number that makes it unique in the function.
+
+    `source_map` says which part of the source they come from.
+    """
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -31,6 +35,7 @@ class FunctionWriter:
         self._lines: list[str] = []
         self._declarations: dict[str, str] = {}
         self.block = "entry"
+        self.source_map = SourceMap()
 
     def local(self, name: str = "t") -> str:
         """A fresh local name. It contains `name` if LLVM can print that without quotes and without truncating it."""
@@ -39,6 +44,8 @@ class FunctionWriter:
 
     def emit(self, instruction: str) -> None:
         self._lines.append("  " + instruction)
+        source_map = self.source_map
+        source_map.places.append(source_map.place)
 
     def value(self, instruction: str) -> str:
         """Emit an instruction, and return the local name of its result."""
@@ -56,6 +63,7 @@ class FunctionWriter:
         """Begin the block with a local name as its label."""
         self.block = label[1:]
         self._lines.append(f"{self.block}:")
+        self.source_map.places.append(None)
 
     def branch(self, condition: str, then: str, otherwise: str) -> None:
         self.emit(f"br i1 {condition}, label {then}, label {otherwise}")
@@ -68,6 +76,11 @@ class FunctionWriter:
     def declare_external(self, declaration: str) -> None:
         """Add the declaration of a C function or an intrinsic to the module if it is not there yet."""
         self._declarations[declaration] = declaration
+
+    @property
+    def lines_before(self) -> int:
+        """The number of lines of the module before the body: its head, its first label, its variables."""
+        return 2 + len(self._entry)
 
     def finish(self, symbol: str, result: str, parameters: str) -> str:
         """The module: this function as ``@SYMBOL.impl``, and its declarations."""

@@ -82,6 +82,9 @@ def _parser() -> ArgumentParser:
         "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
     )
     parser.add_argument(
+        "--gdb", action="store_true", help="show the debugger gdb lines, variables and calls of the machine code"
+    )
+    parser.add_argument(
         "--emit",
         choices=("ast", "llvm", "asm"),
         help="show the program's syntax tree, LLVM IR or assembly instead of running it",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,7 +28,16 @@ from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
 from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.direct_calls import DirectCalls
-from kaleido.jit.events import Listener, MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
+from kaleido.jit.events import (
+    CodeLines,
+    Listener,
+    MemoryUse,
+    NotInlined,
+    PassChange,
+    StubCode,
+    StubRecord,
+    UnitStats,
+)
 from kaleido.jit.inspection import Inspection
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import missing_protection
@@ -94,7 +103,7 @@ class Engine:
                 _load_llvm()
             # Here, because a child that another thread forks during an import would wait for its end for ever.
             self._check_units = _checker() if policy.check else None
-            loader = Loader(policy.arena_libraries)
+            loader = Loader(policy.arena_libraries, debug=policy.debug)
             undo.callback(loader.close)
             self._runtime = Runtime(loader, cache)
             undo.callback(self._runtime.close)
@@ -154,6 +163,9 @@ class Engine:
         LookupError where a C symbol is not found; KeyError where a removed symbol is not defined; UndefinedUnit where a
         running program could reach a symbol that is not defined. Then nothing has changed.
         """
+        for each in definitions:
+            if not isinstance(each, Unit | Data):
+                raise TypeError(f"a definition is a Unit or Data, not {type(each).__name__}")
         if self._check_units is not None:
             self._check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():
@@ -333,6 +345,18 @@ class Engine:
         """The unit and tier whose machine code is at `address`, or None."""
         return self._inspection.find(address)
 
+    def debug_file(self, address: int) -> bytes:
+        """The object file that the machine code at `address` is from, with the addresses of its sections.
+
+        It is for debuggers, and empty where ``Policy.debug`` is not set, or LLVM's own linker has loaded the code. Code
+        that was loaded together has one file, which is always the same object.
+        """
+        return self._inspection.debug_file(address)
+
+    def stub_pools(self) -> list[tuple[int, int]]:
+        """Where the stubs and their counters are: addresses and sizes, in the order in which they were made."""
+        return self._inspection.stub_pools()
+
     def inline_group(self, symbol: str, tier: Tier) -> list[Unit]:
         """The units whose IR a unit is compiled with: itself first, at -O3 then its callees. Raises KeyError."""
         return self._inspection.inline_group(symbol, tier)
@@ -355,6 +379,21 @@ class Engine:
     def assembly(self, symbol: str, tier: Tier) -> str:
         """A unit's machine code as assembly text. Raises KeyError."""
         return self._inspection.assembly(symbol, tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        """The IR and the assembly of an inline group, or at the baseline of one unit, with places in the source.
+
+        The first unit is the root, as in :meth:`inline_group`. They need not be defined now, so this shows former
+        versions, too. Code that runs is the same and has no line tables. Raises ValueError where LLVM rejects the IR.
+        """
+        return self._inspection.code_lines(units, tier)
+
+    def pass_changes(self, units: Sequence[Unit]) -> tuple[list[PassChange], int]:
+        """What the passes at -O3 make of the first unit of an inline group, and how many changes are left off.
+
+        LLVM prints them in a subprocess (see ``compiling.pass_changes``). Raises OSError where that fails.
+        """
+        return self._inspection.pass_changes(units)
 
     def reachable(self, symbol: str) -> list[Unit]:
         """The units that a unit calls, directly or not, after itself. Raises KeyError, and UndefinedUnit."""

@@ -11,7 +11,20 @@ from typing import NamedTuple
 
 from kaleido.jit.unit import RunCounter, Tier, Unit, Words
 
-__all__ = ["Event", "EventKind", "Listener", "MemoryUse", "NotInlined", "StubCode", "StubRecord", "UnitStats"]
+__all__ = [
+    "CodeLine",
+    "CodeLines",
+    "CodePlace",
+    "Event",
+    "EventKind",
+    "Listener",
+    "MemoryUse",
+    "NotInlined",
+    "PassChange",
+    "StubCode",
+    "StubRecord",
+    "UnitStats",
+]
 
 
 class EventKind(StrEnum, metaclass=Words):
@@ -24,7 +37,7 @@ class EventKind(StrEnum, metaclass=Words):
     requested    ``Engine.optimize(symbol, background=True)`` asked the recompiler for optimized code
     started      an optimized compilation began, of the unit with `inlined`; `compiled` follows, unless it fails
     swapped      its stub now leads to the optimized code
-    covered      hot callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
+    covered      its callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
     deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version
                  that is no longer current, or a request
@@ -178,6 +191,45 @@ class NotInlined(NamedTuple):
     caller: str
     callee: str
     reason: str
+
+
+class CodePlace(NamedTuple):
+    """Where an instruction comes from: the index of a unit, and a line and a column of that unit's source, from 1.
+
+    The column is 0 where only the line is known.
+    """
+
+    unit: int
+    line: int
+    column: int
+
+
+class CodeLine(NamedTuple):
+    """A line of LLVM IR or assembly.
+
+    `place`     None for what is no instruction, and for instructions that LLVM has merged or moved out of a loop
+    `function`  the index of the unit whose function the line is in, or a copy of it. An instruction is inlined if its
+                place has another unit
+    """
+
+    text: str
+    place: CodePlace | None
+    function: int | None
+
+
+class CodeLines(NamedTuple):
+    """The code of a unit at a tier, as LLVM prints it."""
+
+    ir: Sequence[CodeLine]
+    assembly: Sequence[CodeLine]
+
+
+class PassChange(NamedTuple):
+    """A pass of LLVM's that has changed a function: its name, that of the function, and the function's IR after it."""
+
+    name: str
+    function: str
+    ir: str
 
 
 class MemoryUse(NamedTuple):

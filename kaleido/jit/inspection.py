@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.events import MemoryUse, NotInlined, StubCode, StubRecord, UnitStats
+from kaleido.jit.events import CodeLines, MemoryUse, NotInlined, PassChange, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
 from kaleido.jit.program.compilation import UndefinedUnit
@@ -55,6 +55,15 @@ class Inspection:
         with self._access.opened():
             found = self._program.publisher.code_map.find(address)
             return (found[0].unit, found[1].tier) if found is not None else None
+
+    def debug_file(self, address: int) -> bytes:
+        with self._access.opened():
+            found = self._program.publisher.code_map.find(address)
+            return found[1].loaded.debug_file if found is not None else b""
+
+    def stub_pools(self) -> list[tuple[int, int]]:
+        with self._access.opened():
+            return [pool.code for pool in self._program.publisher.stubs.pools]
 
     def inline_group(self, name: str, tier: Tier) -> list[Unit]:
         with self._access.opened():
@@ -107,6 +116,15 @@ class Inspection:
     def assembly(self, name: str, tier: Tier) -> str:
         with signals_deferred():
             return self._compiler.assembly(self.inline_group(name, tier), tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        with signals_deferred():
+            return self._compiler.code_lines(units, tier)
+
+    def pass_changes(self, units: Sequence[Unit]) -> tuple[list[PassChange], int]:
+        from kaleido.jit.compiling.pass_changes import pass_changes
+
+        return pass_changes(units, self._program.policy)
 
     def reachable(self, name: str) -> list[Unit]:
         with signals_deferred():

@@ -33,6 +33,8 @@ class Policy:
                            is not
     `stack_size`           bytes of stack of the evaluation thread; committed only as it is used
     `check`                whether units are checked when they are defined; not needed for a generator that is trusted
+    `debug`                whether code has the debug information of its units, for debuggers. It stays the same; to
+                           compile it takes about a quarter longer
 
     Raises ValueError for settings that contradict each other or are out of range.
     """
@@ -51,6 +53,7 @@ class Policy:
     arena_libraries: int = 64
     stack_size: int = 256 << 20
     check: bool = True
+    debug: bool = False
 
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import EnumType, StrEnum
 from typing import Any, TypeVar
 
+from kaleido.jit.debug_info import DebugInfo
 from kaleido.jit.function_text import function_text, types
 from kaleido.jit.signature import MAX_PARAMETERS, Signature, quoted
 
@@ -113,6 +114,7 @@ class Unit:
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
     `name`          for people, in events, statistics and traces; the symbol where it is empty
     `place`         where its text is, for reports; the engine does not read it
+    `debug`         makes its debug information: where the lines of its IR come from. It is called when that is wanted
     """
 
     symbol: str
@@ -129,6 +131,7 @@ class Unit:
     inline: bool = True
     c_functions: frozenset[str] = frozenset()
     place: Place | None = field(default=None, repr=False, compare=False)
+    debug: Callable[[], DebugInfo] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in self.c_functions:

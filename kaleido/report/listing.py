@@ -19,9 +19,11 @@ __all__ = [
     "SAME",
     "Inlining",
     "assembly_listing",
+    "assembly_rows",
     "beside",
     "inlining",
     "ir_listing",
+    "ir_rows",
 ]
 
 SAME, DIFFERENT, ONLY_LEFT, ONLY_RIGHT = " │ ", " ≠ ", " < ", " > "
@@ -38,21 +40,30 @@ def ir_listing(ir: str, notes: Mapping[str, str] = _NO_NOTES) -> str:
 
     `notes` are comments for calls, by the symbol that is called.
     """
+    return _text(ir_rows(ir.split("\n"), notes))
+
+
+def ir_rows(lines: Sequence[str], notes: Mapping[str, str] = _NO_NOTES) -> list[tuple[str, int]]:
+    """The lines of :func:`ir_listing`, each with the index of the line of the module that it shows."""
     comments = {_name(symbol): f"  ; {note}" for symbol, note in notes.items()}
     kept, inside = [], False
-    for line in ir.splitlines():
+    for index, line in enumerate(lines):
         inside = inside or line.startswith("define ")
-        if inside or line.startswith(("declare ", "@")):
+        if (inside and not line.startswith(_DEBUG_RECORD)) or line.startswith(("declare ", "@")):
             called = _IR_CALL.search(line)
-            kept.append(_readable(line) + (comments.get(called[1], "") if called else ""))
+            kept.append((_readable(line) + (comments.get(called[1], "") if called else ""), index))
         if line == "}":
             inside = False
-            kept.append("")
-    return _tidy("\n".join(kept))
+            kept.append(("", index))
+    return _tidy(kept)
 
 
 def _readable(line: str) -> str:
-    """A line of IR without attributes, with escapes in names decoded, and with the comment `; preds` moved near."""
+    """A line of IR without attributes and metadata.
+
+    Escapes in names are decoded, and the comment `; preds` is moved near.
+    """
+    line = _METADATA.sub(r"\1", line)
     line = re.sub(r"\s+; preds", "  ; preds", re.sub(r" #\d+( \{)?$", r"\1", line))
     line = re.sub(r"(?:\\[0-9A-F]{2})+", _decoded, line)
     if line.startswith(("define ", "declare ")):
@@ -66,9 +77,14 @@ def _decoded(match: re.Match[str]) -> str:
     return text if text.isprintable() else match[0]
 
 
+# What is attached to an instruction, or to a function.
+_METADATA = re.compile(r"(?:,? ![a-zA-Z_.]+ !\d+)+( \{)?$")
+_DEBUG_RECORD = "    #dbg_"
+
 # Assembler directives, which are left out, except for those that define constants.
 _DIRECTIVE = re.compile(r"\s+\.(?!quad\b|long\b)")
-_LOCAL = re.compile(r"\.Lfunc_end\d+:|\.L__unnamed")
+_SECTION = re.compile(r"\s+\.(?:section\s+(\.debug)?|text\b)")
+_LOCAL = re.compile(r"\.L(?:func_(?:begin|end)\d+|tmp\d+):|\.L__unnamed")
 _CONSTANT = re.compile(r"\s+\.quad\s+0x([0-9a-fA-F]{1,16})\s*$")
 
 
@@ -77,9 +93,27 @@ def assembly_listing(assembly: str, notes: Mapping[str, str] = _NO_NOTES) -> str
 
     `notes` are comments for calls, by the symbol that is called.
     """
-    lines = [line for line in assembly.splitlines() if not _DIRECTIVE.match(line) and not _LOCAL.match(line)]
-    kept = [_with_note(_with_value(line), notes) for line in lines]
-    return _tidy("\n".join(_indented(kept)))
+    return _text(assembly_rows(assembly.split("\n"), notes))
+
+
+def assembly_rows(lines: Sequence[str], notes: Mapping[str, str] = _NO_NOTES) -> list[tuple[str, int]]:
+    """The lines of :func:`assembly_listing`, each with the index of the line of the assembly that it shows."""
+    return _tidy(
+        [
+            (_indented(_with_note(_with_value(line), notes)), index)
+            for index, line in _without_debug_sections(lines)
+            if not _DIRECTIVE.match(line) and not _LOCAL.match(line)
+        ]
+    )
+
+
+def _without_debug_sections(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    is_debug = False
+    for index, line in enumerate(lines):
+        if (section := _SECTION.match(line)) is not None:
+            is_debug = section[1] is not None
+        elif not is_debug:
+            yield index, line
 
 
 def _with_value(line: str) -> str:
@@ -95,15 +129,22 @@ def _with_note(line: str, notes: Mapping[str, str]) -> str:
     return line if note is None else f"{line}  # {note}"
 
 
-def _indented(lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        operation, _, operands = line.strip().partition("\t")
-        yield f"    {operation:<10} {operands}".rstrip() if line[:1].isspace() else line.strip()
+def _indented(line: str) -> str:
+    operation, _, operands = line.strip().partition("\t")
+    return f"    {operation:<10} {operands}".rstrip() if line[:1].isspace() else line.strip()
 
 
-def _tidy(text: str) -> str:
+def _tidy(rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """Without blank lines at both ends, and with single blank lines in between."""
-    return re.sub(r"\n{3,}", "\n\n", text.strip("\n")) + "\n"
+    kept: list[tuple[str, int]] = []
+    for row in rows:
+        if row[0] or (kept and kept[-1][0]):
+            kept.append(row)
+    return kept[:-1] if kept and not kept[-1][0] else kept
+
+
+def _text(rows: Sequence[tuple[str, int]]) -> str:
+    return "".join(f"{line}\n" for line, _ in rows) or "\n"
 
 
 class Inlining(NamedTuple):

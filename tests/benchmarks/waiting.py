@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,13 +23,12 @@ import pexpect
 
 from kaleido import Session
 from kaleido.diagnostics import Source
-from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
+from kaleido.jit import Engine, Event, EventKind, RunCounter, Tier, Unit
 from kaleido.language.source_files import read
 from kaleido.terminal.streams import discarded
 from tests.benchmarks.figures import Figure, Timed, ratio, timed
 from tests.benchmarks.floor import Floor, in_c_convention
 from tests.benchmarks.processes import ROOT, Clock, Times, environment, kaleido, python, run
-from tests.costs import square
 from tests.repl.latency import KINDS
 from tests.repl.latency import Timed as TimedRepl
 
@@ -181,48 +180,71 @@ def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
         yield Figure("a call from Python, `f(3.0)` / by ctypes", ratio(*sides, repeat, clock), 3.0)
 
 
-def optimizing(repeat: int) -> Iterator[Figure]:
-    """From hot to swapped, for a small function and nothing queued. It is the time that passes, whatever the clock."""
-    names, floor = count(), Floor()
-    with Engine(Policy()) as engine:
-        waiting = _HotToSwapped(engine)
-        seconds, lows = [], []
-        for _ in range(10 * repeat):
-            unit = square(f"f{next(names)}")
-            seconds.append(waiting.measure(unit))
-            lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().wall)
-    yield Figure("hot to swapped / llvmlite alone", min(seconds) / min(lows), 1.3)
+# A title, a definition, and what to know about the result.
+_OPTIMIZED = (
+    ("a small function", "def {}(x) x * x + 1", ""),
+    ("a loop", "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s", ""),
+    (
+        "a function that calls itself",
+        "def {}(n) if n < 3 then 1 else {}(n - 1) + {}(n - 2)",
+        "LLVM compiles eight bodies of it, llvmlite alone one",
+    ),
+)
+
+
+def optimizing(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread."""
+    floor = Floor()
+    with Session() as session:
+        waiting = _HotToSwapped(session.engine)
+        names = (f"f{number}" for number in count())
+        for title, definition, note in _OPTIMIZED:
+            seconds, lows = [], []
+            for name in islice(names, 10 * repeat):
+                session.run(definition.replace("{}", name))
+                # The innermost: the loop, if there is one.
+                *_, unit = session[name].unit.with_nested()
+                seconds.append(waiting.measure(unit, session[name]).of(clock))
+                lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().of(clock))
+            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, note)
 
 
 class _HotToSwapped:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._swapped = engine, threading.Event()
-        self._times: dict[EventKind, float] = {}
+        self._times: dict[EventKind, Times] = {}
         engine.subscribe(self._listen)
 
     def _listen(self, event: Event) -> None:
+        # Both events are emitted by the recompiler's thread.
         if event.kind in (EventKind.HOT, EventKind.SWAPPED):
-            self._times[event.kind] = event.time
+            self._times[event.kind] = Times(event.time, time.thread_time())
         if event.kind is EventKind.SWAPPED:
             self._swapped.set()
 
-    def measure(self, unit: Unit) -> float:
+    def measure(self, unit: Unit, function: Callable[[float], float]) -> Times:
+        """Make a unit hot that `function` runs or is."""
         self._swapped.clear()
-        self._engine.define(unit)
-        function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(self._engine.address(unit.symbol))
-        for _ in range(self._engine.policy.call_threshold):
-            function(2.0)
+        threshold = self._engine.policy.threshold(unit) or 0
+        if unit.counter is RunCounter.ITERATIONS:
+            function(2 * threshold)
+        else:
+            for _ in range(threshold):
+                function(2.0)
         assert self._swapped.wait(60)
-        return self._times[EventKind.SWAPPED] - self._times[EventKind.HOT]
+        end, begin = self._times[EventKind.SWAPPED], self._times[EventKind.HOT]
+        return Times(end.wall - begin.wall, end.cpu - begin.cpu)
 
 
 def emission(repeat: int, clock: Clock) -> Iterator[Figure]:
     """Machine code at -O0 for all units of the examples: LLVM's fast selector takes no tail calls."""
-    floor, texts = Floor(), list(_texts())
-    modules = [floor.parsed(text) for text in texts], [floor.parsed(in_c_convention(text)) for text in texts]
-    sides = [timed(partial(floor.emit_all, each)) for each in modules]
-    title = f"-O0 emission of {len(texts)} units / in the C convention, without tail calls"
-    yield Figure(title, ratio(sides[0], sides[1], repeat, clock))
+    floor, texts = Floor(), list(dict.fromkeys(_texts()))
+    own = timed(partial(floor.emit_all, [floor.parsed(text) for text in texts]))
+    without = [text for text in texts if "musttail " not in text]
+    for note, changed in (("", texts), (f", only the {len(without)} that make none", without)):
+        modules = [floor.parsed(in_c_convention(text) if text in changed else text) for text in texts]
+        title = f"-O0 emission of {len(texts)} units / in the C convention without tail calls{note}"
+        yield Figure(title, ratio(own, timed(partial(floor.emit_all, modules)), repeat, clock))
 
 
 def _texts() -> Iterator[str]:

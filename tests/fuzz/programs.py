@@ -17,7 +17,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kaleido.language.nodes import Call, Definition, Expression, External, For, If, Item, Operator, Prototype, Var
+from kaleido.language.nodes import (
+    Assign,
+    Call,
+    Definition,
+    Expression,
+    External,
+    For,
+    If,
+    Item,
+    Operator,
+    Prototype,
+    Var,
+)
 from tests.fuzz.expressions import Expressions, Frame
 from tests.fuzz.trees import replaced
 from tests.fuzz.vocabulary import (
@@ -34,6 +46,7 @@ from tests.fuzz.vocabulary import (
     ORDINARY_LEVEL,
     PRECEDENCES,
     PREFIX,
+    VARIABLES,
     Function,
     infix,
     number,
@@ -52,6 +65,8 @@ class Generator(Expressions):
         self._items: list[Item] = []
         self._callees: dict[str, set[str]] = {}
         self._shown: list[Expression] = []
+        self._variables: list[str] = []
+        self._declared: set[str] = set()
 
     def program(self) -> list[Item]:
         self._invent()
@@ -104,7 +119,7 @@ class Generator(Expressions):
     def _define(self, name: str) -> None:
         function = self._functions[name]
         if name in self._own and name not in self._callees and self._chance(15):
-            self._emit(External(function.prototype, NOWHERE))
+            self._extern(function.prototype)
         if function.prototype.operator is not None:
             self._usable.add(name)
         self._called = set()
@@ -113,6 +128,10 @@ class Generator(Expressions):
         body = self._expression(self._number(1, 16)) if function.fuel is None else self._recursion(function)
         self._callees[name] = self._called
         self._emit(Definition(function.prototype, body, NOWHERE))
+
+    def _extern(self, head: Prototype) -> None:
+        self._declared.add(head.name)
+        self._emit(External(head, NOWHERE))
 
     def _emit(self, item: Item) -> None:
         self._items.append(item)
@@ -143,7 +162,7 @@ class Generator(Expressions):
     # What a program does at top level
 
     def _top(self) -> None:
-        self._frame = Frame(1000, EXPRESSION_COST)
+        self._frame = Frame(1000, EXPRESSION_COST, scope=list(self._variables))
         self._called = set()
 
     def _result(self, expression: Expression) -> None:
@@ -153,6 +172,16 @@ class Generator(Expressions):
     def _show(self) -> None:
         self._top()
         self._result(self._expression(self._number(2, 16)))
+
+    def _assign(self) -> None:
+        """Create a top-level variable, or change one; sometimes two at once."""
+        self._top()
+        value = self._expression(self._number(1, 8))
+        for _ in range(1 + self._chance(20)):
+            name = self._pick(VARIABLES)
+            value = Assign(variable(name), value, NOWHERE)
+            self._variables = [*(other for other in self._variables if other != name), name]
+        self._result(value)
 
     def _affordable_own(self) -> list[str]:
         below = self._below()
@@ -196,8 +225,11 @@ class Generator(Expressions):
         operator = head.operator
         if operator is not None and operator.precedence is not None and self._chance(30):
             head = replaced(head, operator=replaced(operator, precedence=self._pick(PRECEDENCES)))
-        called = any(name in callees for caller, callees in self._callees.items() if caller != name)
-        if operator is None and function.fuel is None and not called and self._chance(30):
+        # An `extern` beside the new definition would contradict it.
+        fixed = name in self._declared or any(
+            name in callees for caller, callees in self._callees.items() if caller != name
+        )
+        if operator is None and function.fuel is None and not fixed and self._chance(30):
             head = prototype(name, self._weighted(ARITIES))
             self._shown = []
         if function.fuel is not None and self._chance(20):
@@ -223,7 +255,7 @@ class Generator(Expressions):
     def _declare(self) -> None:
         """A C function; or a function that is defined, which says nothing new."""
         if self._chance(30):
-            self._emit(External(self._functions[self._pick(self._own)].prototype, NOWHERE))
+            self._extern(self._functions[self._pick(self._own)].prototype)
             return
         name, arity = self._pick(tuple(EXTERNS.items()))
         head = prototype(name, arity)

@@ -31,7 +31,7 @@ WEIGHTS = {
 LEAVES = {"variable": 6, "integer": 3, "special": 3, "fraction": 1}
 # What the program does when its functions are there.
 ACTIONS = {"show": 6, "heat": 4, "repeat": 4, "churn": 8, "redefine": 4, "redefine_builtin": 2, "redefine_library": 1,
-           "declare": 1}  # fmt: skip
+           "declare": 1, "assign": 6}  # fmt: skip
 
 VARIABLES = ("a", "b", "c", "d", "x", "i", "j", "été")
 FUNCTIONS = ("f", "g", "h", "p", "q", "r", "_s", "sum2")

@@ -14,6 +14,7 @@ from functools import partial
 import llvmlite.binding as llvm
 
 from kaleido.jit.ahead_of_time import Form
+from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
 from kaleido.jit.compiling.module_names import renamed, stub_name
@@ -79,10 +80,13 @@ class Compiler:
         with closed_on_error(module):
             self._target.format(module)
             self._transformed(module, units[0], Tier.OPTIMIZED)
-        if may_recur(units):
+        recurs, counts = may_recur(units), may_count(units)
+        if recurs or counts:
             with module:
-                self._target.simplify(module)
-                text, levels = with_copies(str(module), self._target.policy)
+                # Loops that count in integers are unrolled after they are vectorized.
+                self._target.simplify(module, unroll=not any("icmp " in unit.ir for unit in units))
+                text = with_integer_counters(str(module))
+                text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
@@ -141,7 +145,11 @@ class Compiler:
     def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
         """The machine code as text."""
         with self.module(units, tier) as module:
-            return self._target.assembly(module, tier)
+            return self.assembly_of(module, tier)
+
+    def assembly_of(self, module: llvm.ModuleRef, tier: Tier) -> str:
+        """The machine code for a module as it is, as text."""
+        return self._target.assembly(module, tier)
 
 
 def link_dynamically(

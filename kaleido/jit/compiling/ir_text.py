@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
-__all__ = ["Function", "functions", "mentioned", "reachable", "renamed", "strongly_connected"]
+__all__ = ["Function", "functions", "mentioned", "reachable", "renamed", "strongly_connected", "unused_tag"]
 
 # Types of one word.
 _TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
@@ -44,14 +44,17 @@ class Function:
         return mentioned(self.body, names)
 
     def blocks(self) -> dict[str, list[str]]:
-        """The instructions of each block by its label. The label of the first may be empty, as LLVM may omit it."""
+        """The instructions of each block by its label, without records for debuggers.
+
+        The label of the first may be empty, as LLVM may omit it.
+        """
         blocks: dict[str, list[str]] = {"": []}
         label = ""
         for line in self.body.split("\n"):
             if found := _LABEL.match(line):
                 label = "%" + found[1]
                 blocks.setdefault(label, [])
-            elif line.startswith("  "):
+            elif line.startswith("  ") and not line.startswith("    #dbg_"):
                 blocks[label].append(line)
         return {each: lines for each, lines in blocks.items() if lines}
 
@@ -87,6 +90,11 @@ def functions(module: str) -> dict[str, Function]:
     found = (match[0] for match in _FUNCTION.finditer(module))
     named = ((next(name for name in NAME.findall(text) if name.startswith("@")), text) for text in found)
     return {name: Function(text, name) for name, text in named}
+
+
+def unused_tag(word: str, module: str) -> str:
+    """A word for names that the text of a module does not contain."""
+    return next(tag for n in count() if (tag := f"{word}{n or ''}") not in module)
 
 
 def mentioned(text: str, names: Collection[str]) -> list[str]:

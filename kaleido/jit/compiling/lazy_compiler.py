@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kaleido.jit.compiling.module_names import renamed
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.events import CodeLines
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
 
@@ -48,6 +49,7 @@ class LazyCompiler:
 
         Raises ValueError where LLVM rejects the IR.
         """
+        units = self._described(units, tier)
         objects = self._objects if self._transform is None else None
         return cached_code(objects, self._parts(units, tier), lambda: self._compiler.compile(units, tier))
 
@@ -69,14 +71,28 @@ class LazyCompiler:
         if machine is None or machine.is_host:
             from kaleido.jit.compiling.object_files import object_file
 
-            return object_file(self._compiler, program, form)
+            return object_file(self._compiler, program, form, debug=self._policy.debug)
         from kaleido.jit.compiling.foreign_machines import foreign_object_file
 
         return foreign_object_file(self._policy, program, form, machine)
 
+    def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
+        """The units with their debug information, if the policy wants it."""
+        if not self._policy.debug:
+            return units
+        from kaleido.jit.compiling.debug_metadata import with_variables
+
+        return [with_variables(unit, tier) for unit in units]
+
     def ir(self, units: Sequence[Unit], tier: Tier) -> str:
         """The IR just before emission, as text."""
         return self._compiler.ir(units, tier)
+
+    def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
+        """As ``code_places.code_lines``."""
+        from kaleido.jit.compiling.code_places import code_lines
+
+        return code_lines(self._compiler, units, tier)
 
     def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
         """The machine code as text."""

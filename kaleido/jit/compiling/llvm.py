@@ -28,6 +28,7 @@ from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = [
+    "SharedContext",
     "Target",
     "closed_on_error",
     "host_description",
@@ -61,15 +62,36 @@ def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
     return module
 
 
-def parse_as_it_is(ir: str) -> llvm.ModuleRef:
+def parse_as_it_is(ir: str, context: llvm.ContextRef | None = None) -> llvm.ModuleRef:
     """LLVM assembly as a verified module for the machine that it names, to be looked at. Raises ValueError."""
     try:
-        module = llvm.parse_assembly(ir, llvm.create_context())
+        module = llvm.parse_assembly(ir, context or llvm.create_context())
         with closed_on_error(module):
             module.verify()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return module
+
+
+class SharedContext:
+    """A context for modules that are looked at and disposed of at once. Any thread may use it.
+
+    A new one takes longer than parsing a small module. It keeps types and constants, so it is not used for ever.
+    """
+
+    _MOST_USES = 64
+
+    def __init__(self) -> None:
+        self._context: llvm.ContextRef | None = None
+        self._uses = 0
+
+    def get(self) -> llvm.ContextRef:
+        # Modules keep their context, if another thread replaces it.
+        context = self._context
+        if context is None or self._uses >= self._MOST_USES:
+            self._context, self._uses = context, _ = llvm.create_context(), 0
+        self._uses += 1
+        return context
 
 
 def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef], None] | None = None) -> None:
@@ -135,20 +157,23 @@ class Target:
         if not self._purpose.is_host:
             module.triple, module.data_layout = self.machine.triple, str(self.machine.target_data)
 
-    def simplify(self, module: llvm.ModuleRef) -> None:
-        """Run LLVM's -O3 pipeline without what makes code larger; it leaves no critical edge between blocks."""
+    def simplify(self, module: llvm.ModuleRef, *, unroll: bool) -> None:
+        """Run LLVM's -O3 pipeline without what makes code larger; `unroll` says whether loops are unrolled.
+
+        It leaves no critical edge between blocks, and loops in LLVM's simple form, closed by phis (LCSSA).
+        """
         options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_unrolling = options.loop_interleaving = False
-        options.loop_vectorization = options.slp_vectorization = False
-        self._run(module, options, split_edges=True)
+        options.loop_unrolling = unroll
+        options.loop_interleaving = options.loop_vectorization = options.slp_vectorization = False
+        self._run(module, options, canonical=True)
 
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
 
-    def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool = False) -> None:
+    def _run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, canonical: bool = False) -> None:
         options.inlining_threshold = self.policy.inline_threshold
-        self._optimizer.run(module, options, split_edges=split_edges)
+        self._optimizer.run(module, options, canonical=canonical)
 
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
@@ -178,14 +203,16 @@ class _Optimizer:
         self._machine = _machine(3, purpose)
         self._lock = fork_safe(threading.Lock(), LockOrder.OPTIMIZER)
 
-    def run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, split_edges: bool) -> None:
+    def run(self, module: llvm.ModuleRef, options: llvm.PipelineTuningOptions, *, canonical: bool) -> None:
         """Run the pass pipeline of `options` over a module, in place."""
         # A pass manager aborts the process when it runs a second time, and a pass builder that is kept is slower.
         with self._lock:
             builder = llvm.create_pass_builder(self._machine, options)
             manager = builder.getModulePassManager()
-            if split_edges:
+            if canonical:
                 manager.add_break_critical_edges_pass()
+                manager.add_loop_simplify_pass()
+                manager.add_lcssa_pass()
             try:
                 _without_lock(ffi.lib.LLVMPY_RunNewModulePassManager)(manager, module, builder)
             finally:
@@ -261,6 +288,9 @@ def _host() -> tuple[llvm.Target, str, str]:
     llvm.initialize_native_asmprinter()
     # Inline assembly is parsed at emission. Without a parser, LLVM ends the process.
     llvm.initialize_native_asmparser()
+    # The loop vectorizer may vectorize what is independent in a loop whose sum is added in order. It does not change
+    # results, so that it does no harm to others in the process.
+    llvm.set_option("", "-force-ordered-reductions")
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 

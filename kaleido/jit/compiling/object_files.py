@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.ahead_of_time import ClosedProgram, Form
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
 from kaleido.jit.compiling.counting import define_counting
+from kaleido.jit.compiling.debug_metadata import with_entry_place, with_variables
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import Data, Tier, Unit, c_name
@@ -29,13 +30,13 @@ define zeroext i1 @jit.put.byte(ptr %stream, i32 %byte) alwaysinline nounwind { 
 """
 
 
-def object_file(compiler: Compiler, program: ClosedProgram, form: Form) -> bytes:
-    """A program for the machine of the compiler's target, in a form.
+def object_file(compiler: Compiler, program: ClosedProgram, form: Form, *, debug: bool = False) -> bytes:
+    """A program for the machine of the compiler's target, in a form; with `debug`, it has debug information.
 
     Raises ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
     """
     try:
-        module, _ = compiler.optimize(_linked(program), list(program.units))
+        module, _ = compiler.optimize(_linked(program, debug=debug), list(program.units))
         with module:
             rename(module, {_entry(unit): unit.symbol for unit in program.exports})
             return compiler.emit_as(module, form)
@@ -43,20 +44,24 @@ def object_file(compiler: Compiler, program: ClosedProgram, form: Form) -> bytes
         raise ValueError(str(error)) from None
 
 
-def _linked(program: ClosedProgram) -> llvm.ModuleRef:
+def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
-    units, exports = list(program.units), program.exports
+    units = [with_variables(unit, Tier.OPTIMIZED) if debug else unit for unit in program.units]
+    exports = program.exports
     signatures = {unit.symbol: unit.signature for unit in units}
     callbacks = {name for unit in units for name in unit.c_functions}
     parts = [
         *(static_stub(unit, _stub_name) for unit in units),
         *map(_definition, program.data),
         *(_c_function(c_name(symbol), symbol, signatures[symbol]) for symbol in sorted(callbacks)),
-        *(_c_function(_entry(unit), unit.symbol, unit.signature) for unit in exports),
     ]
     module = link_dynamically(units, lambda unit: {name: _stub_name(name) for name in unit.calls})
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
+        for unit in exports:
+            entry = _c_function(_entry(unit), unit.symbol, unit.signature)
+            entry += f"declare {unit.signature.prototype(unit.body)}\n"
+            link_in(module, with_entry_place(entry, unit) if debug else entry)
         define_counting(module, units, Tier.OPTIMIZED)
         kept = {_entry(unit): "weak_any" if unit.symbol in program.weak else "external" for unit in exports}
         for each in [*module.functions, *module.global_variables]:

@@ -41,9 +41,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import count
 
-from kaleido.jit.compiling.ir_text import Function, functions, mentioned, reachable, renamed, strongly_connected
+from kaleido.jit.compiling.debug_copies import DebugCopies, location
+from kaleido.jit.compiling.ir_text import (
+    Function,
+    functions,
+    mentioned,
+    reachable,
+    renamed,
+    strongly_connected,
+    unused_tag,
+)
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Unit, quoted
 
@@ -89,17 +97,18 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     levels = 1
     known = functions(module)
     edges = {name: function.mentions(known) for name, function in known.items()}
+    debug = DebugCopies(module)
     if _NEVER_INLINED.search(module):
         return module, levels
     for names in strongly_connected(edges):
         cycle = [known[name] for name in sorted(names)]
         if all(function.prototype() is not None for function in cycle):
-            tag = next(each for n in count() if (each := f"recursion{n or ''}") not in module)
-            expansion = _Expansion(cycle, tag, policy)
+            tag = unused_tag("recursion", module)
+            expansion = _Expansion(cycle, tag, policy, debug)
             levels = max(levels, expansion.levels)
             for function in cycle:
                 module = module.replace(function.text, expansion.of(function))
-    return module, levels
+    return module + debug.added, levels
 
 
 _NEVER_INLINED = re.compile(r"^attributes .*\b(noinline|optnone)\b|^define .*\b(noinline|optnone)\b", re.MULTILINE)
@@ -127,7 +136,8 @@ class _Test:
         weights = ["i32 1", "i32 31"]
         if not self.recursive:
             ways, weights = ways[::-1], weights[::-1]
-        return f'  br i1 {self.condition}, {", ".join(ways)}, !prof !{{!"branch_weights", {", ".join(weights)}}}'
+        place = self.line[self.line.find(", !dbg ") :] if ", !dbg " in self.line else ""
+        return f'  br i1 {self.condition}, {", ".join(ways)}{place}, !prof !{{!"branch_weights", {", ".join(weights)}}}'
 
 
 def _test(function: Function, cycle: Collection[str]) -> _Test | None:
@@ -146,9 +156,9 @@ def _test(function: Function, cycle: Collection[str]) -> _Test | None:
 class _Expansion:
     """How the functions of a cycle are expanded. `tag` is in no name of the module."""
 
-    def __init__(self, cycle: Sequence[Function], tag: str, policy: Policy) -> None:
+    def __init__(self, cycle: Sequence[Function], tag: str, policy: Policy, debug: DebugCopies) -> None:
         self._names = frozenset(function.name for function in cycle)
-        self._tag = tag
+        self._tag, self._debug = tag, debug
         self._fast = not any(function.tail_calls() for function in cycle)
         self.levels = self._levels(cycle, policy)
 
@@ -170,7 +180,8 @@ class _Expansion:
         leaf = self._leaf(function, test)
         rest = function.body if test is None else function.body.replace(test.line, test.decided(), 1)
         inner = [self._level(function, body, n) for n, body in enumerate([rest] + [function.body] * (self.levels - 1))]
-        return "\n".join([first, leaf, *inner, self._head(function, "leaf", inline=True), leaf])
+        copies = [*inner, self._head(function, "leaf", inline=True) + "\n" + leaf]
+        return "\n".join([first, leaf, *map(self._debug.copied, copies)])
 
     def _level(self, function: Function, body: str, number: int) -> str:
         callee = str(number + 1) if number + 1 < self.levels else "leaf"
@@ -185,9 +196,11 @@ class _Expansion:
         """The body of a function that tests for the base case, and otherwise calls level 0."""
         result, arguments = function.prototype() or ("", "")
         marker = "" if self._fast else "musttail "
-        call = f"{marker}call {self._convention} {result} {self._named(function.name, '0')}({arguments})"
+        place = location(function.text, test.line if test is not None else "")
+        call = f"{marker}call {self._convention} {result} {self._named(function.name, '0')}({arguments}){place}"
         value = f"%{self._tag}.result"
-        returning = f"  {call}\n  ret void\n" if result == "void" else f"  {value} = {call}\n  ret {result} {value}\n"
+        returning = f"  {call}\n  ret void" if result == "void" else f"  {value} = {call}\n  ret {result} {value}"
+        returning += f"{place}\n"
         if test is None:
             return returning + "}\n"
         body = function.body.replace(test.line, test.leading_to(f"%{self._tag}"), 1)

@@ -1,14 +1,13 @@
 """LLVM's own reasons for not inlining calls: its optimization remarks.
 
-llvmlite has no interface for remarks. LLVM prints them where an option asks for it, and options are settings of the
-process. So the units are optimized once more in a subprocess, which takes about as long as Kaleido takes to start.
+llvmlite has no interface for remarks. LLVM prints them where an option asks for it. So the units are optimized once
+more in a subprocess.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -17,17 +16,12 @@ import llvmlite.binding as llvm
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.compiling.recursion import original_name
+from kaleido.jit.compiling.subprocesses import given, run_elsewhere
 from kaleido.jit.events import NotInlined
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
 
 __all__ = ["main", "missed_inlining"]
-
-TIMEOUT = 60.0
-"""Seconds after which the subprocess is given up."""
-
-# Isolated, so that nothing is imported from the current folder; then with the path of this process.
-_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from kaleido.jit.compiling.remarks import main; main()"
 
 _REMARK = re.compile(r"^remark: [^ ]+ '(.+?)' not inlined into '(.+?)' because (.+)$", re.MULTILINE)
 _COST = re.compile(r"too costly to inline \(cost=(-?\d+), threshold=(-?\d+)\)")
@@ -39,18 +33,10 @@ def missed_inlining(units: Sequence[Unit], policy: Policy) -> list[NotInlined]:
 
     A transform of the engine is not applied. Raises OSError where the subprocess cannot run or does not succeed.
     """
-    command = [sys.executable, "-I", "-c", _PROGRAM, *filter(None, sys.path)]
-    try:
-        done = subprocess.run(
-            command, input=pickle.dumps((units, policy)), capture_output=True, timeout=TIMEOUT, check=True
-        )
-    except subprocess.CalledProcessError as error:
-        raise OSError(f"the subprocess ended with {error.returncode}") from None
-    except subprocess.TimeoutExpired:
-        raise OSError(f"the subprocess took longer than {TIMEOUT:.0f} seconds") from None
-    calls: set[tuple[str, str]] = pickle.loads(done.stdout)
+    calls: set[tuple[str, str]]
+    calls, printed = run_elsewhere(__name__, units, policy)
     # The inliner runs several times. The last reason for a call counts, if it is still a call at the end.
-    reasons = {(caller, callee): reason for callee, caller, reason in _REMARK.findall(done.stderr.decode("utf-8"))}
+    reasons = {(caller, callee): reason for callee, caller, reason in _REMARK.findall(printed.decode("utf-8"))}
     labels = {unit.body: unit.label for unit in units}
     found: dict[tuple[str, str], str] = {}
     for (caller, callee), reason in reasons.items():
@@ -83,7 +69,7 @@ def main() -> None:
 
     LLVM writes its remarks to standard error.
     """
-    units, policy = pickle.load(sys.stdin.buffer)
+    units, policy = given()
     llvm.set_option("", "-pass-remarks-missed=inline")
     with Compiler(Target(policy), None).module(units, Tier.OPTIMIZED) as module:
         pickle.dump(set(_calls(module)), sys.stdout.buffer)

@@ -7,7 +7,7 @@ loader of functions and variables does not need is not read; what would need mor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from struct import Struct, error
 from typing import NamedTuple
@@ -24,6 +24,7 @@ __all__ = [
     "Symbol",
     "UnsupportedObject",
     "debug_sections",
+    "placed",
     "read_object",
 ]
 
@@ -49,6 +50,8 @@ _HEADER = Struct("<16sHHIQQQIHHHHHH")
 _SECTION = Struct("<IIQQQQIIQQ")
 _SYMBOL = Struct("<IBBHQQ")
 _RELA = Struct("<QIIq")
+
+_SH_ADDR, _ADDRESS = 16, Struct("<Q")
 
 
 class UnsupportedObject(Exception):
@@ -140,6 +143,15 @@ def _read(data: bytes) -> ElfObject:
             _check_section(sh_type, sh_flags)
             elf.sections.append(Section(number, sh_type, sh_flags, sh_offset, sh_size, sh_addralign))
     return elf
+
+
+def placed(data: bytes, addresses: Mapping[int, int]) -> bytes:
+    """An object file whose headers say where its sections are in memory: `addresses` by the numbers of sections."""
+    file = bytearray(data)
+    sections_at = _HEADER.unpack_from(data)[6]
+    for number, address in addresses.items():
+        _ADDRESS.pack_into(file, sections_at + number * _SECTION.size + _SH_ADDR, address)
+    return bytes(file)
 
 
 def debug_sections(data: bytes) -> dict[str, tuple[bytes, dict[int, tuple[int, int]]]]:

@@ -46,8 +46,10 @@ _GOT_TYPES = frozenset({int(RelocationType.R_X86_64_GOTPCREL), int(RelocationTyp
 
 def link(
     data: bytes, exports: Collection[str], imports: Mapping[str, int], memory: CodeMemory
-) -> tuple[Block, dict[str, int]]:
-    """Load an object file into a new block of `memory`. Returns the block, and the addresses of `exports`.
+) -> tuple[Block, dict[str, int], dict[int, int]]:
+    """Load an object file into a new block of `memory`.
+
+    Returns the block, the addresses of `exports`, and those of sections by their numbers.
 
     Symbols that it does not define are those of `imports`, and all others those of the process. Raises LookupError
     where a symbol is not found, MemoryError, NotWritable, and UnsupportedObject. Then no memory is kept.
@@ -66,7 +68,7 @@ def link(
     except BaseException:
         memory.free(block)
         raise
-    return block, addresses
+    return block, addresses, image.sections
 
 
 def _resolve(undefined: Mapping[str, int], imports: Mapping[str, int]) -> dict[int, int]:
@@ -140,6 +142,7 @@ class _Image:
     def __init__(self, elf: ElfObject, undefined: Mapping[int, int], layout: _Layout, block: Block) -> None:
         self.code, self.variables = bytearray(layout.code_size), bytearray(layout.variables_size)
         self._elf, self._layout, self._block = elf, layout, block
+        self.sections = {number: sum(self._place(number)[1:]) for number in layout.offsets}
         self._symbols = self._symbol_addresses(undefined)
         for symbol, offset in layout.entries.items():
             _ENTRY.pack_into(self.code, offset, _JUMP, self._symbols[symbol])
@@ -159,7 +162,7 @@ class _Image:
 
     def _symbol_addresses(self, undefined: Mapping[int, int]) -> dict[int, int]:
         """The address of each symbol that is in memory, by its place in the symbol table."""
-        begins = {number: sum(self._place(number)[1:]) for number in self._layout.offsets} | {SHN_ABS: 0}
+        begins = self.sections | {SHN_ABS: 0}
         symbols = enumerate(self._elf.symbols)
         found = {index: begins[section] + value for index, (section, value) in symbols if section in begins}
         found.update(undefined)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.native.code_memory import Block, CodeMemory, NotWritable, is_available
-from kaleido.jit.native.elf import UnsupportedObject
+from kaleido.jit.native.elf import UnsupportedObject, placed
 from kaleido.jit.native.linking import link
 
 if TYPE_CHECKING:
@@ -24,14 +24,22 @@ __all__ = ["LoadedObject", "Loader"]
 class LoadedObject:
     """Object code in executable memory. It has a number of users, and is freed when the last one releases it.
 
-    `addresses` maps each exported symbol to its address; valid until the memory is freed.
+    `addresses` maps each exported symbol to its address; valid until the memory is freed. `debug_file` is the object
+    file, with the addresses of its sections, if it has debug information.
     """
 
-    __slots__ = ("_loader", "_place", "_users", "addresses")
+    __slots__ = ("_loader", "_place", "_users", "addresses", "debug_file")
 
-    def __init__(self, loader: Loader, place: Block | LinkedObject, addresses: Mapping[str, int], users: int) -> None:
-        self.addresses = addresses
+    def __init__(
+        self, loader: Loader, place: Block | LinkedObject, addresses: Mapping[str, int], users: int, debug_file: bytes
+    ) -> None:
+        self.addresses, self.debug_file = addresses, debug_file
         self._loader, self._place, self._users = loader, place, users
+
+    @property
+    def code(self) -> tuple[int, int]:
+        """The address and the size of its code; zeros where LLVM's linker has loaded it."""
+        return (self._place.code, self._place.code_size) if isinstance(self._place, Block) else (0, 0)
 
     def release(self) -> None:
         """End one use. The last one frees the memory: then no thread may be running in it or be able to call it."""
@@ -44,11 +52,12 @@ class Loader:
     """Loads object code. Not thread-safe by itself.
 
     `capacity` is the number of objects in one arena of LLVM's linker, and `jitlink` says that it loads every object.
+    `debug` keeps their debug information, where it is not LLVM's linker that loads them.
     """
 
-    def __init__(self, capacity: int, *, jitlink: bool = False) -> None:
+    def __init__(self, capacity: int, *, jitlink: bool = False, debug: bool = False) -> None:
         self._memory = CodeMemory() if is_available() and not jitlink else None
-        self._capacity = capacity
+        self._capacity, self._debug = capacity, debug
         # LLVM's linker, from the first object on that needs it: it loads LLVM.
         self._jitlink: JitLink | None = None
         self._loaded: set[LoadedObject] = set()
@@ -75,8 +84,9 @@ class Loader:
 
         Raises LookupError if a symbol is not found, and MemoryError. Then nothing has changed.
         """
-        place, addresses = self._link(code.data, list(exports), imports)
-        loaded = LoadedObject(self, place, addresses, users)
+        place, addresses, sections = self._link(code.data, list(exports), imports)
+        debug_file = placed(code.data, sections) if self._debug and sections else b""
+        loaded = LoadedObject(self, place, addresses, users, debug_file)
         self._loaded.add(loaded)
         return loaded
 
@@ -100,7 +110,7 @@ class Loader:
 
     def _link(
         self, data: bytes, exports: Collection[str], imports: Mapping[str, int]
-    ) -> tuple[Block | LinkedObject, dict[str, int]]:
+    ) -> tuple[Block | LinkedObject, dict[str, int], dict[int, int]]:
         if self._memory is not None:
             try:
                 return link(data, exports, imports, self._memory)
@@ -110,4 +120,4 @@ class Loader:
             from kaleido.jit.native.jitlink import JitLink
 
             self._jitlink = JitLink(self._capacity)
-        return self._jitlink.link(data, exports, imports)
+        return *self._jitlink.link(data, exports, imports), {}

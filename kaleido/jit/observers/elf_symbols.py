@@ -21,11 +21,11 @@ _SHT_SYMTAB, _SHT_STRTAB, _SHT_NOBITS = 2, 3, 8
 _SHF_ALLOC, _SHF_EXECINSTR = 2, 4
 _GLOBAL_FUNCTION = 1 << 4 | 2
 
-_SECTION_NAMES = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
+_SECTION_NAMES = b"\0.text\0.plt\0.symtab\0.strtab\0.shstrtab\0"
 
 
-def symbol_file(codes: Sequence[Code]) -> bytes:
-    """An object file that names `codes`, of which there is at least one."""
+def symbol_file(codes: Sequence[Code], section: bytes = b".text") -> bytes:
+    """An object file that names `codes`, of which there is at least one, in a section ``.text`` or ``.plt``."""
     begin, end = min(code.address for code in codes), max(code.address + code.size for code in codes)
     names, symbols = b"\0", _SYMBOL.pack(0, 0, 0, 0, 0, 0)
     for code in codes:
@@ -38,7 +38,7 @@ def symbol_file(codes: Sequence[Code]) -> bytes:
     # Name, type, flags, address, offset, size, link, info, alignment, size of an entry.
     sections = [
         (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-        (_name(b".text"), _SHT_NOBITS, _SHF_ALLOC | _SHF_EXECINSTR, begin, 0, end - begin, 0, 0, 1, 0),
+        (_name(section), _SHT_NOBITS, _SHF_ALLOC | _SHF_EXECINSTR, begin, 0, end - begin, 0, 0, 1, 0),
         (_name(b".symtab"), _SHT_SYMTAB, 0, 0, symbols_at, len(symbols), 3, 1, 8, _SYMBOL.size),
         (_name(b".strtab"), _SHT_STRTAB, 0, 0, names_at, len(names), 0, 0, 1, 0),
         (_name(b".shstrtab"), _SHT_STRTAB, 0, 0, section_names_at, len(_SECTION_NAMES), 0, 0, 1, 0),

@@ -1,5 +1,7 @@
 """GDB's interface for JIT compilers: units have names in backtraces, and breakpoints can be set on them.
 
+With ``Policy.debug``, GDB knows lines and variables, too, and can step through units.
+
 GDB looks for two symbols in a process: a descriptor, with a list of object files in memory, and an empty function that
 is called after each change of the list, in which GDB stops. LLVM has both, so llvmlite's library has them, too, as
 local symbols; their addresses are computed from its symbol table. (The interface is described in GDB's manual,
@@ -15,6 +17,7 @@ import mmap
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from struct import Struct
@@ -39,6 +42,15 @@ class _Entry(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("next", "previous", "address", "size")]
 
 
+@dataclass(frozen=True, eq=False)
+class _Registered:
+    """An entry of the list, with the memory that it refers to."""
+
+    entry: _Entry
+    kept: Any
+    file: bytes
+
+
 class _Descriptor(ctypes.Structure):
     """``jit_descriptor``."""
 
@@ -61,7 +73,9 @@ class GdbInterface:
 
     def __init__(self, engine: Engine) -> None:
         self._descriptor, self._changed = _interface()
-        self._entries: dict[int, tuple[_Entry, Any]] = {}
+        self._engine = engine
+        self._entries: dict[int, _Registered] = {}
+        self._stubs: list[_Registered] = []
         self._unsubscribe = follow(engine, self._add, self._remove)
 
     def close(self) -> None:
@@ -69,28 +83,48 @@ class GdbInterface:
         self._unsubscribe()
         for address in list(self._entries):
             self._remove(address)
+        with _lock:
+            for each in self._stubs:
+                self._unregister(each)
+            self._stubs.clear()
 
     def _add(self, code: Code) -> None:
-        file = symbol_file([code])
+        file = self._engine.debug_file(code.address)
+        stubs = self._engine.stub_pools()
+        with _lock:
+            # As a procedure linkage table, which GDB steps through to the function behind it.
+            self._stubs += (
+                self._link(symbol_file([Code("stub", address, size)], b".plt"))
+                for address, size in stubs[len(self._stubs) :]
+            )
+            self._unlink(code.address)
+            shared = next((each for each in self._entries.values() if file and each.file is file), None)
+            self._entries[code.address] = shared or self._link(file or symbol_file([code]))
+
+    def _link(self, file: bytes) -> _Registered:
+        """Add an object file to the list."""
         kept = ctypes.create_string_buffer(file, len(file))
         entry = _Entry(address=ctypes.addressof(kept), size=len(file))
-        with _lock:
-            self._unlink(code.address)
-            self._entries[code.address] = entry, kept
-            entry.next = self._descriptor.first
-            if entry.next:
-                _Entry.from_address(entry.next).previous = ctypes.addressof(entry)
-            self._descriptor.first = ctypes.addressof(entry)
-            self._tell(entry, _REGISTERED)
+        entry.next = self._descriptor.first
+        if entry.next:
+            _Entry.from_address(entry.next).previous = ctypes.addressof(entry)
+        self._descriptor.first = ctypes.addressof(entry)
+        self._tell(entry, _REGISTERED)
+        return _Registered(entry, kept, file)
 
     def _remove(self, address: int) -> None:
         with _lock:
             self._unlink(address)
 
     def _unlink(self, address: int) -> None:
-        entry, _ = self._entries.pop(address, (None, None))
-        if entry is None:
+        registered = self._entries.pop(address, None)
+        # Code that was compiled together has one file.
+        if registered is None or registered in self._entries.values():
             return
+        self._unregister(registered)
+
+    def _unregister(self, registered: _Registered) -> None:
+        entry = registered.entry
         if entry.next:
             _Entry.from_address(entry.next).previous = entry.previous
         if entry.previous:
@@ -109,6 +143,9 @@ def _interface() -> tuple[_Descriptor, Any]:
     """The descriptor of this process, and the function to call after a change. Raises OSError."""
     if sys.platform != "linux":
         raise OSError("GDB's interface is known on Linux only")
+    # With a cache of object code, LLVM may not be loaded yet.
+    import llvmlite.binding  # noqa: F401
+
     path, base = _mapped("libllvmlite")
     found = _symbols(path, {_DESCRIPTOR, _REGISTER})
     if len(found) < 2:

@@ -37,7 +37,7 @@ class Publisher:
     def __init__(
         self, policy: Policy, stubs: Stubs, reclaimer: Reclaimer, dependencies: Dependencies, events: EventStream
     ) -> None:
-        self.policy, self._stubs, self._reclaimer = policy, stubs, reclaimer
+        self.policy, self.stubs, self._reclaimer = policy, stubs, reclaimer
         self._dependencies, self._events = dependencies, events
         self.code_map: CodeMap[tuple[Version, MachineCode]] = CodeMap()
 
@@ -74,7 +74,7 @@ class Publisher:
             # Another thread may be counting at this moment: the count is not reset, its present value is the origin.
             version.start_counting(stub.fields.runs)
             target = self._counted(version, code, stub)
-        self._stubs.publish(stub, target)
+        self.stubs.publish(stub, target)
 
     def renew_limit(self, version: Version) -> None:
         """Count a version at its baseline as the policy says now; its count goes on, if there was one."""
@@ -83,7 +83,7 @@ class Publisher:
             return
         if not self.policy.tiered:
             version.start_counting(stub.fields.runs)
-        self._stubs.publish(stub, self._counted(version, code, stub))
+        self.stubs.publish(stub, self._counted(version, code, stub))
 
     def _counted(self, version: Version, code: MachineCode, stub: Stub) -> int:
         """Where the slot of a version at its baseline leads: to the counter, whose limit this sets, or to the body."""
@@ -104,6 +104,15 @@ class Publisher:
         stub = version.symbol.stub
         return counted and version.unit.becomes_hot and stub is not None and stub.has_reported
 
+    def counted_runs(self, version: Version) -> int:
+        """The runs of a version since its present limit was set; 0 where it is not counted, or has reported itself."""
+        code, stub, threshold = version.code, version.symbol.stub, self.policy.threshold(version.unit)
+        is_counted = self.policy.tiered and version.current and code is not None and code.tier is Tier.BASELINE
+        if not is_counted or threshold is None or stub is None or stub.has_reported:
+            return 0
+        record = stub.fields
+        return int(record.runs - (record.limit - threshold))
+
     def report_again(self, version: Version) -> None:
         """Make a version at the baseline report itself as hot once more, after as many more runs as its threshold."""
         record = self.stub(version.symbol, version.unit.signature).fields
@@ -112,13 +121,13 @@ class Publisher:
     def stub(self, symbol: Symbol, signature: Signature) -> Stub:
         """The stub of a symbol, allocated when it is first needed."""
         if symbol.stub is None:
-            symbol.stub = self._stubs.allocate(signature)
+            symbol.stub = self.stubs.allocate(signature)
         return symbol.stub
 
     def c_function(self, symbol: Symbol, signature: Signature) -> int:
         """The address of a C function that calls the stub of a symbol, made when it is first needed."""
         if symbol.thunk is None:
-            symbol.thunk = self._stubs.c_function(self.stub(symbol, signature))
+            symbol.thunk = self.stubs.c_function(self.stub(symbol, signature))
         return symbol.thunk.addresses["thunk"]
 
     # Out of use
@@ -165,11 +174,11 @@ class Publisher:
         at any time, and must not reach another function.
         """
         if symbol.stub is not None and symbol.thunk is not None:
-            self._stubs.disconnect(symbol.stub)
+            self.stubs.disconnect(symbol.stub)
         elif symbol.stub is not None:
-            self._reclaimer.retire(partial(self._stubs.free, symbol.stub))
+            self._reclaimer.retire(partial(self.stubs.free, symbol.stub))
 
     def disconnect(self, symbol: Symbol) -> None:
         """Make calls of a symbol that became undefined do nothing and return zero."""
         if symbol.stub is not None:
-            self._stubs.disconnect(symbol.stub)
+            self.stubs.disconnect(symbol.stub)

@@ -16,8 +16,8 @@ import { TimelineView } from "./timeline_view.js";
 /** Show a recording in the document.
  * @param {object} recording in the form "kaleido-recording", version 1
  * @param {{live?: boolean}} options `live` if changes will come
- * @returns {{update: (changes: object) => void, state: State}} `update` takes what has happened since, in the same
- *   form; see Model.merge */
+ * @returns {{update: (changes: object) => void, replace: (recording: object) => void, state: State}} `update` takes
+ *   what has happened since, in the same form, see Model.merge; `replace` another recording */
 export function start(recording, { live = false } = {}) {
   const state = new State(new Model(recording), live);
   const part = (id) => document.getElementById(id);
@@ -38,11 +38,16 @@ export function start(recording, { live = false } = {}) {
   listenToKeys(state, timeline, player);
   themeButton(part("theme"));
   addEventListener("resize", () => state.changed("size"));
-  return { state, update: (changes) => update(state, changes) };
+  return { state, update: (changes) => update(state, changes), replace: (other) => replace(state, other) };
 }
 
 function update(state, changes) {
   state.update(changes);
+  if (state.selected === null) chooseUnit(state);
+}
+
+function replace(state, recording) {
+  state.replace(new Model(recording));
   if (state.selected === null) chooseUnit(state);
 }
 

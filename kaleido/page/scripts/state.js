@@ -1,6 +1,6 @@
 // What the page shows: a moment and a unit. Views are told of every change, once in a frame.
 
-/** @typedef {Set<"moment"|"selected"|"data"|"size"|"window">} Changes */
+/** @typedef {Set<"moment"|"selected"|"data"|"size"|"window"|"reset">} Changes */
 
 export class State {
   /** @param {import("./model.js").Model} model
@@ -72,7 +72,18 @@ export class State {
     this.changed("data");
   }
 
-  /** @param {"moment"|"selected"|"data"|"size"|"window"} what */
+  /** Show another recording, from its end.
+   * @param {import("./model.js").Model} model */
+  replace(model) {
+    this.model = model;
+    this.moment = model.length;
+    this.window = [0, model.length];
+    if (!model.bySymbol.has(this.selected)) this.selected = null;
+    this.changed("reset");
+    this.changed("data");
+  }
+
+  /** @param {"moment"|"selected"|"data"|"size"|"window"|"reset"} what */
   changed(what) {
     if (this._changes.size === 0) requestAnimationFrame(() => this._tell());
     this._changes.add(what);

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kaleido.jit import Engine, NotInlined, Policy
-from kaleido.jit.compiling import remarks
+from kaleido.jit.compiling import subprocesses
 from tests.jit.tiny import unit, units
 
 
@@ -83,7 +83,7 @@ def test_a_subprocess_that_fails(program: str, message: str, tmp_path: Path, mon
         path.write_text(f"#!/bin/sh\n{program}\n")
         path.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(path))
-    monkeypatch.setattr(remarks, "TIMEOUT", 0.1 if "sleep" in program else 60.0)
+    monkeypatch.setattr(subprocesses, "TIMEOUT", 0.1 if "sleep" in program else 60.0)
     with Engine() as engine:
         engine.define(*units("(define (f x) (g x)) (define (g x) x)"))
         with pytest.raises(OSError, match=message):

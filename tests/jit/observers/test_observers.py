@@ -193,6 +193,16 @@ def test_gdb_shows_names_and_stops_at_them(script: Path) -> None:
     assert re.search(r"\n10\.0\n6\.0\n(.*\n)*\[Inferior 1 \(process \d+\) exited normally\]", shown)
 
 
+def test_code_without_debug_information_has_no_file() -> None:
+    with Engine() as engine:
+        engine.define(unit("(define (f x) x)"))
+        engine.call("f", 1)
+        address = engine.describe("f").address
+        assert address is not None
+        assert engine.debug_file(address) == b""
+        assert engine.debug_file(0) == b""
+
+
 def test_gdb_survives_code_that_it_knows_nothing_of(script: Path) -> None:
     script.write_text(script.read_text().replace("(GdbInterface, PerfMap)", "()"))
     shown = gdb(script, "break sin", "run", "backtrace 3", "info threads", "delete", "continue")
