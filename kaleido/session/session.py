@@ -233,8 +233,10 @@ class Session:
 
     # The engine
 
-    def record(self, name: str = "") -> Recorder:
+    def record(self, name: str = "", *, passes: bool = False) -> Recorder:
         """Begin to record what the engine does, for :meth:`report`. `name` is that of the program, for people.
+
+        With `passes`, the report shows what each pass of LLVM's has changed, for which LLVM is asked in subprocesses.
 
         The recorder has the data; see ``kaleido.recording.Recorder``. Close it, or keep it as long as the session.
         """
@@ -242,7 +244,9 @@ class Session:
         from kaleido.recording import Recorder
         from kaleido.session.unit_descriptions import describe
 
-        self._recorder = Recorder(self.engine, name=name, describe=describe, view=partial(view, self.engine))
+        self._recorder = Recorder(
+            self.engine, name=name, describe=describe, view=partial(view, self.engine, passes=passes)
+        )
         return self._recorder
 
     def report(self, past: Iterable[Event] = ()) -> str:
