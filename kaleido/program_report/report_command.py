@@ -41,7 +41,7 @@ class ReportOptions(Options):
     def __init__(self) -> None:
         super().__init__()
         self.output: str | None = None
-        self.json = self.text = self.compare = False
+        self.json = self.text = self.compare = self.passes = False
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -72,6 +72,11 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> ReportOptions:
         help="also run the program at -O0 alone, at -O3 alone and tiered, afterwards and without its output, and "
         "show the times",
     )  # fmt: skip
+    parser.add_argument(
+        "--passes",
+        action="store_true",
+        help="show what each pass of LLVM's has changed in optimized code: takes seconds",
+    )
     options = parsed_by(parser, arguments, ReportOptions())
     if options.script is None and options.code is None:
         parser.error("a script is needed; - is standard input")
@@ -128,7 +133,7 @@ class _Report:
 
     def observe(self, session: Session, cleanup: ExitStack) -> None:
         """Record a session from now on, and write the report at the end."""
-        cleanup.callback(self._write, session.record(self._name()))
+        cleanup.callback(self._write, session.record(self._name(), passes=self._options.passes))
 
     def _name(self) -> str:
         if self._options.code is not None:

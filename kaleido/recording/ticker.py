@@ -9,7 +9,7 @@ from weakref import WeakMethod
 
 __all__ = ["Ticker"]
 
-# Seconds between two calls, at least; and how many times as long as a call takes of the processor.
+# Seconds between two calls, at least; and how many times as long as what a call takes of the processor.
 _SHORTEST, _SHARE = 0.004, 150
 
 
@@ -33,16 +33,17 @@ class Ticker:
 
 
 def _run(method: WeakMethod[Callable[[], None]], stopped: threading.Event) -> None:
-    delay = _SHORTEST
+    delay, used = _SHORTEST, time.thread_time()
     while not stopped.wait(delay):
         tick = method()
         if tick is None:
             return
-        begin = time.thread_time()
         try:
             tick()
         except RuntimeError:
             return
-        delay = max(_SHORTEST, _SHARE * (time.thread_time() - begin))
+        # To wake up takes as long as a short call, and counts, too.
+        before, used = used, time.thread_time()
+        delay = max(_SHORTEST, _SHARE * (used - before))
         # A reference would keep the object alive while this waits.
         del tick

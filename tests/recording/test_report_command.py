@@ -120,6 +120,11 @@ def test_compare_measures_the_other_modes(script: Path) -> None:
     assert all(times["run"] >= 0 and times["compile"] > 0 for times in measured.values())
 
 
+def test_passes_are_shown_on_request(script: Path) -> None:
+    assert run(*HOT, "--passes", "--json", script) == 0
+    assert any(view.get("passes") for view in data(Path("demo.json"))["views"])
+
+
 def test_a_plain_run_imports_none_of_it() -> None:
     text = "import sys; from kaleido import cli; cli.run(['-q', '-c', '1']); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True).stdout.decode().split()

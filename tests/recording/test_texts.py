@@ -127,3 +127,20 @@ def test_the_text_fits_in_colors_too(columns: int, many: dict[str, Any]) -> None
     assert max(map(width, plain.splitlines())) <= max(columns, LEAST_COLUMNS)
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
     assert colored != plain
+
+
+def test_a_report_has_views_of_the_code_with_places() -> None:
+    with Session(jit="sync", threshold=2) as session:
+        recorder = session.record("demo.kal")
+        session.run("def g(x) x * x\ndef f(x) g(x) + 1\nf(1); f(2); f(3)\ndef g(x) x", "demo.kal")
+        recorder.close()
+        recorded = recorder.report()
+    [f] = [each for each in recorded["units"] if each["name"] == "f"]
+    [code] = [code for code in f["versions"][0]["codes"] if code["tier"] == "O3"]
+    view = recorded["views"][code["view"]]
+    assert len(view["assembly"]) == len(view["assembly_lines"])
+    # The version of g that was inlined is no longer current.
+    inlined = [
+        line for line, place in zip(view["ir"], view["ir_lines"], strict=True) if place and place[3:] == ["kal.g"]
+    ]
+    assert any("fmul" in line for line in inlined)
