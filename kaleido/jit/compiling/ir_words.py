@@ -34,7 +34,7 @@ _MORE_WORDS = """
 zeroext signext i128 type opaque metadata global constant private internal external dso_local attributes
 source_filename target triple datalayout alias distinct range initializes uwtable optnone nomerge dead_on_unwind
 inrange none c splat coldcc errnomem: address_is_null provenance read_provenance hidden protected default noduplicate
-immarg nonlazybind
+immarg nonlazybind nocreateundeforpoison
 """
 
 _PLAIN = frozenset(_PLAIN_WORDS.split())
