@@ -106,7 +106,7 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
 
 def _command(name: str, *arguments: str) -> int:
     """Run one of _COMMANDS, which adds its own arguments to those that all commands share."""
-    from kaleido.command_line.argument_parser import add_color, base_parser
+    from kaleido.command_line.arguments import add_color, base_parser
 
     parser = base_parser(f"kaleido {name}")
     add_color(parser)
@@ -115,7 +115,7 @@ def _command(name: str, *arguments: str) -> int:
 
 
 def _parsed(arguments: Sequence[str]) -> Options:
-    from kaleido.command_line.argument_parser import parsed
+    from kaleido.command_line.arguments import parsed
 
     return parsed(arguments)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kaleido import __version__, cli
-from kaleido.command_line.argument_parser import parsed
+from kaleido.command_line.arguments import parsed
 from kaleido.command_line.options import of_plain
 from kaleido.report.columns import COLUMNS
 

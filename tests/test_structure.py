@@ -53,6 +53,7 @@ ENGINE_LAYERS = (
     ("kaleido.jit.direct_calls",),
     ("kaleido.jit.engine",),
     ("kaleido.jit.observers",),
+    ("kaleido.jit.exports",),
     ("kaleido.jit",),
 )
 """The same inside the engine; packages of one layer do not import each other."""

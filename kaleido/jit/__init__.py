@@ -22,6 +22,7 @@ where its IR comes from in a source text          ``DebugInfo`` ``DebugVariable`
 its settings: tiers, thresholds, limits; a cache  ``Policy`` ``ObjectCache``
 its output: what happens to units                 ``Event`` ``EventKind`` ``Tier``
 their stubs in memory                             ``StubRecord`` ``StubCode``
+what the evaluation thread runs, sampled          ``Sampler`` ``Sample``
 what they are now                                 ``UnitStats`` ``NotInlined`` ``MemoryUse``
 their code, with places in the source             ``CodeLines`` ``CodeLine`` ``CodePlace`` ``PassChange``
 a unit is not what the engine requires            ``UnitError`` ``UnresolvedName``
@@ -42,54 +43,63 @@ All of it knows nothing of the language above it.
 
 What these names, their parameters and fields, and the exceptions in their docstrings are, is public; nothing else is.
 Until version 1.0, a minor version (0.x) may change what is public, and CHANGELOG.md then shows the code before and
-after; from then on it is deprecated first, with a DeprecationWarning, for one minor version at least.
+after; from then on it is deprecated first, with a DeprecationWarning, for one minor version at least. `help` of a name,
+such as ``help(kaleido.jit.Engine)``, has its types.
 """
 
-from kaleido.jit.compiling.counting import COUNT
-from kaleido.jit.compiling.object_cache import ObjectCache
-from kaleido.jit.compiling.processor import has_fused_multiply_add
-from kaleido.jit.debug_info import DebugInfo, DebugVariable
-from kaleido.jit.direct_calls import SignatureChanged
-from kaleido.jit.engine import Engine
-from kaleido.jit.events import (
-    CodeLine,
-    CodeLines,
-    CodePlace,
-    Event,
-    EventKind,
-    MemoryUse,
-    NotInlined,
-    PassChange,
-    StubCode,
-    StubRecord,
-    UnitStats,
-)
-from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
-from kaleido.jit.native.put_byte import PUT_BYTE
-from kaleido.jit.policy import Policy
-from kaleido.jit.process.fork import LockOrder, fork_safe
-from kaleido.jit.process.interrupts import (
-    discard_pending,
-    interruptibly,
-    raise_pending,
-    signals_deferred,
-    uninterrupted,
-)
-from kaleido.jit.program.compilation import UndefinedUnit
-from kaleido.jit.running.errors import Interrupted, StackOverflow
-from kaleido.jit.unit import (
-    MAX_PARAMETERS,
-    Data,
-    Place,
-    RunCounter,
-    Signature,
-    Tier,
-    Unit,
-    UnitError,
-    UnresolvedName,
-    c_name,
-    quoted,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kaleido.jit.exports import (
+        COUNT,
+        LEAVE_JIT,
+        MAX_PARAMETERS,
+        PROBED,
+        PUT_BYTE,
+        REENTER_JIT,
+        CodeLine,
+        CodeLines,
+        CodePlace,
+        Data,
+        DebugInfo,
+        DebugVariable,
+        Engine,
+        Event,
+        EventKind,
+        Interrupted,
+        LockOrder,
+        MemoryUse,
+        NotInlined,
+        ObjectCache,
+        PassChange,
+        Place,
+        Policy,
+        RunCounter,
+        Sample,
+        Sampler,
+        Signature,
+        SignatureChanged,
+        StackOverflow,
+        StubCode,
+        StubRecord,
+        Tier,
+        UndefinedUnit,
+        Unit,
+        UnitError,
+        UnitStats,
+        UnresolvedName,
+        c_name,
+        discard_pending,
+        fork_safe,
+        has_fused_multiply_add,
+        interruptibly,
+        quoted,
+        raise_pending,
+        signals_deferred,
+        uninterrupted,
+    )
 
 __all__ = [
     "COUNT",
@@ -116,6 +126,8 @@ __all__ = [
     "Place",
     "Policy",
     "RunCounter",
+    "Sample",
+    "Sampler",
     "Signature",
     "SignatureChanged",
     "StackOverflow",
@@ -137,3 +149,12 @@ __all__ = [
     "signals_deferred",
     "uninterrupted",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is exported on first use. So `help` of this package is a page, and not all of its classes."""
+    if name not in __all__:
+        raise AttributeError(f"module 'kaleido.jit' has no attribute {name!r}")
+    from kaleido.jit import exports
+
+    return getattr(exports, name)

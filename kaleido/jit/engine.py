@@ -5,7 +5,7 @@ define     `define` and `remove`: one transaction each; `data`                  
 run        `prepare`, `call`, `function`, `interrupt`, `address`                 ``calls``, ``direct_calls``
 tier up    when hot, by the recompiler's thread; `optimize`, `wait_until_idle`   ``program.tier_up``
 change     `deoptimize`, `configure`                                             ``program.reconfiguration``
-look in    `subscribe`, `stats`, `describe`, `find`, `ir`, `assembly`, `memory`  ``events``, ``inspection``
+look in    `subscribe`, `stats`, `stubs`, `sampler`, `find`, `ir`, `memory`, …   ``events``, ``inspection``
 end        `close`                                                               ``lifetime``
 =========  ====================================================================================================
 
@@ -53,6 +53,7 @@ from kaleido.jit.program.redefinition import Redefinition
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
+from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import Data, Tier, Unit
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ class Engine:
         LookupError where a C symbol is not found; KeyError where a removed symbol is not defined; UndefinedUnit where a
         running program could reach a symbol that is not defined. Then nothing has changed.
         """
+        for each in definitions:
+            if not isinstance(each, Unit | Data):
+                raise TypeError(f"a definition is a Unit or Data, not {type(each).__name__}")
         if self._check_units is not None:
             self._check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
         with self._access.opened():
@@ -415,6 +419,14 @@ class Engine:
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""
         return self._inspection.memory()
+
+    def sampler(self, interval: float = 0.001) -> Sampler:
+        """A sampler of what the evaluation thread runs, with `interval` seconds of its processor time in between.
+
+        Close it. Raises OSError where this platform, or a handler of SIGPROF, does not allow it.
+        """
+        self._access.check_process()
+        return Sampler(self._evaluation, interval)
 
     # The end
 

@@ -37,7 +37,7 @@ class EventKind(StrEnum, metaclass=Words):
     requested    ``Engine.optimize(symbol, background=True)`` asked the recompiler for optimized code
     started      an optimized compilation began, of the unit with `inlined`; `compiled` follows, unless it fails
     swapped      its stub now leads to the optimized code
-    covered      hot callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
+    covered      its callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
     deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version
                  that is no longer current, or a request
@@ -66,6 +66,32 @@ class EventKind(StrEnum, metaclass=Words):
     RAN = "ran"
 
 
+class StubRecord(NamedTuple):
+    """The record of a unit's stub in memory, as it was read: see ``native.stubs``.
+
+    `time`     when it was read, as `Event.time`
+    `version`  which definition of `symbol` is current, from 1
+    `counted`  its runs since its code was last published
+    `slot`     the address that the stub jumps to, and `target` what is there: ``prologue``, the counter; ``body``, the
+               code itself; ``none``, where the symbol has no code
+    `runs`     counted by the prologue. The count goes on from version to version
+    `limit`    how many runs make the unit hot; None if it was reached, and the recompiler knows
+    `body`     the address that the prologue jumps to
+    `number`   what the recompiler is told, unique for each version
+    """
+
+    time: float
+    symbol: str
+    version: int
+    counted: int
+    slot: int
+    target: str
+    runs: int
+    limit: int | None
+    body: int
+    number: int
+
+
 class Event(NamedTuple):
     """One event.
 
@@ -83,6 +109,8 @@ class Event(NamedTuple):
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
     `definition` of a `defined` event: the unit
+    `record`    the record of its stub, where the event may have changed it: at a definition, at code that came into use
+                or went out of it, and of a unit that is hot
     `lines`     of a `loaded` event, for listeners that asked for it: the source lines of its code, as the address where
                 each begins, file and line, where the unit's IR has ``!dbg``
     """
@@ -106,6 +134,7 @@ class Event(NamedTuple):
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
     definition: Unit | None = None
+    record: StubRecord | None = None
     lines: tuple[tuple[int, str, int], ...] = ()
 
 
@@ -136,32 +165,6 @@ class UnitStats(NamedTuple):
     versions: int
     dependents: tuple[str, ...]
     address: int | None
-
-
-class StubRecord(NamedTuple):
-    """The record of a unit's stub in memory, as it was read: see ``native.stubs``.
-
-    `time`     when it was read, as `Event.time`
-    `version`  which definition of `symbol` is current, from 1
-    `counted`  its runs since its code was last published
-    `slot`     the address that the stub jumps to, and `target` what is there: ``prologue``, the counter; ``body``, the
-               code itself; ``none``, where the symbol has no code
-    `runs`     counted by the prologue. The count goes on from version to version
-    `limit`    how many runs make the unit hot; None if it was reached, and the recompiler knows
-    `body`     the address that the prologue jumps to
-    `number`   what the recompiler is told, unique for each version
-    """
-
-    time: float
-    symbol: str
-    version: int
-    counted: int
-    slot: int
-    target: str
-    runs: int
-    limit: int | None
-    body: int
-    number: int
 
 
 class StubCode(NamedTuple):

@@ -43,11 +43,8 @@ class Inspection:
             symbols = self._program.symbols
             found = map(symbols.current, names) if names else symbols.versions.values()
             now = time.perf_counter()
-            return [
-                StubRecord(now, version.unit.symbol, version.ordinal, version.runs, *version.symbol.stub.read())
-                for version in found
-                if version is not None and version.symbol.stub is not None
-            ]
+            records = (version.record(now) for version in found if version is not None)
+            return [record for record in records if record is not None]
 
     def stub_code(self, name: str) -> StubCode | None:
         with self._access.opened():

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pygments.lexer import Lexer
 from pygments.token import Comment, Error, Generic, Keyword, Name, Number, Operator, Punctuation, Text, Whitespace
@@ -32,8 +31,7 @@ __all__ = ["KaleidoConsoleLexer", "KaleidoLexer", "Patterns", "patterns"]
 _Tokens: TypeAlias = "Iterator[tuple[int, TokenType, str]]"
 
 
-@dataclass(frozen=True)
-class Patterns:
+class Patterns(NamedTuple):
     """The grammar's terminals as regular expressions.
 
     `keywords`  each keyword -> its terminal, such as ``"def"`` -> ``"DEF"``

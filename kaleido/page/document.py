@@ -38,7 +38,7 @@ class Additions:
 
     `panels`       HTML before the summary, such as an editor
     `style`        CSS after that of the page
-    `script`       JavaScript in the place of the page's last line, which is a call of ``start``; see ``scripts/page.js``
+    `script`       JavaScript instead of the page's last line, which is a call of ``start``; see ``scripts/page.js``
     `connections`  what the script may connect to, as ``connect-src`` of a Content-Security-Policy has it
     """
 
@@ -138,5 +138,6 @@ def _producer(recording: Recording) -> str:
     producer = recording.get("producer", {})
     named = [f"{name.replace('llvm', 'LLVM').replace('kaleido', 'Kaleido')} {producer[name]}" for name in
              ("kaleido", "llvm") if producer.get(name)]  # fmt: skip
+    left_out = [f"{number:,} {what} left out" for what, number in recording.get("left_out", {}).items() if number]
     form = f"{recording.get('format', 'kaleido-recording')} {recording.get('version', 1)}"
-    return " · ".join([*named, *filter(None, [producer.get("machine")]), form])
+    return " · ".join([*named, *filter(None, [producer.get("machine")]), form, *left_out])

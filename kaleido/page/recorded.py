@@ -64,6 +64,8 @@ def is_told(event: Mapping[str, Any]) -> bool:
 
 def milliseconds(value: float) -> str:
     """A duration or a moment, such as ``0.84 ms``, ``12.3 ms``, ``1,234 ms`` and ``12.3 s``."""
+    if value == 0:
+        return "0 ms"
     if value >= 10_000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.{2 if value < 1 else 1 if value < 1000 else 0}f} ms"

@@ -16,9 +16,15 @@ _MOST_EVENTS = 2000
 
 
 def prose(text: str) -> str:
-    """HTML of a sentence: names between backquotes become code, and tiers with their marks have their colors."""
-    marked = re.sub(r"[○●] -(O[03])", r'<span class="badge tier-\1">\g<0></span>', escape(text, quote=False))
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", marked)
+    """HTML of a sentence: names between backquotes become code, tiers with their marks have their colors, and what is
+    between two asterisks on each side is strong.
+    """
+    marked = re.sub(r"([○●] )?-(O[03])\b", _tier, escape(text, quote=False))
+    return re.sub(r"^\*\*(.+?)\*\*", r"<strong>\1</strong>", re.sub(r"`([^`]+)`", r"<code>\1</code>", marked))
+
+
+def _tier(found: re.Match[str]) -> str:
+    return f'<span class="badge tier-{found[2] if found[1] else ""}">{found[0]}</span>'
 
 
 def summary_paragraphs(recording: Recording) -> str:

@@ -1,7 +1,7 @@
 """What happened, in a few sentences, for a reader who sees such a page for the first time.
 
 Which function became fast, when and why; what was inlined into what; where the time went. Names of units stand between
-backquotes.
+backquotes, and the question that a paragraph answers between two asterisks on each side.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _MOST_UNITS = 3
 
 
 def summary(recording: Recording) -> list[str]:
-    """The sentences, in paragraphs; empty while nothing has run."""
+    """The paragraphs; none while nothing has run."""
     if not recording.get("units"):
         return []
-    paragraphs = (
-        [_program(recording)],
-        _swaps(recording),
-        _inlining(recording),
-        _deoptimizations(recording),
-        [*_samples(recording), *_compiling(recording), *_measured(recording)],
-    )
-    return [" ".join(sentences) for each in paragraphs if (sentences := [*each])]
+    answers = {
+        "What became fast": _swaps(recording),
+        "What was inlined": _inlining(recording),
+        "What was taken back": _deoptimizations(recording),
+        "Where the time went": [*_samples(recording), *_compiling(recording), *_measured(recording)],
+    }
+    paragraphs = [" ".join([f"**{question}.**", *found]) for question, each in answers.items() if (found := [*each])]
+    return [_program(recording), *paragraphs]
 
 
 def _program(recording: Recording) -> str:

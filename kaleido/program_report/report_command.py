@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from kaleido import cli
-from kaleido.command_line.argument_parser import add_program_options, parsed_by
+from kaleido.command_line.arguments import add_program_options, parsed_by
 from kaleido.command_line.options import Options
 from kaleido.language.source_files import reason, shown
+from kaleido.page import document
+from kaleido.program_report.compared import compare
 from kaleido.recording import Recorder
-from kaleido.recording.plain_page import document
+from kaleido.report.recording_text import recording_text
 from kaleido.session import Session
-from kaleido.session.unit_descriptions import describe
 from kaleido.terminal import streams
 
 __all__ = ["run"]
 
 _DESCRIPTION = """Run a program as `kaleido` does, and write a page that shows what the JIT did: one file
 that opens in any browser."""
+
+# The width of a report in text that goes into a file.
+_COLUMNS = 80
 
 # Of a report, and of no other file.
 _MARK = b"kaleido-recording"
@@ -35,7 +41,7 @@ class ReportOptions(Options):
     def __init__(self) -> None:
         super().__init__()
         self.output: str | None = None
-        self.json = False
+        self.json = self.text = self.compare = False
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -58,7 +64,14 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> ReportOptions:
         help="the file to write (default: named after the script, in this folder); - is standard output, and the "
         "program then writes to standard error",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="write the recording alone, as JSON")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--text", action="store_true", help="write forty lines of text, to standard error without -o")
+    kinds.add_argument("--json", action="store_true", help="write the recording alone, as JSON")
+    parser.add_argument(
+        "--compare", action="store_true",
+        help="also run the program at -O0 alone, at -O3 alone and tiered, afterwards and without its output, and "
+        "show the times",
+    )  # fmt: skip
     options = parsed_by(parser, arguments, ReportOptions())
     if options.script is None and options.code is None:
         parser.error("a script is needed; - is standard input")
@@ -72,13 +85,17 @@ class _Report:
         self._options = options
         self._path = Path(options.output or self._default())
         self._stdout: int | None = None
-        if options.output != "-":
+        if options.output != "-" and not self._is_on_screen:
             self._check(is_chosen=options.output is not None)
+
+    @property
+    def _is_on_screen(self) -> bool:
+        return self._options.text and self._options.output is None
 
     def _default(self) -> str:
         script = self._options.script
         stem = Path(script).stem if script not in (None, "-") and self._options.code is None else "report"
-        return f"{stem}.json" if self._options.json else f"{stem}.html"
+        return f"{stem}.{'json' if self._options.json else 'txt' if self._options.text else 'html'}"
 
     def _check(self, *, is_chosen: bool) -> None:
         """Raise UsageError where the file cannot be written, or is not a report and was not asked for by name."""
@@ -111,8 +128,7 @@ class _Report:
 
     def observe(self, session: Session, cleanup: ExitStack) -> None:
         """Record a session from now on, and write the report at the end."""
-        recorder = Recorder(session.engine, name=self._name(), describe=describe)
-        cleanup.callback(self._write, recorder)
+        cleanup.callback(self._write, session.record(self._name()))
 
     def _name(self) -> str:
         if self._options.code is not None:
@@ -120,10 +136,24 @@ class _Report:
         script = self._options.script or "-"
         return "<standard input>" if script == "-" else shown(os.path.basename(script))
 
+    def _text(self, recording: dict[str, Any]) -> str:
+        if self._options.json:
+            return json.dumps(recording, separators=(",", ":")) + "\n"
+        if self._options.text:
+            return recording_text(recording, _COLUMNS, colored=self._options.color == "always")
+        return document(recording)
+
     def _write(self, recorder: Recorder) -> None:
         recorder.close()
-        recording = recorder.snapshot()
-        text = json.dumps(recording, separators=(",", ":")) + "\n" if self._options.json else document(recording)
+        recording = recorder.report()
+        if self._options.compare:
+            recording["measured"] = compare(self._options)
+        if self._is_on_screen:
+            colored = streams.colored(self._options.color, sys.stderr.fileno())
+            columns = shutil.get_terminal_size().columns
+            print(recording_text(recording, columns, colored=colored), end="", file=sys.stderr)
+            return
+        text = self._text(recording)
         if self._stdout is not None:
             with open(self._stdout, "w", encoding="utf-8", closefd=False) as file:
                 file.write(text)

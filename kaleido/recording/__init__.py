@@ -4,14 +4,16 @@
 ``recorder``      listens to an engine; its history as data
 ``unit_history``  units, their versions and their machine code, from events
 ``counters``      the counters of units, and the records of their stubs, over time
+``sampled``       where the time went: samples by unit and tier
 ``jumps``         the jump of a call, before and after
+``advice``        what it says about the program, in words
 ``event_data``    an event as data
+``redefinitions`` what each has deoptimized, and what that has cost
 ``sources``       the texts of a recording, and places in them
 ``sentences``     a sentence for each event
 ``additions``     what is new since the last time, for a reader of a recording that goes on
 ``bounded``       lists that stay small
 ``ticker``        the thread that looks at the counters
-``plain_page``    a recording as a page of tables
 ``producer``      the versions of what has made a recording
 ================  =====================================================================================
 """

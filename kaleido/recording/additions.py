@@ -28,7 +28,7 @@ class Additions:
 
     def _clear(self) -> None:
         self._units: dict[str, None] = {}
-        self._lists: dict[str, list[Any]] = {"events": []}
+        self._lists: dict[str, list[Any]] = {"events": [], "samples": []}
         self._tables: dict[str, dict[str, list[Any]]] = {"counts": {}, "stubs": {}}
         self._size = 0
 

@@ -45,6 +45,14 @@ class Counters:
                 self._count(time, record, last)
             self._looked[record.symbol] = time
 
+    def end(self, time: float, symbol: str, version: int, runs: int) -> None:
+        """Take note of how often a version has run that is no longer current."""
+        last = self._last.get(symbol)
+        if last is not None and last.version == version and last.counted < runs:
+            if symbol not in self._counts:
+                self._add(self._looked[symbol], last, last.counted)
+            self._add(self._milliseconds(time), last, runs)
+
     def forget(self, symbol: str) -> None:
         for table in (self._counts, self._stubs, self._last, self._looked, self._latest):
             table.pop(symbol, None)

@@ -1,7 +1,7 @@
 """The recorder: listens to an engine, and makes its history as data.
 
-The engine calls listeners with its lock held, so the listener only keeps the event, with the record of the stub that
-the event has changed. A thread, and whoever asks for data, does the rest.
+The engine calls listeners with its lock held, so the listener only keeps the event. A thread of the recorder takes note
+of counters and samples while the program runs. The rest is done when data are asked for.
 
 Locks are taken in this order: the recorder's, the engine's. So the listener, which has the engine's, takes none.
 """
@@ -11,16 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from kaleido.jit import Engine, Event, EventKind, Policy, StubRecord
+from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, Tier, Unit
 from kaleido.recording.additions import Additions
+from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
 from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
 from kaleido.recording.jumps import NO_JUMPS, example, jumps
 from kaleido.recording.producer import producer
+from kaleido.recording.redefinitions import redefinitions
+from kaleido.recording.sampled import NO_SAMPLES, Samples
 from kaleido.recording.sentences import Sentences
 from kaleido.recording.sources import Sources
 from kaleido.recording.ticker import Ticker
@@ -30,14 +33,12 @@ __all__ = ["FORMAT", "VERSION", "Recorder"]
 
 FORMAT, VERSION = "kaleido-recording", 1
 
-_MOST_EVENTS = 20_000
+View = Callable[[Sequence[Unit], Tier, Callable[[str, str], int]], dict[str, Any]]
+
+# Events; views of code in a report; units that LLVM is asked about; events that wait until the program has ended.
+_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED, _MOST_SEEN = 20_000, 40, 3, 3_000
 
 Json = dict[str, Any]
-
-# Events at which the record of the unit's stub has just changed.
-_CHANGES = frozenset(
-    {EventKind.LOADED, EventKind.HOT, EventKind.SWAPPED, EventKind.COVERED, EventKind.DEOPTIMIZED, EventKind.DEFINED}
-)
 
 
 class Recorder:
@@ -45,8 +46,10 @@ class Recorder:
 
     `name`      of the program, for people
     `describe`  says of what kind and origin a unit is
+    `view`      makes a view of code, as data, of units that were compiled together, their tier, and a function that
+                numbers source texts
     `past`      events of the engine up to now, if they were kept
-    `live`      whether to look at counters between the events, too; a recorder without it has no thread
+    `live`      whether to sample, and to look at counters between the events, too; without it there is no thread
     """
 
     def __init__(
@@ -55,20 +58,24 @@ class Recorder:
         *,
         name: str = "",
         describe: Describe = describe,
+        view: View | None = None,
         past: Iterable[Event] = (),
         live: bool = True,
     ) -> None:
-        self._engine, self._name = engine, name
+        self._engine, self._name, self._view = engine, name, view
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Event, list[StubRecord]]] = deque((event, []) for event in past)
-        self._origin = min((event.time for event, _ in self._waiting), default=time.perf_counter())
+        self._waiting: deque[Event] = deque(past)
+        self._origin = min((event.time for event in self._waiting), default=time.perf_counter())
+        self._seen: list[Event] = []
         self._ended: float | None = None
-        self._history = History(self._origin, describe, engine.stats())
+        present = engine.stats()
+        self._history = History(self._origin, describe, present)
         self._sentences = Sentences(self._history.name_of)
         self._events: Capped[Json] = Capped(_MOST_EVENTS)
         self._additions: Additions | None = None
         self._counters = Counters(self._history.milliseconds, self._added)
-        self._unsubscribe = engine.subscribe(self._listen)
+        self._samples = Samples(engine, self._history.milliseconds, self._added, present) if live else None
+        self._unsubscribe = engine.subscribe(self._waiting.append)
         self._ticker = Ticker(self._tick) if live else None
 
     def close(self) -> None:
@@ -78,15 +85,29 @@ class Recorder:
         with self._lock:
             if self._ended is None:
                 self._look()
+                if self._samples is not None:
+                    self._samples.close()
                 self._unsubscribe()
                 self._ended = time.perf_counter()
                 self._take()
 
     def snapshot(self) -> Json:
-        """All that was recorded so far."""
+        """All that was recorded so far, without views and advice, which take time."""
         with self._lock:
             self._take()
             return self._all(Sources())
+
+    def report(self) -> Json:
+        """All that was recorded so far, with views of the code, if there is a `view`, and with advice.
+
+        LLVM is asked what was not inlined, in subprocesses. The engine must still be open.
+        """
+        with self._lock:
+            self._take()
+            not_inlined, sources = list(self._not_inlined()), Sources()
+            views = self._make_views(sources) if self._view is not None else []
+            recording = self._all(sources) | {"views": views, "sources": sources.as_json()}
+            return recording | {"advice": advice(recording, not_inlined)}
 
     def changes(self) -> Json:
         """What was added since the last call: a message of the live form. The first is a snapshot, which has a format.
@@ -99,13 +120,13 @@ class Recorder:
             if added is None or added.is_full:
                 self._additions = Additions()
                 return self._all(self._additions.sources)
-            return self._now() | added.take(self._history.units)
+            return self._now() | self._new_samples(added.take(self._history.units))
+
+    def _new_samples(self, message: Json) -> Json:
+        summary = self._samples.summary() if self._samples is not None else NO_SAMPLES
+        return message | {"samples": summary | {"times": message["samples"]}}
 
     # Listening
-
-    def _listen(self, event: Event) -> None:
-        has_changed = event.kind in _CHANGES and (event.kind is not EventKind.DEFINED or event.version > 1)
-        self._waiting.append((event, self._engine.stubs(event.symbol) if has_changed else []))
 
     def _tick(self) -> None:
         with self._lock:
@@ -113,16 +134,33 @@ class Recorder:
 
     def _look(self) -> None:
         records = self._engine.stubs()
+        samples = self._samples.read() if self._samples is not None else []
         # What happened before they were read.
-        self._take()
+        self._take_records()
+        if len(self._seen) > _MOST_SEEN:
+            self._take()
         self._counters.look(records)
+        if self._samples is not None:
+            self._samples.take(samples)
+
+    def _take_records(self) -> None:
+        """Take note of the records that the listener has kept. The events themselves wait: the program is running."""
+        while self._waiting:
+            event = self._waiting.popleft()
+            self._seen.append(event)
+            if event.record is not None:
+                self._counters.look([event.record])
+            elif event.kind is EventKind.FREED and event.tier is Tier.BASELINE:
+                self._counters.end(event.time, event.symbol, event.version, event.runs)
+            if self._samples is not None:
+                self._samples.observe(event)
 
     def _take(self) -> None:
-        """Take into account what the listener has kept."""
-        while self._waiting:
-            event, records = self._waiting.popleft()
+        """Take into account all that the listener has kept."""
+        self._take_records()
+        seen, self._seen = self._seen, []
+        for event in seen:
             self._history.add(event)
-            self._counters.look(records)
             sentence = self._sentences.sentence(event)
             # The code of the unit says that it was loaded.
             if event.kind is not EventKind.LOADED:
@@ -147,17 +185,38 @@ class Recorder:
             "version": VERSION,
             "producer": producer(),
             **self._now(),
-            "sources": sources.as_json(),
             "units": units,
+            "sources": sources.as_json(),
             "views": [],
             "events": list(self._events),
+            "redefinitions": redefinitions(units),
             "counts": self._counters.counts(),
             "stubs": self._counters.stubs(),
             "jumps": self._jumps(),
-            "samples": {"interval": 0.0, "total": 0, "times": [], "shares": []},
+            "samples": self._samples.as_json() if self._samples is not None else NO_SAMPLES,
             "measured": None,
             "advice": [],
         }
+
+    def _make_views(self, sources: Sources) -> list[Json]:
+        """Views of the code that was in use, as many as a report has room for; the code refers to them."""
+        views: list[Json] = []
+        for code, members in self._history.codes(_MOST_VIEWS):
+            try:
+                view = self._view(members, code.tier, sources.number) if self._view is not None else None
+            except (OSError, RuntimeError, ValueError):
+                view = None
+            code.view = len(views) if view is not None else None
+            views += [view] if view is not None else []
+        return views
+
+    def _not_inlined(self) -> Iterator[tuple[str, NotInlined]]:
+        """What the optimized units in which the most time was spent do not inline, as far as they are still there."""
+        for symbol in self._history.optimized(_MOST_ASKED):
+            try:
+                yield from ((symbol, each) for each in self._engine.missed_inlining(symbol))
+            except (KeyError, OSError, RuntimeError, ValueError):
+                continue
 
     def _jumps(self) -> Json:
         stubs = self._counters.stubs()

@@ -17,8 +17,11 @@ class Sources:
 
     def place(self, place: Place) -> dict[str, Any]:
         """A place as data: the number of its text, and lines and columns from 1."""
-        number = self._numbers.setdefault((place.source, place.text), len(self._numbers))
-        return {"source": number, "start": list(place.start), "end": list(place.end)}
+        return {"source": self.number(place.source, place.text), "start": list(place.start), "end": list(place.end)}
+
+    def number(self, name: str, text: str) -> int:
+        """The number of a text."""
+        return self._numbers.setdefault((name, text), len(self._numbers))
 
     def __len__(self) -> int:
         return len(self._numbers)

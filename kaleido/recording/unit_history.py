@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kaleido.jit import Event, EventKind, RunCounter, Tier, Unit, UnitStats
@@ -119,6 +120,21 @@ class UnitHistory:
         return all(version.replaced is not None for version in self.versions.values())
 
     @property
+    def is_of_program(self) -> bool:
+        return self.description is not None and self.description.origin == "program"
+
+    @property
+    def has_optimized(self) -> bool:
+        """Whether it ever had optimized code."""
+        return any(code.tier is Tier.OPTIMIZED for version in self.versions.values() for code in version.codes)
+
+    @property
+    def is_optimized(self) -> bool:
+        """Whether it has optimized code now."""
+        codes = self.current.codes if self.current is not None else []
+        return any(code.tier is Tier.OPTIMIZED and code.until is None for code in codes)
+
+    @property
     def current(self) -> VersionHistory | None:
         return max(self.versions.values(), key=lambda version: version.number, default=None)
 
@@ -138,7 +154,7 @@ class UnitHistory:
 class History:
     """The units that something has happened to, by symbol. Not thread-safe by itself.
 
-    `present` are the units that were there before the first event.
+    `present` are the units that are there now: those without events were there before.
     """
 
     def __init__(self, origin: float, describe: Describe, present: Iterable[UnitStats] = ()) -> None:
@@ -196,6 +212,34 @@ class History:
         versions = sum(unit.left_out for unit in self.units.values())
         return {"units": self._dropped["units"], "versions": self._dropped["versions"] + versions}
 
+    def optimized(self, most: int) -> list[str]:
+        """At most `most` units of the program that have optimized code now, in the order of their first events."""
+        found = [unit for unit in self.units.values() if unit.is_optimized and unit.is_of_program]
+        return [unit.symbol for unit in found[:most]]
+
+    def codes(self, most: int) -> Iterator[tuple[Code, list[Unit]]]:
+        """Code with the units that were compiled into it, as far as all are known: at first that of optimized units."""
+        units = sorted(self.units.values(), key=lambda unit: (not unit.has_optimized, not unit.is_of_program))
+        found = (
+            (code, members)
+            for unit in units
+            for version in unit.versions.values()
+            for code in version.codes
+            if (members := self._members(version, code)) is not None
+        )
+        return islice(found, most)
+
+    def _members(self, version: VersionHistory, code: Code) -> list[Unit] | None:
+        inlined = [self._unit_of(symbol, number) for symbol, number in code.inlined]
+        members = [version.unit, *inlined]
+        return None if None in members else [each for each in members if each is not None]
+
+    def _unit_of(self, symbol: str, number: int) -> Unit | None:
+        unit = self.units.get(symbol)
+        if unit is not None and number in unit.versions:
+            return unit.versions[number].unit
+        return self._present[symbol].unit if symbol in self._present else None
+
     def name_of(self, symbol: str) -> str:
         """The name of a symbol; the symbol itself for one that nothing has happened to."""
         if symbol in self.units:
@@ -207,7 +251,8 @@ class History:
         if unit is None:
             unit = UnitHistory(event.symbol, event.unit, event.counter, parent=self._parents.get(event.symbol))
             self.units[event.symbol] = unit
-            if (before := self._present.get(event.symbol)) is not None:
+            before = self._present.get(event.symbol)
+            if before is not None and (before.versions, event.kind is EventKind.DEFINED) < (event.version, True):
                 self._begin(unit, before)
         return unit
 

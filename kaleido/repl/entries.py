@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.jit import interruptibly
 from kaleido.language.parser import IncrementalParser
@@ -116,8 +115,7 @@ class EntryScanner:
             self._program = None
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A program or a command of an entry.
 
     `text` begins with one empty line for each earlier line of the entry, so that lines and columns in it are those of

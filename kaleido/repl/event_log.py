@@ -22,6 +22,9 @@ __all__ = ["EventLog", "Tracing"]
 _MAX_EVENTS = 20_000
 """The number of events that are kept, the latest ones."""
 
+# The same with all events of expressions, for reports: they refer to units with their IR.
+_MAX_LATEST = 5_000
+
 
 # Events that always come with one that has a line: a unit that is hot, and a compilation.
 _STEPS = frozenset({EventKind.LOADED, EventKind.REQUESTED, EventKind.STARTED})
@@ -33,6 +36,7 @@ class EventLog:
     def __init__(self, session: Session) -> None:
         self._session, self._begin = session, time.perf_counter()
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
+        self._latest: deque[Event] = deque(maxlen=_MAX_LATEST)
         self._unsubscribe = session.subscribe(self._listen)
 
     def close(self) -> None:
@@ -59,7 +63,13 @@ class EventLog:
             if name is None or event.unit == name or event.unit.startswith(f"{name}.for@"):
                 yield f"{event.time - self._begin:10.3f} s  {line}"
 
+    @property
+    def latest(self) -> list[Event]:
+        """The latest events, those of expressions included, for a report."""
+        return list(self._latest.copy())
+
     def _listen(self, event: Event) -> None:
+        self._latest.append(event)
         # Expressions at top level are defined, compiled and freed all the time.
         if event.kind not in _STEPS and (event.counter is not RunCounter.NONE or event.kind is EventKind.FAULTED):
             self._events.append(event)

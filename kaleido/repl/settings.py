@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from kaleido.jit import Policy
 from kaleido.session import MODES, mode_of, policy_for
@@ -13,8 +14,7 @@ __all__ = ["OPTIONS", "POLICY_OPTIONS", "Option", "Settings", "changed_policy", 
 _ON_OFF = ("on", "off")
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """An option: its possible values, of which the first is the default, and its description.
 
     `number` is the name of a whole number from 1 up, which is a possible value, too.

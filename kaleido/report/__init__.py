@@ -16,6 +16,7 @@ In the order in which a program's data meets them:
 ``measurement``  the samples of a benchmark, and their median and spread
 ``bars``         a measurement as bars
 ``run_times``    the time of each run as a chart that falls at a swap
+``recording_text``  a recording as forty lines of text
 ===============  ====================================================================================
 
 The functions return text; only :meth:`trace.Trace.save` writes it. Nothing here knows the session.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from kaleido.jit import Tier
-from kaleido.report.measurement import Measurement, ProgramMeasurement, ProgramRun, Samples
 from kaleido.report.tier_marks import label
+
+if TYPE_CHECKING:
+    from kaleido.report.measurement import Measurement, ProgramMeasurement, ProgramRun, Samples
 
 __all__ = ["chart", "duration", "program_chart", "times_as_fast"]
 

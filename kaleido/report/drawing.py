@@ -23,9 +23,8 @@ from __future__ import annotations
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, chain, zip_longest
+from typing import NamedTuple
 
 from kaleido.report.flow import Block, Flow
 from kaleido.terminal.text import cut, printable, width
@@ -36,8 +35,7 @@ __all__ = ["dot", "drawing"]
 # Edges
 
 
-@dataclass(frozen=True)
-class _Edge:
+class _Edge(NamedTuple):
     """All edges from one block to another; `text` has their conditions."""
 
     target: str
@@ -83,8 +81,7 @@ def _back_edges(successors: dict[str, list[str]]) -> set[tuple[str, str]]:
 # Drawing: the boxes
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """A line of a box, or between two boxes: `left`, `text` filled up with `fill`, `right`.
 
     `enters`  the label of the block whose rail ends in this row
@@ -157,20 +154,12 @@ def _condition(edge: _Edge) -> str:
 # Drawing: the rails
 
 
-@dataclass(frozen=True)
 class _Rail:
     """The row where a block is entered, and the rows of edges to it: either all above that row or all below it."""
 
-    enters: int
-    leaves: dict[int, _Edge]
-
-    @cached_property
-    def first(self) -> int:
-        return min(self.enters, *self.leaves)
-
-    @cached_property
-    def last(self) -> int:
-        return max(self.enters, *self.leaves)
+    def __init__(self, enters: int, leaves: dict[int, _Edge]) -> None:
+        self.enters, self.leaves = enters, leaves
+        self.first, self.last = min(enters, *leaves), max(enters, *leaves)
 
     @property
     def length(self) -> int:

@@ -59,7 +59,7 @@ def _happened(event: Event) -> str:
             is_hot = event.runs >= event.threshold
             return f"hot at {event.counter.of(event.threshold)}" if is_hot else "to be optimized on request"
         case EventKind.COVERED:
-            return "inlined into its hot callers, and counted again"
+            return "inlined into its callers, and counted again"
         case EventKind.DISCARDED:
             assert event.tier is not None
             return f"{event.size:,} bytes of {label(event.tier)} code discarded: {event.message} meanwhile"

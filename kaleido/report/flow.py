@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 __all__ = ["Block", "Flow", "flows"]
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A basic block.
 
     `instructions`  lines of IR
@@ -24,8 +23,7 @@ class Block:
     successors: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """A function's control-flow graph: its blocks, the entry first. Labels are unique."""
 
     name: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
+from typing import NamedTuple
 
 from kaleido.jit import Unit, quoted
 from kaleido.terminal.text import padded, width
@@ -147,8 +147,7 @@ def _text(rows: Sequence[tuple[str, int]]) -> str:
     return "".join(f"{line}\n" for line, _ in rows) or "\n"
 
 
-@dataclass(frozen=True)
-class Inlining:
+class Inlining(NamedTuple):
     """How the units of an inline group are called in its optimized module, by their names.
 
     `inlined`  have no function of their own any more: all calls of them are inlined, or there was none

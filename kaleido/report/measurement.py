@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.jit import Tier
 
 __all__ = ["Measurement", "ProgramMeasurement", "ProgramRun", "Samples"]
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Nanoseconds per evaluation in each sample; `evaluations` is the number of evaluations in all samples together."""
 
     nanoseconds: tuple[float, ...]
@@ -36,8 +35,7 @@ class Samples:
         return _median([abs(each - middle) for each in self.nanoseconds]) / middle
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(NamedTuple):
     """The result of :func:`kaleido.bench.measure`.
 
     `samples`  for each tier, the same number of each; the times include the call
@@ -55,8 +53,7 @@ class Measurement:
         return self.samples[Tier.BASELINE].median / self.samples[Tier.OPTIMIZED].median
 
 
-@dataclass(frozen=True)
-class ProgramRun:
+class ProgramRun(NamedTuple):
     """The seconds of one run of a program: `compile` before and between its expressions, `run` while they ran.
 
     `beside` are the seconds that a tiered run compiled in the background; they are not part of the others.
@@ -71,11 +68,11 @@ class ProgramRun:
         return self.compile + self.run
 
 
-@dataclass(frozen=True)
 class ProgramMeasurement:
     """The result of :func:`kaleido.bench.measure_program`: the runs in each mode, the same number of each."""
 
-    runs: Mapping[str, Sequence[ProgramRun]]
+    def __init__(self, runs: Mapping[str, Sequence[ProgramRun]]) -> None:
+        self.runs = runs
 
     def median(self, mode: str) -> ProgramRun:
         """The medians of each time; so `total` is the sum of two medians."""

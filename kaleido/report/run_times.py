@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from kaleido.jit import Tier
 from kaleido.report.bars import duration, times_as_fast
@@ -19,8 +19,7 @@ _PER_DOUBLING = 8
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """Consecutive runs: the first and the last, their seconds together, and the tier in which the last one began."""
 
     first: int

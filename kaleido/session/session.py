@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
@@ -22,6 +22,9 @@ from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.recovery import check_text
 from kaleido.session.snapshot import Change
+
+if TYPE_CHECKING:
+    from kaleido.recording import Recorder
 
 __all__ = ["Session"]
 
@@ -64,6 +67,7 @@ class Session:
         for library in libraries:
             load_library(library)
         self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug), cache=cache)
+        self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table)
         if prelude:
@@ -227,6 +231,34 @@ class Session:
         return self._pipeline.restore(self._table.difference(self._initial))
 
     # The engine
+
+    def record(self, name: str = "") -> Recorder:
+        """Begin to record what the engine does, for :meth:`report`. `name` is that of the program, for people.
+
+        The recorder has the data; see ``kaleido.recording.Recorder``. Close it, or keep it as long as the session.
+        """
+        from kaleido.recording import Recorder
+        from kaleido.session.unit_descriptions import describe
+
+        self._recorder = Recorder(self.engine, name=name, describe=describe)
+        return self._recorder
+
+    def report(self, past: Iterable[Event] = ()) -> str:
+        """A page that shows what the engine did since :meth:`record`: one HTML file that needs nothing else.
+
+        Without a recording it shows `past`, the events up to now that a listener has kept, without samples.
+        """
+        from kaleido.page import document
+        from kaleido.recording import Recorder
+        from kaleido.session.unit_descriptions import describe
+
+        if self._recorder is not None:
+            return document(self._recorder.report())
+        recorder = Recorder(self.engine, describe=describe, past=past, live=False)
+        try:
+            return document(recorder.report())
+        finally:
+            recorder.close()
 
     def stats(self) -> list[UnitStats]:
         """The engine's statistics of each function and loop."""

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from tests.benchmarks import growing, output, report, tiering, waiting
 from tests.benchmarks.chart import chart
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, figure_table
 from tests.benchmarks.kernels import KERNELS
-from tests.benchmarks.peak import Disagreement, Result, measured, summary
+from tests.benchmarks.peak import Disagreement, Result, measured, summary, table
 from tests.benchmarks.peers import contestants
 from tests.benchmarks.processes import ROOT, Failed
 
@@ -115,7 +115,7 @@ class _Benchmark:
         names = (options.kernels or ()) + QUICK_PROGRAMS if options.quick else None
         for program in tiering.programs(self._build, names):
             found = tiering.tiering(program, options.repeat, options.clock)
-            _say(f"{program.path.stem}: {found.ratio:.2f}   {found.seconds}")
+            _say(f"{program.path.stem}: {found.ratio:.2f} {found.verdict}")
             self._tiering.append(found)
         yield from tiering.figures(self._tiering)
         yield from tiering.counters(options.repeat, options.clock)
@@ -125,14 +125,18 @@ class _Benchmark:
         yield from waiting.starts(self._build, repeat, clock)
         yield from waiting.prompts(repeat, clock)
         yield from waiting.entries(repeat, clock)
+        yield from () if self._options.quick else waiting.many_entries(repeat, clock)
         yield from waiting.calls(repeat, clock)
-        yield from waiting.optimizing(repeat)
+        yield from waiting.optimizing(repeat, clock)
         yield from waiting.emission(repeat, clock)
 
     def _write(self) -> None:
         options = self._options
         where = report.machine(self._versions)
-        text = report.block(self._results, self._figures, self._peers, options.clock, where)
+        tables = [table(self._results, self._peers, options.clock)] if self._results else []
+        tables += [tiering.table(self._tiering)] if self._tiering else []
+        tables += [figure_table(self._figures)] if self._figures else []
+        text = report.block(tables, options.clock, where)
         print(text, end="")
         if options.json:
             options.json.write_text(json.dumps(self._as_json(where), indent=1) + "\n")

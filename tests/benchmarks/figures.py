@@ -16,15 +16,21 @@ Timed = Callable[[], Times]
 
 @dataclass(frozen=True)
 class Figure:
-    """`result` is a ratio; `goal` is the largest one that is good enough, or None where the figure is only shown."""
+    """`result` is a ratio; `goal` is the largest one that is good enough, or None where the figure is only shown.
+
+    `note` says what limits the result, where the goal is missed.
+    """
 
     title: str
     result: float
     goal: float | None = None
+    note: str = ""
 
     @property
-    def is_met(self) -> bool:
-        return self.goal is None or self.result <= self.goal
+    def verdict(self) -> str:
+        if self.goal is None or self.result <= self.goal:
+            return ""
+        return f"✗ {self.note}".rstrip()
 
 
 def timed(action: Callable[[], object]) -> Timed:
@@ -48,7 +54,7 @@ def ratio(own: Timed, other: Timed, repeat: int, clock: Clock) -> float:
 def figure_table(figures: Iterable[Figure]) -> str:
     """The figures as a Markdown table."""
     rows = [
-        [each.title, "" if each.goal is None else f"{each.goal:.2f}", f"{each.result:.2f}", "" if each.is_met else "✗"]
+        [each.title, "" if each.goal is None else f"{each.goal:.2f}", f"{each.result:.2f}", each.verdict]
         for each in figures
     ]
     return markdown(["figure, times", "goal", "result", ""], rows)

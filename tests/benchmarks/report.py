@@ -12,8 +12,6 @@ from pathlib import Path
 import llvmlite
 from llvmlite.binding import llvm_version_info
 
-from tests.benchmarks.figures import Figure, figure_table
-from tests.benchmarks.peak import Result, table
 from tests.benchmarks.processes import ROOT, Clock
 
 __all__ = ["CHART", "block", "machine", "replaced"]
@@ -46,15 +44,10 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def block(results: Sequence[Result], figures: Sequence[Figure], peers: Sequence[str], clock: Clock, where: str) -> str:
-    """The tables as Markdown, with the machine above them."""
+def block(tables: Sequence[str], clock: Clock, where: str) -> str:
+    """The tables, with the machine above them, as Markdown."""
     seconds = "seconds" if clock == "wall" else "seconds of the processor, with all threads"
-    parts = [f"{where}. Minima of alternating runs, in {seconds}.\n"]
-    if results:
-        parts.append(table(results, peers, clock))
-    if figures:
-        parts.append(figure_table(figures))
-    return "\n".join(parts)
+    return "\n".join([f"{where}. Minima of alternating runs, in {seconds}.\n", *tables])
 
 
 def replaced(readme: str, new: str) -> str:

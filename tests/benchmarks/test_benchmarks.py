@@ -26,6 +26,7 @@ from tests.benchmarks.peers import Outcome, Peer
 from tests.benchmarks.processes import ROOT, Failed, Times, kaleido, python, run
 from tests.benchmarks.report import block, replaced
 from tests.benchmarks.tiering import Program, Tiering, figures, programs
+from tests.benchmarks.tiering import table as tiering_table
 
 # Kernels
 
@@ -136,6 +137,7 @@ def test_short_differences_are_none_between_tiers() -> None:
     assert Tiering(program, {"tiered": 0.109, "O0": 0.5, "O3": 0.1}).ratio == 1.0
     long = Tiering(program, {"tiered": 1.5, "O0": 1.2, "O3": 3.0})
     assert long.ratio == 1.25
+    assert tiering_table([long]).splitlines()[2:] == ["| p | 1.20 | 3.00 | 1.50 | 1.25 | ✗ |"]
     assert [(each.goal, each.result) for each in figures([long])] == [(None, pytest.approx(1.25)), (1.05, 1.25)]
 
 
@@ -181,20 +183,22 @@ def test_the_table() -> None:
 
 
 def test_the_figures_of_the_kernels() -> None:
-    found = {each.title: (each.result, each.goal, each.is_met) for each in summary(RESULTS, "wall")}
+    found = {each.title: (each.result, each.goal, each.verdict) for each in summary(RESULTS, "wall")}
     assert found == {
-        "evaluation / C, geometric mean": (pytest.approx(1.0), 0.6, False),
-        "evaluation / C, … without `%`": (pytest.approx(0.5), 0.8, True),
-        "evaluation / C, the worst kernel: queens, % 2": (2.0, 1.05, False),
+        "evaluation / C, geometric mean": (pytest.approx(1.0), 0.6, "✗"),
+        "evaluation / C, … without `%`": (pytest.approx(0.5), 0.8, ""),
+        "evaluation / C, the worst kernel: queens, % 2": (2.0, 1.05, "✗"),
     }
     assert list(summary([], "wall")) == []
 
 
 def test_figures_and_goals() -> None:
-    assert figure_table([Figure("a", 1.0, 1.0), Figure("b", 2.0, 1.5), Figure("c", 3.0)]).splitlines()[2:] == [
+    figures = [Figure("a", 1.0, 1.0, "why"), Figure("b", 2.0, 1.5), Figure("c", 3.0), Figure("d", 2.0, 1.5, "why")]
+    assert figure_table(figures).splitlines()[2:] == [
         "| a | 1.00 | 1.00 |  |",
         "| b | 1.50 | 2.00 | ✗ |",
         "| c |  | 3.00 |  |",
+        "| d | 1.50 | 2.00 | ✗ why |",
     ]
 
 
@@ -211,9 +215,10 @@ def test_the_picture_is_well_formed_and_has_every_kernel() -> None:
 
 def test_the_block_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    text = block(RESULTS, [Figure("a", 1.0, 1.0)], ["kaleido"], "cpu", "a machine")
-    assert text.startswith(
-        "a machine. Minima of alternating runs, in seconds of the processor, with all threads.\n\n| "
+    text = block(["| a table |\n", "| another |\n"], "cpu", "a machine")
+    assert text == (
+        "a machine. Minima of alternating runs, in seconds of the processor, with all threads.\n\n"
+        "| a table |\n\n| another |\n"
     )
     new = replaced(readme, text)
     assert text in new

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,17 +23,16 @@ import pexpect
 
 from kaleido import Session
 from kaleido.diagnostics import Source
-from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
+from kaleido.jit import Engine, Event, EventKind, RunCounter, Tier, Unit
 from kaleido.language.source_files import read
 from kaleido.terminal.streams import discarded
 from tests.benchmarks.figures import Figure, Timed, ratio, timed
 from tests.benchmarks.floor import Floor, in_c_convention
 from tests.benchmarks.processes import ROOT, Clock, Times, environment, kaleido, python, run
-from tests.costs import square
 from tests.repl.latency import KINDS
 from tests.repl.latency import Timed as TimedRepl
 
-__all__ = ["calls", "emission", "entries", "optimizing", "prompts", "starts"]
+__all__ = ["calls", "emission", "entries", "many_entries", "optimizing", "prompts", "starts"]
 
 
 def _process(command: list[str]) -> Timed:
@@ -45,6 +45,7 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
     script.write_text("".join(f"def f{number}(x) x * {number} + 1\n" for number in range(20)) + "f7(6)\n")
     for title, arguments, imports, goal in (
         ("`kaleido -c 4+5`", ["-c", "4+5"], "llvmlite.binding, lark", 1.2),
+        ("`kaleido --no-cache -c 4+5`", ["--no-cache", "-c", "4+5"], "llvmlite.binding, lark", 2.0),
         ("a second run of 20 definitions", [str(script)], "llvmlite.binding", 1.3),
     ):
         sides = _process(kaleido(*arguments)), _process(python("-c", f"import {imports}"))
@@ -54,6 +55,9 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
 # On a terminal
 
 _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
+
+# Where the REPL looks for init.kal, its history and the object cache.
+_FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
 _BARE_LOOP = """
 from prompt_toolkit import PromptSession
@@ -66,9 +70,9 @@ while True:
 class _Terminal:
     """A process on a terminal, that shows ``kal>``. Its times are those since it was started, or since a key."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, home: str, *arguments: str) -> None:
         self._begin, self._used = time.perf_counter(), 0.0
-        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        variables = {"TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1", **dict.fromkeys(_FOLDERS, home)}
         self._child: Any = pexpect.spawn(
             sys.executable, [*arguments], env=environment(**variables), dimensions=(24, 80), timeout=60
         )
@@ -97,21 +101,25 @@ class _Terminal:
 
 
 def prompts(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """The prompt, and an entry at it, in a pseudo-terminal."""
+    """The prompt, and an entry at it, in a pseudo-terminal, with an empty home directory."""
+    with tempfile.TemporaryDirectory() as home:
+        yield from _prompts(home, repeat, clock)
 
+
+def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
     def started(*arguments: str) -> Times:
-        terminal = _Terminal(*arguments)
+        terminal = _Terminal(home, *arguments)
         try:
             return terminal.until("kal>")
         finally:
             terminal.close()
 
-    repl = ("-m", "kaleido", "--no-init", "--no-history")
+    repl = ("-m", "kaleido")
     imports = ("-c", f"import {_IMPORTS}\nprint('kal>', flush=True)\ninput()")
     found = ratio(lambda: started(*repl), lambda: started(*imports), repeat, clock)
     yield Figure(f"`kaleido` to its prompt / `import {_IMPORTS}`", found, 1.25)
     with ExitStack() as stack:
-        own, bare = _Terminal(*repl), _Terminal("-c", _BARE_LOOP)
+        own, bare = _Terminal(home, *repl), _Terminal(home, "-c", _BARE_LOOP)
         for terminal in (own, bare):
             stack.callback(terminal.close)
             terminal.until("kal>")
@@ -142,6 +150,21 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
         yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
 
 
+def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
+    """Entries in a REPL with many definitions, relative to those in one with ten; a few in each by turns."""
+    ticks = time.perf_counter if clock == "wall" else time.process_time
+    with discarded():
+        few, many = TimedRepl(10, ticks), TimedRepl(definitions, ticks)
+        for number in range(10 * repeat):
+            for repl in (few, many):
+                repl.enter([number])
+    for repl in (few, many):
+        repl.session.close()
+    for kind in KINDS:
+        found = median(many.seconds[kind]) / median(few.seconds[kind])
+        yield Figure(f"{kind} after {definitions:,} entries / after 10", found, 1.1)
+
+
 def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
     """A call from Python, relative to one by ctypes."""
     with Session(jit="O3") as session:
@@ -157,48 +180,71 @@ def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
         yield Figure("a call from Python, `f(3.0)` / by ctypes", ratio(*sides, repeat, clock), 3.0)
 
 
-def optimizing(repeat: int) -> Iterator[Figure]:
-    """From hot to swapped, for a small function and nothing queued. It is the time that passes, whatever the clock."""
-    names, floor = count(), Floor()
-    with Engine(Policy()) as engine:
-        waiting = _HotToSwapped(engine)
-        seconds, lows = [], []
-        for _ in range(10 * repeat):
-            unit = square(f"f{next(names)}")
-            seconds.append(waiting.measure(unit))
-            lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().wall)
-    yield Figure("hot to swapped / llvmlite alone", min(seconds) / min(lows), 1.3)
+# A title, a definition, and what to know about the result.
+_OPTIMIZED = (
+    ("a small function", "def {}(x) x * x + 1", ""),
+    ("a loop", "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s", ""),
+    (
+        "a function that calls itself",
+        "def {}(n) if n < 3 then 1 else {}(n - 1) + {}(n - 2)",
+        "LLVM compiles eight bodies of it, llvmlite alone one",
+    ),
+)
+
+
+def optimizing(repeat: int, clock: Clock) -> Iterator[Figure]:
+    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread."""
+    floor = Floor()
+    with Session() as session:
+        waiting = _HotToSwapped(session.engine)
+        names = (f"f{number}" for number in count())
+        for title, definition, note in _OPTIMIZED:
+            seconds, lows = [], []
+            for name in islice(names, 10 * repeat):
+                session.run(definition.replace("{}", name))
+                # The innermost: the loop, if there is one.
+                *_, unit = session[name].unit.with_nested()
+                seconds.append(waiting.measure(unit, session[name]).of(clock))
+                lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().of(clock))
+            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, note)
 
 
 class _HotToSwapped:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._swapped = engine, threading.Event()
-        self._times: dict[EventKind, float] = {}
+        self._times: dict[EventKind, Times] = {}
         engine.subscribe(self._listen)
 
     def _listen(self, event: Event) -> None:
+        # Both events are emitted by the recompiler's thread.
         if event.kind in (EventKind.HOT, EventKind.SWAPPED):
-            self._times[event.kind] = event.time
+            self._times[event.kind] = Times(event.time, time.thread_time())
         if event.kind is EventKind.SWAPPED:
             self._swapped.set()
 
-    def measure(self, unit: Unit) -> float:
+    def measure(self, unit: Unit, function: Callable[[float], float]) -> Times:
+        """Make a unit hot that `function` runs or is."""
         self._swapped.clear()
-        self._engine.define(unit)
-        function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(self._engine.address(unit.symbol))
-        for _ in range(self._engine.policy.call_threshold):
-            function(2.0)
+        threshold = self._engine.policy.threshold(unit) or 0
+        if unit.counter is RunCounter.ITERATIONS:
+            function(2 * threshold)
+        else:
+            for _ in range(threshold):
+                function(2.0)
         assert self._swapped.wait(60)
-        return self._times[EventKind.SWAPPED] - self._times[EventKind.HOT]
+        end, begin = self._times[EventKind.SWAPPED], self._times[EventKind.HOT]
+        return Times(end.wall - begin.wall, end.cpu - begin.cpu)
 
 
 def emission(repeat: int, clock: Clock) -> Iterator[Figure]:
     """Machine code at -O0 for all units of the examples: LLVM's fast selector takes no tail calls."""
-    floor, texts = Floor(), list(_texts())
-    modules = [floor.parsed(text) for text in texts], [floor.parsed(in_c_convention(text)) for text in texts]
-    sides = [timed(partial(floor.emit_all, each)) for each in modules]
-    title = f"-O0 emission of {len(texts)} units / in the C convention, without tail calls"
-    yield Figure(title, ratio(sides[0], sides[1], repeat, clock))
+    floor, texts = Floor(), list(dict.fromkeys(_texts()))
+    own = timed(partial(floor.emit_all, [floor.parsed(text) for text in texts]))
+    without = [text for text in texts if "musttail " not in text]
+    for note, changed in (("", texts), (f", only the {len(without)} that make none", without)):
+        modules = [floor.parsed(in_c_convention(text) if text in changed else text) for text in texts]
+        title = f"-O0 emission of {len(texts)} units / in the C convention without tail calls{note}"
+        yield Figure(title, ratio(own, timed(partial(floor.emit_all, modules)), repeat, clock))
 
 
 def _texts() -> Iterator[str]:

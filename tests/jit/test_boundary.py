@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import kaleido.jit
+from kaleido.jit import Engine, EventKind, RunCounter, Tier
 
 ENGINE = sorted(Path(kaleido.jit.__file__).parent.glob("**/*.py"))
 TESTS = sorted(Path(__file__).parent.glob("**/*.py"))
@@ -56,18 +57,27 @@ def test_every_public_class_and_function_is_exported_by_its_own_name() -> None:
     assert [name for name, value in named.items() if value.__name__ != name or not value.__doc__] == []
 
 
-def test_help_begins_with_a_page_that_names_everything() -> None:
-    """What `help(kaleido.jit)` shows first; the classes follow, of which it shows all methods."""
+def test_help_is_a_page_that_names_everything() -> None:
     page = inspect.getdoc(kaleido.jit) or ""
     assert len(page.splitlines()) <= 60
     listed = re.findall(r"``(\w+)``", "\n".join(line for line in page.splitlines() if "  ``" in line))
     assert sorted(listed) == sorted(kaleido.jit.__all__)
+    # After it comes a list of the modules.
+    assert kaleido.jit.Engine is not None
+    assert len(pydoc.plain(pydoc.render_doc(kaleido.jit)).splitlines()) <= 100
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        kaleido.jit.nothing  # noqa: B018
 
 
-def test_help_shows_what_is_an_enumeration_s_own() -> None:
-    shown = pydoc.plain(pydoc.render_doc(kaleido.jit))
+def test_help_of_an_enumeration_shows_what_is_its_own() -> None:
+    shown = "".join(pydoc.plain(pydoc.render_doc(each)) for each in (RunCounter, EventKind, Tier))
     assert all(word in shown for word in ("ITERATIONS = ", "of(self, number: ", "SWAPPED = ", "OPTIMIZED = "))
     assert "swapcase" not in shown
+
+
+def test_help_has_types() -> None:
+    shown = pydoc.plain(pydoc.render_doc(Engine))
+    assert "define(self, *definitions: 'Unit | Data', removed: 'Iterable[str]' = ()) -> 'frozenset[str]'" in shown
 
 
 def test_the_example_in_it_runs(capsys: pytest.CaptureFixture[str]) -> None:

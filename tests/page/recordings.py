@@ -8,6 +8,7 @@ __all__ = ["empty", "many", "redefinition"]
 
 Recording = dict[str, Any]
 
+_LONG_NAME = "/a/path/as/long/as/paths/of/programs/are/edit.kal"
 _SOURCE = """\
 # square is redefined while the loop runs.
 def square(x) x * x
@@ -28,6 +29,7 @@ def empty() -> Recording:
         "program": {"name": "nothing.kal", "mode": "tiered", "thresholds": {"calls": 1000, "iterations": 10000}},
         "length": 0.0,
         "live": False,
+        "left_out": {"events": 0, "units": 0, "versions": 0},
         "sources": [],
         "units": [],
         "views": [],
@@ -46,7 +48,7 @@ def redefinition() -> Recording:
     return empty() | {
         "program": {"name": "square.kal", "mode": "tiered", "thresholds": {"calls": 1000, "iterations": 10000}},
         "length": 100.0,
-        "sources": [{"name": "square.kal", "text": _SOURCE}, {"name": "edit", "text": "def square(x) x + <b>"}],
+        "sources": [{"name": "square.kal", "text": _SOURCE}, {"name": _LONG_NAME, "text": "def square(x) x + <b>"}],
         "units": [_square(), _unit("total", "function", "calls", _version(_place(0, 4, 1, 5, 54), [_code("O0", 2, 4)])),
                   _loop(), _unit("binary:", "function", "calls", _version(None, [_code("O0", 2, 4)]), "prelude")],
         "views": _views(),
@@ -153,7 +155,9 @@ def _views() -> list[Recording]:
 
 
 def _samples() -> Recording:
-    times = [[float(time), "total.for", "O0" if time < 20 or 50 <= time < 70 else "O3"] for time in range(4, 94)]
+    times: list[list[Any]] = [
+        [float(time), "total.for", "O0" if time < 20 or 50 <= time < 70 else "O3"] for time in range(4, 94)
+    ]
     times += [[float(time), None, "other"] for time in range(94, 100)]
     shares = [{"symbol": "total.for", "tier": "O3", "count": 54}, {"symbol": "total.for", "tier": "O0", "count": 36},
               {"symbol": None, "tier": "other", "count": 6}]  # fmt: skip
@@ -165,7 +169,7 @@ def many(number: int) -> Recording:
     text = "".join(f"def f{index}(x) x + {index}\n" for index in range(number))
     units, events = [], []
     for index in range(number):
-        began = 1.0 + index / 10
+        began = 1.0 + index // 10
         codes = [_code("O0", began, began + 1)]
         if index % 10 == 0:
             codes.append(_code("O3", began + 5, began + 7))

@@ -80,6 +80,17 @@ def test_optimized_code_has_the_versions_that_it_inlined(recorded: dict[str, Any
     assert optimized["until"] >= units(recorded)["square"]["versions"][1]["defined"]
 
 
+def test_a_redefinition_has_what_it_deoptimized_and_the_cost() -> None:
+    calls = "f(1); f(1); f(1); f(1)"
+    recorded = recording(f"def g(x) x def f(x) g(x); {calls}", f"def g(x) x + 1; {calls}")
+    [row] = recorded["redefinitions"]
+    assert (row["symbol"], row["version"], row["deoptimized"]) == ("kal.g", 2, ["kal.f"])
+    [version] = units(recorded)["f"]["versions"]
+    [first, second] = [code for code in version["codes"] if code["tier"] == "O3"]
+    assert row["time"] <= first["until"]
+    assert row["recompiled"] == pytest.approx(second["ended"] - second["began"])
+
+
 def test_units_have_kinds_parents_and_places(recorded: dict[str, Any]) -> None:
     loop = units(recorded)["sum.for@3:6"]
     assert (loop["kind"], loop["counter"], loop["parent"]) == ("loop", "iterations", "kal.sum")
@@ -113,6 +124,15 @@ def test_counts_and_records_change_when_the_unit_does() -> None:
         (1, "body", 3, None),
         (2, "prologue", 3, 6),
     ]
+
+
+def test_a_loop_that_has_ended_has_all_its_iterations() -> None:
+    with Session(jit="tiered") as session:
+        recorder = Recorder(session.engine, describe=describe, live=False)
+        session.run("for i = 1, i < 2 in i", "demo.kal")
+        recorder.close()
+        [points] = recorder.snapshot()["counts"].values()
+    assert points[-1][2] == 2
 
 
 def test_the_jump_leads_to_the_counter_and_then_to_the_body() -> None:

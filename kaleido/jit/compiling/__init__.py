@@ -7,8 +7,9 @@
 ``lazy_compiler``     code from the cache, or by the modules below, which load LLVM
 ``llvm``              llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``module_names``      names in modules that differ from those in the IR of units
+``ir_words``          which modules LLVM compiles without ending the process
 ``ir_lines``          the functions, calls and globals in LLVM assembly
-``rehearsal``         a compilation in another process, for IR that may end the process
+``rehearsal``         a compilation in another process, for all other modules
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined

@@ -12,10 +12,21 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from kaleido.jit.signature import CONVENTION, Signature, extension
+from kaleido.jit.compiling.ir_words import stack_items
+from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents", "unescaped"]
+__all__ = [
+    "MOST_ITEMS",
+    "Call",
+    "Contents",
+    "Function",
+    "Global",
+    "Type",
+    "contents",
+    "plain_contents",
+    "unescaped",
+]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -29,35 +40,15 @@ _CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?
 # What most lines are like: names without escapes, and values of one word. They are read without looking at each word.
 _PLAIN_NAME = r'@(?:"([^"\\]*)"|([-\w.$]+))'
 _PLAIN_FUNCTION = re.compile(
-    rf"(define|declare) (tailcc )?(\w+) {_PLAIN_NAME}\(((?:[-\w.$% ,]|\([-\w.$% ]*\))*)\)([^@{{}};]*\{{?)", re.ASCII
+    rf"\n(define|declare) (tailcc )?(\w+) {_PLAIN_NAME}\(((?:[-\w.$% ,]+|\([-\w.$% ]*\))*)\)([^@{{}};\n]*\{{?)$",
+    re.ASCII | re.MULTILINE,
 )
 _PLAIN_CALL = re.compile(
-    rf"\s*(?:%[-\w.$]+ = )?(?:tail |musttail )?call (tailcc )?(\w+) {_PLAIN_NAME}"
-    r"\(((?:\w+ [-\w.$%]+, )*(?:\w+ [-\w.$%]+)?)\)[\w #]*",
-    re.ASCII,
+    rf"call (tailcc )?(\w+) {_PLAIN_NAME}\(((?:\w+ [-\w.$%]+, )*(?:\w+ [-\w.$%]+)?)\)[\w #]*$",
+    re.ASCII | re.MULTILINE,
 )
 
-# Text that only :func:`contents` reads. A comment or an escape may hide anything. `alias` is the end of `noalias`.
-_NOT_PLAIN = (
-    *(
-        ";",
-        "\\",
-        "\r",
-        "\v",
-        "\f",
-        " alias",
-        " cc",
-        " gc ",
-        " prefix ",
-        " prologue ",
-        "addrspace",
-        "attributes",
-        "callbr",
-    ),
-    *("comdat", "global", "ifunc", "invoke", "module", "section", "thread_local", "type", "vscale"),
-)
-
-_CONVENTION = re.compile(rf"\b(?:{'|'.join(sorted(CONVENTION))})\b")
+_NAME_IN_LINE = re.compile(r'"[^"\n]*"')
 
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
@@ -65,6 +56,9 @@ _INNERMOST = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
 
 _NO_WORDS: frozenset[str] = frozenset()
+
+MOST_ITEMS = 4_000
+"""On the stack, in a function that is not PROBED: half of the guard zone (``native.faults``), in items of 8 bytes."""
 
 
 class Type(NamedTuple):
@@ -104,6 +98,7 @@ class Global(NamedTuple):
 class Contents(NamedTuple):
     """`attributes` are the groups by number; `text` is all of it, as LLVM prints it, or empty.
 
+    `large_frames` are the functions that put arrays of more than MOST_ITEMS, or of a computed size, on the stack.
     `wrong_tail_calls` are the lines of ``musttail`` calls whose result is extended otherwise than that of their caller:
     LLVM ends the process there.
     """
@@ -115,6 +110,7 @@ class Contents(NamedTuple):
     has_assembly: bool
     text: str
     wrong_tail_calls: Sequence[str] = ()
+    large_frames: Sequence[Function] = ()
 
 
 def contents(text: str) -> Contents:
@@ -124,11 +120,15 @@ def contents(text: str) -> Contents:
     globals_: list[Global] = []
     attributes: dict[str, str] = {}
     wrong: list[str] = []
+    items: dict[str, int] = {}
     function: Function | None = None
     for line in text.split("\n"):
         first = line[:1]
         if first == " ":
             calls += _call(line)
+            if function is not None and "= alloca " in line:
+                more = stack_items(line)
+                items[function.name] = items.get(function.name, 0) + (MOST_ITEMS + 1 if more is None else more)
             if "musttail" in line and function is not None and _extends(line) != (*function.type.extensions, "")[0]:
                 wrong.append(line)
         elif first == "d" and line.startswith(("define ", "declare ")):
@@ -138,24 +138,27 @@ def contents(text: str) -> Contents:
             globals_.append(Global(_unescaped(found), found[3].split()))
         elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
             attributes[group[1]] = group[2]
-    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong)
+    large = [functions[name] for name, number in items.items() if number > MOST_ITEMS]
+    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large)
 
 
 def plain_contents(text: str) -> Contents | None:
-    """Of a module that LLVM has accepted; None if it is not plain."""
-    if any(map(text.__contains__, _NOT_PLAIN)):
+    """Of a module that LLVM has accepted, and that ``is_plain``; None if it cannot be read."""
+    text = "\n" + text
+    # What follows a percent sign in quotes may look like anything.
+    if "\n@" in text or '%"' in text:
+        return None
+    if 2 * len(_NAME_IN_LINE.findall(text)) != text.count('"'):
         return None
     functions: dict[str, Function] = {}
-    calls: list[Call] = []
     headers = 0
-    for line in text.split("\n"):
-        if "call" in line and (call := _plain_call(line)) is not None:
-            calls.append(call)
-        elif line.startswith("de") and (function := _plain_function(line)) is not None:
-            functions[function.name] = function
-            headers += 1
-        elif line.count('"') % 2 or line.startswith("@"):
+    for found in _PLAIN_FUNCTION.finditer(text):
+        function = _plain_function(*found.groups())
+        if "..." in function.type.parameters and function.is_definition:
             return None
+        functions[function.name] = function
+        headers += 1
+    calls = [_plain_call(*found.groups()) for found in _PLAIN_CALL.finditer(text)]
     if len(calls) != text.count("call") or headers != text.count("define") + text.count("declare"):
         return None
     return Contents(functions, calls, (), {}, False, "")
@@ -198,14 +201,11 @@ def _function(line: str) -> Function:
     return Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
 
 
-@lru_cache(maxsize=1024)
-def _plain_function(line: str) -> Function | None:
-    found = _PLAIN_FUNCTION.fullmatch(line)
-    if found is None or _CONVENTION.search(found[6]) is not None:
-        return None
-    kind = Type(found[2] is not None, found[3], _first_words(found[6]))
-    name = found[5] if found[4] is None else found[4]
-    return Function(name, line, "", kind, found[1] == "define", _NO_WORDS, found[7])
+def _plain_function(
+    kind: str, convention: str | None, result: str, quoted: str | None, name: str, parameters: str, rest: str
+) -> Function:
+    type_ = Type(convention is not None, result, _first_words(parameters))
+    return Function(name if quoted is None else quoted, "", "", type_, kind == "define", _NO_WORDS, rest)
 
 
 def _call(line: str) -> Sequence[Call]:
@@ -220,12 +220,8 @@ def _call(line: str) -> Sequence[Call]:
     return (Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, inside)),)
 
 
-def _plain_call(line: str) -> Call | None:
-    found = _PLAIN_CALL.fullmatch(line)
-    if found is None:
-        return None
-    name = found[4] if found[3] is None else found[3]
-    return Call(name, Type(found[1] is not None, found[2], _first_words(found[5])))
+def _plain_call(convention: str | None, result: str, quoted: str | None, name: str, parameters: str) -> Call:
+    return Call(name if quoted is None else quoted, Type(convention is not None, result, _first_words(parameters)))
 
 
 def _first_words(parameters: str) -> tuple[str, ...]:

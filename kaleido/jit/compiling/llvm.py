@@ -22,12 +22,13 @@ from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from kaleido.jit.ahead_of_time import HOST, Machine
-from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.object_code import ObjectCode, elf_text_size
 from kaleido.jit.policy import Policy
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.unit import Tier
 
 __all__ = [
+    "SharedContext",
     "Target",
     "closed_on_error",
     "host_description",
@@ -37,6 +38,7 @@ __all__ = [
     "parse_alone",
     "parse_as_it_is",
     "rename",
+    "text_size",
 ]
 
 
@@ -60,15 +62,36 @@ def parse(ir: str, context: llvm.ContextRef) -> llvm.ModuleRef:
     return module
 
 
-def parse_as_it_is(ir: str) -> llvm.ModuleRef:
+def parse_as_it_is(ir: str, context: llvm.ContextRef | None = None) -> llvm.ModuleRef:
     """LLVM assembly as a verified module for the machine that it names, to be looked at. Raises ValueError."""
     try:
-        module = llvm.parse_assembly(ir, llvm.create_context())
+        module = llvm.parse_assembly(ir, context or llvm.create_context())
         with closed_on_error(module):
             module.verify()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return module
+
+
+class SharedContext:
+    """A context for modules that are looked at and disposed of at once. Any thread may use it.
+
+    A new one takes longer than parsing a small module. It keeps types and constants, so it is not used for ever.
+    """
+
+    _MOST_USES = 64
+
+    def __init__(self) -> None:
+        self._context: llvm.ContextRef | None = None
+        self._uses = 0
+
+    def get(self) -> llvm.ContextRef:
+        # Modules keep their context, if another thread replaces it.
+        context = self._context
+        if context is None or self._uses >= self._MOST_USES:
+            self._context, self._uses = context, _ = llvm.create_context(), 0
+        self._uses += 1
+        return context
 
 
 def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef], None] | None = None) -> None:
@@ -152,8 +175,8 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
-        sections = llvm.ObjectFileRef.from_data(data).sections()
-        return ObjectCode(data, sum(section.size() for section in sections if section.is_text()))
+        size = elf_text_size(data)
+        return ObjectCode(data, size if size is not None else text_size(data))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
@@ -215,6 +238,11 @@ def _without_lock(function: Any) -> Callable[..., Any]:
     """A function of llvmlite's library as ctypes calls it."""
     call: Callable[..., Any] = function._cfn
     return call
+
+
+def text_size(data: bytes) -> int:
+    """The size of the machine code in an object file of any format."""
+    return sum(section.size() for section in llvm.ObjectFileRef.from_data(data).sections() if section.is_text())
 
 
 @cache

@@ -1,14 +1,12 @@
-"""A compilation in another process, for IR that may end the process.
+"""A compilation in another process, for IR that may end the process: see ``ir_words`` for which that is.
 
-LLVM verifies modules, but not the text of inline assembly, and not whether this machine has an instruction for each
-intrinsic and type. Where it finds that out, in the code generator, it ends the process. So units with such IR, which
-are few, are compiled in a process of their own first. That takes some tenths of a second.
+It takes some tenths of a second, and few units need it.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import resource
 import subprocess
 import sys
 
@@ -16,19 +14,10 @@ from kaleido.jit.compiling.llvm import Target, parse_alone
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier
 
-__all__ = ["needs_rehearsal", "rehearse"]
+__all__ = ["rehearse"]
 
-_RISKY = re.compile(
-    r" asm |addrspace\(|vscale|section \"|llvm\.x86\.|llvm\.experimental|x86_amx|ppc_fp128| cc ?\d| prefix | prologue "
-)
-
-# Seconds.
-_TIMEOUT = 60.0
-
-
-def needs_rehearsal(text: str) -> bool:
-    """Whether a module, as LLVM prints it, may end the process that compiles it."""
-    return _RISKY.search(text) is not None
+# Seconds, and bytes.
+_TIMEOUT, _MEMORY = 30.0, 4 << 30
 
 
 def rehearse(ir: str) -> str:
@@ -49,7 +38,7 @@ def rehearse(ir: str) -> str:
         return ""
     lines = done.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or [f"the compiler ended with {done.returncode}"])[0]
+    return (errors or lines or [f"the compiler ends with {done.returncode}"])[0]
 
 
 def _compile(ir: str) -> None:
@@ -62,4 +51,5 @@ def _compile(ir: str) -> None:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     _compile(sys.stdin.buffer.read().decode())

@@ -20,27 +20,43 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents, plain_contents
-from kaleido.jit.compiling.llvm import parse_as_it_is
+from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, is_plain, unknown_flags
+from kaleido.jit.compiling.llvm import SharedContext, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
-from kaleido.jit.compiling.rehearsal import needs_rehearsal, rehearse
+from kaleido.jit.compiling.rehearsal import rehearse
 from kaleido.jit.signature import Signature, quoted
-from kaleido.jit.unit import Unit, UnitError, UnresolvedName, c_name
+from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name
 
 __all__ = ["check_units"]
 
 _LOCAL_LINKAGE = frozenset({"private", "internal"})
 _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr", "available_externally"}
 
-# Intrinsics for which the code generator has no instruction here: it would end the process.
+# Intrinsics for which there is no instruction here.
 _ELSEWHERE = re.compile(
     r"llvm\.(?:aarch64|amdgcn|arm|bpf|dx|hexagon|loongarch|mips|nvvm|ppc|r600|riscv|s390|spv|ve|wasm|xcore"
     r"|coro|eh|gcread|gcroot|gcwrite|localescape|localrecover|experimental\.(?:gc|deoptimize|guard|widenable))\."
 )
+
+# What a definition may not have, with the reason.
+_UNUSABLE = {
+    ' gc "': "a garbage collector: there is none here",
+    " personality ": "a personality: nothing unwinds here",
+    " comdat": "a comdat, which may be merged with one of another unit",
+}
+_ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
+
+_MOST_ALIGNED = 64
+
+_context = SharedContext()
+
+_PROBED = '"probe-stack"="inline-asm"'
 
 _ENGINE = "jit."
 
@@ -70,15 +86,23 @@ def check_units(units: Iterable[Unit], externals: Collection[str] = ()) -> None:
 
 
 def _check(unit: Unit, externals: Collection[str]) -> None:
+    _check_fields(unit)
     _check_symbol(unit)
-    with _parsed(unit) as module:
-        if _is_plainly_right(unit, externals):
+    _check_text(unit)
+    plain = is_plain(unit.ir)
+    with _parsed(unit, plain=plain) as module:
+        if plain and _is_plainly_right(unit, externals):
             return
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
-    if needs_rehearsal(printed.text) and (reason := rehearse(unit.ir)):
-        raise UnitError(unit, f"LLVM cannot compile it: {reason}")
+    if not is_ordinary(printed.text):
+        _rehearse(unit)
     _known_intrinsics.update(name for name in printed.functions if name.startswith("llvm."))
+
+
+def _rehearse(unit: Unit) -> None:
+    if reason := rehearse(unit.ir):
+        raise UnitError(unit, f"LLVM cannot compile it: {reason}")
 
 
 def _is_plainly_right(unit: Unit, externals: Collection[str]) -> bool:
@@ -96,6 +120,8 @@ def _is_plainly_right(unit: Unit, externals: Collection[str]) -> bool:
 def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> None:
     if found.has_assembly:
         raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
+    if found.text and (flags := unknown_flags(found.text)):
+        raise UnitError(unit, f"has the module flag `{min(flags)}`, which modules of other units may contradict")
     for line in found.wrong_tail_calls:
         name = next((call.callee for call in found.calls if f"@{call.callee}(" in line), "")
         called = f"`{name}`" if name else "a pointer"
@@ -106,7 +132,37 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
     _check_body(unit, found.functions, found.attributes)
     for function in found.functions.values():
         _check_function(unit, function, found.text, externals)
+    for function in found.large_frames:
+        if _PROBED not in function.rest and not any(
+            _PROBED in found.attributes.get(word[1:], "") for word in function.rest.split()
+        ):
+            message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
+            raise _error(unit, message, function.name, "define")
     _check_calls(unit, found.calls, found.functions)
+
+
+def _check_fields(unit: Unit) -> None:
+    """Check the types of a unit's fields, as far as another type would be noticed late."""
+    texts = all(isinstance(each, str) for each in (unit.symbol, unit.name))
+    if not texts or not isinstance(unit.signature, Signature):
+        raise UnitError(unit, "its symbol and name are texts, its signature a Signature")
+    calls = isinstance(unit.calls, Mapping) and all(isinstance(each, Signature) for each in unit.calls.values())
+    if not calls or unit.body in unit.calls:
+        raise UnitError(unit, "its `calls` are Signatures by the symbols of other units")
+    if unit.externals:
+        _check_externals(unit)
+    if isinstance(unit.data, str) or not all(isinstance(each, str) for each in unit.data):
+        raise UnitError(unit, "its `data` are a set of symbols")
+    if not isinstance(unit.counter, RunCounter):
+        raise UnitError(unit, "its counter is a RunCounter")
+
+
+def _check_externals(unit: Unit) -> None:
+    for name, address in unit.externals.items():
+        if not isinstance(address, int) or not 0 < address < 1 << 64:
+            raise UnitError(unit, f"the address of `{name}` is {address!r}")
+        if name.startswith((_ENGINE, "llvm.")):
+            raise UnitError(unit, f"`{name}` among its `externals` has a meaning already")
 
 
 def _check_symbol(unit: Unit) -> None:
@@ -116,16 +172,23 @@ def _check_symbol(unit: Unit) -> None:
         raise UnitError(unit, f"its symbol begins with `{unit.symbol.partition('.')[0]}.`, which has a meaning already")
 
 
-@contextmanager
-def _parsed(unit: Unit) -> Iterator[llvm.ModuleRef]:
-    """The module of a unit's IR; disposed of at the end of the block."""
+def _check_text(unit: Unit) -> None:
     if not isinstance(unit.ir, str):
         hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
         raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
+    # LLVM's parser ends the process for what it has no stack for, or for this attribute.
+    if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
+        _rehearse(unit)
+
+
+@contextmanager
+def _parsed(unit: Unit, *, plain: bool) -> Iterator[llvm.ModuleRef]:
+    """The module of a unit's IR; disposed of at the end of the block."""
     try:
-        module = parse_as_it_is(unit.ir)
+        # Not for other IR: types with names get others, where a context has those names.
+        module = parse_as_it_is(unit.ir, _context.get() if plain else None)
     except UnicodeError:
         raise UnitError(unit, "its IR has a character that is not Unicode") from None
     except ValueError as error:
@@ -140,6 +203,8 @@ def _parsed(unit: Unit) -> Iterator[llvm.ModuleRef]:
 
 def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
     name, words = found
+    if "�" in name:
+        raise _error(unit, "has a name that is not UTF-8", name)
     if "ifunc" in words:
         raise _error(unit, f"defines `{name}` by a resolver, which the engine does not call", name)
     if any(word.startswith("thread_local") for word in words[: _index_of_kind(words)]):
@@ -150,6 +215,11 @@ def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None
         raise _error(unit, f"`{name}` is neither private nor internal: each tier has a copy of it", name)
     elif words[_index_of_kind(words)] == "global":
         raise _error(unit, f"`{name}` is a variable, not a constant: each tier would have one of its own", name)
+    for word, following in pairwise(words):
+        if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
+            raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
+    if found_word := _ELSEWHERE_WORDS.intersection(words):
+        raise _error(unit, f"`{name}` has a {min(found_word)}, which the engine cannot load", name)
 
 
 def _index_of_kind(words: list[str]) -> int:
@@ -174,6 +244,8 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
 
 
 def _check_function(unit: Unit, function: Function, text: str, externals: Collection[str]) -> None:
+    if "�" in function.name:
+        raise _error(unit, "has a name that is not UTF-8", function.name)
     if function.is_definition:
         _check_definition(unit, function)
     elif function.name in unit.calls:
@@ -205,8 +277,11 @@ def _check_definition(unit: Unit, function: Function) -> None:
     if function.name != unit.body and not function.words & _LOCAL_LINKAGE:
         message = f"defines `{function.name}`, which is neither private nor internal"
         raise _error(unit, message, function.name, "define")
-    if ' gc "' in function.rest:
-        raise _error(unit, f"`{function.name}` has a garbage collector: there is none here", function.name, "define")
+    if function.name.startswith(_ENGINE):
+        raise _error(unit, f"defines `{function.name}`, whose name is one of the engine's", function.name, "define")
+    for word, reason in _UNUSABLE.items():
+        if word in function.rest:
+            raise _error(unit, f"`{function.name}` has {reason}", function.name, "define")
 
 
 def _check_callee(unit: Unit, function: Function, signature: Signature) -> None:

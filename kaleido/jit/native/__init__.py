@@ -13,6 +13,7 @@
                     `NativeThread`, what the handlers know about a thread
 ``handlers.ll``     the signal handlers and the way out of native code, in LLVM IR
 ``unprotected.ll``  the same functions for platforms without protection
+``sampler.ll``      the handler of a sampling timer, and ``samples``, its design and what it writes
 ``put_byte``        a byte to a C stream, without leaving native code
 ``handlers``        compiles all of these, once for the process
 ``entry_points``    the IR of entry points and thunks, through which Python and C call units

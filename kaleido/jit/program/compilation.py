@@ -28,7 +28,7 @@ from kaleido.jit.program.publication import Publisher
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.symbols import Names, SymbolTable
 from kaleido.jit.program.versions import MachineCode, Version
-from kaleido.jit.unit import Tier, Unit, c_name
+from kaleido.jit.unit import Tier, Unit, UnresolvedName, c_name
 
 __all__ = ["Compilation", "UndefinedUnit", "VersionCompiler"]
 
@@ -269,7 +269,14 @@ class VersionCompiler:
                     if name in version.unit.c_functions:
                         imports[c_name(name)] = self._publisher.c_function(symbol, signature)
         exports = compilation.exports
-        return self._loader.load(compilation.code, exports, imports, users=len(exports))
+        try:
+            return self._loader.load(compilation.code, exports, imports, users=len(exports))
+        except LookupError as error:
+            # Such as the function for a division of 128 bits, which the IR does not name.
+            units = [version.unit for version in compilation.members]
+            raise UnresolvedName(
+                units[0], f"{error}, in the code of {', '.join(unit.label for unit in units)}"
+            ) from None
 
     def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
         """Put loaded optimized code into use, whose root is current, as are all members of its inline group.

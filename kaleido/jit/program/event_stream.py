@@ -13,6 +13,12 @@ from kaleido.jit.program.versions import MachineCode, Version
 __all__ = ["EventStream"]
 
 
+# The events that come when the record of the stub has just changed; all are emitted under the lock.
+_CHANGES = frozenset(
+    {EventKind.DEFINED, EventKind.LOADED, EventKind.HOT, EventKind.SWAPPED, EventKind.COVERED, EventKind.DEOPTIMIZED}
+)
+
+
 class EventStream:
     """The listeners of one engine. Any thread may emit, with the engine's lock or without it."""
 
@@ -42,15 +48,16 @@ class EventStream:
             } | details
         if "runs" not in details:
             details["runs"] = version.runs
-        unit = version.unit
+        unit, now = version.unit, time.perf_counter()
         event = Event(
             kind,
             unit.label,
             unit.symbol,
-            time.perf_counter(),
+            now,
             threading.get_native_id(),
             version=version.ordinal,
             counter=unit.counter,
+            record=version.record(now) if kind in _CHANGES else None,
             **details,
         )
         for listener in list(self._listeners):

@@ -104,6 +104,15 @@ class Publisher:
         stub = version.symbol.stub
         return counted and version.unit.becomes_hot and stub is not None and stub.has_reported
 
+    def counted_runs(self, version: Version) -> int:
+        """The runs of a version since its present limit was set; 0 where it is not counted, or has reported itself."""
+        code, stub, threshold = version.code, version.symbol.stub, self.policy.threshold(version.unit)
+        is_counted = self.policy.tiered and version.current and code is not None and code.tier is Tier.BASELINE
+        if not is_counted or threshold is None or stub is None or stub.has_reported:
+            return 0
+        record = stub.fields
+        return int(record.runs - (record.limit - threshold))
+
     def report_again(self, version: Version) -> None:
         """Make a version at the baseline report itself as hot once more, after as many more runs as its threshold."""
         record = self.stub(version.symbol, version.unit.signature).fields

@@ -4,10 +4,11 @@ Compiling takes milliseconds and happens without the engine's lock. So a compila
 of the unit, which makes it useless, or of a callee that was inlined. Both are checked under the lock before anything is
 published.
 
-*Callers first.* The hottest units are small functions, and a hot caller inlines them. So a request for one of them
-compiles its hot caller instead, or that one's, and so on. Units that were inlined in this way while they waited are
-*covered*: most of them do not run at the baseline any more. Instead of being compiled, they are counted again, and
-report again if they do.
+*Callers first.* The hottest units are small functions, and a caller inlines them. So a request for one of them compiles
+a *warm* caller instead, or that one's, and so on: one that is hot, too, or that runs often enough to become hot soon,
+and would then compile the callee once more. A unit that calls a hot one in a loop is warm long before its own threshold
+for iterations. Units that were inlined in this way while they waited are *covered*: most of them do not run at the
+baseline any more. Instead of being compiled, they are counted again, and report again if they do.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ __all__ = ["TierUp"]
 
 # So many callers of a unit are looked at: an operator may have thousands.
 _CALLERS = 32
+
+# A caller is warm from so many runs on, if it is at least so hot in proportion to the unit that it calls. One that has
+# run a few times only may never run again, and the call of it that is running stays in its baseline code.
+_WARM_RUNS, _WARM = 32, 1 / 64
 
 
 class TierUp:
@@ -76,7 +81,7 @@ class TierUp:
             return False
 
     def _recompile_caller(self, version: Version) -> bool:
-        """Recompile a hot caller of `version` instead of it; returns whether there was one."""
+        """Recompile a warm caller of `version` instead of it; returns whether there was one."""
         with self._access.lock:
             caller = self._outermost_caller(version) if self._program.policy.background else version
         if caller is version:
@@ -89,14 +94,21 @@ class TierUp:
         return True
 
     def _outermost_caller(self, version: Version) -> Version:
-        """The last of the hot callers, each of which calls the one before; `version` itself where there is none."""
+        """The last of the warm callers, each of which calls the one before; `version` itself where there is none."""
         seen = {version}
         while callers := [
-            each for each in islice(version.symbol.callers, _CALLERS) if each not in seen and self._waits(each)
+            each
+            for each in islice(version.symbol.callers, _CALLERS)
+            if each not in seen and (self._waits(each) or self._is_warm(each, self._heat(version)))
         ]:
             version = max(callers, key=self._heat)
             seen.add(version)
         return version
+
+    def _is_warm(self, version: Version, heat: float) -> bool:
+        """Whether a version, which calls one of so much heat, has run so often that it is likely to become hot."""
+        runs, threshold = self._program.publisher.counted_runs(version), self._program.policy.threshold(version.unit)
+        return runs >= _WARM_RUNS and runs >= _WARM * heat * (threshold or 0)
 
     def _waits(self, version: Version) -> bool:
         """Whether a request for a version is pending that compiling it would answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from kaleido.jit.events import StubRecord
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
@@ -98,6 +99,18 @@ class Version:
         if not self.current or self.symbol.stub is None:
             return 0
         return int(self.symbol.stub.fields.runs) - self.count_at_publication
+
+    def record(self, time: float) -> StubRecord | None:
+        """What is in the record of its stub at `time`, which is now; None for a version that is not current or called.
+
+        Used under the engine's lock.
+        """
+        stub = self.symbol.stub
+        if stub is None or not self.current:
+            return None
+        slot, target, runs, limit, body, number = stub.read()
+        counted = runs - self.count_at_publication
+        return StubRecord(time, self.unit.symbol, self.ordinal, counted, slot, target, runs, limit, body, number)
 
     def with_nested(self) -> Iterator[Version]:
         """This version, the versions nested in it, and theirs."""

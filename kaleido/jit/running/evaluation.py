@@ -216,6 +216,15 @@ class Evaluation:
             if worker is not None and (task := worker.task) is not None:
                 worker.evaluation.stop(task)
 
+    @property
+    def thread(self) -> tuple[int, NativeThread] | None:
+        """The native identifier of the thread that runs tasks now, and its NativeThread; None before the first task."""
+        with self._lock:
+            worker = self._worker
+        if worker is None or worker.native_thread is None or worker.thread.native_id is None:
+            return None
+        return worker.thread.native_id, worker.native_thread
+
     def close(self) -> None:
         """Accept no more tasks, and end the thread after those that are queued. Waits for it if it is idle."""
         with self._lock:

@@ -19,7 +19,15 @@ from kaleido.jit.native.faults import GUARD_ZONE, INTERRUPT, STACK_RESERVE, Nati
 from kaleido.jit.native.handlers import Handlers, handlers
 from kaleido.jit.process.fork import LockOrder, after_fork_in_child, fork_safe
 
-__all__ = ["ProtectedStack", "current_native_thread", "free_unused_stack", "protected_stack", "restart_system_calls"]
+__all__ = [
+    "ProtectedStack",
+    "current_native_thread",
+    "free_unused_stack",
+    "install_handler",
+    "present_handler",
+    "protected_stack",
+    "restart_system_calls",
+]
 
 _ALTERNATE_STACK = 64 << 10
 
@@ -160,12 +168,12 @@ def _install(native: Handlers) -> None:
         (signal.SIGSEGV, native.original_overflow),
         (INTERRUPT, native.previous_interrupt),
     ):
-        ctypes.c_uint64.from_address(address).value = _handler(number)
+        ctypes.c_uint64.from_address(address).value = present_handler(number)
     _set_handler(signal.SIGSEGV, native.on_overflow, 0)
     restart_system_calls(True)
 
 
-def _handler(number: int) -> int:
+def present_handler(number: int) -> int:
     """The address of the present handler of a signal; 0 for SIG_DFL, 1 for SIG_IGN."""
     action = _Action()
     _libc().sigaction(number, None, ctypes.byref(action))
@@ -185,6 +193,13 @@ def restart_system_calls(restart: bool) -> None:
 def _set_handler(number: int, handler: int, flags: int) -> None:
     # SA_NODEFER, because the handler ends with a jump: nothing would unblock the signal again.
     action = _Action(handler=handler, flags=flags | _SA_SIGINFO | _SA_ONSTACK | _SA_NODEFER)
+    _libc().sigaction(number, ctypes.byref(action), None)
+
+
+def install_handler(number: int, handler: int) -> None:
+    """Install a handler that returns: on the alternate stack, with all other signals blocked while it runs."""
+    every = (ctypes.c_uint64 * 16)(*[2**64 - 1] * 16)
+    action = _Action(handler=handler, mask=every, flags=_SA_SIGINFO | _SA_ONSTACK | _SA_RESTART)
     _libc().sigaction(number, ctypes.byref(action), None)
 
 

@@ -17,8 +17,19 @@ export function codeViews(state, baseline, optimized) {
 }
 
 class CodeColumn {
+  /** @param {import("./state.js").State} state
+   * @param {HTMLElement} root
+   * @param {"O0"|"O3"} tier */
   constructor(state, root, tier) {
-    Object.assign(this, { state, tier, form: "ir", onChoice: () => undefined });
+    this.state = state;
+    this.tier = tier;
+    /** @type {"ir"|"assembly"} */
+    this.form = "ir";
+    /** Told of a choice of the form, which is that of both columns. */
+    this.onChoice = (form) => this.choose(form);
+    /** @type {import("./model.js").Code|null} */
+    this._shown = null;
+    this._key = null;
     this._buttons = ["ir", "assembly"].map((form) => element("button", {
       type: "button", "data-form": form, "aria-pressed": String(form === "ir"), onclick: () => this.onChoice(form),
     }, form === "ir" ? "LLVM IR" : "machine code"));
@@ -34,7 +45,7 @@ class CodeColumn {
   choose(form) {
     this.form = form;
     for (const button of this._buttons) button.setAttribute("aria-pressed", String(button.dataset.form === form));
-    this._shown = null;
+    this._key = null;
     this._show(new Set(["data"]));
   }
 
@@ -43,8 +54,10 @@ class CodeColumn {
     const code = this._code();
     this._status.replaceChildren(...this._statusOf(code));
     const view = code?.view ?? null;
-    if (this._shown === code && !changes.has("data")) return;
-    this._shown = code;
+    // A live session replaces the unit, with the same code in it.
+    const key = JSON.stringify([this.state.selected, code?.began, code?.from, view]);
+    if (this._key === key) return;
+    [this._key, this._shown] = [key, code];
     this._view = view === null ? null : this.state.model.recording.views[view];
     this._passes.open(this.form === "ir" ? this._view?.passes ?? [] : []);
     this._showPass(null);
@@ -67,7 +80,7 @@ class CodeColumn {
     const text = `${integer(code.size)} bytes${code.address ? ` at ${code.address}` : ""}${more}`;
     if (code.from === null || code.from > moment) return [this._jump(code.from), ` · ${text}`];
     const running = model.runningCode(selected, moment) === code;
-    const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept, not called";
+    const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept, to return to";
     return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), ` · ${text}`];
   }
 

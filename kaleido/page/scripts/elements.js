@@ -30,13 +30,16 @@ function filled(made, properties, children) {
   return made;
 }
 
-/** Text in which names between backquotes become code, and tiers with their marks have their colors.
+/** Text in which names between backquotes become code, tiers with their marks have their colors, and what is between two
+ * asterisks on each side is strong.
  * @param {string} text
  * @returns {Node[]} */
 export function prose(text) {
-  return text.split(/(`[^`]+`|[○●] -O[03])/).map((piece) => {
-    if (piece.startsWith("`")) return element("code", {}, piece.slice(1, -1));
-    return /^[○●]/.test(piece) ? badge(piece.includes("3") ? "O3" : "O0", piece) : document.createTextNode(piece);
+  return text.split(/(^\*\*.+?\*\*|`[^`]+`|(?:[○●] )?-O[03])/).map((piece) => {
+    if (/^\*\*.+\*\*$/.test(piece)) return element("strong", {}, piece.slice(2, -2));
+    if (/^`.+`$/.test(piece)) return element("code", {}, piece.slice(1, -1));
+    const tier = /^([○●] )?-(O[03])$/.exec(piece);
+    return tier === null ? document.createTextNode(piece) : badge(tier[1] ? tier[2] : "", piece);
   });
 }
 
@@ -46,8 +49,8 @@ export function absent(text) {
   return element("p", { class: "absent" }, ...prose(text));
 }
 
-/** A tier with its mark, in its color.
- * @param {import("./format.js").Tier} tier
+/** A tier with its mark, in its color; without a mark in that of the text.
+ * @param {import("./format.js").Tier|""} tier
  * @param {string} text */
 export function badge(tier, text) {
   return element("span", { class: `badge tier-${tier}` }, text);

@@ -14,6 +14,7 @@ export function tierLabel(tier) {
 /** A duration or a moment, with three digits or so: "0.84 ms", "12.3 ms", "1,234 ms", "12.3 s".
  * @param {number} value in milliseconds */
 export function milliseconds(value) {
+  if (value === 0) return "0 ms";
   if (value >= 10_000) return `${(value / 1000).toLocaleString("en-US", { maximumFractionDigits: 1 })} s`;
   const digits = value < 1 ? 2 : value < 1000 ? 1 : 0;
   return `${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ms`;

@@ -1,5 +1,6 @@
 // What happened, in sentences. Names of units stand between backquotes.
 
+import { inliners } from "./dependencies.js";
 import { integer, list, milliseconds, runsText, tierLabel } from "./format.js";
 
 /** The history of a unit up to a moment, in one sentence.
@@ -13,6 +14,8 @@ export function history(model, symbol, time) {
   if (version === null) return `\`${unit.name}\` is not defined at this moment.`;
   const many = unit.versions.length > 1 ? ` version ${version.version},` : "";
   const clauses = [...baseline(version, time), ...story(model, unit, version, time)];
+  const callers = inliners(model, time).filter((each) => each.inlined.some((one) => one.symbol === symbol));
+  if (callers.length > 0) clauses.push(`inlined in ${list(callers.map((each) => `\`${model.name(each.symbol)}\``))}`);
   const runs = model.runsAt(symbol, time);
   if (runs !== null) clauses.push(counted(model, unit, time, runs));
   return `\`${unit.name}\`:${many} defined at ${milliseconds(version.defined)}; ${clauses.join("; ")}.`;
@@ -26,7 +29,7 @@ function baseline(version, time) {
 function story(model, unit, version, time) {
   const all = model.eventsOf(unit.symbol).filter((event) => event.time <= time && (event.version ?? 1) === version.version);
   const { earlier, events } = lastRound(all);
-  const clauses = earlier > 0 ? [`deoptimized ${earlier === 1 ? "once" : `${integer(earlier)} times`} before`] : [];
+  const clauses = earlier > 0 ? [`deoptimized ${["once", "twice"][earlier - 1] ?? `${integer(earlier)} times`} before`] : [];
   let hot = null;
   for (const event of events) {
     if (event.kind === "hot" || event.kind === "requested") hot = event;
@@ -47,7 +50,7 @@ function clause(model, unit, event, hot) {
   const because = event.message ? `, because ${event.message}` : "";
   switch (event.kind) {
     case "hot":
-      return event.runs ? `hot after ${runsText(event.runs, unit.counter)} at ${at}` : `to be optimized at ${at}`;
+      return event.runs ? `hot after ${runsText(event.threshold ?? event.runs, unit.counter)} at ${at}` : `to be optimized at ${at}`;
     case "swapped":
       return swap(model, event, hot);
     case "covered":

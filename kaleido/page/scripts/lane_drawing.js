@@ -1,8 +1,9 @@
 // The picture in the timeline: states as bars, compilations as slices, arrows from hot to compiled to swapped.
 
+import { redefinitions } from "./dependencies.js";
 import { shape } from "./elements.js";
 import { list, milliseconds, tickDistance, tierLabel } from "./format.js";
-import { arrows, compilations } from "./lanes.js";
+import { arrows, compilations, inlinings } from "./lanes.js";
 
 /** @typedef {{row: number, offset: number, height: number}} Layout in pixels; `offset` is where the first lane begins */
 
@@ -12,10 +13,22 @@ export class LaneDrawing {
   constructor(state, headRows) {
     this.state = state;
     this._headRows = headRows;
+    /** Pixels: the width of the picture, the height of a row, and the end of the head. */
+    [this._width, this._row, this._top] = [600, 24, 24 * headRows];
     this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
-    this._clip = shape("rect", { x: 0 });
+    this._line = shape("g", { class: "moment-line" });
+    /** @type {{time: number, symbol: string, deoptimized: string}[]} */
+    this._falls = [];
     this.picture.addEventListener("pointerdown", (event) => this._press(event));
     this.picture.addEventListener("pointermove", (event) => this._drag(event));
+  }
+
+  /** Take note of what does not depend on the moment, whenever the recording has changed. */
+  learn() {
+    this._falls = redefinitions(this.state.model, Infinity).flatMap(({ time, symbol, deoptimized }) =>
+      deoptimized.map((each) => ({ time, symbol, deoptimized: each.symbol })));
+    this._compiled = compilations(this.state.model);
+    this._inlinings = inlinings(this.state.model);
   }
 
   _press(event) {
@@ -39,18 +52,30 @@ export class LaneDrawing {
     const width = this.picture.clientWidth || 600;
     const [from, until] = this.state.window;
     this._x = (time) => ((time - from) / (until - from)) * width;
-    Object.assign(this, { _width: width, _row: layout.row, _top: this._headRows * layout.row });
+    [this._width, this._row, this._top] = [width, layout.row, this._headRows * layout.row];
     this.picture.setAttribute("viewBox", `0 0 ${width} ${layout.height}`);
     this.picture.setAttribute("height", String(layout.height));
     const clip = shape("clipPath", { id: "below-head" },
       shape("rect", { x: 0, y: this._top, width, height: Math.max(0, layout.height - this._top) }));
     const centers = units.map((unit, index) => this._top + layout.offset + (index + 0.5) * layout.row);
+    const center = new Map(units.map((unit, index) => [unit.symbol, centers[index]]));
     const rows = shape("g", { "clip-path": "url(#below-head)" }, ...units.map((unit, index) => this._lane(unit, centers[index])));
     this.picture.replaceChildren(
       shape("defs", {}, clip), this._axis(layout.height), rows, ...this._compilations(),
+      shape("g", { "clip-path": "url(#below-head)" }, ...this._falls.flatMap((fall) => this._fall(fall, center))),
       shape("g", { class: "arrows" }, ...units.flatMap((unit, index) => this._arrows(unit, centers[index]))),
-      this._momentLine(layout.height),
+      this._line,
     );
+    this._line.replaceChildren(
+      shape("line", { x1: 0, x2: 0, y1: this._row * 0.7, y2: layout.height }),
+      shape("path", { d: `M-6 ${this._row * 0.28}h12v5l-6 7l-6 -7z` }),
+    );
+    this.moveLine();
+  }
+
+  /** Show the moment; all else stays as it was drawn. */
+  moveLine() {
+    this._line.setAttribute("transform", `translate(${this._x(this.state.moment)} 0)`);
   }
 
   _axis(height) {
@@ -71,8 +96,18 @@ export class LaneDrawing {
     lane.append(shape("rect", { class: "lane-back", x: 0, y: y - this._row / 2, width: this._width, height: this._row }));
     const segments = this.state.model.segments(unit.symbol);
     for (const [index, segment] of segments.entries()) lane.append(...this._segment(unit.symbol, segment, segments[index - 1], y));
+    lane.append(...(this._inlinings.get(unit.symbol) ?? []).flatMap((each) => this._inlining(each, y)));
     for (const event of this.state.model.eventsOf(unit.symbol)) lane.append(...this._eventMark(event, y));
     return lane;
+  }
+
+  /** A line below the bar while the unit is also part of its callers' -O3 code. */
+  _inlining({ from, until, into }, y) {
+    const [left, right] = [Math.max(this._x(from), 0), Math.min(this._x(until), this._width)];
+    if (right <= left) return [];
+    const bottom = y + this._row * 0.39;
+    const names = list(into.map((symbol) => this.state.model.name(symbol)));
+    return [shape("line", { class: "inlined-bar", x1: left, x2: right, y1: bottom, y2: bottom }, shape("title", {}, `inlined in ${names}`))];
   }
 
   _segment(symbol, segment, before, y) {
@@ -103,10 +138,13 @@ export class LaneDrawing {
     return [shape("path", { class: "deoptimized", d: cross }, title)];
   }
 
+  /** Slices that fit into the pixel of the one before are left out: hundreds may share a few pixels. */
   _compilations() {
-    return compilations(this.state.model).flatMap((each) => {
+    const drawn = { O0: -1, O3: -1 };
+    return this._compiled.flatMap((each) => {
       const [left, right] = [this._x(each.began), this._x(each.ended)];
-      if (right < 0 || left > this._width) return [];
+      if (right < 0 || left > this._width || right <= drawn[each.tier] + 0.5) return [];
+      drawn[each.tier] = right;
       const [y, height, width] = [this._row * (each.tier === "O0" ? 1.5 : 2.5), this._row * 0.66, Math.max(right - left, 1.5)];
       const names = each.symbols.map((symbol) => this.state.model.name(symbol));
       const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}${each.isUsed ? "" : ", in vain"}`;
@@ -129,19 +167,22 @@ export class LaneDrawing {
     ]);
   }
 
+  /** From the lane of a redefined unit to that of code that it deoptimized, if both are in sight. */
+  _fall({ time, symbol, deoptimized }, center) {
+    const [x, y, end] = [this._x(time), center.get(symbol), center.get(deoptimized)];
+    if (y === undefined || end === undefined || x < 0 || x > this._width) return [];
+    const sign = end > y ? 1 : -1;
+    const strong = [symbol, deoptimized].includes(this.state.selected) ? " selected" : "";
+    return [shape("path", { class: `fall${strong}`, d: `M${x} ${y}V${end - (sign * this._row) / 2}` },
+      shape("title", {}, `redefining ${this.state.model.name(symbol)} deoptimized ${this.state.model.name(deoptimized)}`))];
+  }
+
   _curve(time, y, endTime, endY, name) {
     const [x, endX] = [this._x(time), this._x(endTime)];
     if (Math.max(x, endX) < 0 || Math.min(x, endX) > this._width) return shape("g");
     const [middle, sign] = [(y + endY) / 2, endY > y ? -1 : 1];
     const tip = `M${endX - 3.5} ${endY + sign * 6}L${endX} ${endY}L${endX + 3.5} ${endY + sign * 6}`;
     return shape("path", { class: `arrow ${name}`, d: `M${x} ${y}C${x} ${middle} ${endX} ${middle} ${endX} ${endY}${tip}` });
-  }
-
-  _momentLine(height) {
-    const x = this._x(this.state.moment);
-    return shape("g", { class: "moment-line" },
-      shape("line", { x1: x, x2: x, y1: this._row * 0.7, y2: height }),
-      shape("path", { d: `M${x - 6} ${this._row * 0.28}h12v5l-6 7l-6 -7z` }));
   }
 }
 

@@ -80,3 +80,29 @@ export function arrows(model, symbol) {
     began: code.began, ended: code.ended, swapped: code.from,
   }));
 }
+
+/** @typedef {{from: number, until: number, into: string[]}} Inlining */
+
+/** When each unit was inlined in -O3 code that was in use, and in that of which units. A unit at -O0 is fast, too, where
+ * its callers have it inlined.
+ * @param {import("./model.js").Model} model
+ * @returns {Map<string, Inlining[]>} by symbol, in ascending order, without overlaps */
+export function inlinings(model) {
+  const found = new Map();
+  for (const unit of model.units)
+    for (const code of unit.versions.flatMap((version) => version.codes))
+      if (code.tier === "O3" && code.from !== null)
+        for (const [symbol] of code.inlined)
+          found.set(symbol, [...(found.get(symbol) ?? []), { from: code.from, until: code.until ?? model.length, into: [unit.symbol] }]);
+  return new Map([...found].map(([symbol, all]) => [symbol, joined(all.sort((one, other) => one.from - other.from))]));
+}
+
+function joined(all) {
+  const found = [];
+  for (const each of all) {
+    const last = found[found.length - 1];
+    if (last === undefined || last.until < each.from) found.push({ ...each });
+    else Object.assign(last, { until: Math.max(last.until, each.until), into: [...new Set([...last.into, ...each.into])] });
+  }
+  return found;
+}

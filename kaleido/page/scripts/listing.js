@@ -28,7 +28,7 @@ export class Listing {
     this._lay(lines.map((text, index) => {
       const place = places[index] ?? null;
       const from = place?.[3] ?? null;
-      const chip = from !== null && from !== inlinedFrom ? element("span", { class: "chip" }, `⤷ ${name(from)}`) : "";
+      const chip = from !== null && from !== inlinedFrom ? [element("span", { class: "chip" }, `⤷ ${name(from)}`)] : [];
       inlinedFrom = place === null ? inlinedFrom : from;
       return this._line(text, place, from === null ? "" : " inlined", chip);
     }));
@@ -39,7 +39,7 @@ export class Listing {
     const anchor = this._anchor();
     const signs = { same: " ", added: "+", removed: "−" };
     this._lay(difference.map(({ text, change }) => {
-      const line = this._line(text, null, ` ${change}`, "");
+      const line = this._line(text, null, ` ${change}`, []);
       line.firstChild.textContent = signs[change];
       return line;
     }));
@@ -57,7 +57,7 @@ export class Listing {
     const label = /^\S.*:\s*(;.*)?$/.test(text) && !text.startsWith("define") ? " label" : "";
     return element("div", { class: `line${more}${label}`, role: "option", "data-line": place === null ? null : `${place[0]}:${place[1]}` },
       element("span", { class: "number" }, place === null ? "" : String(place[1])),
-      element("span", { class: "text" }, text || " ", chip));
+      element("span", { class: "text" }, text || " "), ...chip);
   }
 
   /** @returns {HTMLElement[]} */
@@ -109,5 +109,5 @@ export class Listing {
 }
 
 function textOf(line) {
-  return line.lastChild.firstChild.textContent;
+  return line.querySelector(".text").textContent;
 }

@@ -9,7 +9,7 @@
 /** @typedef {{symbol: string, name: string, kind: string, counter: string, origin: string, parent: string|null,
  *   versions: Version[]}} Unit */
 /** @typedef {{time: number, kind: string, symbol: string, version?: number, tier?: string, runs?: number,
- *   message?: string, began?: number, ended?: number, inlined?: string[], sentence?: string}} RecordedEvent */
+ *   threshold?: number, message?: string, began?: number, ended?: number, inlined?: string[], sentence?: string}} RecordedEvent */
 /** @typedef {{from: number, until: number, tier: Tier, version: number}} Segment */
 
 const EMPTY = {
@@ -142,10 +142,11 @@ export class Model {
     return (this.recording.stubs[symbol] ?? []).findLast((stub) => stub.time <= time) ?? null;
   }
 
-  /** Adds what a live session reports. Units replace those with the same symbol; sources, views and events are
+  /** Adds what a live session reports. A whole recording, which has the key `format`, replaces this one. Units replace those with the same symbol; sources, views and events are
    * appended, as are the counts and stubs of each symbol and the times of samples; all else replaces what was there.
    * @param {object} changes */
   merge(changes) {
+    if ("format" in changes) Object.assign(this, new Model({}));
     const recording = this.recording;
     for (const [key, value] of Object.entries(changes)) {
       if (["sources", "views", "events"].includes(key)) recording[key] = [...recording[key], ...value];

@@ -48,7 +48,9 @@ export class PassSlider {
   difference(number) {
     const pass = this._passes[number];
     const before = this._passes.slice(0, number).findLast((each) => each.function === pass.function);
-    return lineDiff(before === undefined ? textOfPass(pass) : textOfPass(before), textOfPass(pass));
+    // An entry without lines says only that there were more passes.
+    const after = textOfPass(pass).length > 0 ? pass : before ?? pass;
+    return lineDiff(textOfPass(before ?? pass), textOfPass(after));
   }
 }
 

@@ -38,11 +38,18 @@ export class SourceView {
     const versions = model.bySymbol.get(selected)?.versions ?? [];
     const version = model.versionAt(selected, moment) ?? versions[versions.length - 1];
     const source = version?.place?.source ?? this._shown ?? 0;
-    if (again || source !== this._shown) this._open(source);
+    if (source !== this._shown || (again && this._content(source) !== this._opened)) this._open(source);
+  }
+
+  /** What the lines of a source are made of. A live session changes other things more often. */
+  _content(source) {
+    const places = this.state.model.units.map((unit) => unit.versions.map((version) => version.place?.source === source && [unit.symbol, version.version, version.place]));
+    return JSON.stringify([this.state.model.recording.sources[source]?.text, places]);
   }
 
   _open(source) {
     this._shown = source;
+    this._opened = this._content(source);
     this._choice.value = String(source);
     this._spans = [];
     if (this.state.model.recording.sources.length === 0) {

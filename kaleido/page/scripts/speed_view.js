@@ -56,7 +56,7 @@ function chartOf(state, found, width, noun) {
 function shareBars(state) {
   const { shares: found, total, whole } = shares(state.model, state.moment);
   const samples = state.model.recording.samples;
-  if (!samples || samples.total === 0) return [absent("No samples were taken, so it is not known where the time went.")];
+  if (!samples || samples.total === 0) return [absent(samples?.missing || "No samples were taken, so it is not known where the time went.")];
   if (total === 0) return [absent("No sample was taken up to this moment.")];
   const when = whole ? "in the whole run" : `up to ${milliseconds(state.moment)}`;
   const shown = found.slice(0, 10);
@@ -89,9 +89,11 @@ function measured(model) {
   if (found.length === 0) return absent("No run was measured that never tiers up or uses only -O3: that is on request.");
   const most = Math.max(...found.map(([, times]) => (times.run ?? 0) + (times.compile ?? 0)), 1e-9);
   const names = { O0: "only -O0", O3: "only -O3", tiered: "tiered" };
-  return element("ol", { class: "bars" }, ...found.map(([mode, times]) => {
+  const beside = found.reduce((sum, [, times]) => sum + (times.beside ?? 0), 0);
+  const note = beside > 0 ? [element("p", { class: "note" }, `Tiered, another ${milliseconds(beside)} of compiling went on beside the program.`)] : [];
+  return element("div", {}, element("ol", { class: "bars" }, ...found.map(([mode, times]) => {
     const total = (times.run ?? 0) + (times.compile ?? 0);
-    const detail = times.compile === undefined || times.compile === null ? milliseconds(total) : `${milliseconds(times.run)} + ${milliseconds(times.compile)} compiling`;
+    const detail = times.compile ? `${milliseconds(times.run)} + ${milliseconds(times.compile)} compiling` : milliseconds(total);
     return barRow(element("span", {}, names[mode] ?? mode), "", total / most, detail, mode === "tiered" ? "none" : mode);
-  }));
+  })), ...note);
 }

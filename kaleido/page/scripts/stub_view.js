@@ -9,10 +9,7 @@ export function stubView(state, root) {
   state.show((changes) => {
     if (!changes.has("moment") && !changes.has("selected") && !changes.has("data")) return;
     const stub = state.selected === null ? null : state.model.stubAt(state.selected, state.moment);
-    const key = JSON.stringify([state.selected, stub, state.moment]);
-    if (root.dataset.key === key) return;
-    root.dataset.key = key;
-    root.replaceChildren(...(stub === null ? [absent(missing(state))] : shown(state, stub)), ...jumps(state, stub));
+    root.replaceChildren(...(stub === null ? [absent(missing(state))] : shown(state, stub)), ...jumps(state));
   });
 }
 
@@ -71,11 +68,18 @@ function limit(value) {
   return value === null || value === undefined || value >= 2 ** 53 ? "none: reported" : integer(value);
 }
 
-function jumps(state, stub) {
+/** The machine code of one stub, before and after its swap: that of another unit, if it is the one that was recorded. */
+function jumps(state) {
   const code = state.model.recording.jumps;
-  if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [];
-  const now = stub === null ? "" : stub.target === "body" ? "after" : "before";
-  return [element("div", { class: "jumps" }, ...["before", "after"].map((when) => element("figure", { class: when === now ? "now" : "" },
-    element("figcaption", {}, `${when} the swap${when === now ? " · now" : ""}`),
-    element("pre", { tabindex: 0 }, (code[when] ?? []).join("\n")))))];
+  if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [absent("The machine code of no stub was recorded.")];
+  const symbol = code.symbol ?? state.selected;
+  const target = state.model.stubAt(symbol, state.moment)?.target;
+  const now = target === "body" ? "after" : target === undefined ? "" : "before";
+  return [element("div", { class: "jumps" }, ...["before", "after"].map((when) => jump(state, symbol, when, code[when] ?? [], when === now)))];
+}
+
+function jump(state, symbol, when, lines, isNow) {
+  const text = `A call of ${state.model.name(symbol)} ${when} its swap${isNow ? " · now" : ""}`;
+  return element("figure", { class: isNow ? "now" : "" }, element("figcaption", {}, text),
+    element("pre", { tabindex: 0, role: "group", "aria-label": text }, lines.join("\n")));
 }

@@ -1,7 +1,7 @@
 // The tables at the end: what Python wrote into the document, made to follow the moment, and to grow while live.
 
 import { absent, element, prose, unitButton } from "./elements.js";
-import { milliseconds, tierLabel } from "./format.js";
+import { integer, milliseconds, tierLabel } from "./format.js";
 import { sentence } from "./history.js";
 
 /** Events in the table at most. The document has as many, if there are more; see static_tables.py. */
@@ -63,19 +63,37 @@ function nameButton(state, row) {
   row.cells[0].replaceChildren(unitButton(state, row.dataset.symbol));
 }
 
+/** Rows stay, in the order that was chosen; what has changed in them is written, and new ones are added. */
 function fill(state, body) {
-  const end = state.model.length;
-  body.replaceChildren(...state.model.units.map((unit) => {
-    const codes = unit.versions.flatMap((version) => version.codes);
-    const compiling = (tier) => codes.filter((code) => code.tier === tier).reduce((sum, code) => sum + (code.ended - code.began) / Math.max(1, code.tier === "O0" ? code.batch : 1), 0);
-    const runs = state.model.runsAt(unit.symbol, end);
-    const deoptimized = state.model.eventsOf(unit.symbol).filter((event) => event.kind === "deoptimized").length;
-    const values = [tierLabel(state.model.tierAt(unit.symbol, end)), runs === null ? "" : Math.floor(runs).toLocaleString("en-US"),
-      compiling("O0").toFixed(1), compiling("O3").toFixed(1), String(unit.versions.length), String(deoptimized)];
-    const row = element("tr", { "data-symbol": unit.symbol }, element("th", { scope: "row" }, unitButton(state, unit.symbol)),
-      ...values.map((text) => element("td", {}, text)));
-    return row;
-  }));
+  const rows = new Map([...body.rows].map((row) => [row.dataset.symbol, row]));
+  for (const unit of state.model.units) {
+    const row = rows.get(unit.symbol) ?? body.appendChild(newRow(state, unit.symbol));
+    for (const [index, text] of cellsOf(state.model, unit).entries())
+      if (row.cells[index + 1].textContent !== text) row.cells[index + 1].textContent = text;
+    row.cells[1].className = `tier-${state.model.tierAt(unit.symbol, state.model.length)}`;
+  }
+}
+
+function newRow(state, symbol) {
+  return element("tr", { "data-symbol": symbol }, element("th", { scope: "row" }, unitButton(state, symbol)),
+    ...Array.from({ length: 6 }, () => element("td")));
+}
+
+/** The cells after the name, as static_tables.py has them. */
+function cellsOf(model, unit) {
+  const runs = model.runsAt(unit.symbol, model.length);
+  const deoptimized = model.eventsOf(unit.symbol).filter((event) => event.kind === "deoptimized").length;
+  return [
+    tierLabel(model.tierAt(unit.symbol, model.length)), runs === null ? "" : integer(Math.floor(runs)),
+    compiling(unit, "O0"), compiling(unit, "O3"), String(unit.versions.length), String(deoptimized),
+  ];
+}
+
+/** The time, in milliseconds; of a batch an equal share. */
+function compiling(unit, tier) {
+  const codes = unit.versions.flatMap((version) => version.codes).filter((code) => code.tier === tier);
+  if (codes.length === 0) return "";
+  return codes.reduce((sum, code) => sum + (code.ended - code.began) / (tier === "O0" ? Math.max(1, code.batch) : 1), 0).toFixed(1);
 }
 
 /** Make the head of a column a button that sorts by it; once more, backward. */

@@ -2,7 +2,7 @@
 
 import { LaneDrawing } from "./lane_drawing.js";
 import { element } from "./elements.js";
-import { integer } from "./format.js";
+import { integer, MARKS } from "./format.js";
 import { lanes } from "./lanes.js";
 
 /** Above the units' lanes: the axis, and one lane each for the compilations at -O0 and at -O3. */
@@ -76,11 +76,25 @@ export class TimelineView {
   _show(changes) {
     if (changes.has("data")) this._arrange();
     if (changes.has("selected")) this._reveal();
-    this._draw();
+    if (changes.size === 1 && changes.has("moment")) this._follow();
+    else this._draw();
+  }
+
+  /** Only the moment has changed: the line moves, and the marks beside the names are those of the moment. */
+  _follow() {
+    this._drawing.moveLine();
+    for (const name of this._names.querySelectorAll(".lane-name")) this._mark(name);
+  }
+
+  _mark(name) {
+    const tier = this.state.model.tierAt(name.dataset.symbol, this.state.moment);
+    name.firstChild.textContent = MARKS[tier];
+    name.firstChild.className = `mark tier-${tier}`;
   }
 
   _arrange() {
     this._units = lanes(this.state.model, this.choice);
+    this._drawing.learn();
     const hidden = this.state.model.units.length - this._units.length;
     this._counted.textContent = `${integer(this._units.length)} shown${hidden > 0 ? `, ${integer(hidden)} not` : ""}`;
   }
@@ -123,12 +137,13 @@ export class TimelineView {
   }
 
   _name(unit) {
-    const [tier, selected] = [this.state.model.tierAt(unit.symbol, this.state.moment), unit.symbol === this.state.selected];
     const depth = unit.parent && this.choice.order === "definition" ? " nested" : "";
-    return element("button", {
-      type: "button", class: `lane-name tier-${tier}${depth}`, "data-symbol": unit.symbol, title: unit.name,
-      "aria-pressed": String(selected), onclick: () => this.state.select(unit.symbol),
-    }, element("span", { class: "mark", "aria-hidden": true }, { none: "·", O0: "○", O3: "●" }[tier]), ` ${unit.name}`);
+    const name = element("button", {
+      type: "button", class: `lane-name${depth}`, "data-symbol": unit.symbol, title: unit.name,
+      "aria-pressed": String(unit.symbol === this.state.selected), onclick: () => this.state.select(unit.symbol),
+    }, element("span", { "aria-hidden": true }), ` ${unit.name}`);
+    this._mark(name);
+    return name;
   }
 }
 

@@ -8,7 +8,7 @@
 ``inspect``           `:list`, `:info`, `:tiers`, `:events`
 ``representations``   `:ast`, `:ir`, `:asm`, `:diff`, `:cfg`
 ``unit_code``         the code of a unit, in the tier that it runs in
-``measure``           `:time`, `:bench`, `:optimize`, `:deoptimize`, `:trace`
+``measure``           `:time`, `:bench`, `:optimize`, `:deoptimize`, `:trace`, `:report`
 ``watch``             `:watch`
 ``files``             `:load`, `:reload`, `:edit`, `:save`
 ``session_commands``  `:undo`, `:reset`, `:set`, `:quit`

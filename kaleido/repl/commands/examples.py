@@ -28,6 +28,7 @@ EXAMPLES: Mapping[str, str] = {
     "watch": "kal> def fib(n) if n < 2 then n else fib(n-1) + fib(n-2)\nkal> :watch fib(25)\n",
     "optimize": _SQUARE + "kal> :optimize square\n",
     "deoptimize": _SQUARE + "kal> :optimize square\nkal> :deoptimize square\n",
+    "report": "kal> for i = 1, i < 100000 in sin(i)\nkal> :report demo.html\n",
     "trace": "kal> :trace demo.json\nkal> for i = 1, i < 100000 in sin(i)\nkal> :trace\n",
     "load": "kal> :load demo.kal\n",
     "reload": "kal> :load demo.kal\nkal> :edit\nkal> :reload\n",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from kaleido import __version__
 from kaleido.codegen.scope import Declaration
@@ -186,7 +185,7 @@ COMMANDS = [
     Command(
         "info",
         Group.LOOK,
-        (replace(OPTIONAL_UNIT, candidates=_names),),
+        (OPTIONAL_UNIT._replace(candidates=_names),),
         "describe a function, a loop or a variable, or this session",
         "Its tier, how often it ran at -O0, its version, its callees and callers, and its dependents: the functions "
         "and loops that inlined it in their optimized code. An operator is named by its sign, as in `:info |`, or as "

@@ -1,4 +1,4 @@
-"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:optimize`, `:trace`."""
+"""Commands that measure programs, and compile on request: `:time`, `:bench`, `:optimize`, `:trace`, `:report`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kaleido.bench import measure
 from kaleido.codegen.mangling import function_name, is_top_level
 from kaleido.diagnostics import Source, counted
 from kaleido.jit import Event, EventKind, Tier, UndefinedUnit, uninterrupted
@@ -70,6 +69,9 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _bench(request: Request, word: Word) -> None:
+    # Imported here: the prompt does not wait for what measures.
+    from kaleido.bench import measure
+
     source, expression = single_expression(request, word)
     # Standard output must be restored whatever happens. Ctrl-C does stop native code in the block.
     with (
@@ -145,6 +147,24 @@ def _trace(request: Request, word: Word | None = None) -> None:
     console.write_message(f"tracing into {tracing.path}: `:trace` ends it")
 
 
+def _report(request: Request, word: Word) -> None:
+    path = Path(word.text).expanduser()
+    try:
+        # Only a report is overwritten.
+        if path.exists() and _REPORT not in path.read_bytes():
+            request.fail(
+                f"{word.text} exists and is not a report", word, "not overwritten", "only reports are overwritten"
+            )
+        path.write_text(request.session.report(request.state.event_log.latest), encoding="utf-8")
+    except OSError as error:
+        request.fail(f"cannot write {word.text}", word, reason(error))
+    request.console.write_message(f"the report is in {path}")
+
+
+# In every report, and in no other file.
+_REPORT = b"kaleido-recording"
+
+
 COMMANDS = [
     Command(
         "time",
@@ -191,5 +211,15 @@ COMMANDS = [
         "each expression that runs, each swap, and arrows from hot to swapped. `:quit` ends it, too. "
         "`kaleido --trace FILE` traces from the start.",
         _trace,
+    ),
+    Command(
+        "report",
+        Group.MEASURE,
+        (Parameter("file", "a file", kind=Kind.PATH),),
+        "write a page that shows what the JIT did in this session",
+        "One HTML file that opens in any browser: a timeline of all functions and loops with the code that each had, "
+        "the source in the colors of the tiers, what was inlined and deoptimized, and advice. `kaleido report SCRIPT` "
+        "makes one of a program, with samples of where the time went.",
+        _report,
     ),
 ]

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from kaleido.codegen.mangling import function_name
 from kaleido.jit import Tier, Unit
@@ -17,12 +18,13 @@ from kaleido.language.source_files import reason
 from kaleido.repl.commands.table import PROGRAM, UNIT, Command, Group, Parameter, Request, Word, tier_names
 from kaleido.repl.commands.unit_code import Part, parts
 from kaleido.repl.display.console import Console, temporary_file
-from kaleido.report.drawing import dot, drawing
-from kaleido.report.flow import Flow, flows
 from kaleido.report.listing import ONLY_LEFT, ONLY_RIGHT, SAME, assembly_listing, beside, inlining, ir_listing
 from kaleido.report.tier_marks import label
 from kaleido.session import Session
 from kaleido.terminal.text import cut, padded
+
+if TYPE_CHECKING:
+    from kaleido.report.flow import Flow
 
 __all__ = ["COMMANDS"]
 
@@ -135,6 +137,10 @@ def _not_inlined(session: Session, unit: Unit) -> list[str]:
 
 
 def _cfg(request: Request, word: Word, tier_word: Word | None = None) -> None:
+    # Imported here: the prompt does not wait for what draws graphs.
+    from kaleido.report.drawing import dot, drawing
+    from kaleido.report.flow import flows
+
     found = [(part, flow) for part in _parts(request, word, tier_word) for flow in flows(part.listing("ir"))]
     drawn = shutil.which("dot") is not None and sum(len(flow.blocks) for _, flow in found) <= _MAX_SVG_BLOCKS
     for part, flow in found:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.scope import Declaration
@@ -57,8 +56,7 @@ class Kind(Enum):
     PROGRAM = auto()
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of a command.
 
     `name`        its name in the usage of the command
@@ -77,8 +75,7 @@ class Parameter:
         return f"[{self.name}]" if self.optional else self.name
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A row of the table.
 
     `summary`  its description in one line
@@ -113,16 +110,14 @@ class Command:
         return words
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """The name or an argument of a command, and its span in the entry."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A command that was entered: the state it works on, and the source that its errors point to.
 
     `name` is its name as it was entered, with the colon.
@@ -246,7 +241,7 @@ def unit_names(state: State, before: Sequence[str] = ()) -> list[str]:
 
 OPTIONAL_FUNCTION = Parameter("f", "a function", function_names, optional=True)
 UNIT = Parameter("f", "a function", unit_names)
-OPTIONAL_UNIT = replace(UNIT, optional=True)
+OPTIONAL_UNIT = UNIT._replace(optional=True)
 PROGRAM = Parameter("expr", "an expression", kind=Kind.PROGRAM)
 
 

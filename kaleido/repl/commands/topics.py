@@ -6,14 +6,13 @@ The examples are transcripts that can be pasted into a new session. The tests ru
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from textwrap import dedent
+from typing import NamedTuple
 
 __all__ = ["ALIASES", "TOPICS", "Topic"]
 
 
-@dataclass(frozen=True)
-class Topic:
+class Topic(NamedTuple):
     """A page of help.
 
     `name`     the word after ``:help``

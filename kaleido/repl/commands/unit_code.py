@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.jit import Engine, RunCounter, Tier, Unit, UnitStats
 from kaleido.report.listing import Inlining, assembly_listing, inlining, ir_listing
@@ -12,8 +12,7 @@ from kaleido.report.tier_marks import label
 __all__ = ["Part", "parts"]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """The code of one unit in one tier; at -O3 its inlined callees are a part of it."""
 
     engine: Engine

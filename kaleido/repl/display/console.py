@@ -15,8 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
 from kaleido.jit import Tier, discard_pending, uninterrupted
@@ -34,8 +33,7 @@ _LESS = r"FRXPSpace\: next page, b\: page before, q\: back to the prompt$"
 _MIN_COLUMNS, _MIN_ROWS = 20, 5
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     columns: int
     rows: int
 

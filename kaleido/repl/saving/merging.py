@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kaleido.diagnostics import KaleidoError
 from kaleido.language.nodes import Definition, Item
@@ -86,8 +86,7 @@ def _with_changes(
     return body, [each for each in after if not isinstance(each.item, Definition) or each.name not in places]
 
 
-@dataclass(frozen=True)
-class _Program:
+class _Program(NamedTuple):
     """An edited file. `body` has, for each item of the file (`own`), the item itself or a new definition of it."""
 
     source: FileSource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaleido.language.nodes import Item
@@ -14,7 +13,6 @@ from kaleido.repl.saving.saved_program import LoggedItem, new_program
 __all__ = ["SavedFiles"]
 
 
-@dataclass
 class _SavedFile:
     """What the session knows of one file.
 
@@ -25,11 +23,12 @@ class _SavedFile:
     `superseded`  the items that it consisted of before `source` was loaded
     """
 
-    data: bytes = b""
-    source: FileSource | None = None
-    complete: bool = True
-    items: set[LoggedItem] = field(default_factory=set)
-    superseded: set[LoggedItem] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.data = b""
+        self.source: FileSource | None = None
+        self.complete = True
+        self.items: set[LoggedItem] = set()
+        self.superseded: set[LoggedItem] = set()
 
 
 class SavedFiles:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from kaleido.diagnostics import Source, Span
@@ -23,7 +22,6 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _NO_ITEMS = re.compile(r"(?:[\s;]|#[^\r\n]*)*+\Z")
 
 
-@dataclass(frozen=True, eq=False)
 class LoggedItem:
     """An item of `source` that has run.
 
@@ -31,10 +29,8 @@ class LoggedItem:
     `previous`  where the item before it in `source` ends; 0 if it is the first
     """
 
-    source: Source
-    item: Item
-    text: str
-    previous: int = 0
+    def __init__(self, source: Source, item: Item, text: str, previous: int = 0) -> None:
+        self.source, self.item, self.text, self.previous = source, item, text, previous
 
     @property
     def start(self) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from kaleido.diagnostics import Source
 from kaleido.language.nodes import Assign, Definition, Expression, External
@@ -23,7 +22,6 @@ __all__ = ["UndoLog"]
 _MAX_ENTRIES = 1_000
 
 
-@dataclass
 class _EntryRecord:
     """The changes of one entry.
 
@@ -31,9 +29,10 @@ class _EntryRecord:
     `removed`       for `:reset`, the items that had run before it
     """
 
-    items_before: int
-    changes: list[Change] = field(default_factory=list)
-    removed: list[LoggedItem] | None = None
+    def __init__(self, items_before: int) -> None:
+        self.items_before = items_before
+        self.changes: list[Change] = []
+        self.removed: list[LoggedItem] | None = None
 
 
 class UndoLog:

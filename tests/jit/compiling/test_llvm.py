@@ -1,4 +1,4 @@
-"""LLVM's objects: their lifetime under Python's garbage collector, and their use on several threads."""
+"""LLVM's objects: their lifetime under Python's garbage collector, their use on several threads, and their size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from llvmlite.binding import ffi
 
 from kaleido.jit import Engine, Policy, Tier
-from kaleido.jit.compiling.llvm import Target, parse_alone
+from kaleido.jit.compiling.llvm import Target, parse_alone, text_size
+from kaleido.jit.compiling.object_code import elf_text_size
 from tests.jit.helpers import Running, in_new_process, sync
 from tests.jit.tiny import units
 
@@ -29,6 +30,16 @@ def keep_errors_in_cycles() -> None:
                 error.itself = error  # type: ignore[attr-defined]
             gc.collect()
         assert engine.call("f", 1) == 1
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_the_size_of_machine_code_is_what_llvm_says(tier: Tier) -> None:
+    target = Target(Policy())
+    for unit in units("(define (f x) (+ x 1)) (define (g x) (f (f x)))"):
+        with parse_alone(unit.ir) as module:
+            code = target.emit(module, tier)
+        assert code.text_size == text_size(code.data) > 0
+    assert elf_text_size(b"\xcf\xfa\xed\xfe" + bytes(100)) is None
 
 
 def test_an_error_may_be_collected_in_any_order() -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kaleido.jit import Engine, Policy, Signature, Unit, UnitError
+from kaleido.jit import PROBED, Engine, Policy, Signature, Unit, UnitError
 
 INTEGER = Signature("i64", ("i64",))
 REAL = Signature("double", ("double",))
@@ -21,7 +21,7 @@ def ir(instructions: str, *more: str, convention: str = "tailcc", attributes: st
     return f"{' '.join(more)}\ndefine {convention} i64 @bad.impl(i64 %x) {attributes} {{\n{instructions}\n}}\n"
 
 
-def bad(text: Any, signature: Signature = INTEGER, **rest: Any) -> Unit:
+def bad(text: Any, signature: Any = INTEGER, **rest: Any) -> Unit:
     return Unit("bad", signature, text, **rest)
 
 
@@ -292,6 +292,126 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
     "a symbol that is not mangled": (lambda: Unit("\1a", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
     "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "begins with `llvm.`", 0),
     "a symbol of the engine": (lambda: Unit("jit.leave", INTEGER, ir(RET)), "begins with `jit.`", 0),
+    # What would end the process only when it is compiled
+    "an operand bundle": (
+        lambda: calls('call i64 @labs(i64 %x) [ "mine"(i64 %x) ]', "declare i64 @labs(i64)"),
+        "LLVM cannot compile it: LLVM ERROR: cannot lower calls with arbitrary operand bundles",
+        0,
+    ),
+    "a processor that this is not": (
+        lambda: bad(ir(RET, attributes='nounwind "target-features"="-64bit"')),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "an intrinsic that no instruction is for": (
+        lambda: bad(
+            ir(
+                "call void @llvm.set.loop.iterations.i64(i64 5)\nret i64 %x",
+                "declare void @llvm.set.loop.iterations.i64(i64)",
+            )
+        ),
+        "LLVM cannot compile it: LLVM ERROR: Cannot select",
+        0,
+    ),
+    "a register that does not exist": (
+        lambda: calls(
+            'call i64 @llvm.read_register.i64(metadata !{!"nosuch"})', "declare i64 @llvm.read_register.i64(metadata)"
+        ),
+        "LLVM cannot compile it: error: <unknown>:0:0: invalid register",
+        0,
+    ),
+    "a convention for intrinsics": (
+        lambda: calls("call anyregcc i64 @h(i64 %x)", "define private anyregcc i64 @h(i64 %y) {\nret i64 %y\n}\n"),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "any number of arguments in registers": (
+        lambda: calls(
+            "call tailcc i64 (i64, ...) @h(i64 %x)", "define private tailcc i64 @h(i64 %y, ...) {\nret i64 %y\n}\n"
+        ),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "a constant that no linker computes": (
+        lambda: bad(ir(RET, "@n = private constant i64 xor (i64 ptrtoint (ptr @bad.impl to i64), i64 5)\n")),
+        "LLVM cannot compile it: error: unsupported expression",
+        0,
+    ),
+    "a stack that is aligned too much": (
+        lambda: bad(ir(RET, attributes="nounwind alignstack(1024)")),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "brackets without end": (
+        lambda: bad(ir("ret i64 " + "add (i64 1, i64 " * 50_000 + "ptrtoint (ptr @bad.impl to i64)" + ")" * 50_000)),
+        "LLVM cannot compile it",
+        0,
+    ),
+    # What would not fit to other units, or not into memory
+    "a personality": (
+        lambda: bad(
+            ir(
+                "%r = invoke i64 @labs(i64 %x) to label %a unwind label %b\na:\nret i64 %r\nb:\n"
+                "%l = landingpad { ptr, i32 } cleanup\nret i64 0",
+                "declare i64 @labs(i64)\ndefine private i32 @p() { ret i32 0 }\n",
+                attributes="nounwind personality ptr @p",
+            )
+        ),
+        "`bad.impl` has a personality: nothing unwinds here",
+        4,
+    ),
+    "a comdat": (
+        lambda: bad("$c = comdat any\n" + ir(RET, attributes="nounwind comdat($c)")),
+        "`bad.impl` has a comdat",
+        3,
+    ),
+    "a module flag": (
+        lambda: bad(ir(RET) + '!llvm.module.flags = !{!0}\n!0 = !{i32 1, !"mine", i32 4}\n'),
+        "the module flag `mine`, which modules of other units may contradict",
+        0,
+    ),
+    "a constant that is aligned too much": (
+        lambda: calls("load i64, ptr @n", "@n = private constant i64 7, align 65536\n"),
+        "`n` is aligned to more than 64 bytes",
+        1,
+    ),
+    "an array on the stack": (
+        lambda: bad(ir("%a = alloca [100000 x i64]\nstore volatile i64 %x, ptr %a\nret i64 %x")),
+        "`bad.impl` has a large frame, which may be beyond the end of the stack: make it PROBED",
+        2,
+    ),
+    "memory on the stack of a computed size": (
+        lambda: bad(ir("%a = alloca i8, i64 %x\nstore volatile i8 0, ptr %a\nret i64 %x")),
+        "large frame",
+        2,
+    ),
+    "memory on the stack that is aligned too much": (
+        lambda: bad(ir("%a = alloca i64, align 4294967296\nstore volatile i64 %x, ptr %a\nret i64 %x")),
+        "large frame",
+        2,
+    ),
+    "a name that is not UTF-8": (
+        lambda: calls('call i64 @"h\\FF"(i64 %x)', 'define private i64 @"h\\FF"(i64 %y) {\nret i64 %y\n}\n'),
+        "has a name that is not UTF-8",
+        0,
+    ),
+    "a helper with a name of the engine": (
+        lambda: calls("call i64 @jit.count(i64 %x)", "define private i64 @jit.count(i64 %y) {\nret i64 %y\n}\n"),
+        "defines `jit.count`, whose name is one of the engine's",
+        1,
+    ),
+    # Fields
+    "a signature that is none": (lambda: bad(ir(RET), "i64 (i64)"), "its signature a Signature", 0),
+    "a name that is a number": (lambda: bad(ir(RET), name=5), "its symbol and name are texts", 0),
+    "calls without signatures": (lambda: bad(ir(RET), calls={"g": "i64 (i64)"}), "its `calls` are Signatures", 0),
+    "a list of calls": (lambda: bad(ir(RET), calls=["g"]), "its `calls` are Signatures by the symbols", 0),
+    "its own body among its calls": (lambda: bad(ir(RET), calls={"bad.impl": INTEGER}), "symbols of other units", 0),
+    "an address that is none": (lambda: bad(ir(RET), externals={"h": None}), "the address of `h` is None", 0),
+    "an address beyond memory": (lambda: bad(ir(RET), externals={"h": 2**70}), "the address of `h` is 11805916", 0),
+    "the address zero": (lambda: bad(ir(RET), externals={"h": 0}), "the address of `h` is 0", 0),
+    "an external with a name of the engine": (lambda: bad(ir(RET), externals={"jit.h": 1}), "`jit.h` among its", 0),
+    "data that is a text": (lambda: bad(ir(RET), data="d"), "its `data` are a set of symbols", 0),
+    "a counter that is none": (lambda: bad(ir(RET), counter="never"), "its counter is a RunCounter", 0),
 }
 
 ADDS = "define private fastcc i64 @h(i64 %y) {\n%r = add i64 %y, 1\nret i64 %r\n}\n"
@@ -393,6 +513,41 @@ ACCEPTED: Mapping[str, tuple[Callable[[], Unit], int]] = {
             "line: 1, type: !4, spFlags: DISPFlagDefinition, unit: !1)\n!4 = !DISubroutineType(types: !5)\n"
             "!5 = !{null}\n"
         ),
+        5,
+    ),
+    "odd widths": (
+        lambda: bad(ir("%a = zext i64 %x to i1000\n%b = mul i1000 %a, %a\n%c = trunc i1000 %b to i64\nret i64 %c")),
+        25,
+    ),
+    "an array on the stack, and probes": (
+        lambda: bad(
+            ir(
+                "%a = alloca [9000 x i64]\nstore volatile i64 %x, ptr %a\n%r = load i64, ptr %a\nret i64 %r",
+                attributes=f"nounwind {PROBED}",
+            )
+        ),
+        5,
+    ),
+    "addresses of blocks": (
+        lambda: bad(
+            ir(
+                "%c = icmp eq i64 %x, 5\n%p = select i1 %c, ptr blockaddress(@bad.impl, %a), "
+                "ptr blockaddress(@bad.impl, %b)\nindirectbr ptr %p, [label %a, label %b]\n"
+                "a:\nret i64 11\nb:\nret i64 12"
+            )
+        ),
+        11,
+    ),
+    "a scalable vector": (lambda: bad(ir("%a = alloca <vscale x 4 x i32>\nret i64 %x")), 5),
+    "all in quotes": (
+        lambda: bad(
+            'define tailcc i64 @"\\62ad.impl"(i64 %"x y\\22") nounwind {\n"a b":\nbr label %"c\\0Ad"\n"c\\0Ad":\n'
+            'ret i64 %"x y\\22"\n}\n'
+        ),
+        5,
+    ),
+    "names that are numbers": (
+        lambda: calls("call i64 @0(i64 %x)", "define private i64 @0(i64 %y) {\nret i64 %y\n}\n"),
         5,
     ),
     "windows of lines": (lambda: bad(ir(RET).replace("\n", "\r\n")), 5),

@@ -82,6 +82,45 @@ def test_a_hot_caller_is_compiled_instead_of_what_it_inlines() -> None:
         assert log.kinds("leaf")[-4:] == ["covered", "hot", "compiled O3", "swapped"]
 
 
+def swapped(log: Log) -> list[str]:
+    return [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+
+
+def test_a_warm_loop_is_compiled_instead_of_what_it_calls() -> None:
+    with Engine(Policy(call_threshold=200, iteration_threshold=10_000)) as engine:
+        engine.define(
+            *units("(define (leaf i) (+ i 1)) (define (up n) (let i 0 (do (while (< i n) (set i (leaf i))) i)))")
+        )
+        log = Log(engine)
+        assert engine.call("up", 250) == 250
+        settle(engine)
+        assert swapped(log) == ["up.loop"]
+        assert log.kinds("leaf")[-2:] == ["hot", "covered"]
+
+
+def test_a_caller_that_has_run_a_few_times_is_not_compiled_for_its_callee() -> None:
+    with Engine(Policy(call_threshold=200)) as engine:
+        engine.define(*units(f"(define (leaf x) (+ x 1)) (define (few x) {'(leaf ' * 8}x{')' * 8})"))
+        log = Log(engine)
+        for _ in range(25):
+            assert engine.call("few", 1) == 9
+        settle(engine)
+        assert swapped(log) == ["leaf"]
+
+
+def test_a_covered_caller_is_warm_by_its_later_runs_only() -> None:
+    with Engine(Policy(call_threshold=40)) as engine:
+        engine.define(*units(f"{CHAIN} (define (other x) (leaf x))"))
+        log = Log(engine)
+        make_hot(engine, "top", "top", "top")
+        assert swapped(log) == ["a", "top"]
+        # Nothing calls middle any more, which has run 120 times.
+        for _ in range(40):
+            assert engine.call("other", 1) == 2
+        settle(engine)
+        assert swapped(log) == ["a", "top", "other"]
+
+
 def test_a_callee_is_compiled_where_its_caller_cannot_be() -> None:
     with Engine(Policy(call_threshold=3)) as engine:
         engine.define(*units("(define (a) 1) (define (leaf x) (+ x 1)) (define (top x) (leaf x))"))

@@ -1,0 +1,162 @@
+"""Which units are *ordinary*: all of their words are known to be compiled by LLVM on any machine, or refused by it.
+
+LLVM verifies modules. But it ends the process where the code generator finds out that something cannot be compiled:
+inline assembly, intrinsics of other machines, attributes, conventions, operand bundles, types of odd widths. There is
+no list of what does that, and the next version of LLVM has more. So the words that are known to be harmless are listed
+here, and a unit with any other word is compiled in another process first: see ``rehearsal``.
+"""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+__all__ = ["is_deeply_nested", "is_ordinary", "is_plain", "stack_items", "unknown_flags"]
+
+# Instructions and what goes with them; types; attributes; conventions. Words in capitals, numbers and names are never
+# anything else.
+_PLAIN_WORDS = """
+ret br switch unreachable add sub mul udiv sdiv urem srem shl lshr ashr and or xor fadd fsub fmul fdiv frem fneg alloca
+load store getelementptr trunc zext sext fptrunc fpext fptoui fptosi uitofp sitofp ptrtoint inttoptr bitcast icmp fcmp
+phi select freeze call extractvalue insertvalue extractelement insertelement shufflevector fence cmpxchg atomicrmw
+indirectbr nuw nsw exact disjoint nneg samesign inbounds nusw fast nnan ninf nsz arcp contract afn reassoc tail musttail
+notail volatile atomic weak monotonic acquire release acq_rel seq_cst to x label eq ne ugt uge ult ule sgt sge slt
+sle oeq ogt oge olt ole one ord ueq une uno true false xchg nand max min umax umin null undef poison zeroinitializer
+void i1 i8 i16 i32 i64 half float double ptr define declare local_unnamed_addr unnamed_addr tailcc fastcc ccc nounwind
+alwaysinline inlinehint noinline optsize minsize cold hot norecurse nosync nofree willreturn mustprogress nobuiltin
+builtin speculatable readnone readonly writeonly memory argmem: read write readwrite inaccessiblemem: noalias nocapture
+captures address nonnull noundef dereferenceable dereferenceable_or_null returned noreturn nocallback writable align
+"probe-stack" "inline-asm"
+"""
+
+# In globals, and in functions that are looked at again as LLVM prints them.
+_MORE_WORDS = """
+zeroext signext i128 type opaque metadata global constant private internal external dso_local attributes
+source_filename target triple datalayout alias distinct range initializes uwtable optnone nomerge dead_on_unwind
+inrange none c splat coldcc errnomem: address_is_null provenance read_provenance hidden protected default noduplicate
+immarg nonlazybind
+"""
+
+_PLAIN = frozenset(_PLAIN_WORDS.split())
+_ORDINARY = _PLAIN.union(_MORE_WORDS.split())
+
+# What these need is in no C library, if the type has 128 bits.
+_WIDE = frozenset(["udiv", "sdiv", "urem", "srem", "fptoui", "fptosi", "uitofp", "sitofp"])
+
+_INTRINSICS = re.compile(
+    r"llvm\.(?:abs|[su](?:max|min|cmp)|sqrt|a?(?:sin|cos|tan)h?|atan2|sincos|powi?|exp(?:2|10)?|log(?:2|10)?|fma"
+    r"|fmuladd|fabs|(?:min|max)(?:num|imum|imumnum)|copysign|floor|ceil|trunc|rint|nearbyint|round(?:even)?"
+    r"|ll?(?:round|rint)|ldexp|frexp|modf|canonicalize|ct(?:pop|lz|tz)|bswap|bitreverse|fsh[lr]"
+    r"|[su](?:add|sub|mul)\.with\.overflow|[su](?:add|sub|shl)\.sat|fpto[su]i\.sat|memcpy|memmove|memset"
+    r"|(?:memcpy|memset)\.inline|lifetime\.(?:start|end)|invariant\.(?:start|end)|assume|expect|is\.constant|objectsize"
+    r"|ptrmask|donothing|(?:debug|ubsan)?trap|prefetch|readcyclecounter|stack(?:save|restore)|va_(?:start|end|copy)"
+    r"|is\.fpclass|vector\.(?:reduce\.f?(?:add|mul|and|or|xor|max|min|[su]max|[su]min)|reverse)"
+    r"|masked\.(?:load|store|gather|scatter)|dbg\.\w+)"
+    r"(?:\.(?:v(?:2|4|8|16|32|64))?(?:i(?:1|8|16|32|64|128)|f(?:16|32|64)|p0))*",
+    re.ASCII,
+)
+
+_SPACES = str.maketrans(dict.fromkeys("()[]{}<>,=*|", " "))
+
+_QUOTED = re.compile(r'"[^"]*"')
+_COMMENT = re.compile(r";.*")
+
+# Of LLVM's own metadata, what does nothing to machine code.
+_METADATA = ("!llvm.module.flags", "!llvm.dbg.cu", "!llvm.ident", "!llvm.loop", "!llvm.access.group")
+
+_FLAGS = frozenset({"Debug Info Version", "Dwarf Version", "wchar_size", "PIC Level", "PIE Level"})
+_FLAG = re.compile(r'^!\d+ = !\{i32 \d+, !"([^"]*)", ', re.MULTILINE)
+_ATTRIBUTE = re.compile(r'^attributes .*"', re.MULTILINE)
+
+# In constants: what an object file may be unable to express.
+_COMPUTED = re.compile(r"^@.* = .*\b(?:ptrtoint|ptrauth|add|sub|xor|mul|trunc)\b *(?:nuw |nsw )*\(", re.MULTILINE)
+
+# Arrays and vectors whose size is not obvious, and memory on the stack of a size that is computed.
+_LARGE_ARRAY = re.compile(r"[\[<](?:\d{4,} x|\d+ x [\[<{%])")
+_COMPUTED_ALLOCA, _LARGE_ALIGNMENT = re.compile(r"alloca [^,\n]*, i\d+ %"), re.compile(r"align \d{3}")
+_ARRAYS = re.compile(r"(?:[\[<]\d+ x )+")
+_MOST_ITEMS = 1 << 22
+_ALIGNMENT = re.compile(r", align (\d+)")
+_COMPUTED_SIZE, _CONSTANT_SIZE = re.compile(r", i\d+ %"), re.compile(r", i\d+ (\d+)")
+
+_BRACKET = re.compile(r"[(\[{<]|[)\]}>]")
+_ANY_NUMBER = re.compile(r"^define .*\.\.\.\)", re.MULTILINE)
+
+_MOST_BRACKETS, _MOST_NESTED, _MOST_METADATA = 5_000, 256, 5_000
+
+
+def is_plain(text: str) -> bool:
+    """Whether a module, in any notation that LLVM accepts, has functions only, of ordinary words, and nothing large.
+
+    Comments and escapes may hide anything, so it has none.
+    """
+    if ";" in text or "\\" in text or "\n!" in text or _COMPUTED_ALLOCA.search(text) or _LARGE_ALIGNMENT.search(text):
+        return False
+    if ("[" in text or "<" in text) and _LARGE_ARRAY.search(text):
+        return False
+    return _only(text, _PLAIN)
+
+
+def is_ordinary(text: str) -> bool:
+    """Whether a module, as LLVM prints it, can be compiled without risk for the process."""
+    if _COMPUTED.search(text) is not None or text.count("\n!") > _MOST_METADATA or 'target("' in text:
+        return False
+    if any(_items(found[0]) > _MOST_ITEMS for found in _ARRAYS.finditer(text)):
+        return False
+    text = _COMMENT.sub("", _QUOTED.sub(lambda found: "" if found[0] in _PLAIN else '"', text))
+    # Attributes that are texts, operand bundles, and functions with any number of arguments.
+    if _ATTRIBUTE.search(text) is not None or '[ "(' in text or _ANY_NUMBER.search(text) is not None:
+        return False
+    return _only(text.replace('"', ""), _ORDINARY)
+
+
+def _items(arrays: str) -> int:
+    """How many items nested arrays have."""
+    return prod(int(number) for number in re.findall(r"\d+", arrays))
+
+
+def stack_items(text: str) -> int | None:
+    """How many items an instruction puts on the stack, 0 if it is no ``alloca``; None if the number is computed."""
+    if "= alloca " not in text:
+        return 0
+    if _COMPUTED_SIZE.search(text) is not None:
+        return None
+    sizes = [_items(found[0]) for found in _ARRAYS.finditer(text)]
+    sizes += [int(found[1]) // 8 for found in _ALIGNMENT.finditer(text)]
+    constant = _CONSTANT_SIZE.search(text)
+    return max(sizes, default=1) * (int(constant[1]) if constant is not None else 1)
+
+
+def unknown_flags(text: str) -> set[str]:
+    """The module flags in a module, as LLVM prints it, of which it is not known that any two units agree on them."""
+    return set(_FLAG.findall(text)) - _FLAGS if "!llvm.module.flags" in text else set()
+
+
+def _only(text: str, known: frozenset[str]) -> bool:
+    words = set(text.translate(_SPACES).split())
+    if "i128" in words and not words.isdisjoint(_WIDE):
+        return False
+    for word in words - known:
+        first = word[0]
+        if first in "%-#.0123456789" or "A" <= first <= "Z":
+            continue
+        if first == "@":
+            if "llvm." in word[1:7] and _INTRINSICS.fullmatch(word, 1) is None:
+                return False
+        elif first == "!":
+            if word.startswith("!llvm.") and word not in _METADATA:
+                return False
+        elif word[-1] != ":" or not first.isalpha():
+            return False
+    return True
+
+
+def is_deeply_nested(text: str) -> bool:
+    """Whether LLVM's parser, which is recursive, may need more stack for a text than a thread has."""
+    if sum(map(text.count, "([{<")) < _MOST_BRACKETS:
+        return False
+    depth = most = 0
+    for found in _BRACKET.finditer(_QUOTED.sub("", text)):
+        depth += 1 if found[0] in "([{<" else -1
+        most = max(most, depth)
+    return most > _MOST_NESTED

@@ -1,0 +1,124 @@
+"""Advice in words: what a recording says about the program, as far as its author can change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from kaleido.jit import NotInlined
+from kaleido.recording.sentences import counted, listed, milliseconds, quoted_name
+
+__all__ = ["advice"]
+
+Json = dict[str, Any]
+
+# Of each kind, as many are told. Code that came into use in the last part of a run was too late.
+_MOST, _LAST_PART = 5, 0.1
+
+
+def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = ()) -> list[Json]:
+    """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline."""
+    own = [unit for unit in recording["units"] if unit["origin"] == "program"]
+    found = [
+        *_deoptimized(recording, own),
+        *_failed(recording),
+        *_not_inlined(not_inlined),
+        *_ended_before(recording, own),
+        *_too_late(recording, own),
+        *_never_hot(recording, own),
+        *_never_ran(own),
+    ]
+    return [{"symbol": symbol, "text": text} for symbol, text in dict.fromkeys(found)]
+
+
+_Advice = Iterator[tuple[str | None, str]]
+
+
+def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
+    """How often, why, and what the compilations after it took."""
+    for unit in own:
+        events = [event for event in recording["events"] if event["symbol"] == unit["symbol"]]
+        lost = [event for event in events if event["kind"] == "deoptimized"]
+        if not lost:
+            continue
+        again = [each for each in events if each["kind"] == "compiled" and each.get("tier") == "O3"]
+        cost = sum(each["time"] - each["began"] for each in again if each["began"] > lost[0]["time"])
+        reasons = " and ".join(dict.fromkeys(event["message"] for event in lost))
+        times = "once" if len(lost) == 1 else f"{len(lost):,} times"
+        text = f"{quoted_name(unit['name'])} was deoptimized {times}: {reasons}"
+        yield unit["symbol"], text + (f"; compiling it again took {milliseconds(cost / 1000)}" if cost else "")
+
+
+def _failed(recording: Json) -> _Advice:
+    for event in recording["events"]:
+        if event["kind"] == "failed":
+            yield event["symbol"], event["sentence"]
+
+
+def _not_inlined(not_inlined: Iterable[tuple[str, NotInlined]]) -> _Advice:
+    for symbol, each in not_inlined:
+        yield symbol, f"{quoted_name(each.callee)} is not inlined in {quoted_name(each.caller)}: {each.reason}"
+
+
+def _ended_before(recording: Json, own: Sequence[Json]) -> _Advice:
+    """Units that became hot, and ended before they had optimized code."""
+    told = [event for event in recording["events"] if event["kind"] in ("hot", "covered", "failed")]
+    latest = {event["symbol"]: event for event in told}
+    hot = [unit for unit in own if latest.get(unit["symbol"], {}).get("kind") == "hot" and not _codes(unit, "O3")]
+    for unit in hot[:_MOST]:
+        event = latest[unit["symbol"]]
+        left = milliseconds((_end(recording, unit) - event["time"]) / 1000)
+        when = f"it was hot at {event['threshold']:,} {unit['counter']}, {left} before its end"
+        yield unit["symbol"], f"{quoted_name(unit['name'])} ended before its -O3 code was ready: {when}"
+    if len(hot) > _MOST:
+        yield None, f"{counted(len(hot) - _MOST, 'other unit')} ended before their -O3 code was ready"
+
+
+def _end(recording: Json, unit: Json) -> float:
+    replaced = unit["versions"][-1]["replaced"]
+    return float(recording["length"] if replaced is None else replaced)
+
+
+def _too_late(recording: Json, own: Sequence[Json]) -> _Advice:
+    """Units whose optimized code came when nearly all of the run was over."""
+    if recording["program"]["mode"] not in ("tiered", "sync") or recording["live"]:
+        return
+    for unit in own:
+        codes = _codes(unit, "O3")
+        end = _end(recording, unit)
+        begin = min((version["defined"] or 0.0 for version in unit["versions"]), default=0.0)
+        if codes and codes[0]["from"] > begin + (end - begin) * (1 - _LAST_PART):
+            left = milliseconds((end - codes[0]["from"]) / 1000)
+            yield unit["symbol"], f"{quoted_name(unit['name'])} became fast too late to matter: {left} before the end"
+
+
+def _never_hot(recording: Json, own: Sequence[Json]) -> _Advice:
+    if recording["program"]["mode"] not in ("tiered", "sync"):
+        return
+    hot = {event["symbol"] for event in recording["events"] if event["kind"] in ("hot", "swapped")}
+    runs = {symbol: max(point[2] for point in points) for symbol, points in recording["counts"].items()}
+    limits = recording["program"]["thresholds"]
+    # One that is hot waits for the recompiler before that reports it.
+    cold = [
+        unit for unit in own if 0 < runs.get(unit["symbol"], 0) < limits[unit["counter"]] and unit["symbol"] not in hot
+    ]
+    cold.sort(key=lambda unit: -runs[unit["symbol"]])
+    for unit in cold[:_MOST]:
+        number = counted(runs[unit["symbol"]], unit["counter"].removesuffix("s"))
+        yield unit["symbol"], f"{quoted_name(unit['name'])} was never hot: {number}"
+    if len(cold) > _MOST:
+        yield None, f"{counted(len(cold) - _MOST, 'other unit')} ran, and {_were(len(cold) - _MOST)} never hot"
+
+
+def _never_ran(own: Sequence[Json]) -> _Advice:
+    idle = [unit for unit in own if unit["kind"] == "function" and not _codes(unit)]
+    if idle:
+        yield None, f"{listed([unit['name'] for unit in idle])} never ran"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _codes(unit: Json, tier: str = "") -> list[Json]:
+    return [code for version in unit["versions"] for code in version["codes"] if not tier or code["tier"] == tier]

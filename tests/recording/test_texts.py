@@ -1,0 +1,129 @@
+"""Recordings in words: advice, and the report in text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from kaleido.jit import NotInlined
+from kaleido.recording.advice import advice
+from kaleido.report.recording_text import LEAST_COLUMNS, MOST_LINES, recording_text
+from kaleido.session import Session
+from kaleido.terminal.text import width
+from tests.recording.test_recorder import PROGRAM, recording
+
+TEXT = """\
+demo.kal · tiered, hot at 1,000 calls or 10,000 iterations …
+
+f     ·············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒█████████████╳▒▒▒
+f.for ·············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+      0                                             100.0 ms
+      · no code  ▒ ○ -O0  █ ● -O3  ╳ deoptimized
+
+What happened
+  70.0 ms  f swapped
+
+Inlined
+  f ← g
+
+Where the time went
+   90.0%  f ● -O3   (10 samples)
+"""
+
+
+def unit(symbol: str, *codes: dict[str, Any], counter: str = "calls", **details: Any) -> dict[str, Any]:
+    version = {"version": 1, "defined": 0.0, "replaced": details.pop("replaced", None), "codes": list(codes)}
+    kind = "loop" if counter == "iterations" else "function"
+    common = {"symbol": symbol, "name": symbol, "kind": kind, "counter": counter, "origin": "program"}
+    return common | details | {"versions": [version]}
+
+
+def code(tier: str, since: float, until: float | None = None, *inlined: str) -> dict[str, Any]:
+    return {"tier": tier, "from": since, "until": until, "inlined": [[each, 1] for each in inlined]}
+
+
+def event(kind: str, symbol: str, time: float, **details: Any) -> dict[str, Any]:
+    return {"kind": kind, "symbol": symbol, "time": time, "version": 1, "sentence": f"{symbol} {kind}"} | details
+
+
+def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = None) -> dict[str, Any]:
+    program = {"name": "demo.kal", "mode": "tiered", "thresholds": {"calls": 1000, "iterations": 10000}}
+    samples = {"total": 10, "shares": [{"symbol": units[0]["symbol"], "tier": "O3", "count": 9}]}
+    return {
+        "program": program, "length": 100.0, "live": False, "units": units, "events": events, "counts": counts or {},
+        "samples": samples, "measured": None, "advice": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("units", "events", "counts", "text"),
+    [
+        ([unit("plot", code("O0", 1))], [], {"plot": [[1, 1, 3], [2, 1, 41]]}, "plot was never hot: 41 calls"),
+        ([unit("f", code("O0", 1))], [], {"f": [[1, 1, 999]]}, "f was never hot: 999 calls"),
+        ([unit("f"), unit("g", code("O0", 1))], [], {}, "f never ran"),
+        (
+            [unit("f", code("O0", 1), code("O3", 20, 50), code("O3", 80))],
+            [
+                event("deoptimized", "f", 50, message="g has changed"),
+                event("compiled", "f", 70, tier="O3", began=62.5),
+            ],
+            {},
+            "f was deoptimized once: g has changed; compiling it again took 7.5 ms",
+        ),
+        (
+            [unit("loop", code("O0", 1), counter="iterations", replaced=60.0)],
+            [event("hot", "loop", 40, threshold=10_000)],
+            {},
+            "loop ended before its -O3 code was ready: it was hot at 10,000 iterations, 20.0 ms before its end",
+        ),
+        ([unit("f", code("O3", 97.5))], [], {}, "f became fast too late to matter: 2.5 ms before the end"),
+        ([unit("f", code("O0", 1))], [event("failed", "f", 5)], {}, "f failed"),
+    ],
+)  # fmt: skip
+def test_advice(units: list[Any], events: list[Any], counts: dict[str, Any], text: str) -> None:
+    assert text in [each["text"] for each in advice(made(units, events, counts))]
+
+
+def test_a_unit_that_waits_for_the_recompiler_is_hot() -> None:
+    assert advice(made([unit("f", code("O0", 1))], [], {"f": [[1, 1, 1000]]})) == []
+
+
+def test_advice_says_why_a_call_is_not_inlined() -> None:
+    told = advice(made([unit("f", code("O0", 1), code("O3", 5))], []), [("f", NotInlined("f", "g", "it is recursive"))])
+    assert told[0] == {"symbol": "f", "text": "g is not inlined in f: it is recursive"}
+
+
+def test_a_report_has_the_advice_of_llvm() -> None:
+    with Session(jit="sync", threshold=2) as session:
+        recorder = session.record("demo.kal")
+        session.run("extern sin(x) def f(x) if x < 1 then 1 else f(x - 1) * f(x - 2); f(20)")
+        recorder.close()
+        told = [each["text"] for each in recorder.report()["advice"]]
+        assert any(text.startswith("f is not inlined in f: ") for text in told)
+        assert '"kaleido-recording"' in session.report()
+
+
+def test_the_text_has_lanes_and_what_happened() -> None:
+    units = [
+        unit("f", code("O0", 25.0), code("O3", 70.0, 93.0, "g")),
+        unit("f.for", code("O0", 25.0), counter="iterations"),
+    ]
+    assert recording_text(made(units, [event("swapped", "f", 70.0)]), 60) == TEXT
+
+
+@pytest.fixture(scope="module")
+def many() -> dict[str, Any]:
+    recorded = recording(PROGRAM, *(f"def f{number}(x) x * {number}; f{number}(1)" for number in range(40)))
+    return recorded | {"advice": advice(recorded)}
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_the_text_fits_in_colors_too(columns: int, many: dict[str, Any]) -> None:
+    plain = recording_text(many, columns)
+    colored = recording_text(many, columns, colored=True)
+    assert len(plain.splitlines()) <= MOST_LINES
+    assert max(map(width, plain.splitlines())) <= max(columns, LEAST_COLUMNS)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+    assert colored != plain
