@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -237,10 +238,11 @@ class Session:
 
         The recorder has the data; see ``kaleido.recording.Recorder``. Close it, or keep it as long as the session.
         """
+        from kaleido.code_views import view
         from kaleido.recording import Recorder
         from kaleido.session.unit_descriptions import describe
 
-        self._recorder = Recorder(self.engine, name=name, describe=describe)
+        self._recorder = Recorder(self.engine, name=name, describe=describe, view=partial(view, self.engine))
         return self._recorder
 
     def report(self, past: Iterable[Event] = ()) -> str:
@@ -248,13 +250,14 @@ class Session:
 
         Without a recording it shows `past`, the events up to now that a listener has kept, without samples.
         """
+        from kaleido.code_views import view
         from kaleido.page import document
         from kaleido.recording import Recorder
         from kaleido.session.unit_descriptions import describe
 
         if self._recorder is not None:
             return document(self._recorder.report())
-        recorder = Recorder(self.engine, describe=describe, past=past, live=False)
+        recorder = Recorder(self.engine, describe=describe, past=past, live=False, view=partial(view, self.engine))
         try:
             return document(recorder.report())
         finally:
