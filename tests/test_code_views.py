@@ -186,6 +186,21 @@ def unnumbered(lines: list[str]) -> list[str]:
     return [re.sub(r"%[-\w$.]+|^[-\w$.]+:", "%", line) for line in lines]
 
 
+def test_a_report_has_views_of_the_code_that_ran() -> None:
+    with Session(jit="sync", threshold=3) as session:
+        recorder = session.record("demo.kal")
+        session.run(PROGRAM + "f(5)", "demo.kal")
+        report = recorder.report()
+        recorder.close()
+    [unit] = [unit for unit in report["units"] if unit["symbol"] == "kal.f"]
+    codes = unit["versions"][0]["codes"]
+    assert codes and all(code["view"] is not None for code in codes)
+    found = report["views"][codes[0]["view"]]
+    source, line, _ = next(place for place in found["ir_lines"] if place is not None)
+    assert report["sources"][source]["name"] == "demo.kal"
+    assert line in range(3, 8)
+
+
 # Passes
 
 
