@@ -44,7 +44,7 @@ class TierUp:
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             if version is not None:
-                threshold = self._program.policy.threshold(version.unit) or 0
+                threshold = self._program.publisher.threshold(version) or 0
                 address = version.code.address if version.code is not None else 0
                 self._program.events.emit(
                     EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold, address=address
@@ -63,7 +63,7 @@ class TierUp:
             return self._heat(version) if version is not None else 0.0
 
     def _heat(self, version: Version) -> float:
-        threshold = self._program.policy.threshold(version.unit)
+        threshold = self._program.publisher.threshold(version)
         return version.runs / threshold if threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
@@ -107,8 +107,9 @@ class TierUp:
 
     def _is_warm(self, version: Version, heat: float) -> bool:
         """Whether a version, which calls one of so much heat, has run so often that it is likely to become hot."""
-        runs, threshold = self._program.publisher.counted_runs(version), self._program.policy.threshold(version.unit)
-        return runs >= _WARM_RUNS and runs >= _WARM * heat * (threshold or 0)
+        publisher = self._program.publisher
+        runs, threshold = publisher.counted_runs(version), publisher.threshold(version) or 0
+        return runs >= _WARM_RUNS and runs >= _WARM * heat * threshold
 
     def _waits(self, version: Version) -> bool:
         """Whether a request for a version is pending that compiling it would answer."""

@@ -64,6 +64,7 @@ class Version:
     `ordinal`   counts the definitions of the symbol, from 1
     `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
     `count_at_publication`  what its stub's record had counted when its runs began to be counted
+    `invalidations`  how often its optimized code went out of use because something that it inlined changed
     `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
@@ -76,6 +77,7 @@ class Version:
     nested: tuple[Version, ...] = ()
     baseline: MachineCode | None = None
     optimized: MachineCode | None = None
+    invalidations: int = 0
     is_covered: bool = False
     reachable_compiled: bool = False
     count_at_publication: int = 0
@@ -134,6 +136,9 @@ class Version:
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""
         self._final_runs = self.runs
+
+    def count_invalidation(self) -> None:
+        self.invalidations += 1
 
     def mark_covered(self, covered: bool) -> None:
         self.is_covered = covered
