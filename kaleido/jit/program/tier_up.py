@@ -9,6 +9,13 @@ a *warm* caller instead, or that one's, and so on: one that is hot, too, or that
 and would then compile the callee once more. A unit that calls a hot one in a loop is warm long before its own threshold
 for iterations. Units that were inlined in this way while they waited are *covered*: most of them do not run at the
 baseline any more. Instead of being compiled, they are counted again, and report again if they do.
+
+What does not pay, measured on the kernels and examples of November 2026:
+
+- *A tier between the two: the -O3 pipeline, and machine code by the fast instruction selector.* The passes take most of
+  the time: it compiles in 0.8 to 1.2 of the time of -O3, and its code takes 1.1 to 4.8 times as long.
+- *Thresholds five times as large* (5,000 calls, 40,000 iterations): 0.97 of the time of the processor for nine short
+  examples, which is within the noise, and later optimized code for all others.
 """
 
 from __future__ import annotations
