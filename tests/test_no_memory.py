@@ -17,7 +17,7 @@ import pytest
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine, Policy
-from kaleido.jit.native import code_memory, jitlink
+from kaleido.jit.native import code_memory, jitlink, stubs
 from kaleido.jit.native.code_memory import is_available, no_memory
 from kaleido.jit.native.code_ranges import CodeRanges
 from kaleido.jit.native.loader import Loader
@@ -126,6 +126,8 @@ def _small_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_memory, "_REGION", 4 * PAGESIZE)
     monkeypatch.setattr(code_memory, "_VARIABLES", PAGESIZE)
     monkeypatch.setattr(code_memory, "_COMMIT", PAGESIZE)
+    # And so that stubs fill pages.
+    monkeypatch.setattr(stubs, "_SINGLE", 1)
 
 
 @pytest.mark.parametrize("name", ALLOCATIONS)

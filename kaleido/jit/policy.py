@@ -69,7 +69,7 @@ class Policy:
         return {RunCounter.CALLS: self.call_threshold, RunCounter.ITERATIONS: self.iteration_threshold}
 
     def threshold(self, unit: Unit) -> int | None:
-        """How many runs make a unit hot; None for one that never becomes hot."""
+        """How many runs make a unit hot; None for one that never becomes hot. See also ``Publisher.threshold``."""
         if not unit.becomes_hot:
             return None
         return unit.threshold if unit.threshold is not None else self.thresholds[unit.counter]

@@ -26,6 +26,11 @@ from kaleido.jit.unit import Signature, Tier
 
 __all__ = ["Publisher"]
 
+# Compiling takes as long as a million short runs at the baseline. Code that is soon out of use again does not pay, so
+# from so many invalidations on the threshold is doubled for each, so often. A programmer who redefines a function by
+# hand does not reach that.
+_FREE_INVALIDATIONS, _MOST_DOUBLINGS = 8, 10
+
 
 class Publisher:
     """Decides what each slot contains. `code_map` finds the version and the code at an address.
@@ -87,7 +92,7 @@ class Publisher:
 
     def _counted(self, version: Version, code: MachineCode, stub: Stub) -> int:
         """Where the slot of a version at its baseline leads: to the counter, whose limit this sets, or to the body."""
-        threshold = self.policy.threshold(version.unit)
+        threshold = self.threshold(version)
         if not self.policy.tiered or threshold is None:
             return code.address
         record = stub.fields
@@ -95,6 +100,12 @@ class Publisher:
         # Last: a thread that reaches the new limit must report the new number.
         record.limit = version.count_at_publication + threshold
         return stub.prologue
+
+    def threshold(self, version: Version) -> int | None:
+        """How many runs make a version hot: more and more, where its optimized code went out of use again and again."""
+        threshold = self.policy.threshold(version.unit)
+        doublings = min(max(version.invalidations - _FREE_INVALIDATIONS, 0), _MOST_DOUBLINGS)
+        return None if threshold is None else threshold << doublings
 
     def has_reported(self, version: Version) -> bool:
         """Whether a version runs at the baseline, is hot, and its request has not been answered by code."""
@@ -106,7 +117,7 @@ class Publisher:
 
     def counted_runs(self, version: Version) -> int:
         """The runs of a version since its present limit was set; 0 where it is not counted, or has reported itself."""
-        code, stub, threshold = version.code, version.symbol.stub, self.policy.threshold(version.unit)
+        code, stub, threshold = version.code, version.symbol.stub, self.threshold(version)
         is_counted = self.policy.tiered and version.current and code is not None and code.tier is Tier.BASELINE
         if not is_counted or threshold is None or stub is None or stub.has_reported:
             return 0
@@ -116,7 +127,7 @@ class Publisher:
     def report_again(self, version: Version) -> None:
         """Make a version at the baseline report itself as hot once more, after as many more runs as its threshold."""
         record = self.stub(version.symbol, version.unit.signature).fields
-        record.limit = record.runs + (self.policy.threshold(version.unit) or 0)
+        record.limit = record.runs + (self.threshold(version) or 0)
 
     def stub(self, symbol: Symbol, signature: Signature) -> Stub:
         """The stub of a symbol, allocated when it is first needed."""
@@ -139,6 +150,7 @@ class Publisher:
     def deoptimize_dependents(self, version: Version) -> None:
         """Deoptimize every version whose optimized code inlined `version`."""
         for root in self._dependencies.dependents(version):
+            root.count_invalidation()
             self.deoptimize(root, f"{version.unit.label} has changed")
 
     def deoptimize(self, version: Version, reason: str) -> None:

@@ -4,7 +4,8 @@ What happens when g changes:
 
 =====================================  =================================================================================
 baseline code that calls g             calls g's stub, which now leads to the new version: its next call
-optimized code that inlined g          is deoptimized: its stub leads to its baseline, and its counter starts again
+optimized code that inlined g          is deoptimized: its stub leads to its baseline, and its counter starts again;
+                                       after many times, with a larger limit
 optimized code that inlined g, running runs on with the old g until it returns: a loop in it, until the loop ends
 a loop of the old g, still running     ends in the code it is in: its version is out of the table, and is not optimized
 optimized code that is being compiled  is dropped when the recompiler comes to publish it, and compiled again

@@ -9,6 +9,13 @@ a *warm* caller instead, or that one's, and so on: one that is hot, too, or that
 and would then compile the callee once more. A unit that calls a hot one in a loop is warm long before its own threshold
 for iterations. Units that were inlined in this way while they waited are *covered*: most of them do not run at the
 baseline any more. Instead of being compiled, they are counted again, and report again if they do.
+
+What does not pay, measured on the kernels and examples of November 2026:
+
+- *A tier between the two: the -O3 pipeline, and machine code by the fast instruction selector.* The passes take most of
+  the time: it compiles in 0.8 to 1.2 of the time of -O3, and its code takes 1.1 to 4.8 times as long.
+- *Thresholds five times as large* (5,000 calls, 40,000 iterations): 0.97 of the time of the processor for nine short
+  examples, which is within the noise, and later optimized code for all others.
 """
 
 from __future__ import annotations
@@ -44,7 +51,7 @@ class TierUp:
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             if version is not None:
-                threshold = self._program.policy.threshold(version.unit) or 0
+                threshold = self._program.publisher.threshold(version) or 0
                 address = version.code.address if version.code is not None else 0
                 self._program.events.emit(
                     EventKind.HOT, version, tier=Tier.BASELINE, threshold=threshold, address=address
@@ -63,7 +70,7 @@ class TierUp:
             return self._heat(version) if version is not None else 0.0
 
     def _heat(self, version: Version) -> float:
-        threshold = self._program.policy.threshold(version.unit)
+        threshold = self._program.publisher.threshold(version)
         return version.runs / threshold if threshold is not None else 0.0
 
     def recompile_number(self, number: int) -> bool:
@@ -107,8 +114,9 @@ class TierUp:
 
     def _is_warm(self, version: Version, heat: float) -> bool:
         """Whether a version, which calls one of so much heat, has run so often that it is likely to become hot."""
-        runs, threshold = self._program.publisher.counted_runs(version), self._program.policy.threshold(version.unit)
-        return runs >= _WARM_RUNS and runs >= _WARM * heat * (threshold or 0)
+        publisher = self._program.publisher
+        runs, threshold = publisher.counted_runs(version), publisher.threshold(version) or 0
+        return runs >= _WARM_RUNS and runs >= _WARM * heat * threshold
 
     def _waits(self, version: Version) -> bool:
         """Whether a request for a version is pending that compiling it would answer."""

@@ -67,6 +67,7 @@ class Version:
     `ordinal`   counts the definitions of the symbol, from 1
     `is_nested` whether another version owns this one (a loop); `nested` are the versions that this one owns
     `count_at_publication`  what its stub's record had counted when its runs began to be counted
+    `invalidations`  how often its optimized code went out of use because something that it inlined changed
     `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
@@ -77,6 +78,7 @@ class Version:
         self.nested: tuple[Version, ...] = ()
         self.baseline: MachineCode | None = None
         self.optimized: MachineCode | None = None
+        self.invalidations = 0
         self.is_covered = False
         self.reachable_compiled = False
         self.count_at_publication = 0
@@ -147,6 +149,9 @@ class Version:
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""
         self._final_runs = self.runs
+
+    def count_invalidation(self) -> None:
+        self.invalidations += 1
 
     def mark_covered(self, covered: bool) -> None:
         self.is_covered = covered

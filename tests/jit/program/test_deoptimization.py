@@ -73,6 +73,35 @@ def test_all_dependents_and_nothing_else_are_deoptimized() -> None:
         assert engine.describe("other").tier is Tier.OPTIMIZED
 
 
+def runs_until_optimized(engine: Engine, symbol: str) -> int:
+    runs = 0
+    while engine.describe(symbol).tier is not Tier.OPTIMIZED:
+        engine.call(symbol, 5)
+        runs += 1
+    return runs
+
+
+def test_the_threshold_is_doubled_from_the_ninth_invalidation_on() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(*units(CALLS))
+        runs = []
+        for number in range(12):
+            runs.append(runs_until_optimized(engine, "f"))
+            engine.define(unit(f"(define (g x) (+ x {number}))"))
+        assert runs == [3] * 9 + [6, 12, 24]
+        # A new definition has not been invalidated.
+        engine.define(unit("(define (f x) (g x))"))
+        assert runs_until_optimized(engine, "f") == 3
+
+
+def test_requests_to_deoptimize_are_no_invalidations() -> None:
+    with Engine(sync(3)) as engine:
+        engine.define(*units(CALLS))
+        for _ in range(12):
+            assert runs_until_optimized(engine, "f") == 3
+            engine.deoptimize("f")
+
+
 def test_without_a_baseline_dependents_are_optimized_again_at_once() -> None:
     with Engine(Policy(baseline=False)) as engine:
         engine.define(*units(CHAIN))

@@ -16,19 +16,24 @@ from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
 
 
+def swapped(log: Log) -> list[str]:
+    return [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
+
+
 def test_the_hottest_comes_first() -> None:
     with Engine(Policy(call_threshold=3)) as engine:
         engine.define(*units("(define (a) 1) (define (b) 2) (define (c) 3) (define (d) 4)"))
         log = Log(engine)
         with Hold(engine, "a") as hold:
-            for symbol, times in (("a", 3), ("b", 5), ("c", 9), ("d", 7)):
+            for _ in range(3):
+                engine.call("a")
+            hold.wait()
+            for symbol, times in (("b", 5), ("c", 9), ("d", 7)):
                 for _ in range(times):
                     engine.call(symbol)
-            hold.wait()
             hold.release()
             settle(engine)
-        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
-        assert swapped == ["a", "c", "d", "b"]
+        assert swapped(log) == ["a", "c", "d", "b"]
 
 
 def test_heat_is_measured_in_thresholds() -> None:
@@ -37,15 +42,15 @@ def test_heat_is_measured_in_thresholds() -> None:
         engine.define(*units(f"(define (a) 1) (define (b) 2) {loop}"))
         log = Log(engine)
         with Hold(engine, "a") as hold:
-            for symbol, times in (("a", 2), ("b", 4)):
-                for _ in range(times):
-                    engine.call(symbol)
-            engine.call("loop", 150)
+            for _ in range(2):
+                engine.call("a")
             hold.wait()
+            for _ in range(4):
+                engine.call("b")
+            engine.call("loop", 150)
             hold.release()
             settle(engine)
-        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
-        assert swapped == ["a", "b", "loop.loop"]
+        assert swapped(log) == ["a", "b", "loop.loop"]
 
 
 CHAIN = "(define (a) 1) (define (leaf x) (+ x 1)) (define (middle x) (leaf x)) (define (top x) (+ (middle x) (leaf x)))"
@@ -70,8 +75,7 @@ def test_a_hot_caller_is_compiled_instead_of_what_it_inlines() -> None:
         log = Log(engine)
         make_hot(engine, "top")
         # leaf has run six times, middle three times. Both are in the code of top.
-        swapped = [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
-        assert swapped == ["a", "top"]
+        assert swapped(log) == ["a", "top"]
         assert [log.kinds(name)[-2:] for name in ("leaf", "middle")] == [["hot", "covered"]] * 2
         assert engine.call("top", 1) == 4
         # Code that runs at the baseline after that is hot again, and then it is compiled.
@@ -80,10 +84,6 @@ def test_a_hot_caller_is_compiled_instead_of_what_it_inlines() -> None:
         settle(engine)
         assert [engine.describe(name).tier for name in ("leaf", "middle")] == [Tier.OPTIMIZED, Tier.BASELINE]
         assert log.kinds("leaf")[-4:] == ["covered", "hot", "compiled O3", "swapped"]
-
-
-def swapped(log: Log) -> list[str]:
-    return [event.unit for event in log.events if event.kind is EventKind.SWAPPED]
 
 
 def test_a_warm_loop_is_compiled_instead_of_what_it_calls() -> None:
