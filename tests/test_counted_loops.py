@@ -18,18 +18,19 @@ LOOPS = {
     "the other way round": "def f(a b) var s in (for i = a, b > i in s = s + sqrt(i * i + 1)) : s",
     "in steps": "def f(a b) var s in (for i = a, i < b, 3 in s = s + 1 / (i * i + 1)) : s",
     "down": "def f(a b) var s in (for i = b, i > a, -1 in s = s + 1 / (i * i + 2)) : s",
-    "down to": "def f(a b) var s in (for i = b, a <= i, -2 in s = s * 0.5 - i) : s",
+    "down to": "def f(a b) var s in (for i = b, a <= i, -2 in s = s / 3 - i) : s",
     "last": "def f(a b) var last in (for i = a, i < b in last = i) : last",
     "the sign of zero": "def f(a b) var s = 1 in (for i = a, i < b in s = s + copysign(1 / (1 + i * i), i)) : s",
     "signs": "def f(a b) var s, t = b in (for i = a, i < b in s = s + t / (i + 0.25) : t = -t) : s + t",
-    "a second exit": "def f(a b) var s in (for i = a, (if s > 9 then 0 else i < b) in s = s + i / 8) : s",
-    "equality": "def f(a b) g(a, b, 0) def g(n b s) if n == b then s else if n < b then g(n + 1, b, s / 2 + n) else -s",
-    "equality down": "def f(a b) g(b, a, 0) def g(n a s) if n == a | s > 40 then s else g(n - 1, a, s + 1)",
+    "a second exit": "def f(a b) var s in (for i = a, (if s > 9 then 0 else i < b) in s = s + i / 7) : s",
+    "equality": "def f(a b) g(a, b, 0) def g(n b s) if n == b then s else if n < b then g(n + 1, b, s / 3 + n) else -s",
+    "equality down": "def f(a b) g(b, a, 0) def g(n a s) if n == a | s > 40 then s "
+    "else g(n - 1, a, s + 1 / (n * n + 3) + 1)",
     "a pair": "def f(a b) even(b - a) def even(n) if n == 0 then 1 else if n > 0 then odd(n - 1) else n "
     "def odd(n) if n == 0 then 2 else even(n - 1)",
     "an inner loop": "def f(a b) var s in (for i = a, i < b in s = s + (var t = i in "
     "(for j = 1, j < 4 in t = t + i / j) : t)) : s",
-    "a sum of its own": "def f(a b) var s, k in (for i = a, i < b in k = k + 2 : s = s + (if k > 6 then k else i)) "
+    "a sum of its own": "def f(a b) var s, k in (for i = a, i < b in k = k + 2 : s = s + (if k > 6 then k else i) / 3) "
     ": s + k",
 }
 
@@ -86,17 +87,18 @@ def test_these_loops_count_in_integers(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "def f(a b) var s in (for i = a, i < b, 0.5 in s = s + i) : s",
-        "def f(a b) var s in (for i = a, i < b, a in s = s + i) : s",
-        "def f(a b) var s in (for i = a, i < b in s = s + i : b = b - 1) : s",
-        "def f(a b) var s in (for i = a, i < b, -1 in s = s + i) : s",
-        "def f(a b) var s in (for i = a, i < b in s = s + i : i = i * 2) : s",
-        "def f(a b) var s in (for i = 0.5, i < b in s = s + i) : s",
-        "def f(a b) var s in (for i = 0 - 0.0 * a, i < 1e20 in s = s + i) : s",
-        "def f(a b) var s in (for i = a, i < b in s = s + exp(i)) : s",
+        "def f(a b) var s in (for i = a, i < b in s = s + i * i) : s",
+        "def f(a b) var s in (for i = a, i < b, 0.5 in s = s + i / 3) : s",
+        "def f(a b) var s in (for i = a, i < b, a in s = s + i / 3) : s",
+        "def f(a b) var s in (for i = a, i < b in s = s + i / 3 : b = b - 1) : s",
+        "def f(a b) var s in (for i = a, i < b, -1 in s = s + i / 3) : s",
+        "def f(a b) var s in (for i = a, i < b in s = s + i / 3 : i = i * 2) : s",
+        "def f(a b) var s in (for i = 0.5, i < b in s = s + i / 3) : s",
+        "def f(a b) var s in (for i = 0 - 0.0 * a, i < 1e20 in s = s + i / 3) : s",
+        "def f(a b) var s in (for i = a, i < b in s = s + exp(i) / 3) : s",
         "def f(a b) if a * a > b then a else f(a + 1, b)",
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_these_do_not(text: str) -> None:
     assert "counter." not in code(text)

@@ -24,7 +24,9 @@ addition and a subtraction, also for vectors. For these, x86-64 has an instructi
 A variable that only changes its sign in each iteration depends on the previous one, too. In a converted loop its sign
 is computed from the number of iterations.
 
-Only innermost loops without calls are converted, and those around loops of a constant number of iterations, which LLVM
+It is done where it pays: where a loop has a division or a square root, or nothing but its variable goes from one
+iteration to the next. Sums of anything else wait for their own additions. Only innermost loops without calls are
+converted, and those around loops of a constant number of iterations, which LLVM
 unrolls. In others, the time of an addition does not count.
 """
 

@@ -5,6 +5,9 @@ A language knows better than the engine what is worth counting: branches, types,
 ``i64`` at an address in baseline code, and does nothing at -O3. There a transform may read the counts, which are the
 unit's profile, with ``Engine.read_data``.
 
+Kaleido counts nothing by it: branch weights (``!prof``) from such counts changed the time of its kernels by less than
+two runs of the same code differ. The figures are in ``tests/benchmarks/LIMITS.md``.
+
 Limits. As with runs, two threads that count at the same time may lose one. Baseline code pays for a call.
 """
 

@@ -31,6 +31,9 @@ _BRANCH = re.compile(rf"  br i1 ({_NAME}), label ({_NAME}), label ({_NAME})")
 _TARGET = re.compile(rf"label ({_NAME})")
 _CALL = re.compile(r" (?:call|invoke) (?!.*@llvm\.)")
 
+# What vectors are for: a processor begins an addition in each cycle, and a division in every fifth.
+_SLOW = re.compile(r" = fdiv double |@llvm\.sqrt\.")
+
 # Predicates of fcmp by their last two letters: the same one with its operands exchanged, and its opposite.
 _EXCHANGED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
@@ -142,10 +145,15 @@ class Loops:
             and max(map(abs, loop.sums.values())) <= _LARGEST_STEP
             and any(each.bounds(loop.step) or each.is_equality for each in loop.exits)
             and not any(_CALL.search(line) for line in lines)
+            and (any(_SLOW.search(line) for line in lines) or self._counts_only(loop))
             and not self._has_cycle(loop)
             and self._is_closed(loop, defined)
             and len(self._predecessors[loop.header]) == 2
         )
+
+    def _counts_only(self, loop: Loop) -> bool:
+        """Whether no other value goes from one iteration to the next."""
+        return sum(" = phi " in line for line in self.blocks[loop.header]) == 1
 
     def _find_sums(self, loop: Loop, lines: Sequence[str]) -> None:
         loop.sums[loop.variable] = 0
