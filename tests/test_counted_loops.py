@@ -24,8 +24,8 @@ LOOPS = {
     "signs": "def f(a b) var s, t = b in (for i = a, i < b in s = s + t / (i + 0.25) : t = -t) : s + t",
     "a second exit": "def f(a b) var s in (for i = a, (if s > 9 then 0 else i < b) in s = s + i / 7) : s",
     "equality": "def f(a b) g(a, b, 0) def g(n b s) if n == b then s else if n < b then g(n + 1, b, s / 3 + n) else -s",
-    "equality down": "def f(a b) g(b, a, 0) def g(n a s) if n == a | s > 40 then s "
-    "else g(n - 1, a, s + 1 / (n * n + 3) + 1)",
+    "equality down": "def f(a b) g(b, a, 0) def g(n a s) if n == a then s else if s < 40 "
+    "then g(n - 1, a, s + 1 / (n * n + 3) + 1) else s",
     "a pair": "def f(a b) even(b - a) def even(n) if n == 0 then 1 else if n > 0 then odd(n - 1) else n "
     "def odd(n) if n == 0 then 2 else even(n - 1)",
     "an inner loop": "def f(a b) var s in (for i = a, i < b in s = s + (var t = i in "
