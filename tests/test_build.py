@@ -249,6 +249,55 @@ def test_objects_for_other_platforms(triple: str, begins: bytes, tmp_path: Path)
     assert code.startswith(begins)
 
 
+DEBUGGED = """extern getppid()
+def deep(n)
+  if n < 1 then
+    printd(n)
+  else
+    1 + deep(n - 1)
+
+def loop(n)
+  var s = 1 in
+  (for i = 1, i < n in
+     printd(s = s + i)) :
+  s
+
+deep(3 + 0 * getppid())
+loop(3 + 0 * getppid())
+"""
+
+
+@needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_knows_lines_functions_and_variables(tmp_path: Path) -> None:
+    program = build(tmp_path, DEBUGGED, "-g")
+    commands = ["break demo.kal:4", "run", "backtrace 3", "info args", "break demo.kal:11", "continue", "backtrace 3"]
+    options = [each for command in commands for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    assert re.search(r"Breakpoint 1, deep \(n=0\) at .*demo.kal:4\n4\t    printd\(n\)", seen)
+    assert re.search(r"#1 .* deep \(n=.*\) at .*demo.kal:6\n", seen)
+    assert re.search(r"#0 .*loop.for@10:4 \(.*\) at .*demo.kal:11\n#1 .*loop \(n=3\) at .*demo.kal:10\n", seen)
+
+
+@needs_compiler
+@pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
+def test_debug_information_is_valid(tmp_path: Path) -> None:
+    for arguments in (["-g"], ["-g", "--emit=obj"]):
+        done = run("llvm-dwarfdump", "--verify", build(tmp_path, DEBUGGED, *arguments))
+        assert (done.returncode, b"No errors" in done.stdout) == (0, True), done.stdout.decode()
+
+
+@needs_compiler
+@pytest.mark.skipif(shutil.which("objcopy") is None, reason="there is no objcopy")
+def test_debug_information_does_not_change_the_code(tmp_path: Path) -> None:
+    def code(*arguments: str) -> bytes:
+        objects = build(tmp_path, DEBUGGED, "--emit=obj", *arguments)
+        run("objcopy", "-O", "binary", "--only-section=.text", objects, tmp_path / "text")
+        return (tmp_path / "text").read_bytes()
+
+    assert code("-g") == code()
+
+
 def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def message(*arguments: str, text: str = "1") -> str:
         (tmp_path / "demo.kal").write_text(text)
@@ -258,6 +307,7 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
 
     assert message("--cpu=pentium9") == "error: LLVM knows no processor pentium9 of this platform"
     assert "Unsupported calling convention" in message("--target=riscv64-linux-gnu", "--emit=obj")
+    assert "-g is for code for this machine" in message("--cpu=generic", "-g")
     assert "--target needs --emit" in message("--target=aarch64-linux-gnu")
     assert "No available targets" in message("--target=mars-mars", "--emit=obj")
     assert message(text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"

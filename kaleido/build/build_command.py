@@ -66,6 +66,9 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         "--linker", metavar="COMMAND", help="the command that links (default: cc, gcc, clang or zig cc)"
     )
     parser.add_argument(
+        "-g", dest="debug", action="store_true", help="lines, functions and variables for debuggers and profilers"
+    )
+    parser.add_argument(
         "-q", "--quiet", action="store_true", help="the program does not show the values of expressions"
     )
     parser.add_argument(
@@ -74,6 +77,8 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     options = parser.parse_args(arguments)
     if options.target and options.emit is None:
         parser.error("--target needs --emit: only objects can be made for another platform")
+    if options.debug and (options.target or options.cpu != "native"):
+        parser.error("-g is for code for this machine: without --target and --cpu")
     if options.target and options.cpu == "native":
         options.cpu = "generic"
     return options
@@ -88,7 +93,7 @@ def _source(path: str, parser: ArgumentParser) -> Source:
 
 def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
     try:
-        session = Session(libraries=options.load)
+        session = Session(libraries=options.load, debug=options.debug)
     except LibraryError as error:
         parser.error(f"cannot load {shown(error.library)}: {error.reason}")
     with session:
@@ -102,9 +107,12 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
     form = Form(options.emit) if options.emit is not None else Form.OBJECT
     machine = Machine(options.target, options.cpu)
     if options.emit is not None:
-        _write(output, native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c))
+        _write(
+            output,
+            native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c, debug=options.debug),
+        )
     else:
-        _link(native_code(program, form, machine), output, options)
+        _link(native_code(program, form, machine, debug=options.debug), output, options)
 
 
 def _default_output(options: Namespace) -> str:

@@ -19,7 +19,7 @@ from kaleido.build.number_output import SHOW, show_unit
 from kaleido.build.startup import RUN
 from kaleido.codegen.mangling import is_top_level, symbol
 from kaleido.diagnostics import Source
-from kaleido.jit import Data, RunCounter, Signature, Unit, quoted
+from kaleido.jit import Data, DebugInfo, RunCounter, Signature, Unit, quoted
 from kaleido.language.nodes import For
 from kaleido.session import Session
 from kaleido.session.expression import CompiledExpression
@@ -34,11 +34,13 @@ _RUN = Signature("ptr", ("ptr",))
 class Statement:
     """An expression at top level.
 
+    `place`     its line and column, from 1
     `versions`  the unit of each symbol that it can reach
     `shown`     whether its value is printed
     """
 
     expression: CompiledExpression
+    place: tuple[int, int]
     versions: Mapping[str, Unit]
     shown: bool
 
@@ -58,13 +60,13 @@ def static_program(session: Session, source: Source, *, quiet: bool, functions: 
     `quiet`: values are not printed. `functions`: the functions that the text defines can be called by C.
     """
     statements = [
-        Statement(expression, _functions(units), not (quiet or isinstance(item, For)))
+        Statement(expression, source.position(item.span.start), _functions(units), not (quiet or isinstance(item, For)))
         for item, expression, units in session.statements(source)
     ]
     exported = [each for each in session.functions() if not each.is_extern] if functions else []
     final = _functions(unit for each in exported for unit in session.engine.reachable(symbol(each.name)))
     versions = _Versions([each.versions for each in statements], final)
-    run = _Run(versions)
+    run = _Run(versions, source)
     for statement in statements:
         run.add(statement)
     names = {each.name: (versions.bound(final[symbol(each.name)]), each.parameters) for each in exported}
@@ -175,10 +177,12 @@ def _slot(name: str) -> str:
 class _Run:
     """The unit that runs the expressions, while it is written."""
 
-    def __init__(self, versions: _Versions) -> None:
-        self._versions = versions
+    def __init__(self, versions: _Versions, source: Source) -> None:
+        self._versions, self._source = versions, source
         self._present: dict[str, Unit] = {}
         self._lines: list[str] = []
+        # For each line, the place of its expression.
+        self._places: list[tuple[int, int, int]] = []
         self._allocations: list[str] = []
         self._calls: dict[str, Signature] = {SHOW: _SHOW}
         self._variables: dict[str, None] = {}
@@ -203,6 +207,7 @@ class _Run:
                 self._copy_out(name, f"%after.{number}.{index}", array, index)
         if statement.shown:
             self._lines.append(f"  call tailcc void {quoted(SHOW)}(double %value.{number})")
+        self._places += [(*statement.place, 0)] * (len(self._lines) - len(self._places))
 
     def store(self, versions: Mapping[str, Unit]) -> None:
         """Store versions into their slots, where they are not there already."""
@@ -221,7 +226,7 @@ class _Run:
         globals = [f"{quoted(name)} = external global {kind}" for name, kind in zip(data, types, strict=True)]
         ir = "\n".join(
             [
-                f"define tailcc ptr {quoted(f'{RUN}.impl')}(ptr %nothing) nounwind {{",
+                f"define tailcc ptr {quoted(f'{RUN}.impl')}(ptr %nothing) noinline nounwind {{",
                 *self._allocations,
                 *self._lines,
                 "  ret ptr null\n}",
@@ -230,7 +235,13 @@ class _Run:
                 "@canonical.nan = private constant double 0x7FF8000000000000",
             ]
         )
-        return Unit(RUN, _RUN, ir, self._calls, counter=RunCounter.NONE, data=frozenset(data))
+        return Unit(
+            RUN, _RUN, ir, self._calls, counter=RunCounter.NONE, data=frozenset(data), debug=self._debug_information
+        )
+
+    def _debug_information(self) -> DebugInfo:
+        before = [None] * (1 + len(self._allocations))
+        return DebugInfo(self._source.name, self._source.text, 1, [*before, *self._places])
 
     def data(self) -> Iterator[Data]:
         for name in self._variables:
