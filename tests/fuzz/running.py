@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import subprocess
 import tempfile
 import threading
 from collections import Counter
@@ -11,10 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from unittest import mock
 
+from kaleido.build.linker_driver import link
+from kaleido.build.native_code import native_code
+from kaleido.build.static_program import static_program
 from kaleido.diagnostics import KaleidoError, Source
 from kaleido.jit import Event, EventKind, Tier
+from kaleido.jit.ahead_of_time import HOST, Form
 from kaleido.language import parser
 from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
@@ -28,6 +35,9 @@ __all__ = ["MODES", "Difference", "Mode", "TooLong", "compare", "parsed"]
 
 # Programs that take the reference evaluator longer are not run: some never end.
 STEPS = 60_000
+
+# Seconds for an executable.
+_TIMEOUT = 60.0
 
 
 class TooLong(Exception):
@@ -44,12 +54,17 @@ class Difference(Exception):
 
 @dataclass(frozen=True)
 class Mode:
-    """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released."""
+    """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released.
+
+    One program in `every` is run so. Without `jit`, it is built as an executable: to link and start that takes longer
+    than a short program does in all other modes.
+    """
 
     name: str
     jit: str
     thresholds: tuple[int | None, ...] = (None,)
     scheduled: bool = False
+    every: int = 1
 
 
 MODES = (
@@ -58,6 +73,7 @@ MODES = (
     Mode("sync at 1", "sync", (1,)),
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
+    *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
 )
 
 
@@ -84,6 +100,8 @@ def _compare(text: str, seed: int, modes: Sequence[Mode], sessions: Sessions, co
     if expected.error:
         raise Difference(f"the program was to be without errors: {expected.error}")
     for mode in modes:
+        if seed % mode.every:
+            continue
         outcome, trouble = _by_engine(text, mode, random.Random(seed), sessions, counts)
         if trouble:
             raise Difference(f"{mode.name}: {trouble}", (mode,))
@@ -116,6 +134,8 @@ def _by_engine(
     text: str, mode: Mode, choices: random.Random, sessions: Sessions, counts: Counter[str]
 ) -> tuple[Outcome, str]:
     """What a program did, and what went wrong in the engine without the program knowing."""
+    if not mode.jit:
+        return _by_executable(text, sessions), ""
     failures: list[str] = []
 
     def watch(event: Event) -> None:
@@ -133,6 +153,17 @@ def _by_engine(
         error = _execute(session, text, schedule.step)
         schedule.finish()
     return Outcome(output[0], error), "; ".join(failures)
+
+
+def _by_executable(text: str, sessions: Sessions) -> Outcome:
+    with sessions.session("O0", None) as session:
+        program = static_program(session, Source("<program>", text), quiet=False, functions=False)
+    with tempfile.TemporaryDirectory() as folder:
+        objects, executable = Path(folder, "program.o"), Path(folder, "program")
+        objects.write_bytes(native_code(program, Form.OBJECT, HOST))
+        link(objects, executable, [], None)
+        done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)
+    return Outcome(done.stdout, "" if done.returncode == 0 else f"exit code {done.returncode}")
 
 
 def _execute(session: Session, text: str, step: Callable[[], None]) -> str:

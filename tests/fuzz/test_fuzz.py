@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
+from kaleido.build.static_program import StaticProgram, static_program
 from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
 from kaleido.jit import Unit
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
+from kaleido.session import Session
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.snapshot import Snapshot
 from tests.fuzz import search
@@ -111,3 +114,14 @@ def test_printed_programs_are_read_as_what_they_were(path: Path) -> None:
     except ParseError:
         pytest.skip("not a program")
     check_printer(items, TABLE)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_an_executable_that_prints_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(session: Session, source: Source, **_: bool) -> StaticProgram:
+        return static_program(session, source, quiet=True, functions=False)
+
+    monkeypatch.setattr("tests.fuzz.running.static_program", silent)
+    check(Case("tiers", b"1 + 1", seed=1))
+    with pytest.raises(Difference, match=r"executable: line 1 of the output is b'', not b'2\.0'"):
+        check(Case("tiers", b"1 + 1", seed=8))
