@@ -4,7 +4,7 @@ python -m tests.growth [--count N] [name ...]
 
 It prints a table for each way to redefine, for functions that are called one by one, and for each kind of large input.
 It exits with 1 where memory at the end is more than 5 % above that after the first 1,000 redefinitions, not counting
-what llvmlite keeps of each optimized compilation: a pass builder's callbacks, which only llvmlite could free; where
+what llvmlite keeps of each run of a pass pipeline: a pass builder's callbacks, which only llvmlite could free; where
 60,000 functions that are called one by one need more than 1 GiB; and where an item of a large input takes longer than
 one of a small input (see ``tests.scaling``). The table shows resident memory; the comparison after redefinitions is of
 memory that was allocated and not freed.
@@ -21,14 +21,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
+
+import llvmlite.binding as llvm
 
 from kaleido import Session
-from kaleido.jit import Event, EventKind, Tier
 from tests.scaling import CASES
 
 __all__ = ["KINDS", "PERIOD", "Growth", "allocated", "growth", "resident"]
 
-# Bytes of each optimized compilation.
+# Bytes of each run of a pass pipeline.
 KEPT_BY_LLVMLITE = 1_488
 
 SETTLED = 1_000
@@ -116,16 +118,16 @@ def called_one_by_one(count: int, report: Callable[[int, int, float], None]) -> 
 
 
 class Growth(NamedTuple):
-    """Bytes after the first redefinitions and at the end, and the number of optimized compilations between."""
+    """Bytes after the first redefinitions and at the end, and the number of runs of pass pipelines between."""
 
     settled: int
     end: int
-    optimized: int
+    pipelines: int
 
     @property
     def unexplained(self) -> int:
         """Bytes by which memory has grown, without those that llvmlite keeps."""
-        return self.end - self.settled - self.optimized * KEPT_BY_LLVMLITE
+        return self.end - self.settled - self.pipelines * KEPT_BY_LLVMLITE
 
 
 def growth(
@@ -142,22 +144,24 @@ def growth(
     redefine, jit = KINDS[name]
     first: list[int] = []
     last: list[int] = []
-    optimized = 0
+    pipelines = 0
+    create = llvm.create_pass_builder
 
-    def listen(event: Event) -> None:
-        nonlocal optimized
-        optimized += event.kind is EventKind.COMPILED and event.tier is Tier.OPTIMIZED
+    def counted(machine: llvm.TargetMachine, options: llvm.PipelineTuningOptions) -> llvm.PassBuilder:
+        nonlocal pipelines
+        pipelines += 1
+        return create(machine, options)
 
-    with Session(jit=jit, threshold=1 if jit == "sync" else None) as session:
-        session.subscribe(listen)
+    counting = mock.patch.object(llvm, "create_pass_builder", counted)
+    with counting, Session(jit=jit, threshold=1 if jit == "sync" else None) as session:
         before = between = 0
         begin = time.perf_counter()
         for number in range(1, count + 1):
             redefine(session, number)
             if number == settled:
-                before = optimized
+                before = pipelines
             if number == count - PERIOD:
-                between = optimized - before
+                between = pipelines - before
             for sizes, end in ((first, settled + PERIOD), (last, count)):
                 if end - PERIOD <= number <= end and number % 10 == 0:
                     sizes.append(allocated())
@@ -195,7 +199,7 @@ def print_growth(name: str, count: int) -> bool:
     """Redefine so often in the way `name`; returns whether memory stays within 5 %."""
     found = growth(name, count, report=print_row)
     percent = 100 * (found.end / found.settled - 1)
-    kept = found.optimized * KEPT_BY_LLVMLITE / 2**20
+    kept = found.pipelines * KEPT_BY_LLVMLITE / 2**20
     print(f"{percent:+.1f} % since {SETTLED:,}, of which llvmlite keeps about {kept:.1f} MiB", flush=True)
     return found.unexplained <= found.settled * 0.05
 

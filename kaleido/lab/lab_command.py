@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import webbrowser
@@ -40,6 +41,9 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
         from kaleido.lab.server import application
     except ImportError as error:
         parser.error(f"the workbench needs {error.name}: install the extra, as in pip install 'kaleido-lang[lab]'")
+    if hasattr(signal, "SIGPIPE"):
+        # A page that is closed must not end the server: the command has set the signal to its default.
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     with _listening(options.port, parser) as listener:
         port = listener.getsockname()[1]
         keys = Keys()

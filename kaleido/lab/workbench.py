@@ -164,7 +164,7 @@ class Workbench:
 
     def recording(self) -> Message:
         """The recording so far, with a summary."""
-        recording = self._recorder.snapshot()
+        recording = self._recorder.snapshot() | {"live": self._thread is not None}
         return recording | {"summary": summary(recording)}
 
     def tick(self) -> None:
@@ -226,8 +226,8 @@ class Workbench:
             with self._lock:
                 self._tell_output()
                 self._tell_changes()
-                self._tell_summary()
                 self._stopping, self._thread = False, None
+                self._tell_summary()
             self._tell_state()
 
     def _evaluate(self, source: Source) -> None:

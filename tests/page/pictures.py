@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         for recording in options.recordings:
             for path, page in _pages(browser, recording, options):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(_picture(page))
+                path.write_bytes(picture(page))
                 page.context.close()
                 print(path)
         browser.close()
@@ -72,7 +72,7 @@ def _open(browser: Any, recording: Path, size: dict[str, int], theme: str, momen
     return page
 
 
-def _picture(page: Any) -> bytes:
+def picture(page: Any) -> bytes:
     """WebP is a third of PNG; Playwright itself does not offer it."""
     options = {"format": "webp", "quality": 72}
     data = page.context.new_cdp_session(page).send("Page.captureScreenshot", options)["data"]

@@ -52,6 +52,9 @@ _MAX_UNROLLED = 64
 # A label where a block begins, or where a branch leads to.
 _LABELS = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):|label (%[-a-zA-Z$._0-9]+|%"[^"]*")', re.MULTILINE)
 
+# Where an instruction comes from; and what a debugger is told about variables.
+_PLACE, _RECORD = re.compile(r", !dbg !\d+"), re.compile(r"^ *#dbg_.*\n", re.MULTILINE)
+
 _INTRINSICS = ("fabs", "ceil", "floor")
 
 
@@ -85,11 +88,21 @@ def with_integer_counters(module: str) -> str:
     before = module
     for function in functions(module).values():
         if "fcmp " in function.text and " = phi double " in function.text:
-            module = module.replace(function.text, _Conversion(function, tag).converted())
+            module = module.replace(function.text, _converted(function, tag))
     if module == before:
         return module
     declared = (f"declare double @llvm.{name}.f64(double)" for name in _INTRINSICS)
     return "\n".join([module, *(each for each in declared if each not in module), ""])
+
+
+def _converted(function: Function, tag: str) -> str:
+    """The text of a function with its loops converted. Places in the source stay with the instructions that stay."""
+    plain = Function(_RECORD.sub("", _PLACE.sub("", function.text)), function.name)
+    text = _Conversion(plain, tag).converted()
+    if text == plain.text:
+        return function.text
+    places = {_PLACE.sub("", line): found[0] for line in function.text.split("\n") if (found := _PLACE.search(line))}
+    return "\n".join(line + places.get(line, "") for line in text.split("\n"))
 
 
 class _Conversion:
