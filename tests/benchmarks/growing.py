@@ -59,7 +59,7 @@ def _redefinitions(count: int) -> Iterator[Figure]:
     times = [time.process_time()]
     found = growth("called once", count, report=lambda *_: times.append(time.process_time()))
     seconds = [end - begin for begin, end in pairwise(times)]
-    kept = found.optimized * KEPT_BY_LLVMLITE
+    kept = found.pipelines * KEPT_BY_LLVMLITE
     title = f"after {count:,} redefinitions"
     yield Figure(f"memory {title} / after 1,000", (found.end - kept) / found.settled, 1.05)
     yield Figure(f"a redefinition {title} / at the beginning", min(seconds[-2:]) / min(seconds[:2]), 1.2)

@@ -36,7 +36,7 @@ def columns(table: str) -> list[list[str]]:
     ("entry", "line", "place", "hint"),
     [
         (":tires", "error: unknown command `:tires`", "1:1", "did you mean `:tiers`?"),
-        (":re", "error: `:re` is ambiguous", "1:1", "`:reload` or `:reset`?"),
+        (":re", "error: `:re` is ambiguous", "1:1", "`:report`, `:reload` or `:reset`?"),
         (":help :nosuch", "error: unknown command `:nosuch`", "1:7", "`:help` shows the commands"),
         (":ir nosuch", "error: unknown function `nosuch`", "1:5", ""),
         (":ir mine", "error: unknown function `mine`", "1:5", ""),

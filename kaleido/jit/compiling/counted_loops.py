@@ -101,8 +101,21 @@ def _converted(function: Function, tag: str) -> str:
     text = _Conversion(plain, tag).converted()
     if text == plain.text:
         return function.text
-    places = {_PLACE.sub("", line): found[0] for line in function.text.split("\n") if (found := _PLACE.search(line))}
-    return "\n".join(line + places.get(line, "") for line in text.split("\n"))
+    places: dict[str, str] = {}
+    for line in function.text.split("\n"):
+        if found := _PLACE.search(line):
+            places[_key(_PLACE.sub("", line))] = found[0]
+    return "\n".join(line + places.get(_key(line.replace(_copy_prefix(tag), "")), "") for line in text.split("\n"))
+
+
+def _key(line: str) -> str:
+    """What an instruction defines; of one that defines nothing, its text."""
+    return m[1] if (m := DEFINED.match(line)) else line
+
+
+def _copy_prefix(tag: str) -> str:
+    """What the names in copies of loops begin with."""
+    return f"{tag}.copy."
 
 
 class _Conversion:
@@ -205,7 +218,8 @@ class _Conversion:
         return {name: self._copied(name) for name in (*blocks, *defined)}
 
     def _copied(self, name: str) -> str:
-        return f'%"{self._tag}.copy.{name[2:]}' if name.startswith('%"') else f"%{self._tag}.copy.{name[1:]}"
+        prefix = _copy_prefix(self._tag)
+        return f'%"{prefix}{name[2:]}' if name.startswith('%"') else f"%{prefix}{name[1:]}"
 
     def _add_arrivals(self, loop: Loop, names: Mapping[str, str]) -> None:
         """Make the phis behind a loop's exits those of its copy, too."""
