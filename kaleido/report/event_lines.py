@@ -30,11 +30,19 @@ class EventLines:
 
     def _swapped(self, event: Event) -> str:
         hot = self._hot.pop(event.symbol, None)
+        if hot is None and (callee := self._hot_callee(event)) is not None:
+            # The recompiler compiles a caller instead of what it inlines.
+            return f"{label(Tier.OPTIMIZED)} in {_milliseconds(event.seconds)}, because {_name(callee)} was hot"
         if hot is None or hot.runs < hot.threshold:
             return f"{label(Tier.OPTIMIZED)} on request, in {_milliseconds(event.seconds)}"
         after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = _milliseconds(event.time - hot.time)
         return f"hot at {event.counter.of(hot.threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
+
+    def _hot_callee(self, event: Event) -> Event | None:
+        """The unit among those that a swapped one inlines which became hot last."""
+        found = [self._hot[each] for each in event.inlined if each in self._hot]
+        return max(found, key=lambda each: each.time, default=None)
 
 
 def _name(event: Event) -> str:

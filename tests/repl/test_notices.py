@@ -115,6 +115,11 @@ def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
     assert notices.take() == ["f: hot at 1,000 calls; ● -O3 2.0 ms later"]
 
 
+def test_a_caller_is_compiled_because_of_what_it_inlines() -> None:
+    swapped = event(SWAPPED, "sum", runs=5)._replace(inlined=(hot_event().symbol,))
+    assert lines(hot_event(runs=1_000), swapped) == ["sum: ● -O3 in 2.4 ms, because f was hot"]
+
+
 @pytest.mark.parametrize(
     "before",
     [
