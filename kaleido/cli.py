@@ -293,7 +293,7 @@ def _session(options: Options) -> Session:
 
 
 def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
-    """Subscribe to events for `--perf-map`, `--gdb`, `--stats` and `--trace`; `cleanup` writes the reports."""
+    """Subscribe to events for `--perf-map`, `--jitdump`, `--gdb`, `--stats`, `--trace`; `cleanup` writes the reports."""
     if options.perf_map:
         from kaleido.jit.observers import PerfMap
 
@@ -301,6 +301,13 @@ def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
             cleanup.callback(PerfMap(session.engine).close)
         except OSError as error:
             raise UsageError(f"cannot write the map for perf: {reason(error)}") from None
+    if options.jitdump:
+        from kaleido.jit.observers import JitDump
+
+        try:
+            cleanup.callback(JitDump(session.engine).close)
+        except OSError as error:
+            raise UsageError(f"cannot write the machine code for perf: {reason(error)}") from None
     if options.gdb:
         from kaleido.jit.observers import GdbInterface
 

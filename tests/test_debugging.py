@@ -87,3 +87,13 @@ def test_debug_information_is_valid(tier: Tier, tmp_path: Path) -> None:
         dump = subprocess.run(["llvm-dwarfdump", path], capture_output=True, text=True, timeout=60).stdout
         assert 'DW_AT_name\t("f")' in dump
         assert 'DW_AT_name\t("f.for@5:6")' in dump
+
+
+def test_the_machine_code_is_written_for_perf(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kaleido", "--jitdump", "-c", "def f(x) x * x\nf(3)"]
+    path = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=60)
+    [dump] = tmp_path.glob("jit-*.dump")
+    assert (done.stdout, done.stderr) == (b"9.0\n", b"")
+    assert dump.read_bytes().startswith(b"DTiJ")
+    assert b"f [O0]\0" in dump.read_bytes()

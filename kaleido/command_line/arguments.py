@@ -79,6 +79,11 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--trace", metavar="FILE", help="write the JIT's events to FILE as Chrome trace events (JSON)")
     parser.add_argument(
+        "--jitdump",
+        action="store_true",
+        help="write the machine code for perf, to ./jit-PID.dump: for `perf inject --jit`, then `perf annotate`",
+    )
+    parser.add_argument(
         "--perf-map", action="store_true", help="name the machine code for the profiler perf, in /tmp/perf-PID.map"
     )
     parser.add_argument(

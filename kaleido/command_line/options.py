@@ -19,7 +19,7 @@ class Options:
         self.stack_size: int | None = None
         self.load: list[str] = []
         self.externs = self.prelude = self.init = self.history = self.cache = True
-        self.stats = self.perf_map = self.gdb = self.version = False
+        self.stats = self.perf_map = self.jitdump = self.gdb = self.version = False
         self.trace: str | None = None
         self.emit: str | None = None
         self.color = "auto"
