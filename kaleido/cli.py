@@ -293,7 +293,7 @@ def _session(options: Options) -> Session:
 
 
 def _observe(session: Session, options: Options, cleanup: ExitStack) -> None:
-    """Subscribe to events for `--perf-map`, `--jitdump`, `--gdb`, `--stats`, `--trace`; `cleanup` writes the reports."""
+    """Subscribe to events for `--perf-map`, `--jitdump`, `--gdb`, `--stats`, `--trace`; `cleanup` writes reports."""
     if options.perf_map:
         from kaleido.jit.observers import PerfMap
 
