@@ -22,7 +22,7 @@ def g(x)
 def f(n)
   var s = 0, t = n in
     (for i = 1, i < n in
-       s = s + g(t) / i) :
+       s = s + g(t) * i) :
     s
 f(5)
 """

@@ -101,11 +101,42 @@ def _converted(function: Function, tag: str) -> str:
     text = _Conversion(plain, tag).converted()
     if text == plain.text:
         return function.text
+    return "\n".join(_with_debug_information(text.split("\n"), function.text.split("\n"), _copy_prefix(tag)))
+
+
+def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix: str) -> list[str]:
+    """The lines of a converted function, with the places and the records of its lines `before`.
+
+    Names in copies of loops begin with `prefix`. A copy has the records of the loop, about its own values.
+    """
     places: dict[str, str] = {}
-    for line in function.text.split("\n"):
+    records: dict[str, list[str]] = {}
+    last = ""
+    for line in before:
+        if _RECORD.match(line + "\n"):
+            records.setdefault(last, []).append(line)
+            continue
+        last = _key(_PLACE.sub("", line))
         if found := _PLACE.search(line):
-            places[_key(_PLACE.sub("", line))] = found[0]
-    return "\n".join(line + places.get(_key(line.replace(_copy_prefix(tag), "")), "") for line in text.split("\n"))
+            places[last] = found[0]
+    defined = {m[1] for line in lines if (m := DEFINED.match(line))}
+
+    def copied(match: re.Match[str]) -> str:
+        name = match[0].replace("%", f"%{prefix}", 1).replace(f'%{prefix}"', f'%"{prefix}', 1)
+        return name if name in defined else match[0]
+
+    result: list[str] = []
+    waiting: list[str] = []
+    for line in lines:
+        key = _key(line.replace(prefix, ""))
+        if waiting and " = phi " not in line:
+            # Records follow the phis of a block.
+            result += waiting
+            waiting = []
+        result.append(line + places.get(key, ""))
+        is_copy = prefix in line
+        waiting = [*waiting, *(NAMES.sub(copied, each) if is_copy else each for each in records.get(key, ()))]
+    return result + waiting
 
 
 def _key(line: str) -> str:
