@@ -126,12 +126,12 @@ async def definitions_are_applied_while_the_program_runs(lab: Bench) -> None:
 async def the_recompiler_is_held_and_released_step_by_step(lab: Bench) -> None:
     await lab.do("hold", held=True)
     await lab.do("run", text=f"{LOOP}for i = 0, 1 in sum(1000)")
-    first = (await lab.until(lambda message: message.get("waiting") is not None))[-1]["waiting"]
+    messages = await lab.until(lambda message: message.get("waiting") is not None)
+    waiting = messages[-1]["waiting"]
+    assert not any(happened(each, "swapped", "") for each in messages)
     await lab.do("step")
-    second = (await lab.until(lambda message: message.get("waiting") not in (first, None)))[-1]["waiting"]
+    await lab.until(lambda message: happened(message, "swapped", waiting))
     await lab.do("hold", held=False)
-    messages = await lab.until(lambda message: happened(message, "swapped", second))
-    assert not any(happened(each, "swapped", second) for each in messages[:-1])
     await lab.do("stop")
     await lab.until(ended)
 
