@@ -180,7 +180,7 @@ def test_a_second_run_adds_nothing(cache: DirectoryCache) -> None:
 def test_a_second_run_does_not_load_llvm(cache: DirectoryCache) -> None:
     code = (
         "from kaleido.cli import run; import sys; run(['--jit=O0', '-c', 'def f(x) x * x  f(4) + sin(0)']); "
-        "loaded = {'lark', 'llvmlite.binding', 'prompt_toolkit'}.intersection(sys.modules); "
+        "loaded = {'lark', 'llvmlite.binding', 'pathlib', 'prompt_toolkit'}.intersection(sys.modules); "
         "print(loaded, file=sys.stderr)"
     )
     environment = {**os.environ, "KALEIDO_CACHE": str(cache.folder)}

@@ -22,7 +22,7 @@ from kaleido.jit.native.put_byte import PUT_BYTE, put_byte_ir
 from kaleido.jit.process.fork import LockOrder, fork_safe
 from kaleido.jit.process.interrupts import RESTORED
 
-__all__ = ["Handlers", "handlers"]
+__all__ = ["Handlers", "handlers", "llvm_file"]
 
 _EXPORTS = (
     LEAVE_JIT,
@@ -78,7 +78,7 @@ def handlers(objects: ObjectCache | None = None) -> Handlers:
 
 
 def _compile(objects: ObjectCache | None) -> Handlers:
-    source = _source("unprotected.ll" if missing_protection() else "handlers.ll") + put_byte_ir()
+    source = llvm_file("unprotected.ll" if missing_protection() else "handlers.ll") + put_byte_ir()
     loader = Loader(2)
     imports = {"code.ranges": PROCESS_RANGES.address, "signals.restored": ctypes.addressof(RESTORED)}
     try:
@@ -90,7 +90,8 @@ def _compile(objects: ObjectCache | None) -> Handlers:
     return Handlers(*(loaded.addresses[name] for name in _EXPORTS))
 
 
-def _source(name: str) -> str:
+def llvm_file(name: str) -> str:
+    """The text of one of this package's files of LLVM IR."""
     with open(os.path.join(os.path.dirname(__file__), name), encoding="ascii") as file:
         return file.read()
 

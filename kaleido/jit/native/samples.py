@@ -29,10 +29,10 @@ import ctypes
 import struct
 import threading
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import baseline_code
+from kaleido.jit.native.handlers import llvm_file
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.fork import LockOrder, fork_safe
 
@@ -111,7 +111,7 @@ def sampling_handler() -> int:
     """The address of the handler, compiled and loaded by the first call. Raises MemoryError."""
     loader = Loader(1)
     _never_closed.append(loader)
-    code = baseline_code(Path(__file__).with_name("sampler.ll").read_text("ascii"))
+    code = baseline_code(llvm_file("sampler.ll"))
     return loader.load(code, ["on.sample"], {}).addresses["on.sample"]
 
 
