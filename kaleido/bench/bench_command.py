@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from functools import partial
 
 from kaleido.bench.program_runs import measure_program
-from kaleido.diagnostics import COLORED, FAILED, OK, PLAIN, KaleidoError, Source, render
-from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.command_line.program_file import program_source, write_errors
+from kaleido.diagnostics import FAILED, OK, KaleidoError, Source
+from kaleido.language.source_files import shown
 from kaleido.report.bars import program_chart
 from kaleido.report.measurement import ProgramMeasurement
 from kaleido.session import LibraryError, Session
@@ -32,14 +32,13 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     Raises SystemExit if the command line is wrong or the file cannot be read, and OSError if output cannot be written.
     """
     options = _options(arguments, parser)
-    source = _source(options.file, parser)
+    source = program_source(options.file, parser)
     open_session = partial(_session, options=options, parser=parser)
     try:
         with streams.discarded():
             found = measure_program(source, seconds=options.seconds, open_session=open_session)
     except KaleidoError as error:
-        palette = COLORED if streams.colored(options.color, sys.stderr.fileno()) else PLAIN
-        print(render(error.diagnostics, palette), file=sys.stderr)
+        write_errors(error, options.color)
         return FAILED
     columns = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
     streams.write(_as_json(source, found) if options.json else program_chart(found, columns))
@@ -72,13 +71,6 @@ def _seconds(text: str) -> float:
     if not 0 <= number <= 1e6:
         raise ArgumentTypeError(f"a number of seconds, not {text[:40]!r}")
     return number
-
-
-def _source(path: str, parser: ArgumentParser) -> Source:
-    try:
-        return Source("<standard input>", decoded(sys.stdin.buffer.read())) if path == "-" else read(path)
-    except (OSError, ValueError) as error:
-        parser.error(f"cannot read {shown(path)}: {reason(error)}")
 
 
 def _session(mode: str, options: Namespace, parser: ArgumentParser) -> Session:

@@ -13,11 +13,11 @@ from kaleido.build.c_header import ENTRY, c_functions, c_header
 from kaleido.build.linker_driver import LinkError, link
 from kaleido.build.native_code import native_code
 from kaleido.build.static_program import static_program
-from kaleido.diagnostics import COLORED, FAILED, OK, PLAIN, KaleidoError, Source, render
+from kaleido.command_line.program_file import program_source, write_errors
+from kaleido.diagnostics import FAILED, OK, KaleidoError, Source
 from kaleido.jit.ahead_of_time import Form, Machine
-from kaleido.language.source_files import decoded, read, reason, shown
+from kaleido.language.source_files import reason, shown
 from kaleido.session import LibraryError, Session
-from kaleido.terminal import streams
 
 __all__ = ["run"]
 
@@ -35,12 +35,11 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     Raises SystemExit if the command line is wrong or the file cannot be read, and OSError if output cannot be written.
     """
     options = _options(arguments, parser)
-    source = _source(options.file, parser)
+    source = program_source(options.file, parser)
     try:
         _build(source, options, parser)
     except KaleidoError as error:
-        palette = COLORED if streams.colored(options.color, sys.stderr.fileno()) else PLAIN
-        print(render(error.diagnostics, palette), file=sys.stderr)
+        write_errors(error, options.color)
         return FAILED
     except (LinkError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -82,13 +81,6 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     if options.target and options.cpu == "native":
         options.cpu = "generic"
     return options
-
-
-def _source(path: str, parser: ArgumentParser) -> Source:
-    try:
-        return Source("<standard input>", decoded(sys.stdin.buffer.read())) if path == "-" else read(path)
-    except (OSError, ValueError) as error:
-        parser.error(f"cannot read {shown(path)}: {reason(error)}")
 
 
 def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
