@@ -122,7 +122,7 @@ def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix:
     defined = {m[1] for line in lines if (m := DEFINED.match(line))}
 
     def copied(match: re.Match[str]) -> str:
-        name = match[0].replace("%", f"%{prefix}", 1).replace(f'%{prefix}"', f'%"{prefix}', 1)
+        name = _copied(match[0], prefix)
         return name if name in defined else match[0]
 
     result: list[str] = []
@@ -134,8 +134,8 @@ def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix:
             result += waiting
             waiting = []
         result.append(line + places.get(key, ""))
-        is_copy = prefix in line
-        waiting = [*waiting, *(NAMES.sub(copied, each) if is_copy else each for each in records.get(key, ()))]
+        kept = records.get(key, [])
+        waiting += [NAMES.sub(copied, each) for each in kept] if prefix in line else kept
     return result + waiting
 
 
@@ -147,6 +147,11 @@ def _key(line: str) -> str:
 def _copy_prefix(tag: str) -> str:
     """What the names in copies of loops begin with."""
     return f"{tag}.copy."
+
+
+def _copied(name: str, prefix: str) -> str:
+    """The name in a copy of a loop."""
+    return f'%"{prefix}{name[2:]}' if name.startswith('%"') else f"%{prefix}{name[1:]}"
 
 
 class _Conversion:
@@ -246,11 +251,8 @@ class _Conversion:
     def _copied_names(self, blocks: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """The names of a copy's blocks, and of what it defines."""
         defined = [m[1] for lines in blocks.values() for line in lines if (m := DEFINED.match(line))]
-        return {name: self._copied(name) for name in (*blocks, *defined)}
-
-    def _copied(self, name: str) -> str:
         prefix = _copy_prefix(self._tag)
-        return f'%"{prefix}{name[2:]}' if name.startswith('%"') else f"%{prefix}{name[1:]}"
+        return {name: _copied(name, prefix) for name in (*blocks, *defined)}
 
     def _add_arrivals(self, loop: Loop, names: Mapping[str, str]) -> None:
         """Make the phis behind a loop's exits those of its copy, too."""
