@@ -2,7 +2,7 @@
 
 =====================  ============================================================================================
 ``document``           one self-contained HTML file of a recording
-``summary_sentences``  what happened, in a few sentences, for a reader who sees such a page for the first time
+``summary_sentences``  what happened, in a few sentences, for a first look at such a page
 ``static_tables``      the tables that are there without JavaScript: units, events, advice
 ``recorded``           what Python reads of a recording: names, states, numbers as text
 ``page.html``          the document, with gaps

@@ -1,4 +1,4 @@
-"""What happened, in a few sentences, for a reader who sees such a page for the first time.
+"""What happened, in a few sentences, for a first look at such a page.
 
 Which function became fast, when and why; what was inlined into what; where the time went. Names of units stand between
 backquotes, and the question that a paragraph answers between two asterisks on each side.

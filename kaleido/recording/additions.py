@@ -10,7 +10,7 @@ from kaleido.recording.unit_history import UnitHistory
 
 __all__ = ["Additions"]
 
-# Additions that are kept for a reader who does not come.
+# Additions that are kept if nothing asks for the changes.
 _MOST = 50_000
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Source lines of machine code: the line number tables (DWARF 4 and 5) in an object file, for those who look at code.
+"""Source lines of machine code: the line number tables (DWARF 4 and 5) in an object file.
 
 LLVM writes a table where the IR has ``!dbg``. It is a program for a small machine, whose registers are an address, a
 file and a line; it appends rows to the table. Names are those of the DWARF Debugging Information Format, chapter 6.2.

@@ -27,8 +27,8 @@ from kaleido.jit.unit import Signature, Tier
 __all__ = ["Publisher"]
 
 # Compiling takes as long as a million short runs at the baseline. Code that is soon out of use again does not pay, so
-# from so many invalidations on the threshold is doubled for each, so often. A programmer who redefines a function by
-# hand does not reach that.
+# from so many invalidations on the threshold is doubled for each, so often. Redefinitions that are typed do not reach
+# that number.
 _FREE_INVALIDATIONS, _MOST_DOUBLINGS = 8, 10
 
 
