@@ -8,7 +8,7 @@ The *server* has the page's connections, and knows nothing of the program. Messa
 ``server``           the routes, as a Starlette application
 ``admission``        which requests are accepted: the secret, Host and Origin; the headers of each response
 ``audience``         the pages that are connected, each with a bounded queue of messages
-``worker_process``   the worker as the server sees it: start, send, what comes back, restart
+``worker_process``   the worker as the server sees it: start, send, what comes back
 ``worker``           the worker's main loop: commands in, messages out
 ``workbench``        what the commands do: run, apply, evaluate, stop, the settings
 ``output_capture``   the program's output, taken from its file descriptor, bounded

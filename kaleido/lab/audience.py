@@ -62,8 +62,3 @@ class Audience:
             if everyone or not page.current:
                 page.current = True
                 page.put(message)
-
-    @property
-    def behind(self) -> bool:
-        """Whether a page waits for a snapshot."""
-        return any(not page.current for page in self._pages)

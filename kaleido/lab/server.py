@@ -50,7 +50,6 @@ def application(keys: Keys, hosts: frozenset[str], text: str, *, externs: bool) 
         Route("/start", lab.start),
         Route("/events", lab.events),
         Route("/command", lab.command, methods=["POST"]),
-        Route("/restart", lab.restart, methods=["POST"]),
         Route("/report", lab.report),
     ]
     admission = Middleware(partial(Admission, keys=keys, hosts=hosts))
@@ -120,11 +119,6 @@ class _Lab:
         except WorkerEnded:
             reply = {"refused": "the program's process has ended"}
         return JSONResponse(reply)
-
-    async def restart(self, request: Request) -> Response:
-        """End the program's process, and start another one."""
-        await self._worker.restart()
-        return JSONResponse({})
 
 
 def _command(found: Any) -> dict[str, Any] | None:

@@ -13,14 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from kaleido.diagnostics import KaleidoError, Source
-from kaleido.jit import Interrupted, Policy
+from kaleido.jit import Interrupted
 from kaleido.lab.hold import Hold
 from kaleido.lab.output_capture import OutputCapture
 from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
 from kaleido.page import summary
 from kaleido.recording import Recorder
-from kaleido.session import Session
-from kaleido.session.modes import mode_of, policy_for
+from kaleido.session import Session, mode_of, policy_for, with_tiers
 from kaleido.session.unit_descriptions import describe
 
 __all__ = ["Refused", "Workbench"]
@@ -111,12 +110,13 @@ class Workbench:
         if mode not in _MODES:
             raise Refused(f"the modes are {', '.join(_MODES)}")
         try:
-            policy = policy_for(mode, threshold)
+            wanted = policy_for(mode, threshold)
         except ValueError as error:
             raise Refused(str(error)) from None
         with self._lock:
-            # In mode O0 or O3 the recompiler may wait in the hold, and the change must not.
-            self._session.engine.configure(_same_but_tiers(self._session.engine.policy, policy))
+            policy = with_tiers(self._session.engine.policy, wanted)
+            calls, iterations = wanted.call_threshold, wanted.iteration_threshold
+            self._session.engine.configure(replace(policy, call_threshold=calls, iteration_threshold=iterations))
             self._mode, self._threshold = mode, threshold
         self._tell_state()
 
@@ -278,14 +278,3 @@ class Workbench:
     def _tell_state(self) -> None:
         with self._state_lock:
             self._send(self.state())
-
-
-def _same_but_tiers(present: Policy, wanted: Policy) -> Policy:
-    return replace(
-        present,
-        baseline=wanted.baseline,
-        optimize=wanted.optimize,
-        background=wanted.background,
-        call_threshold=wanted.call_threshold,
-        iteration_threshold=wanted.iteration_threshold,
-    )

@@ -58,12 +58,6 @@ class WorkerProcess:
         with suppress(WorkerEnded, OSError):
             await self.ask({"do": "snapshot"})
 
-    async def restart(self) -> None:
-        """End the worker, whatever it does, and start another one."""
-        self.kill()
-        await self.ended()
-        await self.refresh()
-
     def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()

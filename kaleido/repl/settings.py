@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kaleido.jit import Policy
-from kaleido.session import MODES, mode_of, policy_for
+from kaleido.session import MODES, mode_of, policy_for, with_tiers
 
 __all__ = ["OPTIONS", "POLICY_OPTIONS", "Option", "Settings", "changed_policy", "policy_value"]
 
@@ -89,8 +89,7 @@ def policy_value(policy: Policy, name: str) -> str:
 def changed_policy(policy: Policy, name: str, value: str) -> Policy:
     """`policy` with another value of one of POLICY_OPTIONS. Raises ValueError if the option cannot have this value."""
     if name == "jit":
-        mode = policy_for(value)
-        return replace(policy, baseline=mode.baseline, optimize=mode.optimize, background=mode.background)
+        return with_tiers(policy, policy_for(value))
     if value == "default":
         calls, iterations = Policy().thresholds.values()
     else:

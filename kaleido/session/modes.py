@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kaleido.jit import Policy
 
-__all__ = ["MODES", "mode_of", "policy_for"]
+__all__ = ["MODES", "mode_of", "policy_for", "with_tiers"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 """Two tiers with compilation in the background; two tiers while the program waits; one tier alone."""
@@ -45,3 +45,8 @@ def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = 
     if stack_size is not None:
         policy = replace(policy, stack_size=stack_size)
     return policy
+
+
+def with_tiers(policy: Policy, other: Policy) -> Policy:
+    """`policy` with the mode of another one."""
+    return replace(policy, baseline=other.baseline, optimize=other.optimize, background=other.background)

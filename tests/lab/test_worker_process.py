@@ -205,7 +205,7 @@ def test_a_page_that_is_too_slow_needs_a_snapshot() -> None:
     async def scenario() -> None:
         audience = Audience()
         page = audience.add()
-        assert audience.behind
+        assert not page.current
         audience.tell("unseen")
         audience.tell_snapshot("first", everyone=False)
         for number in range(256):
