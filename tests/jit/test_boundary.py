@@ -102,3 +102,9 @@ with Engine() as engine:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("42 42\n", "")
+
+
+def test_the_package_and_the_module_behind_it_list_the_same_names() -> None:
+    from kaleido.jit import exports
+
+    assert kaleido.jit.__all__ == exports.__all__
