@@ -87,6 +87,12 @@ def transcript(page: Any) -> list[str]:
     return [text.rstrip("\n") for text in page.locator("#transcript .entry").all_text_contents()]
 
 
+def run(page: Any) -> None:
+    """Run the program. The state until then may say that the run before has ended."""
+    page.locator("#state").evaluate("(state) => { state.textContent = '' }")
+    page.click("#run")
+
+
 def ended(page: Any) -> None:
     shows(page, "#state", re.compile("^the program has ended"))
 
@@ -155,7 +161,7 @@ def test_the_controls_of_the_tiers(page: Any) -> None:
     page.press("#threshold", "Tab")
     page.select_option("#mode", "O0")
     write(page, f"{LOOP}sum(30000)")
-    page.click("#run")
+    run(page)
     ended(page)
     assert "swapped" not in page.locator("#events tbody").inner_text()
     page.select_option("#mode", "tiered")
@@ -168,7 +174,7 @@ def test_the_controls_of_the_tiers(page: Any) -> None:
 
 def test_a_line_is_evaluated_in_the_session(page: Any) -> None:
     write(page, "def twice(x) 2*x")
-    page.click("#run")
+    run(page)
     ended(page)
     page.fill("#line", "twice(21)")
     page.press("#line", "Enter")
@@ -186,7 +192,7 @@ def test_examples_open_and_can_be_undone(page: Any) -> None:
 
 def test_the_program_and_the_report_are_saved(page: Any) -> None:
     write(page, f"{LOOP}sum(100)")
-    page.click("#run")
+    run(page)
     ended(page)
     with page.expect_download() as program:
         page.click("#save-program")
