@@ -24,7 +24,7 @@ policy for each mode.
 from kaleido.codegen.scope import LAST_VALUE
 from kaleido.session.function import Function
 from kaleido.session.libraries import LibraryError
-from kaleido.session.modes import MODES, mode_of, policy_for, with_tiers
+from kaleido.session.modes import MODES, mode_of, policy_for, with_threshold, with_tiers
 from kaleido.session.pipeline import Result
 from kaleido.session.session import Session
 from kaleido.session.snapshot import Change
@@ -39,5 +39,6 @@ __all__ = [
     "Session",
     "mode_of",
     "policy_for",
+    "with_threshold",
     "with_tiers",
 ]
