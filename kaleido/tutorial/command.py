@@ -35,7 +35,7 @@ printed, or without a number, the list of chapters.
 
 
 # The commands of `kaleido tutorial`, and the modules that implement them with a function `run`.
-_COMMANDS = {"check": "kaleido.tutorial.check_command", "history": "kaleido.tutorial.history"}
+_COMMANDS = {"check": "kaleido.tutorial.check_command", "history": "kaleido.tutorial.program_history"}
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
