@@ -94,12 +94,13 @@ def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]
 
 def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
     """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
-    earlier = [event for event in recording.get("events", ()) if event["time"] <= code["began"]]
-    if any(event["kind"] == "requested" and event["symbol"] == unit["symbol"] for event in earlier):
-        return "on request"
-    inlined = {symbol for symbol, _ in code["inlined"]}
-    hot = [event["symbol"] for event in earlier if event["kind"] == "hot" and event["symbol"] in inlined]
-    return f"because `{names(recording)[hot[-1]]}` was hot, which it inlines" if hot else "at -O3"
+    own = [event for event in recording.get("events", ()) if event["symbol"] == unit["symbol"]]
+    swap = next((event for event in own if event["kind"] == "swapped" and event["time"] >= code["from"]), {})
+    if (callee := swap.get("hot_callee")) is not None:
+        relation = "inlines" if callee in swap.get("inlined", ()) else "calls"
+        return f"because `{names(recording).get(callee, callee)}` was hot, which it {relation}"
+    requested = any(event["kind"] == "requested" and event["time"] <= code["began"] for event in own)
+    return "on request" if requested else "at -O3"
 
 
 def _inlining(recording: Recording) -> Iterator[str]:

@@ -70,7 +70,8 @@ function clause(model, unit, event, hot) {
 
 function swap(model, event, hot) {
   const inlined = (event.inlined ?? []).map((symbol) => `\`${model.name(symbol)}\``);
-  const later = hot === null ? `from ${milliseconds(event.time)}` : `${milliseconds(event.time - hot.time)} later`;
+  const because = event.hot_callee ? `, because \`${model.name(event.hot_callee)}\` was hot` : "";
+  const later = hot === null ? `from ${milliseconds(event.time)}${because}` : `${milliseconds(event.time - hot.time)} later`;
   return `${tierLabel("O3")} ${later}${inlined.length > 0 ? `, with ${list(inlined)} inlined` : ""}`;
 }
 

@@ -93,6 +93,13 @@ test("a history is one sentence, up to the moment", () => {
   assert.match(history(model, "square", 0.5), /not defined at this moment/);
 });
 
+test("a unit that was not hot itself was compiled because of one that was", () => {
+  const model = read();
+  model.recording.events = model.recording.events.filter((each) => each.kind !== "hot" || each.symbol !== "total.for")
+    .map((each) => ({ ...each, ...(each.time === 20 ? { hot_callee: "square" } : {}) }));
+  assert.match(history(new Model(model.recording), "total.for", 30), /from 20\.0 ms, because `square` was hot, with `square` inlined/);
+});
+
 test("units are counted by state", () => {
   assert.deepEqual(tally(read(), 30), { none: 0, O0: 2, O3: 2 });
   assert.deepEqual(tally(read(), 0), { none: 0, O0: 0, O3: 0 });
