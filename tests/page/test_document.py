@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.page import Additions, document, summary
+from kaleido.page import LiveParts, document, summary
 from kaleido.page.document import STYLES, script
 from tests.page.recordings import Recording, empty, many, redefinition
 
@@ -54,7 +54,7 @@ def test_markup_has_neither_handlers_nor_styles(recording: Recording) -> None:
 
 @each_recording
 def test_the_policy_permits_the_scripts_and_styles_and_nothing_else(recording: Recording) -> None:
-    page = Reader(document(recording, Additions(style="body { color: red }", connections="'self'")))
+    page = Reader(document(recording, LiveParts(style="body { color: red }", connections="'self'")))
     [policy] = [each["content"] or "" for tag, each in page.tags if tag == "meta" and "http-equiv" in each]
     style, _, code = page.raw
     for kind, text in (("style-src", style), ("script-src", code)):
@@ -94,8 +94,8 @@ def test_a_page_of_nothing_says_so() -> None:
 
 
 def test_a_session_adds_panels_styles_and_a_script() -> None:
-    additions = Additions(panels='<section id="editor"></section>', style=".editor {}", script="start({});")
-    text = document(empty(), additions)
+    parts = LiveParts(panels='<section id="editor"></section>', style=".editor {}", script="start({});")
+    text = document(empty(), parts)
     assert '<main>\n<section id="editor"></section>\n<section id="summary"' in text
     assert ".editor {}</style>" in text
     assert "start({});</script>" in text
@@ -163,12 +163,13 @@ def test_a_summary_of_little_is_short() -> None:
 def test_a_unit_that_was_not_hot_itself_has_another_reason() -> None:
     recording = redefinition()
     cold = [each for each in recording["events"] if (each["kind"], each["symbol"]) != ("hot", "total.for")]
+    because = [each | {"hot_callee": "square"} if each["time"] == 20.0 else each for each in cold]
     assert (
         "`total.for` was compiled because `square` was hot, which it inlines; its"
-        in summary(recording | {"events": cold})[1]
+        in summary(recording | {"events": because})[1]
     )
     requested = {"time": 13.0, "kind": "requested", "symbol": "total.for"}
-    assert "`total.for` was compiled on request; its" in summary(recording | {"events": [requested]})[1]
+    assert "`total.for` was compiled on request; its" in summary(recording | {"events": [requested, *cold]})[1]
 
 
 def test_what_is_too_long_is_counted() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kaleido.page import Additions, document
+from kaleido.page import LiveParts, document
 from tests.page.recordings import Recording, empty, many, redefinition
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
@@ -35,8 +35,8 @@ def load(browser: Any, tmp_path: Path) -> Iterator[Open]:
     contexts, faults = [], []
     file = tmp_path / "page.html"
 
-    def load(recording: Recording, additions: Additions | None = None, **options: Any) -> Any:
-        file.write_text(document(recording, additions), "utf-8")
+    def load(recording: Recording, parts: LiveParts | None = None, **options: Any) -> Any:
+        file.write_text(document(recording, parts), "utf-8")
         context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
         contexts.append(context)
         page = context.new_page()
@@ -338,7 +338,7 @@ def test_on_paper_nothing_scrolls(load: Open) -> None:
 
 def test_a_live_session_feeds_the_page(load: Open) -> None:
     script = 'window.page = start(JSON.parse(document.getElementById("recording").textContent), { live: true });'
-    page = load(empty(), Additions(script=script))
+    page = load(empty(), LiveParts(script=script))
     changes = redefinition() | {"summary": ["**Fast.** `total.for` is at ● -O3."]}
     page.evaluate("(changes) => page.update(changes)", json.loads(json.dumps(changes)))
     settle(page)
