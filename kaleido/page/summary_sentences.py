@@ -85,11 +85,16 @@ def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]
     ]
     since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
     if not hot:
-        return f"`{unit['name']}` was compiled {_other_reason(recording, unit, code)}; {since}."
+        return f"{_named(unit)} was compiled {_other_reason(recording, unit, code)}; {since}."
     threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
     why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
     later = milliseconds(code["from"] - hot[-1]["time"])
-    return f"`{unit['name']}` {why}; {since}, {later} later."
+    return f"{_named(unit)} {why}; {since}, {later} later."
+
+
+def _named(unit: Mapping[str, Any]) -> str:
+    """The name, at the beginning of a sentence: that of a loop does not say what it is."""
+    return f"{'The loop ' if unit['kind'] == 'loop' else ''}`{unit['name']}`"
 
 
 def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
@@ -109,7 +114,8 @@ def _inlining(recording: Recording) -> Iterator[str]:
     heaviest = sorted(found, key=lambda pair: _weight(recording, pair[0]), reverse=True)
     for unit, code in heaviest[:_MOST_UNITS]:
         inlined = [f"`{known.get(symbol, symbol)}`" for symbol, _ in code["inlined"]]
-        yield f"The -O3 code of `{unit['name']}` has {enumeration(inlined)} inlined."
+        whose = f"the loop `{unit['name']}`" if unit["kind"] == "loop" else f"`{unit['name']}`"
+        yield f"The -O3 code of {whose} has {enumeration(inlined)} inlined."
 
 
 def _deoptimizations(recording: Recording) -> Iterator[str]:
@@ -146,7 +152,8 @@ def _samples(recording: Recording) -> Iterator[str]:
     known = names(recording)
     shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
     parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"]]
-    yield f"Of {total:,} samples of the running program, {enumeration(parts)}.".replace("%", " %").replace(
+    noun = "sample" if total == 1 else "samples"
+    yield f"Of {total:,} {noun} of the running program, {enumeration(parts)}.".replace("%", " %").replace(
         " to ", " belong to ", 1
     )
 
@@ -167,8 +174,8 @@ def _compiling(recording: Recording) -> Iterator[str]:
     if not spent["O0"]:
         return
     beside = recording.get("program", {}).get("mode") == "tiered"
-    where = ", beside the running program" if beside else ""
-    more = f", at -O3 {milliseconds(spent['O3'])}{where}" if spent["O3"] else ""
+    where = ", which was beside the running program" if beside else ""
+    more = f" and {milliseconds(spent['O3'])} at -O3{where}" if spent["O3"] else ""
     yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
 
 

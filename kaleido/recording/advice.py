@@ -16,18 +16,23 @@ Json = dict[str, Any]
 _MOST, _LAST_PART = 5, 0.1
 
 
-def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = ()) -> list[Json]:
-    """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline."""
+def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = (), *, running: bool = False) -> list[Json]:
+    """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline.
+
+    While the program is `running`, it says nothing about what may still happen.
+    """
     own = [unit for unit in recording["units"] if unit["origin"] == "program"]
     found = [
         *_deoptimized(recording, own),
         *_failed(recording),
         *_not_inlined(not_inlined),
-        *_ended_before(recording, own),
-        *_too_late(recording, own),
-        *_never_hot(recording, own),
-        *_never_ran(own),
     ]
+    if not running:
+        # The copies of a unit in optimized code of its callers are fast, too.
+        copied = {symbol for unit in recording["units"] for code in _codes(unit, "O3") for symbol, _ in code["inlined"]}
+        alone = [unit for unit in own if unit["symbol"] not in copied]
+        found += [*_ended_before(recording, alone), *_too_late(recording, own), *_never_hot(recording, alone)]
+        found += _never_ran(own)
     return [{"symbol": symbol, "text": text} for symbol, text in dict.fromkeys(found)]
 
 
@@ -36,8 +41,9 @@ _Advice = Iterator[tuple[str | None, str]]
 
 def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
     """How often, why, and what the compilations after it took."""
+    events_of = _by_symbol(recording["events"])
     for unit in own:
-        events = [event for event in recording["events"] if event["symbol"] == unit["symbol"]]
+        events = events_of.get(unit["symbol"], [])
         lost = [event for event in events if event["kind"] == "deoptimized"]
         if not lost:
             continue
@@ -47,6 +53,13 @@ def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
         times = "once" if len(lost) == 1 else f"{len(lost):,} times"
         text = f"{quoted_name(unit['name'])} was deoptimized {times}: {reasons}"
         yield unit["symbol"], text + (f"; compiling it again took {milliseconds(cost / 1000)}" if cost else "")
+
+
+def _by_symbol(events: Iterable[Json]) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for event in events:
+        found.setdefault(event["symbol"], []).append(event)
+    return found
 
 
 def _failed(recording: Json) -> _Advice:

@@ -83,6 +83,7 @@ def test_without_scripts_the_tables_remain() -> None:
     text = document(redefinition())
     assert "<code>total.for</code> was deoptimized at 50.1 ms, because square has changed" in text
     assert '<th scope="row">total.for</th><td class="tier-O3">● -O3</td><td>22,000</td>' in text
+    assert '<th scope="row">square</th><td class="tier-O0">○ -O0, inlined</td>' in text
     assert "<td>10.0 ms</td><td>swapped</td><td>square</td>" in text
     assert "<li>one &lt;redefinition&gt; deoptimized one unit</li>" in text
 
@@ -136,8 +137,8 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
     assert swaps.startswith(
         "**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on"
     )
-    assert "`total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
-    assert inlining == "**What was inlined.** The -O3 code of `total.for` has `square` inlined."
+    assert "The loop `total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
+    assert inlining == "**What was inlined.** The -O3 code of the loop `total.for` has `square` inlined."
     assert deoptimized == (
         "**What was taken back.** `total.for` was deoptimized at 50.1 ms, "
         "because square has changed; it was at -O3 again 19.9 ms later."
@@ -165,7 +166,7 @@ def test_a_unit_that_was_not_hot_itself_has_another_reason() -> None:
     cold = [each for each in recording["events"] if (each["kind"], each["symbol"]) != ("hot", "total.for")]
     because = [each | {"hot_callee": "square"} if each["time"] == 20.0 else each for each in cold]
     assert (
-        "`total.for` was compiled because `square` was hot, which it inlines; its"
+        "The loop `total.for` was compiled because `square` was hot, which it inlines; its"
         in summary(recording | {"events": because})[1]
     )
     requested = {"time": 13.0, "kind": "requested", "symbol": "total.for"}
