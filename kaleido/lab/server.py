@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "tiers": {"mode": (str,), "threshold": (int, type(None))},
     "hold": {"held": (bool,)},
     "step": {},
+    "code": {"symbol": (str,), "tier": (str,)},
 }
 
 # Bytes of a command.
@@ -81,7 +82,7 @@ class _Lab:
 
     async def report(self, request: Request) -> Response:
         """The recording so far as a report, to be saved."""
-        reply = await self._worker.ask({"do": "recording"})
+        reply = await self._worker.ask({"do": "report"})
         headers = {"Content-Disposition": 'attachment; filename="report.html"'}
         return Response(document(reply["result"]), media_type="text/html", headers=headers)
 

@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from kaleido.diagnostics import KaleidoError, Source
-from kaleido.jit import Interrupted
+from kaleido.jit import Interrupted, Tier
 from kaleido.lab.hold import Hold
 from kaleido.lab.output_capture import OutputCapture
 from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
 from kaleido.page import summary
-from kaleido.recording import Recorder, advice
+from kaleido.recording import advice
 from kaleido.session import Session, mode_of, policy_for, with_tiers
-from kaleido.session.unit_descriptions import describe
 
 __all__ = ["Refused", "Workbench"]
 
@@ -125,6 +124,13 @@ class Workbench:
             self._mode, self._threshold = mode, threshold
         self._tell_state()
 
+    def code(self, symbol: str, tier: str) -> Message | None:
+        """The code of a unit that is in use at a tier: see ``Recorder.code_view``. Raises Refused for another tier."""
+        try:
+            return self._recorder.code_view(symbol, Tier(tier))
+        except ValueError:
+            raise Refused(f"the tiers are {', '.join(Tier)}") from None
+
     def hold(self, held: bool) -> None:
         self._hold.hold(held)
         self._tell_state()
@@ -173,6 +179,10 @@ class Workbench:
         recording = self._recorder.snapshot() | {"live": running}
         return recording | {"summary": summary(recording), "advice": advice(recording, running=running)}
 
+    def report(self) -> Message:
+        """The recording so far, for a page of its own."""
+        return self._recorder.report() | {"live": self._thread is not None}
+
     def tick(self) -> None:
         """Send the output and the changes of the recording; repeat a stop. To be called some ten times a second."""
         with self._lock:
@@ -191,7 +201,7 @@ class Workbench:
     def _open(self, text: str) -> None:
         self._text = text
         self._session = Session(jit=self._mode, threshold=self._threshold, externs=self._externs)
-        self._recorder = Recorder(self._session.engine, name=_PROGRAM, describe=describe)
+        self._recorder = self._session.record(_PROGRAM)
         self._hold.attach(self._session.engine)
 
     def _close(self) -> None:

@@ -24,6 +24,9 @@ __all__ = ["summary"]
 
 _MOST_UNITS = 3
 
+# A smaller one would be 0 %.
+_LEAST_SHARE = 0.005
+
 
 def summary(recording: Recording) -> list[str]:
     """The paragraphs; none while nothing has run."""
@@ -151,7 +154,7 @@ def _samples(recording: Recording) -> Iterator[str]:
         return
     known = names(recording)
     shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
-    parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"]]
+    parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"] / total >= _LEAST_SHARE]
     noun = "sample" if total == 1 else "samples"
     yield f"Of {total:,} {noun} of the running program, {enumeration(parts)}.".replace("%", " %").replace(
         " to ", " belong to ", 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from kaleido.jit import NotInlined
@@ -15,6 +16,9 @@ Json = dict[str, Any]
 # Of each kind, as many are told. Code that came into use in the last part of a run was too late.
 _MOST, _LAST_PART = 5, 0.1
 
+# Milliseconds for which code that is out of use may go on without a word.
+_BRIEF = 20.0
+
 
 def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = (), *, running: bool = False) -> list[Json]:
     """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline.
@@ -24,6 +28,7 @@ def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = (), 
     own = [unit for unit in recording["units"] if unit["origin"] == "program"]
     found = [
         *_deoptimized(recording, own),
+        *_went_on(recording, own),
         *_failed(recording),
         *_not_inlined(not_inlined),
     ]
@@ -53,6 +58,23 @@ def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
         times = "once" if len(lost) == 1 else f"{len(lost):,} times"
         text = f"{quoted_name(unit['name'])} was deoptimized {times}: {reasons}"
         yield unit["symbol"], text + (f"; compiling it again took {milliseconds(cost / 1000)}" if cost else "")
+
+
+def _went_on(recording: Json, own: Sequence[Json]) -> _Advice:
+    """Units that were sampled in -O3 code that was out of use: a call that was running ends in the code it is in."""
+    lost = {event["symbol"]: event["time"] for event in recording["events"] if event["kind"] == "deoptimized"}
+    for unit in own:
+        if (since := lost.get(unit["symbol"])) is None:
+            continue
+        until = min((code["from"] for code in _codes(unit, "O3") if (code["from"] or 0.0) > since), default=inf)
+        old = [
+            time - since
+            for time, symbol, tier in recording["samples"].get("times", ())
+            if symbol == unit["symbol"] and tier == "O3" and since < time < until
+        ]
+        if old and old[-1] > _BRIEF:
+            text = f"{quoted_name(unit['name'])} went on in its old code for {milliseconds(old[-1] / 1000)}"
+            yield unit["symbol"], f"{text}: a call that runs -O3 code, or a loop, ends in that code"
 
 
 def _by_symbol(events: Iterable[Json]) -> dict[str, list[Json]]:

@@ -135,6 +135,16 @@ async def definitions_are_applied_while_the_program_runs(lab: Bench) -> None:
     assert [each["text"] for each in await lab.started("evaluate", "sum(3)")] == ["sum(3)", "36.0"]
 
 
+async def the_code_of_a_unit_is_shown(lab: Bench) -> None:
+    await lab.run("def f(x) x * x\nf(2)")
+    found = (await lab.do("code", symbol="kal.f", tier="O0"))["result"]
+    assert any("fmul" in line for line in found["view"]["ir"])
+    assert (await lab.do("code", symbol="kal.f", tier="O3"))["result"] is None
+    assert (await lab.do("code", symbol="kal.f", tier="O9"))["refused"] == "the tiers are O0, O3"
+    report = (await lab.do("report"))["result"]
+    assert len(report["views"]) > 0
+
+
 async def the_recompiler_is_held_and_released_step_by_step(lab: Bench) -> None:
     await lab.do("hold", held=True)
     await lab.do("run", text=f"{LOOP}for i = 0, 1 in sum(1000)")
@@ -188,6 +198,7 @@ def test_a_session_at_the_workbench() -> None:
         an_endless_loop_is_stopped,
         summary_and_advice_come_while_the_program_runs,
         definitions_are_applied_while_the_program_runs,
+        the_code_of_a_unit_is_shown,
         the_recompiler_is_held_and_released_step_by_step,
         a_run_begins_while_the_recompiler_is_held,
         the_tiers_are_controls,

@@ -366,6 +366,20 @@ def test_a_live_session_feeds_the_page(load: Open) -> None:
     assert (page.locator("#units tbody tr").count(), page.locator("#events tbody tr").count()) == (3, 2)
 
 
+def test_a_live_session_is_asked_for_code(load: Open) -> None:
+    script = """const view = { ir: ["ret double 1.0"], ir_lines: [null], assembly: ["ret"], assembly_lines: [null] };
+    const code = (symbol, tier) => Promise.resolve(tier === "O3" ? { began: 62, view } : null);
+    start(JSON.parse(document.getElementById("recording").textContent), { live: true, code });"""
+    recording = redefinition()
+    for code in (code for unit in recording["units"] for version in unit["versions"] for code in version["codes"]):
+        code["view"] = None
+    page = load(recording, LiveParts(script=script))
+    playwright.expect(page.locator("#optimized-view .line .text")).to_have_text("ret double 1.0")
+    assert page.locator("#baseline-view .listing").inner_text() == "The code will come."
+    go(page, 30.0)
+    assert "out of use is not kept" in page.locator("#optimized-view .listing").inner_text()
+
+
 @pytest.mark.parametrize(
     ("recording", "theme", "moment"),
     [(redefinition(), "light", 30.0), (redefinition(), "dark", 100.0), (empty(), "dark", 0.0)],

@@ -97,6 +97,14 @@ def test_a_unit_in_optimized_code_of_its_caller_is_fast() -> None:
     assert advice(made(units, [], {"plot": [[1, 1, 426]]})) == []
 
 
+def test_a_loop_that_goes_on_in_old_code_is_told() -> None:
+    recorded = made(
+        [unit("loop", code("O0", 1), code("O3", 20, 50))], [event("deoptimized", "loop", 50, message="g has changed")]
+    )
+    recorded["samples"]["times"] = [[time, "loop", "O3"] for time in (49, 60, 95)]
+    assert advice(recorded)[1]["text"].startswith("loop went on in its old code for 45.0 ms: ")
+
+
 def test_advice_says_why_a_call_is_not_inlined() -> None:
     told = advice(made([unit("f", code("O0", 1), code("O3", 5))], []), [("f", NotInlined("f", "g", "it is recursive"))])
     assert told[0] == {"symbol": "f", "text": "g is not inlined in f: it is recursive"}
