@@ -154,7 +154,11 @@ def _samples(recording: Recording) -> Iterator[str]:
         return
     known = names(recording)
     shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
-    parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"] / total >= _LEAST_SHARE]
+    parts = [
+        f"{share['count'] / total:.0%} to {_place(share, known)}"
+        for share in shares
+        if share["count"] / total >= _LEAST_SHARE
+    ]
     noun = "sample" if total == 1 else "samples"
     yield f"Of {total:,} {noun} of the running program, {enumeration(parts)}.".replace("%", " %").replace(
         " to ", " belong to ", 1

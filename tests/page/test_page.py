@@ -334,6 +334,10 @@ def test_on_paper_nothing_scrolls(load: Open) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     scrolls = "(all) => all.filter((each) => each.scrollHeight > each.clientHeight + 2).length"
     assert page.locator(".listing").evaluate_all(scrolls) == 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".lane-picture").get_attribute("viewBox").startswith("0 0 520 ")
+    heights = [page.locator(each).bounding_box()["height"] for each in (".lanes-space", ".lane-picture")]
+    assert heights[0] - heights[1] < 10
 
 
 def test_a_live_session_feeds_the_page(load: Open) -> None:
