@@ -91,6 +91,8 @@ test("a history is one sentence, up to the moment", () => {
   assert.match(history(model, "square", 60), /^`square`: version 2, defined at 50\.0 ms/);
   assert.match(history(model, "square", 30), /● -O3 4\.0 ms later; inlined in `total\.for`; 3,000 calls were counted/);
   assert.match(history(model, "square", 0.5), /not defined at this moment/);
+  model.bySymbol.get("total").versions[0].replaced = 30;
+  assert.equal(history(model, "total", 31), "`total` ended at 30.0 ms.");
 });
 
 test("a unit that was not hot itself was compiled because of one that was", () => {
