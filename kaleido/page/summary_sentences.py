@@ -103,7 +103,9 @@ def _named(unit: Mapping[str, Any]) -> str:
 def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
     """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
     own = [event for event in recording.get("events", ()) if event["symbol"] == unit["symbol"]]
-    swap = next((event for event in own if event["kind"] == "swapped" and event["time"] >= code["from"]), {})
+    swap: Mapping[str, Any] = next(
+        (event for event in own if event["kind"] == "swapped" and event["time"] >= code["from"]), {}
+    )
     if (callee := swap.get("hot_callee")) is not None:
         relation = "inlines" if callee in swap.get("inlined", ()) else "calls"
         return f"because `{names(recording).get(callee, callee)}` was hot, which it {relation}"
