@@ -102,13 +102,16 @@ def _named(unit: Mapping[str, Any]) -> str:
 
 def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
     """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
-    own = [event for event in recording.get("events", ()) if event["symbol"] == unit["symbol"]]
+    events = recording.get("events", ())
+    own = [event for event in events if event["symbol"] == unit["symbol"]]
     swap: Mapping[str, Any] = next(
         (event for event in own if event["kind"] == "swapped" and event["time"] >= code["from"]), {}
     )
     if (callee := swap.get("hot_callee")) is not None:
         relation = "inlines" if callee in swap.get("inlined", ()) else "calls"
-        return f"because `{names(recording).get(callee, callee)}` was hot, which it {relation}"
+        hot = [event["time"] for event in events if (event["kind"], event["symbol"]) == ("hot", callee)]
+        at = next((f" at {milliseconds(time)}" for time in reversed(hot) if time <= code["began"]), "")
+        return f"because `{names(recording).get(callee, callee)}`, which it {relation}, was hot{at}"
     requested = any(event["kind"] == "requested" and event["time"] <= code["began"] for event in own)
     return "on request" if requested else "at -O3"
 

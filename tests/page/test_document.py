@@ -166,7 +166,7 @@ def test_a_unit_that_was_not_hot_itself_has_another_reason() -> None:
     cold = [each for each in recording["events"] if (each["kind"], each["symbol"]) != ("hot", "total.for")]
     because = [each | {"hot_callee": "square"} if each["time"] == 20.0 else each for each in cold]
     assert (
-        "The loop `total.for` was compiled because `square` was hot, which it inlines; its"
+        "The loop `total.for` was compiled because `square`, which it inlines, was hot at 6.0 ms; its"
         in summary(recording | {"events": because})[1]
     )
     requested = {"time": 13.0, "kind": "requested", "symbol": "total.for"}
