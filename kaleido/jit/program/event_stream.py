@@ -64,10 +64,10 @@ class EventStream:
             return
         if code is not None:
             tier, seconds, size, address = code.tier, code.seconds, code.size, code.address
-        if runs is None:
-            runs = version.runs
         unit, now = version.unit, time.perf_counter()
         record = version.record(now) if kind in _CHANGES else None
+        if runs is None:
+            runs = record.counted if record is not None else version.runs
         # By position, in the order of its fields: keywords take twice as long.
         event = Event(
             kind, unit.label, unit.symbol, now, threading.get_native_id(), tier, version.ordinal, runs, unit.counter,
