@@ -108,6 +108,8 @@ class Event(NamedTuple):
     `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
+    `hot_callee` of a swap: the hot unit that it calls, directly or not, whose request the recompiler has answered by
+                compiling this one; None where it answered this one's own
     `definition` of a `defined` event: the unit
     `record`    the record of its stub, where the event may have changed it: at a definition, at code that came into use
                 or went out of it, and of a unit that is hot
@@ -133,6 +135,7 @@ class Event(NamedTuple):
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
+    hot_callee: Unit | None = None
     definition: Unit | None = None
     record: StubRecord | None = None
     lines: tuple[tuple[int, str, int], ...] = ()
