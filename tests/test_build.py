@@ -174,9 +174,7 @@ def test_a_closed_pipe_ends_it_without_a_message(tmp_path: Path) -> None:
 @pytest.mark.skipif(not KNOWN, reason="there is no handler on this platform")
 def test_ctrl_c_ends_it_and_its_output_is_kept(tmp_path: Path) -> None:
     library = tmp_path / "library, with 'odd' name"
-    (tmp_path / "ready.c").write_text(
-        "#include <unistd.h>\ndouble ready(void) { return write(2, \"!\", 1); }\n", "utf-8"
-    )
+    (tmp_path / "ready.c").write_text('#include <unistd.h>\ndouble ready(void) { return write(2, "!", 1); }\n', "utf-8")
     options = ["-shared", "-fPIC", "-Wl,-soname,ready", tmp_path / "ready.c", "-o", library / "ready"]
     library.mkdir()
     run(COMPILER, *options, check=True)
