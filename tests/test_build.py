@@ -249,6 +249,12 @@ def test_unused_definitions_are_removed(tmp_path: Path) -> None:
     assert build(tmp_path, f"{many}\nprintd(1)").stat().st_size == small
 
 
+def test_recursive_functions_have_copies_of_themselves_inlined(tmp_path: Path) -> None:
+    """As the optimized code of the JIT has them."""
+    text = "def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)\nfib(20)"
+    assert "kal.fib.impl.recursion" in build(tmp_path, text, "--emit=llvm").read_text()
+
+
 @needs_compiler
 @pytest.mark.skipif(shutil.which("strip") is None, reason="there is no strip")
 def test_hello_world_is_small(tmp_path: Path) -> None:

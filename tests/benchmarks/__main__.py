@@ -1,7 +1,7 @@
 """Kaleido against other compilers, and against its goals. All results are ratios; less is better.
 
-The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output` and `growth`; `goals` is all
-of them but the kernels. Without a name, all parts run, which takes more than an hour.
+The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output` and `growth`; `goals` is
+all of them but the kernels. Without a name, all parts run, which takes more than an hour.
 """
 
 from __future__ import annotations
