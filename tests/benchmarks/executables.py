@@ -21,8 +21,8 @@ __all__ = ["figures"]
 
 _EXECUTABLE, _JIT = "executable", "JIT"
 
-# A build may take three compilations of hello.c, and one start of Kaleido. A build always loads LLVM, and so does a start
-# without the object cache.
+# A build may take three compilations of hello.c, and one start of Kaleido: without the object cache, because a build
+# always loads LLVM.
 _COMPILATIONS = 3
 
 _PROGRAM = ROOT / "tutorials" / "examples" / "mandelbrot.kal"
