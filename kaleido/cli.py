@@ -286,7 +286,8 @@ def _session(options: Options) -> Session:
             prelude=options.prelude,
             externs=options.externs,
             cache=cache_at() if options.cache else None,
-            debug=options.gdb,
+            debug=options.gdb or options.jitdump,
+            frame_pointers=options.perf_map or options.jitdump,
         )
     except LibraryError as error:
         raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None

@@ -42,6 +42,7 @@ class Session:
     `externs`     whether programs may declare C functions beyond those of the prelude; if not, `libraries` is empty
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
+    `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a
     stack size that is not allowed, and for libraries without externs.
@@ -62,12 +63,14 @@ class Session:
         externs: bool = True,
         cache: ObjectCache | None = None,
         debug: bool = False,
+        frame_pointers: bool = False,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug), cache=cache)
+        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers)
+        self.engine = Engine(policy, cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table)
