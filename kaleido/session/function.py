@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
-from kaleido.jit import Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
+from kaleido.jit import Callback, Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import memory, undefined_call
 from kaleido.session.pipeline import Pipeline
 
+if TYPE_CHECKING:
+    from inspect import Signature
+
 __all__ = ["Function"]
 
 
-class Function:
-    """A function of a session, by name: after a redefinition, it is the new one.
+class _Documentation:
+    """The attribute ``__doc__`` of a class, and of its instances their own."""
 
-    ``session["f"]`` returns it. Call it with floats.
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __get__(self, function: Function | None, owner: type) -> str | None:
+        return self._text if function is None else function.documentation
+
+
+class Function:
+    # One for the class, another for each function: mypy knows only the first.
+    __doc__ = _Documentation(  # type: ignore[assignment]
+        """A function of a session, by name: after a redefinition, it is the new one.
+
+    ``session["f"]`` returns it. Call it with floats. It has ``__name__``, ``__signature__`` (for `inspect`) and, where
+    there is a comment right above its definition, ``__doc__``.
     """
+    )
 
     def __init__(self, pipeline: Pipeline, name: str) -> None:
         self._pipeline = pipeline
@@ -31,7 +49,7 @@ class Function:
 
         Raises TypeError for a wrong number of arguments, KeyError where the function is not defined any more, and
         Interrupted. Raises KaleidoError for too deep recursion, where it can reach a function that is not defined, and
-        where there is no memory for code or a stack.
+        where there is no memory for code or a stack; and whatever a Python function raises that it calls.
         """
         try:
             value = self._call(*arguments)
@@ -47,6 +65,8 @@ class Function:
 
     def _after(self, error: Exception | Interrupted, arguments: tuple[float, ...]) -> float:
         """Explain the error of a call; or call again, with what has become of the arguments or of the function."""
+        if Callback.has_raised(error):
+            raise error
         if len(arguments) != len(self.parameters):
             raise TypeError(
                 f"{self.name} takes {counted(len(self.parameters), 'argument')}, not {len(arguments)}"
@@ -65,6 +85,35 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import Parameter, Signature
+
+        # Positional only: a name in the language may be a keyword of Python.
+        kind = Parameter.POSITIONAL_ONLY
+        parameters = [Parameter(name, kind, annotation=float) for name in self.parameters]
+        return Signature(parameters, return_annotation=float)
+
+    @property
+    def documentation(self) -> str | None:
+        """The comment on the lines right above its definition, without its marks; of a Python function, its docstring.
+
+        None if there is none.
+        """
+        python = self._defined.python
+        if python is not None:
+            return python.__doc__
+        source, span = self.origin
+        *above, beside = source.text[: span.start].split("\n")
+        lines: list[str] = []
+        while not beside.strip() and above and above[-1].lstrip().startswith("#"):
+            lines.insert(0, above.pop().strip().removeprefix("#").removeprefix(" "))
+        return "\n".join(lines) if lines else None
 
     @property
     def signature(self) -> str:
@@ -116,7 +165,7 @@ class Function:
 
     @property
     def is_extern(self) -> bool:
-        """Whether it is a C function, which an `extern` declares."""
+        """Whether it is a C function, which an `extern` declares, or a Python function that was registered."""
         return self._defined.is_extern
 
     @property

@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
+from kaleido.jit import Callback, Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.engine_errors import located, memory, refused, undefined_call
 from kaleido.session.expression import CompiledExpression, compile_expression
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import Step, Text, targets
+from kaleido.session.python_function import PythonFunction
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
 from kaleido.session.transaction import compile_definitions
@@ -70,6 +71,7 @@ class Pipeline:
     def __init__(self, engine: Engine, table: FunctionTable) -> None:
         self.engine = engine
         self.table = table
+        self._registered: list[PythonFunction] = []
         self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
 
     # Items
@@ -138,6 +140,8 @@ class Pipeline:
             with memory(text.source, span):
                 yield
         except SemanticError as error:
+            if Callback.has_raised(error):
+                raise
             raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
 
     # Definitions
@@ -150,13 +154,18 @@ class Pipeline:
             for index, item in enumerate(items)
         ]
 
-    def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
+    def define(
+        self, items: Sequence[Definition | External], text: Text, registered: Mapping[str, PythonFunction] = {}
+    ) -> Change | None:
         """Check, lower, define and commit definitions of a text, all or none of them.
 
-        Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
+        `registered` has the externs among them that are Python functions. Returns None if nothing changed. Raises
+        SemanticError; KaleidoError if a running program prevents it.
         """
         with signals_deferred(), self._lock:
-            transaction = compile_definitions(items, text, self.table)
+            transaction = compile_definitions(items, text, self.table, registered=registered)
+            # Code that calls them may run longer than the table has them.
+            self._registered += registered.values()
             with refused(text.source, items[0].prototype.span):
                 deoptimized = self.engine.define(*transaction.units)
             past = transaction.commit(self.table)
@@ -196,6 +205,8 @@ class Pipeline:
                 value = self.call(symbol, arguments, text.source, item.span)
                 ended = time.perf_counter()
             except UndefinedUnit as error:
+                if Callback.has_raised(error):
+                    raise
                 raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
             finally:
                 self.engine.remove(symbol)

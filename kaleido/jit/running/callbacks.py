@@ -45,7 +45,7 @@ class Callback:
         convert = (lambda value: None) if result is None else (lambda value: result(value).value)
         zero = None if result is None else result().value
 
-        def run(*arguments: Any) -> Any:
+        def run_callback(*arguments: Any) -> Any:
             try:
                 return convert(function(*arguments))
             except BaseException as error:
@@ -53,8 +53,19 @@ class Callback:
                     raise
                 return zero
 
-        self._native = ctypes.CFUNCTYPE(result, *(C_TYPES[kind] for kind in signature.parameter_types))(run)
+        self._native = ctypes.CFUNCTYPE(result, *(C_TYPES[kind] for kind in signature.parameter_types))(run_callback)
         self.address: int = ctypes.cast(self._native, ctypes.c_void_p).value or 0
+
+    @staticmethod
+    def has_raised(error: BaseException) -> bool:
+        """Whether an exception is one that a Python function of a Callback has raised, not one of the engine."""
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_name == "run_callback" and code.co_filename == __file__:
+                return True
+            trace = trace.tb_next
+        return False
 
 
 def _leave_native_code(error: BaseException) -> bool:

@@ -71,7 +71,9 @@ def test_an_exception_ends_the_native_code_in_each_tier(engine: Engine, way: str
 
 def test_deep_frames_are_left_at_once(engine: Engine) -> None:
     native = Callback(even, INT)
-    engine.define(unit("(define (down n) (if (= n 0) (foreign even 1) (+ 1 (down (- n 1)))))", {"even": native.address}))
+    engine.define(
+        unit("(define (down n) (if (= n 0) (foreign even 1) (+ 1 (down (- n 1)))))", {"even": native.address})
+    )
     for _ in range(3):
         with pytest.raises(Odd):
             engine.call("down", 100_000)
