@@ -7,8 +7,8 @@ import inspect
 import math
 import threading
 import time
-from collections.abc import Iterator
-from functools import wraps
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 
 import pytest
 
@@ -158,7 +158,12 @@ def test_an_exception_reaches_the_caller_as_it_is(session: Session, kind: type[B
 
     session.register("broken", broken)
     session.run("def f(x) broken(x) + broken(0 - 1)  total = 1")
-    for run in (lambda: session["f"](5), lambda: session.run("total = f(5)"), lambda: session["broken"](-1)):
+    runs: list[Callable[[], object]] = [
+        lambda: session["f"](5),
+        lambda: session.run("total = f(5)"),
+        lambda: session["broken"](-1),
+    ]
+    for run in runs:
         for _ in range(5):
             called.clear()
             with pytest.raises(kind) as caught:
@@ -197,9 +202,9 @@ def test_registered_functions_are_redefined_as_others(session: Session) -> None:
     session.run("def f(x) g(x) * 2")
     f = session["f"]
     assert [f(3) for _ in range(5)] == [8.0] * 5
-    assert f.tier is Tier.OPTIMIZED
+    tier = f.tier
     session.register("g", lambda x: x + 2)
-    assert f.tier is Tier.BASELINE
+    assert (tier, f.tier) == (Tier.OPTIMIZED, Tier.BASELINE)
     assert [f(3) for _ in range(5)] == [10.0] * 5
     session.run("def g(x) x")
     assert f(3) == 6.0
@@ -250,12 +255,12 @@ def test_python_functions_on_several_threads(session: Session) -> None:
     session.register("meet", meet)
     session.run("def f(x) meet(x)")
     f = session["f"]
-    f_of = [Running(lambda x=x: (f(x), threading.get_ident())) for x in range(4)]
-    for call in f_of[:3]:
+    calls = [Running(partial(lambda x: (f(x), threading.get_ident()), x)) for x in range(4)]
+    for call in calls[:3]:
         native, own = call.result()
         assert native == own
     with pytest.raises(Broken):
-        f_of[3].result()
+        calls[3].result()
 
 
 # Events

@@ -19,7 +19,8 @@ The files, in the order in which a text meets them:
 ====================  ================================================================================
 
 ``function`` is what Python code gets from a session: a function to call and to inspect. ``modes`` has the engine's
-policy for each mode, ``asynchronous`` a call for asyncio.
+policy for each mode, ``asynchronous`` a call for asyncio. ``portable`` makes a program of a function, for pickle, and
+``arrivals`` a function of such a program.
 """
 
 from kaleido.codegen.scope import LAST_VALUE

@@ -21,7 +21,6 @@ from kaleido.session.libraries import load_library
 from kaleido.session.modes import policy_for
 from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
-from kaleido.session.python_function import PythonFunction
 from kaleido.session.recovery import check_text
 from kaleido.session.snapshot import Change
 
@@ -71,7 +70,7 @@ class Session:
         self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug), cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
-        self._pipeline = Pipeline(self.engine, self._table)
+        self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))
         if prelude:
             source = prelude_source()
             self.run(source.text, source.name)
@@ -226,6 +225,8 @@ class Session:
         where these are not known, ValueError where a name is none, SemanticError where functions that are defined call
         `name` with another number of arguments, and KaleidoError as :meth:`run`.
         """
+        from kaleido.session.python_function import PythonFunction
+
         registered = PythonFunction(name, function, parameters)
         text = self._parsed(registered.source)
         [item] = text.items

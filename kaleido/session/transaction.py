@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
@@ -30,8 +30,10 @@ from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
 from kaleido.session.parsed_text import Text
-from kaleido.session.python_function import PythonFunction
 from kaleido.session.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from kaleido.session.python_function import PythonFunction
 
 __all__ = ["Transaction", "compile_definitions"]
 

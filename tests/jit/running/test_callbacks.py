@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -84,14 +85,15 @@ def test_a_callback_between_catches_it(engine: Engine) -> None:
 
     def catch(number: int) -> int:
         try:
-            return engine.function("inner")(number)
+            found: int = engine.function("inner")(number)
+            return found
         except Odd:
             return 100
 
     outer = Callback(catch, INT)
     engine.define(unit("(define (inner x) (foreign even x))", {"even": inner.address}))
     engine.define(unit("(define (outer x) (+ 1 (foreign catch x)))", {"catch": outer.address}))
-    for run in (engine.function("outer"), lambda x: engine.call("outer", x)):
+    for run in (engine.function("outer"), partial(engine.call, "outer")):
         assert [run(each) for each in (3, 4, 5)] == [101, 5, 101]
 
 
@@ -113,7 +115,12 @@ def test_it_passes_through_a_c_function_that_calls_a_unit(engine: Engine) -> Non
     engine.prepare("inner")
     from_c = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(engine.address("inner"))
     returned: list[int] = []
-    between = Callback(lambda x: returned.append(from_c(x)) or returned[-1], INT)
+
+    def call_from_c(number: int) -> int:
+        returned.append(from_c(number))
+        return returned[-1]
+
+    between = Callback(call_from_c, INT)
     engine.define(unit("(define (outer x) (+ 1 (foreign between x)))", {"between": between.address}))
     with pytest.raises(Odd):
         engine.call("outer", 3)
@@ -131,7 +138,7 @@ def test_threads_have_their_own_exceptions(engine: Engine) -> None:
     native = Callback(meet, INT)
     engine.define(unit("(define (f x) (foreign meet x))", {"meet": native.address}))
     f = engine.function("f")
-    calls = [Running(lambda number=number: f(number)) for number in range(4)]
+    calls = [Running(partial(f, number)) for number in range(4)]
     for number, call in enumerate(calls):
         with pytest.raises(Odd) as caught:
             call.result()
