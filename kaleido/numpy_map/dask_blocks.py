@@ -1,0 +1,40 @@
+"""`map` over arrays of Dask: each block by itself, wherever the scheduler runs it.
+
+A function goes to other processes by pickle, as a program (see ``session.portable``), and each compiles it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dask.array
+import numpy as np
+
+if TYPE_CHECKING:
+    from kaleido.session import Function
+
+__all__ = ["map_blocks"]
+
+
+def map_blocks(function: Function, arrays: Sequence[Any], out: Any, where: Any, **options: Any) -> Any:
+    """The array of Dask whose blocks are ``function.map`` of blocks, when they are computed.
+
+    Arrays of NumPy among `arrays` become arrays of Dask. Raises TypeError where `out` is given.
+    """
+    if out is not None:
+        raise TypeError("`out` is not possible for arrays of Dask: they are computed later")
+    operands = [*arrays] if where is True else [*arrays, where]
+    operands = [each if isinstance(each, dask.array.Array) else _as_operand(each) for each in operands]
+    keywords = {"function": function, "masked": where is not True, "options": options}
+    return dask.array.map_blocks(_block, *operands, dtype=np.float64, meta=np.empty(0), **keywords)
+
+
+def _as_operand(argument: Any) -> Any:
+    array = np.asarray(argument)
+    return dask.array.from_array(array) if array.ndim else argument
+
+
+def _block(*blocks: Any, function: Function, masked: bool, options: dict[str, Any]) -> Any:
+    arrays, where = (blocks[:-1], blocks[-1]) if masked else (blocks, True)
+    return np.asarray(function.map(*arrays, where=where, **options))
