@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array
 import numpy as np
+from dask.array.core import unify_chunks
 
 if TYPE_CHECKING:
     from kaleido.session import Function
@@ -25,9 +26,16 @@ def map_blocks(function: Function, arrays: Sequence[Any], out: Any, where: Any, 
     if out is not None:
         raise TypeError("`out` is not possible for arrays of Dask: they are computed later")
     operands = [*arrays] if where is True else [*arrays, where]
-    operands = [each if isinstance(each, dask.array.Array) else _as_operand(each) for each in operands]
+    operands = _aligned([each if isinstance(each, dask.array.Array) else _as_operand(each) for each in operands])
     keywords = {"function": function, "masked": where is not True, "options": options}
     return dask.array.map_blocks(_block, *operands, dtype=np.float64, meta=np.empty(0), **keywords)
+
+
+def _aligned(operands: Sequence[Any]) -> list[Any]:
+    """The operands with their arrays divided into blocks at the same places, counted from the last axis."""
+    indices = [tuple(range(each.ndim))[::-1] if isinstance(each, dask.array.Array) else None for each in operands]
+    _, aligned = unify_chunks(*(part for pair in zip(operands, indices, strict=True) for part in pair))
+    return list(aligned)
 
 
 def _as_operand(argument: Any) -> Any:

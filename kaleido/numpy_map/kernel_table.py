@@ -23,8 +23,8 @@ __all__ = ["Frame", "KernelTable"]
 Frame = ctypes.Array[ctypes.c_int64]
 """What a kernel runs over: see ``array_kernels``."""
 
-# Elements of a piece: it takes tens of microseconds at the least, a hundred times what a call takes.
-_PIECE, _SMALLEST_PIECE = 1 << 16, 1 << 12
+# Elements of a piece: it takes some hundred microseconds at the least, and a call of the kernel one or two.
+_PIECE, _SMALLEST_PIECE = 1 << 18, 1 << 12
 
 # Each worker gets at least so many pieces, so that all end at about the same time.
 _PIECES = 16
