@@ -221,6 +221,7 @@ def test_what_a_mask_leaves_out_is_not_called(session: Session) -> None:
 
 OVERLAPS: dict[str, Callable[[Any], tuple[Any, Any, Any]]] = {
     "the same": lambda a: (a, a, a),
+    "the same, moved": lambda a: (a[:-1], a[:-1], a[1:]),
     "the left": lambda a: (a, 1.0, a),
     "the right": lambda a: (1.0, a, a),
     "one further": lambda a: (a[:-1], a[1:], a[1:]),

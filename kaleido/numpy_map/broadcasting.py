@@ -56,6 +56,8 @@ def map_arrays(
         raise ValueError(f"workers is the number of threads, at least 1, not {workers}")
     inputs = [as_float64(name, index, each) for index, each in enumerate(arguments)]
     result = result_array(name, out, casting)
+    if where is True and order == "K" and _are_plain(inputs, result):
+        return _given(_run_plain(kernels, name, inputs, result, workers), out)
     mask = None if where is True else _mask(where)
     given = ["readwrite" if mask is not None else "writeonly", "updateifcopy", "no_broadcast", *_SHARED]
     new = [*given[:1], "allocate", "no_broadcast", "no_subtype"]
@@ -77,11 +79,43 @@ def map_arrays(
             views = iterator.itviews
             addresses = addresses_of(views)
             kind = MASKED if mask is not None else _layout(views, addresses)
-            make, size = partial(map_kernel, name, arity, kind), iterator.itersize
-            kernels.run(array_symbol(name, f"map-{kind}"), make, frame_of(views, addresses), size, size, workers)
+            _run(kernels, name, kind, arity, frame_of(views, addresses), iterator.itersize, workers)
+    return _given(result, out)
+
+
+def _given(result: Array, out: Any) -> Any:
+    """What a ufunc returns: what `out` names, if it names anything."""
     if out is None:
         return result[()] if result.ndim == 0 else result
     return out[0] if isinstance(out, tuple) else out
+
+
+def _run(kernels: KernelTable, name: str, kind: str, arity: int, frame: Frame, size: int, workers: int) -> None:
+    make = partial(map_kernel, name, arity, kind)
+    kernels.run(array_symbol(name, f"map-{kind}"), make, frame, size, size, workers)
+
+
+def _are_plain(inputs: Sequence[Array], result: Array | None) -> bool:
+    """Whether operands are float64, contiguous and of one shape: then no iterator is needed, which takes a while."""
+    shape = inputs[0].shape if inputs else None
+    return all(
+        each.shape == shape and each.dtype is _FLOAT and each.flags.c_contiguous and each.flags.aligned
+        for each in (*inputs, *(() if result is None else (result,)))
+    )
+
+
+def _run_plain(kernels: KernelTable, name: str, inputs: Sequence[Array], result: Array | None, workers: int) -> Array:
+    """Map operands that are plain."""
+    made = np.empty(inputs[0].shape) if result is None else result
+    addresses, bytes_ = addresses_of([made, *inputs]), made.nbytes
+    if any(0 < abs(each - addresses[0]) < bytes_ for each in addresses):
+        inputs = [each.copy() for each in inputs]
+        addresses = addresses_of([made, *inputs])
+    kind = "".join("o" if each == addresses[0] else "c" for each in addresses[1:])
+    numbers = [made.size, 0, 0, *addresses, *[_FLOAT.itemsize] * len(addresses)]
+    if made.size:
+        _run(kernels, name, kind, len(inputs), (ctypes.c_int64 * len(numbers))(*numbers), made.size, workers)
+    return made
 
 
 def as_float64(name: str, index: int, argument: Any) -> Array:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
@@ -74,12 +74,7 @@ class Function:
             return self._call(*arguments)
         if isinstance(error, TypeError):
             return self._call(*map(float, arguments))
-        defined = self._defined
-        source, span = defined.source, defined.prototype.span
-        if isinstance(error, UndefinedUnit):
-            raise undefined_call(error, source, span, {}, self._pipeline.table) from None
-        with self._pipeline.located(source, span), memory(source, span):
-            raise error
+        return self._raise_as_of_call(error)
 
     def compile(self) -> None:
         """Compile it, and what it can reach, now instead of at the first call. Raises as a call."""
@@ -143,15 +138,20 @@ class Function:
 
     def _explained(self, call: Callable[[], Any]) -> Any:
         """Call something that runs or compiles the function: its errors become those of a call."""
-        defined = self._defined
-        source, span = defined.source, defined.prototype.span
         try:
-            with self._pipeline.located(source, span):
-                return call()
-        except UndefinedUnit as error:
+            return call()
+        except (UndefinedUnit, MemoryError, StackOverflow, Interrupted) as error:
             if Callback.has_raised(error):
                 raise
+            return self._raise_as_of_call(error)
+
+    def _raise_as_of_call(self, error: Exception | Interrupted) -> NoReturn:
+        defined = self._defined
+        source, span = defined.source, defined.prototype.span
+        if isinstance(error, UndefinedUnit):
             raise undefined_call(error, source, span, {}, self._pipeline.table) from None
+        with self._pipeline.located(source, span):
+            raise error
 
     def _check_number(self, arguments: Sequence[Any]) -> None:
         if len(arguments) != len(self.parameters):
