@@ -98,7 +98,7 @@ def _run(kernels: KernelTable, name: str, kind: str, arity: int, frame: Frame, s
 def _are_plain(inputs: Sequence[Array], result: Array | None) -> bool:
     """Whether operands are float64, contiguous and of one shape: then no iterator is needed, which takes a while."""
     shape = inputs[0].shape if inputs else None
-    return all(
+    return shape is not None and all(
         each.shape == shape and each.dtype is _FLOAT and each.flags.c_contiguous and each.flags.aligned
         for each in (*inputs, *(() if result is None else (result,)))
     )

@@ -34,7 +34,9 @@ def map_blocks(function: Function, arrays: Sequence[Any], out: Any, where: Any, 
 def _aligned(operands: Sequence[Any]) -> list[Any]:
     """The operands with their arrays divided into blocks at the same places, counted from the last axis."""
     indices = [tuple(range(each.ndim))[::-1] if isinstance(each, dask.array.Array) else None for each in operands]
-    _, aligned = unify_chunks(*(part for pair in zip(operands, indices, strict=True) for part in pair))
+    pairs = (part for pair in zip(operands, indices, strict=True) for part in pair)
+    # Without the warning that there are more blocks now: there are as many as the result has.
+    _, aligned = unify_chunks(*pairs, warn=False)
     return list(aligned)
 
 
