@@ -203,6 +203,7 @@ def test_a_mask_leaves_elements_out(session: Session) -> None:
         ours, theirs = np.full((5, 6), 7.0), np.full((5, 6), 7.0)
         session["f"].map(array, 1, out=ours, where=mask)
         assert np.array_equal(ours, np.subtract(array, 1, out=theirs, where=mask))
+    assert np.array_equal(session["f"].map(array, 1, where=None), array - 1)
     alone = session["f"].map(array, 1, where=array > 0.5)
     assert np.array_equal(np.isnan(alone), array <= 0.5)
     # It takes part in broadcasting.

@@ -45,7 +45,7 @@ def map_arrays(
     arity: int,
     arguments: Sequence[Any],
     out: Any = None,
-    where: Any = True,
+    where: Any = None,
     *,
     casting: str = "same_kind",
     order: str = "K",
@@ -56,9 +56,9 @@ def map_arrays(
         raise ValueError(f"workers is the number of threads, at least 1, not {workers}")
     inputs = [as_float64(name, index, each) for index, each in enumerate(arguments)]
     result = result_array(name, out, casting)
-    if where is True and order == "K" and _are_plain(inputs, result):
+    if where is None and order == "K" and _are_plain(inputs, result):
         return _given(_run_plain(kernels, name, inputs, result, workers), out)
-    mask = None if where is True else _mask(where)
+    mask = None if where is None else _mask(where)
     given = ["readwrite" if mask is not None else "writeonly", "updateifcopy", "no_broadcast", *_SHARED]
     new = [*given[:1], "allocate", "no_broadcast", "no_subtype"]
     operands = [result, *inputs, *([mask] if mask is not None else [])]

@@ -25,9 +25,9 @@ def map_blocks(function: Function, arrays: Sequence[Any], out: Any, where: Any, 
     """
     if out is not None:
         raise TypeError("`out` is not possible for arrays of Dask: they are computed later")
-    operands = [*arrays] if where is True else [*arrays, where]
+    operands = [*arrays] if where is None else [*arrays, where]
     operands = _aligned([each if isinstance(each, dask.array.Array) else _as_operand(each) for each in operands])
-    keywords = {"function": function, "masked": where is not True, "options": options}
+    keywords = {"function": function, "masked": where is not None, "options": options}
     return dask.array.map_blocks(_block, *operands, dtype=np.float64, meta=np.empty(0), **keywords)
 
 
@@ -46,5 +46,5 @@ def _as_operand(argument: Any) -> Any:
 
 
 def _block(*blocks: Any, function: Function, masked: bool, options: dict[str, Any]) -> Any:
-    arrays, where = (blocks[:-1], blocks[-1]) if masked else (blocks, True)
+    arrays, where = (blocks[:-1], blocks[-1]) if masked else (blocks, None)
     return np.asarray(function.map(*arrays, where=where, **options))

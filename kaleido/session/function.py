@@ -84,7 +84,7 @@ class Function:
         self,
         *arrays: Any,
         out: Any = None,
-        where: Any = True,
+        where: Any = None,
         casting: str = "same_kind",
         order: str = "K",
         workers: int = 1,
@@ -102,6 +102,7 @@ class Function:
         of `out` may have been computed.
         """
         self._check_number(arrays)
+        where = None if where is True else where
         if any(type(each).__module__.startswith("dask.") for each in (*arrays, where)):
             from kaleido.numpy_map.dask_blocks import map_blocks
 
