@@ -78,14 +78,14 @@ void map(double *restrict out, const double *restrict x, long n) {
 
 def missing() -> str:
     """What is not installed that this needs, or compares with, as a sentence; empty if all is there."""
-    absent = [name for name in ("numpy", "numba") if importlib.util.find_spec(name) is None]
+    absent = [name for name in ("numpy", "numba") if not _is_installed(name)]
     absent += [] if _compilers() else ["a C compiler"]
     return f"{', '.join(absent)} not installed: left out" if absent else ""
 
 
 def figures(build: Path, repeat: int, clock: Clock, points: int = _POINTS) -> Iterator[Figure]:
     """The figures for each body; none without NumPy."""
-    if importlib.util.find_spec("numpy") is None:
+    if not _is_installed("numpy"):
         return
     for body in _BODIES:
         with Session() as session:
@@ -113,7 +113,7 @@ class _Sides:
         # On two workers, the processor's time is that of both.
         result = ratio(timed(self._kaleido(workers=2)), timed(own), repeat, "wall")
         yield Figure(f"`f.map`, {title}, two workers / one", result, 0.6 if title == "Mandelbrot" else None)
-        if importlib.util.find_spec("numba") is not None:
+        if _is_installed("numba"):
             peer = self._numba()
             self._compare(peer, expected, "numba")
             first = ratio(self._first(self._kaleido), self._first(self._numba), repeat, clock)
@@ -154,6 +154,10 @@ class _Sides:
         self._out[:] = -1
         if not self._np.array_equal(self._values(run_once), expected):
             raise Disagreement(f"{self._body.name}: {name} computes other values")
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _compilers() -> dict[str, str]:
