@@ -314,6 +314,9 @@ def test_functions_over_arrays_compute_what_c_does(tmp_path: Path, monkeypatch: 
     ]
     wrong = array_maps._BODIES[0]._replace(c="static double f(double x) {{ return x; }}")
     monkeypatch.setattr(array_maps, "_BODIES", [wrong])
+    # A library is loaded once for each path.
+    tmp_path = tmp_path / "wrong"
+    tmp_path.mkdir()
     with pytest.raises(Disagreement, match="gcc computes other values"):
         list(array_maps.figures(tmp_path, 1, "cpu", points=20_000))
     assert array_maps.missing() == "numba not installed: left out"
