@@ -4,14 +4,17 @@ A kernel is defined when it is first needed, and compiled at -O3 when it is abou
 each redefinition that has deoptimized it. Fewer elements run its baseline, which is ready sooner.
 
 It runs in pieces, by ``Engine.function``: without Python's interpreter lock, on the thread that asks, where Ctrl-C
-stops it. Between two pieces Python's other signal handlers run. With several workers, threads take piece after piece,
-and the calling thread waits in Python; when it is interrupted, or one of them fails, the others are stopped.
+stops it. Between two pieces Python's other signal handlers run. A piece takes some hundredths of a second: after it,
+Python's own data have left the caches, and pieces of a millisecond would cost 5 % of a map that waits for memory. With
+several workers, threads take piece after piece, and the calling thread waits in Python; when it is interrupted, or one
+of them fails, the others are stopped.
 """
 
 from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -23,9 +26,8 @@ __all__ = ["Frame", "KernelTable"]
 Frame = ctypes.Array[ctypes.c_int64]
 """What a kernel runs over: see ``array_kernels``."""
 
-# Elements of a piece: it takes a millisecond at the least. Pieces of a quarter of that cost 5 % of a map that waits for
-# memory, because Python's own data leave the caches in between.
-_PIECE, _SMALLEST_PIECE = 1 << 20, 1 << 12
+# The number of calls in the first piece of a kernel; the least of any; and the seconds that a piece should take.
+_FIRST, _LEAST, _SECONDS = 1 << 18, 1 << 12, 0.02
 
 # Each worker gets at least so many pieces, so that all end at about the same time.
 _PIECES = 16
@@ -35,11 +37,29 @@ _INTERVAL = 0.05
 
 
 class _Kernel:
-    """A unit that is defined, the function that runs it, and how many elements it has run since it was optimized."""
+    """A unit that is defined, and the function that runs it.
+
+    `calls` is how many it has run since it was optimized, `piece` how many a piece has.
+    """
 
     def __init__(self, unit: Unit, run: Callable[..., Any]) -> None:
         self.unit, self.run = unit, run
-        self.is_optimized, self.elements = False, 0
+        self.is_optimized, self.calls = False, 0
+        self.piece = _FIRST
+
+    def run_in_pieces(self, frame: int, elements: int, calls: int) -> None:
+        """Run all elements on the calling thread."""
+        begin = 0
+        while begin < elements:
+            size = max(1, self.piece * elements // calls)
+            started = time.perf_counter()
+            self.run(frame, begin, min(begin + size, elements))
+            seconds = time.perf_counter() - started
+            if seconds > 2 * _SECONDS:
+                self.piece = max(_LEAST, self.piece // 2)
+            elif seconds < _SECONDS and size <= elements - begin:
+                self.piece *= 2
+            begin += size
 
 
 class KernelTable:
@@ -72,38 +92,40 @@ class KernelTable:
         for symbol in symbols:
             self._kernels.pop(symbol, None)
 
-    def run(self, symbol: str, make: Callable[[], Unit], frame: Frame, elements: int, cost: int, workers: int) -> None:
-        """Run all `elements` of a frame by the kernel of a symbol, which `make` returns. `cost` is in function calls.
+    def run(self, symbol: str, make: Callable[[], Unit], frame: Frame, elements: int, calls: int, workers: int) -> None:
+        """Run all `elements` of a frame by the kernel of a symbol, which `make` returns. They are `calls`, at least 1.
 
         Raises as ``Engine.function`` and its result.
         """
         kernel = self._kernel(symbol, make)
-        self._optimize(kernel, cost)
-        piece = _PIECE if workers == 1 else max(_SMALLEST_PIECE, min(_PIECE, elements // (_PIECES * workers)))
-        piece = max(1, piece * elements // max(cost, 1))
-        pieces = ((begin, min(begin + piece, elements)) for begin in range(0, elements, piece))
-        if workers == 1 or elements <= piece:
-            address = ctypes.addressof(frame)
-            for begin, end in pieces:
-                kernel.run(address, begin, end)
-        else:
-            _Workers(self._engine, kernel.run, frame, pieces).run(workers)
+        self._optimize(kernel, calls)
+        if workers == 1 or calls <= _LEAST:
+            kernel.run_in_pieces(ctypes.addressof(frame), elements, calls)
+            return
+        size = max(1, max(_LEAST, calls // (_PIECES * workers)) * elements // calls)
+        pieces = ((begin, min(begin + size, elements)) for begin in range(0, elements, size))
+        _Workers(self._engine, kernel.run, frame, pieces).run(workers)
 
     def _kernel(self, symbol: str, make: Callable[[], Unit]) -> _Kernel:
         with self._lock:
             if symbol not in self._kernels:
                 unit = make()
                 self._engine.define(unit)
-                self._kernels[symbol] = _Kernel(unit, self._engine.function(symbol))
+                try:
+                    run = self._engine.function(symbol)
+                except BaseException:
+                    self._engine.remove(symbol)
+                    raise
+                self._kernels[symbol] = _Kernel(unit, run)
             return self._kernels[symbol]
 
-    def _optimize(self, kernel: _Kernel, cost: int) -> None:
+    def _optimize(self, kernel: _Kernel, calls: int) -> None:
         policy = self._engine.policy
         if kernel.is_optimized or not policy.optimize:
             return
-        kernel.elements += cost
-        if kernel.elements >= policy.iteration_threshold or not policy.baseline:
-            kernel.is_optimized, kernel.elements = True, 0
+        kernel.calls += calls
+        if kernel.calls >= policy.iteration_threshold or not policy.baseline:
+            kernel.is_optimized, kernel.calls = True, 0
             self._engine.optimize(kernel.unit.symbol)
 
 
