@@ -26,7 +26,7 @@ replacement of one constant NaN by another (see ``codegen.externals``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kaleido.codegen.mangling import array_symbol, signature, symbol
 from kaleido.jit import Signature, Unit, quoted
@@ -207,49 +207,32 @@ class _Row:
     """
 
     def __init__(self, operands: int, attributes: str, body: Sequence[str], part: str) -> None:
-        self.operands, self.attributes, self.body, self.part = operands, attributes, body, part
+        self.operands, self.attributes, self.body, self.part = range(operands), attributes, body, part
+
+    @property
+    def definition(self) -> str:
+        places = [f"ptr {self.attributes}%at.{k}" for k in self.operands]
+        parameters = ", ".join([*places, *self._strides, "ptr %frame", "i64 %count", "double %nan"])
+        body = "\n".join(line if line.endswith(":") else f"  {line}" for line in self.body)
+        return f"define internal void @row({parameters}) alwaysinline nounwind {{\n{body}\n}}\n"
+
+    @property
+    def call(self) -> str:
+        places = [f"ptr %at.{k}" for k in self.operands]
+        return f"call void @row({', '.join([*places, *self._strides, 'ptr %frame', 'i64 %count', 'double %nan'])})"
+
+    @property
+    def _strides(self) -> list[str]:
+        return [f"i64 %stride.{k}" for k in self.operands]
 
 
 def _kernel(name: str, arity: int, kind: str, label: str, row: _Row) -> Unit:
     own = array_symbol(name, kind)
-    numbers = range(row.operands)
-    parameters = ", ".join([*(f"ptr {row.attributes}%at.{k}" for k in numbers), *(f"i64 %stride.{k}" for k in numbers)])
-    arguments = ", ".join([*(f"ptr %at.{k}" for k in numbers), *(f"i64 %stride.{k}" for k in numbers)])
-    body = "\n".join(line if line.endswith(":") else f"  {line}" for line in row.body)
     strides = "\n".join(
-        f"  %stride.field.{k} = getelementptr i64, ptr %frame, i64 {HEADER + row.operands + k}\n"
+        f"  %stride.field.{k} = getelementptr i64, ptr %frame, i64 {HEADER + len(row.operands) + k}\n"
         f"  %stride.{k} = load i64, ptr %stride.field.{k}"
-        for k in numbers
+        for k in row.operands
     )
-    places = "\n".join(
-        f"  %place.{k} = getelementptr ptr, ptr %places, i64 {k}\n  %at.{k} = load ptr, ptr %place.{k}" for k in numbers
-    )
-    if not row.part:
-        run = f"""{_first_places(numbers)}
-  %count = sub i64 %end, %begin
-  %any = icmp ne i64 %count, 0
-  br i1 %any, label %run, label %done
-run:
-  call void @row({arguments}, ptr %frame, i64 %count, double %nan)
-  br label %done
-done:
-  ret void"""
-    else:
-        run = f"""  %places = alloca [{row.operands} x ptr]
-  br label %next
-next:
-  %position = phi i64 [%begin, %0], [%after, %run]
-  %more = icmp ult i64 %position, %end
-  br i1 %more, label %run, label %done
-run:
-{row.part}
-  call void @locate(ptr %frame, i64 {row.operands}, i64 %row, i64 %first, ptr %places)
-{places}
-  call void @row({arguments}, ptr %frame, i64 %count, double %nan)
-  %after = add i64 %position, %passed
-  br label %next
-done:
-  ret void"""
     ir = f"""
 @canonical.nan = private constant double 0x7FF8000000000000
 declare {signature(arity).prototype(symbol(name))}
@@ -257,24 +240,51 @@ define tailcc void {quoted(own + ".impl")}(ptr %frame, i64 %begin, i64 %end) nou
   %nan = load volatile double, ptr @canonical.nan
   %length = load i64, ptr %frame
 {strides}
-{run}
+{_each_row(row) if row.part else _only_row(row)}
+done:
+  ret void
 }}
-define internal void @row({parameters}, ptr %frame, i64 %count, double %nan) alwaysinline nounwind {{
-{body}
-}}
-{_LOCATE if row.part else ""}{_LOOP if kind.startswith("map") else ""}"""
+{row.definition}{_LOCATE if row.part else ""}{_LOOP if kind.startswith("map") else ""}"""
     return Unit(own, _KERNEL, ir, {symbol(name): signature(arity)}, name=label)
 
 
-def _first_places(operands: Iterable[int]) -> str:
-    """Where the element %begin of the only row is in each operand."""
-    return "\n".join(
+def _only_row(row: _Row) -> str:
+    """Run the elements from %begin to %end of the only row."""
+    places = "\n".join(
         f"""  %base.field.{k} = getelementptr i64, ptr %frame, i64 {HEADER + k}
   %base.{k} = load ptr, ptr %base.field.{k}
   %distance.{k} = mul i64 %begin, %stride.{k}
   %at.{k} = getelementptr i8, ptr %base.{k}, i64 %distance.{k}"""
-        for k in operands
+        for k in row.operands
     )
+    return f"""{places}
+  %count = sub i64 %end, %begin
+  %any = icmp ne i64 %count, 0
+  br i1 %any, label %run, label %done
+run:
+  {row.call}
+  br label %done"""
+
+
+def _each_row(row: _Row) -> str:
+    """Run what is between %begin and %end of each row."""
+    places = "\n".join(
+        f"  %place.{k} = getelementptr ptr, ptr %places, i64 {k}\n  %at.{k} = load ptr, ptr %place.{k}"
+        for k in row.operands
+    )
+    return f"""  %places = alloca [{len(row.operands)} x ptr]
+  br label %next
+next:
+  %position = phi i64 [%begin, %0], [%after, %run]
+  %more = icmp ult i64 %position, %end
+  br i1 %more, label %run, label %done
+run:
+{row.part}
+  call void @locate(ptr %frame, i64 {len(row.operands)}, i64 %row, i64 %first, ptr %places)
+{places}
+  {row.call}
+  %after = add i64 %position, %passed
+  br label %next"""
 
 
 def _element(name: str, operand: int, strided: bool) -> str:
