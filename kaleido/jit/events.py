@@ -45,7 +45,8 @@ class EventKind(StrEnum, metaclass=Words):
                  memory with its batch, which is given back with the last of them
     failed       an optimized compilation failed, `message` says why, `error` is the exception; the unit stays at the
                  baseline
-    faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
+    faulted      its code was left before its end: a stack overflow, an interruption, or an exception of a Python
+                 function that it called; `message` says which
     ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
     """

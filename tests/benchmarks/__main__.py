@@ -1,7 +1,7 @@
 """Kaleido against other compilers, and against its goals. All results are ratios; less is better.
 
-The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output` and `growth`; `goals` is
-all of them but the kernels. Without a name, all parts run, which takes more than an hour.
+The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output`, `numpy` and `growth`;
+`goals` is all of them but the kernels. Without a name, all parts run, which takes more than an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import executables, growing, output, report, tiering, waiting
+from tests.benchmarks import array_maps, executables, growing, output, report, tiering, waiting
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table
 from tests.benchmarks.kernels import KERNELS
@@ -22,7 +22,7 @@ from tests.benchmarks.peak import Disagreement, Result, measured, summary, table
 from tests.benchmarks.peers import contestants
 from tests.benchmarks.processes import ROOT, Failed
 
-GOALS = ("executables", "tiering", "waiting", "output", "growth")
+GOALS = ("executables", "tiering", "waiting", "output", "numpy", "growth")
 
 # What --quick measures.
 QUICK_KERNELS = ("fib", "mandelbrot_loops", "operators", "collatz", "trial_division")
@@ -88,6 +88,7 @@ class _Benchmark:
             "tiering": self._cost_of_tiering,
             "waiting": self._waiting,
             "output": lambda: output.figures(self._build, self._options.repeat, self._options.clock),
+            "numpy": self._arrays,
             "growth": growing.figures,
         }
         for name, figures in parts.items():
@@ -135,6 +136,11 @@ class _Benchmark:
         yield from waiting.calls(repeat, clock)
         yield from waiting.optimizing(repeat, clock)
         yield from waiting.emission(repeat, clock)
+
+    def _arrays(self) -> Iterator[Figure]:
+        if message := array_maps.missing():
+            _say(message)
+        yield from array_maps.figures(self._build, self._options.repeat, self._options.clock)
 
     def _write(self) -> None:
         options = self._options
