@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from kaleido.diagnostics import KaleidoError, Source
@@ -20,7 +19,7 @@ from kaleido.lab.output_capture import OutputCapture
 from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
 from kaleido.page import summary
 from kaleido.recording import advice
-from kaleido.session import Session, mode_of, policy_for, with_tiers
+from kaleido.session import Session, mode_of, policy_for, with_threshold, with_tiers
 
 __all__ = ["Refused", "Workbench"]
 
@@ -119,8 +118,7 @@ class Workbench:
             raise Refused(str(error)) from None
         with self._lock:
             policy = with_tiers(self._session.engine.policy, wanted)
-            calls, iterations = wanted.call_threshold, wanted.iteration_threshold
-            self._session.engine.configure(replace(policy, call_threshold=calls, iteration_threshold=iterations))
+            self._session.engine.configure(with_threshold(policy, threshold))
             self._mode, self._threshold = mode, threshold
         self._tell_state()
 

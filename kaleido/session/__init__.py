@@ -26,7 +26,7 @@ policy for each mode, ``asynchronous`` a call for asyncio. ``portable`` makes a 
 from kaleido.codegen.scope import LAST_VALUE
 from kaleido.session.function import Function
 from kaleido.session.libraries import LibraryError
-from kaleido.session.modes import MODES, mode_of, policy_for, with_tiers
+from kaleido.session.modes import MODES, mode_of, policy_for, with_threshold, with_tiers
 from kaleido.session.pipeline import Result
 from kaleido.session.session import Session
 from kaleido.session.snapshot import Change
@@ -41,5 +41,6 @@ __all__ = [
     "Session",
     "mode_of",
     "policy_for",
+    "with_threshold",
     "with_tiers",
 ]

@@ -25,7 +25,7 @@ from tests.benchmarks.kernels import FOLDER, KERNELS, Kernel
 from tests.benchmarks.peak import Disagreement, Result, geometric_mean, measured, summary, table
 from tests.benchmarks.peers import Outcome, Peer
 from tests.benchmarks.processes import ROOT, Failed, Times, python, run
-from tests.benchmarks.report import block, replaced
+from tests.benchmarks.report import block, merged, updated
 from tests.benchmarks.tiering import Program, Tiering, figures, programs
 from tests.benchmarks.tiering import table as tiering_table
 
@@ -221,11 +221,29 @@ def test_the_block_of_the_readme() -> None:
         "a machine. Minima of alternating runs, in seconds of the processor, with all threads.\n\n"
         "| a table |\n\n| another |\n"
     )
-    new = replaced(readme, text)
-    assert text in new
-    assert replaced(new, "") == replaced(readme, "")
+    new = updated(readme, ["| a table |\n|---|\n| a row |\n"], "cpu", "a machine")
+    assert "| a table |\n|---|\n| a row |\n" in new
+    assert "Rows that were not measured then are of earlier runs." in new
+    # All rows that were there are there; and to write the same again changes nothing.
+    assert {line for line in readme.splitlines() if line.startswith("|")} <= set(new.splitlines())
+    assert updated(new, ["| a table |\n|---|\n| a row |\n"], "cpu", "a machine") == new
     with pytest.raises(ValueError, match="README"):
-        replaced("", text)
+        updated("", [], "cpu", "a machine")
+
+
+def test_what_was_not_measured_stays() -> None:
+    old = "text\n\n| kernel | C |\n|---|---|\n| fib | 1 |\n| tak | 2 |\n\n| figure | goal |\n|---|---|\n| start | 3 |\n"
+    kernels = "| kernel | C |\n|---|---|\n| tak | 4 |\n| new | 5 |\n"
+    assert merged(old, [kernels]) == [
+        "| kernel | C |\n|---|---|\n| fib | 1 |\n| tak | 4 |\n| new | 5 |\n",
+        "| figure | goal |\n|---|---|\n| start | 3 |\n",
+    ]
+    # Its columns are others: no row of the old one fits.
+    other = "| kernel | C | Lua |\n|---|---|---|\n| tak | 4 | 9 |\n"
+    assert merged(old, [other])[0] == other
+    assert merged("", [other]) == [other]
+    worst = "| figure | goal |\n|---|---|\n| the worst kernel: fib | 1 |\n"
+    assert merged(worst, [worst.replace("fib", "tak")]) == [worst.replace("fib", "tak")]
 
 
 @pytest.mark.parametrize(
