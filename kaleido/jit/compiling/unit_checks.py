@@ -162,8 +162,10 @@ def _check_externals(unit: Unit) -> None:
 def _check_symbol(unit: Unit) -> None:
     if not unit.symbol or "\0" in unit.symbol or unit.symbol.startswith("\1"):
         raise UnitError(unit, "its symbol is empty, or has a character that means something else to LLVM")
-    if unit.symbol.startswith(("llvm.", _ENGINE)):
-        raise UnitError(unit, f"its symbol begins with `{unit.symbol.partition('.')[0]}.`, which has a meaning already")
+    # So does that of its body, if this is all of the symbol.
+    if unit.body.startswith(("llvm.", _ENGINE)):
+        word = unit.body.partition(".")[0]
+        raise UnitError(unit, f"its symbol is `{word}`, or begins with `{word}.`, which has a meaning already")
 
 
 def _check_text(unit: Unit) -> None:

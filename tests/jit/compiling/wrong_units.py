@@ -290,7 +290,8 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
     "an empty symbol": (lambda: Unit("", INTEGER, ir(RET)), "its symbol is empty", 0),
     "a symbol with a NUL": (lambda: Unit("a\0b", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
     "a symbol that is not mangled": (lambda: Unit("\1a", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
-    "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "begins with `llvm.`", 0),
+    "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "or begins with `llvm.`", 0),
+    "a symbol whose body is one of the engine": (lambda: Unit("jit", INTEGER, ir(RET)), "its symbol is `jit`, or", 0),
     "a symbol of the engine": (lambda: Unit("jit.leave", INTEGER, ir(RET)), "begins with `jit.`", 0),
     # What would end the process only when it is compiled
     "an operand bundle": (
