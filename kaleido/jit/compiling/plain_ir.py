@@ -3,8 +3,8 @@
 The problem. LLVM takes up to half the time of a parse to print a module, and reading every line of that in Python takes
 as long as the parse. A check may cost a third of it.
 
-The solution. Most lines of a module are the same but for the numbers in their names, so what is looked at is each line
-once, without digits: no word may be in it but those that most modules have. Headers, globals and calls are found by
+The solution. Most lines of a front end's modules are the same but for the numbers in them. So each is looked at once,
+without digits: no word may be in it but those that most modules have. Headers, globals and calls are found by
 patterns of one spacing. As many of each must be found as the text has of the word that begins them; otherwise, the text
 is not plain, and is looked at as LLVM prints it.
 
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import compress
+from operator import not_
 
 from kaleido.jit.compiling.ir_lines import MOST_ITEMS, Call, Contents, Function, Global, Type
 from kaleido.jit.compiling.ir_words import PLAIN_WORDS, SPACES, is_harmless_intrinsic
@@ -24,7 +26,7 @@ __all__ = ["plain_contents"]
 _PROBES, _PROBED = " probes ", '"probe-stack"="inline-asm"'
 
 # What llvmlite.ir writes above a module. The engine has a target of its own.
-_LLVMLITE = re.compile(r'\n; ModuleID = "[^"\n]*"\ntarget triple = "[^"\n]*"\ntarget datalayout = "[^"\n]*"(?=\n)')
+_LLVMLITE = re.compile(r'; ModuleID = "[^"\n]*"\ntarget triple = "[^"\n]*"\ntarget datalayout = "[^"\n]*"(?=\n)')
 
 _STRING_OR_COMMENT = re.compile(r'"[^"]*"|;[^\n]*')
 _SIMPLE = re.compile(r"[-\w.$]*", re.ASCII)
@@ -66,15 +68,23 @@ _INTRINSIC = re.compile(r"@(llvm\.[-\w.$]+)")
 
 # Zero stays: it begins a number, such as 0x3FF0000000000000.
 _DIGITS = str.maketrans("", "", "123456789")
-# Lines without digits that have been found right: those of a front end recur.
-_known_lines: set[str] = set()
-_MOST_KNOWN_LINES = 10_000
+# Lines without digits, of texts that have been read; and those of them in which nothing is looked for.
+_looked_at_lines: set[str] = set()
+_harmless_lines: set[str] = set()
+_MOST_LINES = 10_000
+_READ_EACH_TIME = re.compile(r"call|define|declare|alloca|align|[;\\]| x |@llvm|^[@!]")
+
 _KNOWN = frozenset(word.translate(_DIGITS) for word in PLAIN_WORDS) | {"probes"}
 
 
 def plain_contents(text: str) -> Contents | None:
     """Of a module, if LLVM accepts it; None if the text is not plain enough to be read."""
-    unquoted = _unquoted("\n" + text)
+    if header := _LLVMLITE.match(text):
+        text = text[header.end() :]
+    if _ODD_WIDTH.search(text) is not None and _ODD_TYPE.search(text) is not None:
+        return None
+    kept, keys = _without_harmless(text)
+    unquoted = _unquoted("\n" + kept)
     if unquoted is None:
         return None
     text, names = unquoted
@@ -84,19 +94,39 @@ def plain_contents(text: str) -> Contents | None:
     if "\n@" in text:
         globals_ = [Global(names.get(name, name), words.split()) for name, words in _GLOBAL.findall(text)]
         text = _GLOBAL.sub("", text)
-    if not _is_small(text) or not _has_known_words(text):
+    is_known = keys <= _looked_at_lines
+    if not _is_small(text) or not (is_known or _has_known_words(text)) or not _has_harmless_intrinsics(text):
         return None
     functions = _functions(text, names)
     calls = _calls(text, functions, names) if functions is not None else None
     if functions is None or calls is None:
         return None
+    if not is_known:
+        _learn(keys)
     return Contents(functions, calls, globals_, {}, False, "")
+
+
+def _without_harmless(text: str) -> tuple[str, set[str]]:
+    """The lines of a text that are not known to be harmless; and these without digits.
+
+    A string or an instruction of several lines is not read, so it does not matter where a line is.
+    """
+    keys = text.translate(_DIGITS).split("\n")
+    kept = compress(text.split("\n"), map(not_, map(_harmless_lines.__contains__, keys)))
+    return "\n".join(kept), set(keys) - _harmless_lines
+
+
+def _learn(keys: set[str]) -> None:
+    """Lines of a text that has been read: those of a front end recur."""
+    if len(_looked_at_lines) > _MOST_LINES:
+        _looked_at_lines.clear()
+        _harmless_lines.clear()
+    _looked_at_lines.update(keys)
+    _harmless_lines.update(key for key in keys if _READ_EACH_TIME.search(key) is None and key.count('"') % 2 == 0)
 
 
 def _unquoted(text: str) -> tuple[str, dict[str, str]] | None:
     """`text` without quotes and comments, and the names in it that are spelled otherwise; None if that is not plain."""
-    if header := _LLVMLITE.match(text):
-        text = text[header.end() :]
     text = text.replace(_PROBED, _PROBES)
     if "\n!" in text:
         text = _BRANCH_WEIGHTS.sub("", text)
@@ -108,7 +138,7 @@ def _unquoted(text: str) -> tuple[str, dict[str, str]] | None:
         others = [index for index, each in enumerate(parts[:-1:2]) if each[-1:] not in ("@", "%")]
         if len(parts) % 2 == 0 or not all(_is_known_string(parts, 2 * index + 1) for index in others):
             return None
-        if "\\" in text and any("\\" in each for each in parts[1::2]):
+        if any("\\" in each or "\n" in each for each in parts[1::2]):
             return None
         if not _SIMPLE.fullmatch("".join(parts[1::2])):
             parts[1::2], names = _encoded(parts[1::2])
@@ -160,18 +190,17 @@ def _is_small(text: str) -> bool:
 
 
 def _has_known_words(text: str) -> bool:
-    if _ODD_WIDTH.search(text) is not None and _ODD_TYPE.search(text) is not None:
-        return False
-    lines = set(text.translate(_DIGITS).split("\n")) - _known_lines
-    for word in set(" ".join(lines).translate(SPACES).split()) - _KNOWN if lines else ():
+    lines = set(text.translate(_DIGITS).split("\n"))
+    for word in set(" ".join(lines).translate(SPACES).split()) - _KNOWN:
         first = word[0]
         if first in "%@-#.0!" or "A" <= first <= "Z":
             continue
         if word[-1] != ":":
             return False
-    if len(_known_lines) > _MOST_KNOWN_LINES:
-        _known_lines.clear()
-    _known_lines.update(lines)
+    return True
+
+
+def _has_harmless_intrinsics(text: str) -> bool:
     return "@llvm." not in text or all(map(is_harmless_intrinsic, _INTRINSIC.findall(text)))
 
 

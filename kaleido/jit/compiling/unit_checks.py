@@ -126,8 +126,10 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
     _check_body(unit, found.functions, found.attributes)
     for function in found.functions.values():
         _check_function(unit, function, found.text, externals)
-        for reason in _unusable(function, found):
-            raise _error(unit, f"`{function.name}` {reason}", function.name, "define")
+        # The words of plain text have been looked at.
+        if found.text and function.is_definition:
+            for reason in unusable_attributes(_attributes(function, found.attributes)):
+                raise _error(unit, f"`{function.name}` {reason}", function.name, "define")
     for function in found.large_frames:
         if _PROBED not in _attributes(function, found.attributes):
             message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
@@ -237,12 +239,6 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
         raise _error(unit, f"its body is {body.type}, but its signature {shown}", body.name, "define")
     if "nounwind" not in _attributes(body, attributes).split():
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
-
-
-def _unusable(function: Function, found: Contents) -> Iterator[str]:
-    # The words of plain text have been looked at.
-    if function.is_definition and found.text:
-        yield from unusable_attributes(_attributes(function, found.attributes))
 
 
 def _attributes(function: Function, groups: Mapping[str, str]) -> str:
