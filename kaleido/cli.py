@@ -35,6 +35,7 @@ _COMMANDS = {
     "cache": "kaleido.cache.cache_command",
     "fmt": "kaleido.formatting.format_command",
     "lab": "kaleido.lab.lab_command",
+    "lsp": "kaleido.lsp.lsp_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
