@@ -10,9 +10,8 @@ import pytest
 
 from kaleido import cli
 from kaleido.diagnostics import ParseError, Source
-from kaleido.formatting import formatter
 from kaleido.formatting.formatter import FormatterDefect, formatted
-from kaleido.formatting.line_breaking import WIDTH
+from kaleido.formatting.line_breaking import WIDTH, Layout
 from kaleido.language.lexer import lex
 from kaleido.language.parser import parse
 from kaleido.language.prelude import prelude_operators
@@ -153,7 +152,7 @@ def gap(choices: random.Random, often: float) -> str:
 
 def test_a_text_that_is_not_the_same_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ("1 - 2\n", "1 + 2; 3\n", "1 + 2 # c\n"):
-        monkeypatch.setattr(formatter.Layout, "text", lambda _, wrong=wrong: wrong)
+        monkeypatch.setattr(Layout, "text", lambda _, wrong=wrong: wrong)
         with pytest.raises(FormatterDefect):
             formatted(Source("test", "1+2"))
 

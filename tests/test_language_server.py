@@ -45,11 +45,11 @@ class Editor:
         self.messages: list[str] = []
         self._opened = 0
 
-        @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)  # type: ignore[untyped-decorator]
         def receive(params: lsp.PublishDiagnosticsParams) -> None:
             self.problems.put_nowait(params)
 
-        @self.client.feature(lsp.WINDOW_SHOW_MESSAGE)
+        @self.client.feature(lsp.WINDOW_SHOW_MESSAGE)  # type: ignore[untyped-decorator]
         def show(params: lsp.ShowMessageParams) -> None:
             self.messages.append(params.message)
 
@@ -72,7 +72,7 @@ class Editor:
         async def leave() -> None:
             await self.client.shutdown_async(None)
             self.client.exit(None)
-            await self.client.stop()
+            await self.client.stop()  # type: ignore[no-untyped-call]
 
         self.do(leave)
         self.loop.close()

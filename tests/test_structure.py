@@ -36,6 +36,7 @@ LAYERS = tuple(
         "kaleido.editors",
         "kaleido.lab",
         "kaleido.lsp",
+        "kaleido.jupyter",
         "kaleido.cache",
         "kaleido.cli",
         "kaleido.program_report",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kaleido.diagnostics import Span
 from kaleido.language.highlighting import patterns
 from kaleido.language.lexer import lex
-from kaleido.language.nodes import Assign, Binary, Definition, Expression, External, For, If, Item, Var
+from kaleido.language.nodes import Assign, Binary, Definition, Expression, External, For, If, Item, Node, Var
 from kaleido.language.operators import ASSIGNMENT, BUILTIN_INFIX
 from kaleido.lsp.open_document import Document, Program, prelude_program
 from kaleido.lsp.program_symbols import Kind, Occurrence, Symbol
@@ -73,7 +73,9 @@ def definition(document: Document, offset: int) -> Span | None:
     """The definition of the symbol at an offset: of several ones the last before it, or else the first."""
     spans = sorted(each.span for each in occurrences(document, offset) if each.is_definition)
     before = [span for span in spans if span.start <= offset]
-    return (before or spans or [None])[-1 if before else 0]
+    if before:
+        return before[-1]
+    return spans[0] if spans else None
 
 
 def hover(document: Document, offset: int) -> tuple[str, Span] | None:
@@ -132,10 +134,10 @@ def completion(document: Document, offset: int) -> list[Proposal]:
         then = _near(document, offset)
         for name, symbol in program.symbols.visible(then).items():
             found[name] = Proposal(name, "variable", symbol.kind.value)
-    for each in [program] * (program is not None) + [prelude_program()]:
-        for name, symbol in each.symbols.functions.items():
-            if symbol.kind is Kind.FUNCTION and symbol.definitions:
-                proposal = Proposal(name, "function", each.signature(symbol), each.comment(symbol))
+    for known in (program, prelude_program()):
+        for name, symbol in known.symbols.functions.items() if known is not None else ():
+            if known is not None and symbol.kind is Kind.FUNCTION and symbol.definitions:
+                proposal = Proposal(name, "function", known.signature(symbol), known.comment(symbol))
                 found.setdefault(name, proposal)
     for keyword in patterns().keywords:
         found.setdefault(keyword, Proposal(keyword, "keyword"))
@@ -203,16 +205,15 @@ def _infix(node: Expression) -> str | None:
 
 def _nodes(item: Item) -> Iterator[Expression]:
     """All expressions in an item, not recursively: a tree may be deep."""
-    waiting: list[object] = [item.body if isinstance(item, Definition) else item]
+    waiting: list[Any] = [] if isinstance(item, External) else [item.body if isinstance(item, Definition) else item]
     while waiting:
         part = waiting.pop()
         if isinstance(part, tuple):
-            if not isinstance(part, Span):
-                waiting.extend(part)
-        elif hasattr(type(part), "__match_args__") and not isinstance(part, External):
-            if hasattr(part, "parentheses"):
+            waiting += () if isinstance(part, Span) else part
+        elif isinstance(part, Node):
+            if isinstance(part, Expression):
                 yield part
-            waiting += [getattr(part, name) for name in type(part).__match_args__]
+            waiting += [getattr(part, name) for name in part.__match_args__]
 
 
 def outline(document: Document) -> Iterator[Outline]:

@@ -147,7 +147,8 @@ def _follow_documents(server: _Server) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def open_document(ls: _Server, params: lsp.DidOpenTextDocumentParams) -> None:
         uri = params.text_document.uri
-        document = _OpenDocument(uri, ls.session, str(ls.workspace.position_encoding.value))
+        encoding = lsp.PositionEncodingKind(ls.workspace.position_encoding or "utf-16")
+        document = _OpenDocument(uri, ls.session, encoding.value)
         ls.documents[uri] = document
         document.change(params.text_document.text)
         ls.check(document)
