@@ -44,7 +44,9 @@ def _loop(session: Session, name: str) -> str:
 
 
 def _side(heading: str) -> str:
-    return ' style="text-align:left"' if heading in _TEXT else ""
+    style = f"text-align:{'left' if heading in _TEXT else 'right'}"
+    # A tier, such as -O3, is one word.
+    return f' style="{style};white-space:nowrap"' if heading in ("unit", "tier") else f' style="{style}"'
 
 
 def report(page: str) -> Data:

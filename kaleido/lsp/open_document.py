@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -29,9 +28,13 @@ class Program:
         table = operators if operators is not None else prelude_operators()
         self.items: Sequence[Item] = parse(source, table)
         self.symbols = Symbols(self.items)
+        self._definitions: dict[str, Definition | External] = {}
         for item in self.items:
             if isinstance(item, Definition | External):
                 table = table.with_declared(item.prototype)
+                name = item.prototype.name
+                if isinstance(item, Definition) or not isinstance(self._definitions.get(name), Definition):
+                    self._definitions[name] = item
         self.operators = table
 
     def signature(self, symbol: Symbol) -> str:
@@ -43,18 +46,18 @@ class Program:
 
     def definition(self, symbol: Symbol) -> Definition | External | None:
         """The last definition of a function here; an extern only if there is no other."""
-        named = [each for each in self.items if isinstance(each, Definition | External)]
-        found = [each for each in named if each.prototype.name == symbol.name]
-        found.sort(key=lambda item: isinstance(item, Definition))
-        return found[-1] if found else None
+        return self._definitions.get(symbol.name)
 
     def comment(self, symbol: Symbol) -> str:
         """The comment on the lines above the definition of a function, without its marks."""
         item = self.definition(symbol)
-        above = self.source.text[: item.span.start] if item is not None else ""
-        match = re.search(r"(?:^|(?<=[\r\n]))(?:[ \t]*#[^\r\n]*(?:\r\n|\r|\n))+[ \t]*\Z", above)
-        lines = match[0].splitlines() if match else []
-        return "\n".join(line.strip().removeprefix("#").strip() for line in lines if not line.lstrip().startswith("#!"))
+        if item is None:
+            return ""
+        number, lines = self.source.position(item.span.start)[0] - 1, list[str]()
+        while number > 0 and (line := self.source.line(number).strip()).startswith("#") and not line.startswith("#!"):
+            lines.insert(0, line.removeprefix("#").strip())
+            number -= 1
+        return "\n".join(lines)
 
 
 class _Shift(NamedTuple):

@@ -36,9 +36,8 @@ def _run(source: Source, seconds: float, *, externs: bool) -> dict[str, Any]:
     session = Session(externs=externs)
     values: list[tuple[int, int, str]] = []
     problem = ""
-    limit = threading.Timer(seconds, session.interrupt)
-    limit.daemon = True
-    limit.start()
+    ended = threading.Event()
+    threading.Thread(target=_limit, args=[session, seconds, ended], name="kaleido-limit", daemon=True).start()
     try:
         for result in session.evaluate(source):
             if result.shown is not None:
@@ -50,13 +49,22 @@ def _run(source: Source, seconds: float, *, externs: bool) -> dict[str, Any]:
         problem = f"stopped after {seconds:g} s"
     except MemoryError:
         problem = "out of memory"
-    limit.cancel()
+    finally:
+        ended.set()
     return {
         "values": values,
         "variables": {name: repr(value) for name, value in session.variables.items()},
         "tiers": _tiers(session),
         "problem": problem,
     }
+
+
+def _limit(session: Session, seconds: float, ended: threading.Event) -> None:
+    """Interrupt the program after so many seconds: again and again, because it may be between two expressions."""
+    if not ended.wait(seconds):
+        session.interrupt()
+        while not ended.wait(0.1):
+            session.interrupt()
 
 
 def _tiers(session: Session) -> dict[str, str]:
