@@ -15,6 +15,9 @@ In the order in which a chapter passes through them:
 ``pager``           shows one chapter, a screenful at a time
 ``navigator``       moves between chapters
 ``command``         ``kaleido tutorial``: its arguments, and what it does without a terminal
+``own_program``     checks a reader's own program against a chapter
+``check_command``   ``kaleido tutorial check``: says what differs, and where to look first
+``program_history`` ``kaleido tutorial history``: the growth of the program as a git repository
 ==================  ===================================================================================
 
 The first four import only Python's standard library.

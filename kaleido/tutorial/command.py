@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from kaleido.diagnostics import OK
@@ -26,7 +27,15 @@ _DESCRIPTION = """Build a small language with a tiered JIT yourself, chapter by 
 
 On a terminal, a chapter is shown a screenful at a time: run its blocks with a
 key, or open a Kaleido prompt to try things. Without a terminal, the chapter is
-printed, or without a number, the list of chapters."""
+printed, or without a number, the list of chapters.
+
+  kaleido tutorial check N FILE    check your own program against chapter N
+  kaleido tutorial history FOLDER  the growth of the program, as a git repository
+"""
+
+
+# The commands of `kaleido tutorial`, and the modules that implement them with a function `run`.
+_COMMANDS = {"check": "kaleido.tutorial.check_command", "history": "kaleido.tutorial.program_history"}
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -34,6 +43,8 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
 
     Raises SystemExit if the command line is wrong, and OSError if output cannot be written.
     """
+    if arguments and arguments[0] in _COMMANDS:
+        return int(import_module(_COMMANDS[arguments[0]]).run(arguments[1:], parser))
     options = _options(arguments, parser)
     if options.program is not None:
         return _write_program(options, parser)

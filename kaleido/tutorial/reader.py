@@ -15,7 +15,7 @@ from threading import Timer
 from kaleido.tutorial.chapters import Block
 from kaleido.tutorial.tangle import tangle
 
-__all__ = ["RUN", "Reader", "agrees"]
+__all__ = ["RUN", "Reader", "agrees", "first_difference"]
 
 RUN = ("console", "pycon")
 """The languages of the blocks that run in the program's folder."""
@@ -35,14 +35,17 @@ _PROGRAMS: dict[str, list[str]] = {
 
 @dataclass
 class Reader:
-    """Executes blocks in `folder`. `program` has the blocks of the program so far.
+    """Executes blocks in `folder`.
 
-    `timeout` is the time limit of a command in seconds; None means no limit.
+    `program`  the blocks of the program so far
+    `timeout`  the time limit of a command in seconds; None means no limit
+    `own`      the text of a program that takes the place of the one in the blocks
     """
 
     folder: Path
     program: list[Block] = field(default_factory=list)
     timeout: float | None = 120
+    own: str | None = None
 
     def follow(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
         """Execute `blocks` in order. Yields each block that is run, and the same block with its actual output."""
@@ -65,8 +68,9 @@ class Reader:
         Returns the block's text with the actual output; for a Python session that agrees with the block, the block's
         own text. Raises TangleError, and ValueError for a command that is neither Python nor Kaleido.
         """
-        if self.program:
-            (self.folder / "kaleidoscope.py").write_text(tangle(self.program), "utf-8")
+        if self.own is not None or self.program:
+            text = tangle(self.program) if self.own is None else self.own
+            (self.folder / "kaleidoscope.py").write_text(text, "utf-8")
         if block.language == "pycon":
             return self._play(block, write)
         return "".join(self._command(line[2:], write) for line in block.text.splitlines() if line.startswith("$ "))
@@ -129,8 +133,22 @@ def _environment() -> dict[str, str]:
 
 def agrees(shown: str, real: str) -> bool:
     """Whether output is what a block shows: `…` matches any text in a line, and alone on a line any number of lines."""
-    lines = (
-        r"(?:.*\n)*?" if line.strip() == "…" else ".*?".join(map(re.escape, line.split("…"))) + r"\n"
-        for line in shown.splitlines()
-    )
-    return re.fullmatch("".join(lines), real) is not None
+    return re.fullmatch("".join(map(_pattern, shown.splitlines())), real) is not None
+
+
+def first_difference(shown: str, real: str) -> tuple[str, str]:
+    """The first line of a block that output does not agree with, and the line of output in its place.
+
+    One of them is empty where the other text goes on.
+    """
+    lines = shown.splitlines()
+    patterns = [_pattern(line) for line in lines]
+    for count in range(len(lines), -1, -1):
+        if match := re.match("".join(patterns[:count]), real):
+            rest = real[match.end() :].splitlines()
+            return "".join(lines[count : count + 1]), "".join(rest[:1])
+    raise AssertionError("no lines match the beginning of any text")
+
+
+def _pattern(line: str) -> str:
+    return r"(?:.*\n)*?" if line.strip() == "…" else ".*?".join(map(re.escape, line.split("…"))) + r"\n"
