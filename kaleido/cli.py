@@ -33,7 +33,9 @@ _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
+    "fmt": "kaleido.formatting.format_command",
     "lab": "kaleido.lab.lab_command",
+    "lsp": "kaleido.lsp.lsp_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }

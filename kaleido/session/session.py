@@ -160,7 +160,7 @@ class Session:
     def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
         """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
 
-        If not `initial`: after the prelude alone. Raises KaleidoError.
+        If not `initial`: after the prelude alone. Raises KaleidoError with all errors of the text.
         """
         table = (self._initial if initial else self._prelude).copy()
         text = parsed(source, table.operators, table.functions)

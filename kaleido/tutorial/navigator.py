@@ -83,7 +83,8 @@ class Navigator:
         self._bookmark = bookmark = Bookmark.load()
         first = bookmark.chapter if bookmark is not None else min(chapters())
         where = f"{first}, where you stopped" if bookmark is not None else "the first"
-        self._console.write("Build a language with a tiered JIT yourself:\n\n" + contents(first if bookmark else None) + "\n")
+        listed = contents(first if bookmark is not None else None)
+        self._console.write(f"Build a language with a tiered JIT yourself:\n\n{listed}\n")
         try:
             chapter = self._ask_chapter(f"Which chapter? (Enter: {where}) ")
         except EOFError:
