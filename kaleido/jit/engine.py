@@ -217,11 +217,15 @@ class Engine:
         """
         return self._direct_calls.function(symbol, self)
 
-    def interrupt(self) -> None:
-        """Stop the native code that is running now; its callers get Interrupted. From any thread."""
+    def interrupt(self, *threads: int) -> None:
+        """Stop the native code that is running now; its callers get Interrupted. From any thread.
+
+        With `threads`, identifiers as of ``threading.get_ident()``: only the calls of :meth:`function` on these.
+        """
         self._access.check_process()
-        self._evaluation.stop_current()
-        self._direct_calls.stop_current()
+        if not threads:
+            self._evaluation.stop_current()
+        self._direct_calls.stop_current(threads)
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.

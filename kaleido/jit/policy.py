@@ -37,6 +37,7 @@ class Policy:
     `check`                whether units are checked when they are defined; not needed for a generator that is trusted
     `debug`                whether code has the debug information of its units, for debuggers. It stays the same; to
                            compile it takes about a quarter longer
+    `frame_pointers`       whether compiled functions keep a frame pointer, so that a profiler finds their callers
 
     Raises ValueError for settings that contradict each other or are out of range.
     """
@@ -57,6 +58,7 @@ class Policy:
     stack_size: int = 256 << 20
     check: bool = True
     debug: bool = False
+    frame_pointers: bool = False
 
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):

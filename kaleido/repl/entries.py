@@ -7,9 +7,8 @@ before it, and if the colon is its first character and a letter follows.
 Lines end as in the grammar: with CR, LF or both.
 
 An entry is parsed up to three times: when Enter is pressed, to see whether it is complete; when it is split into
-programs and commands, where a line of it may be a command; and when a program runs. The first two only look for the
-end of a program. They report nothing: the third parse, with the operators in force when the program runs, reports all
-errors.
+programs and commands, if a line of it may be a command; and when a program runs. The first two only look for the end of
+a program. They report nothing: the third parse, with the operators in force when the program runs, reports all errors.
 """
 
 from __future__ import annotations

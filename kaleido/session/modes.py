@@ -31,16 +31,23 @@ def mode_of(policy: Policy) -> str:
     return "tiered" if policy.background else "sync"
 
 
-def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = None, *, debug: bool = False) -> Policy:
+def policy_for(
+    jit: str,
+    threshold: int | None = None,
+    stack_size: int | None = None,
+    *,
+    debug: bool = False,
+    frame_pointers: bool = False,
+) -> Policy:
     """The engine's policy for one of MODES.
 
     `threshold` is for both calls and loop iterations, and hot code does not wait then; `stack_size` is in bytes; None
-    keeps the policy's default. With `debug`, code has debug information. Raises ValueError for an unknown mode, and for
-    values that the policy does not allow.
+    keeps the policy's default. With `debug`, code has debug information, and with `frame_pointers` it keeps these.
+    Raises ValueError for an unknown mode, and for values that the policy does not allow.
     """
-    policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug) if jit in _POLICIES else None
-    if policy is None:
+    if jit not in _POLICIES:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
+    policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug, frame_pointers=frame_pointers)
     if threshold is not None:
         policy = with_threshold(policy, threshold)
     if stack_size is not None:

@@ -1,7 +1,7 @@
 """Kaleido against other compilers, and against its goals. All results are ratios; less is better.
 
-The parts are `kernels` (against C and others), `tiering`, `waiting`, `output` and `growth`; `goals` is all of them but
-the kernels. Without a name, all parts run, which takes more than an hour.
+The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output`, `numpy` and `growth`;
+`goals` is all of them but the kernels. Without a name, all parts run, which takes more than an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import growing, output, report, tiering, waiting
+from tests.benchmarks import array_maps, executables, growing, output, report, tiering, waiting
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table
 from tests.benchmarks.kernels import KERNELS
@@ -24,7 +24,7 @@ from tests.benchmarks.processes import ROOT, Failed
 
 README = ROOT / "README.md"
 
-GOALS = ("tiering", "waiting", "output", "growth")
+GOALS = ("executables", "tiering", "waiting", "output", "numpy", "growth")
 
 # What --quick measures.
 QUICK_KERNELS = ("fib", "mandelbrot_loops", "operators", "collatz", "trial_division")
@@ -90,9 +90,11 @@ class _Benchmark:
         """Measure the parts; print and write the results."""
         parts: dict[str, Callable[[], Iterator[Figure]]] = {
             "kernels": self._kernels,
+            "executables": self._executables,
             "tiering": self._cost_of_tiering,
             "waiting": self._waiting,
             "output": lambda: output.figures(self._build, self._options.repeat, self._options.clock),
+            "numpy": self._arrays,
             "growth": growing.figures,
         }
         for name, figures in parts.items():
@@ -115,6 +117,11 @@ class _Benchmark:
                 self._results.append(measured(kernel, peers, options.repeat))
                 _say(f"{kernel.name}: {self._results[-1].ratio('kaleido', options.clock) or 0:.2f}")
         yield from self._over_all(summary(self._results, options.clock), bool(options.kernels))
+
+    def _executables(self) -> Iterator[Figure]:
+        options = self._options
+        kernels = [each for each in KERNELS if not options.kernels or each.name in options.kernels]
+        yield from executables.figures(self._build, kernels, options.repeat, options.clock, _say)
 
     def _cost_of_tiering(self) -> Iterator[Figure]:
         options = self._options
@@ -140,6 +147,11 @@ class _Benchmark:
         yield from waiting.calls(repeat, clock)
         yield from waiting.optimizing(repeat, clock)
         yield from waiting.emission(repeat, clock)
+
+    def _arrays(self) -> Iterator[Figure]:
+        if message := array_maps.missing():
+            _say(message)
+        yield from array_maps.figures(self._build, self._options.repeat, self._options.clock)
 
     def _write(self) -> None:
         options = self._options

@@ -17,6 +17,7 @@ from kaleido import Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Tier
 from tests.benchmarks import __main__ as command
+from tests.benchmarks import array_maps
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table, ratio
 from tests.benchmarks.floor import Floor, in_c_convention
@@ -313,3 +314,29 @@ def test_optimized_code_needs_few_instructions(tmp_path: Path) -> None:
         own += instructions(optimized(tmp_path / f"{name}-kaleido", texts[".kal"], short))
         native += instructions(compiled_by_gcc(tmp_path / name, texts[".c"].replace(full, short)))
     assert own < LIMIT * native, (own, native)
+
+
+# Arrays
+
+
+def test_functions_over_arrays_compute_what_c_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numpy")
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    # Numba takes seconds to begin.
+    monkeypatch.setattr(array_maps, "_is_installed", lambda package: package == "numpy")
+    monkeypatch.setattr(array_maps, "_compilers", lambda: {"gcc": "gcc"})
+    titles = [figure.title for figure in array_maps.figures(tmp_path, 1, "cpu", points=20_000)]
+    assert titles == [
+        f"`f.map`, {body}{comparison}"
+        for body in ("polynomial", "Mandelbrot")
+        for comparison in (" / the loop in C by gcc", ", two workers / one")
+    ]
+    wrong = array_maps._BODIES[0]._replace(c="static double f(double x) {{ return x; }}")
+    monkeypatch.setattr(array_maps, "_BODIES", [wrong])
+    # A library is loaded once for each path.
+    tmp_path = tmp_path / "wrong"
+    tmp_path.mkdir()
+    with pytest.raises(Disagreement, match="gcc computes other values"):
+        list(array_maps.figures(tmp_path, 1, "cpu", points=20_000))
+    assert array_maps.missing() == "numba not installed: left out"

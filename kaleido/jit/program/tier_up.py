@@ -110,10 +110,11 @@ class TierUp:
         """Recompile a warm caller of `version` instead of it; returns whether there was one."""
         with self._access.lock:
             caller = self._outermost_caller(version) if self._program.policy.background else version
+            is_hot = self._heat(version) >= 1
         if caller is version:
             return False
         try:
-            self.recompile(caller)
+            self.recompile(caller, hot_callee=version if is_hot else None)
         except Exception:
             # The caller has a request of its own, which reports the error.
             return False
@@ -152,8 +153,10 @@ class TierUp:
                 self._program.events.emit(EventKind.COVERED, version, tier=Tier.BASELINE)
             return covered
 
-    def recompile(self, version: Version) -> bool:
-        """Compile a version at -O3 and publish it. True if a callee changed meanwhile: try again.
+    def recompile(self, version: Version, *, hot_callee: Version | None = None) -> bool:
+        """Compile a version at -O3 and publish it, for the request of `hot_callee` or its own.
+
+        Returns True if a callee changed meanwhile: try again.
 
         Does nothing where the version is optimized, must not be, or is no longer current. Raises ValueError where LLVM
         rejects the IR.
@@ -175,7 +178,7 @@ class TierUp:
                     EventKind.DISCARDED, version, tier=Tier.OPTIMIZED, size=size, seconds=seconds, message=reason
                 )
                 return not is_off and not self._is_pointless(version)
-            compiler.install_optimized(compilation, compiler.load(compilation, {}))
+            compiler.install_optimized(compilation, compiler.load(compilation, {}), hot_callee)
             for member in members:
                 if self._waits(member):
                     member.mark_covered(True)

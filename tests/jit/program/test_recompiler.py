@@ -96,6 +96,7 @@ def test_a_warm_loop_is_compiled_instead_of_what_it_calls() -> None:
         assert engine.call("up", 250) == 250
         settle(engine)
         assert swapped(log) == ["up.loop"]
+        assert [each.hot_callee.symbol for each in log.events if each.hot_callee is not None] == ["leaf"]
         assert log.kinds("leaf")[-2:] == ["hot", "covered"]
 
 
