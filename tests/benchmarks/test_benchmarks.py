@@ -11,11 +11,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import pytest
 
 from kaleido import Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Tier
+from kaleido.jit.ahead_of_time import Machine
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import array_maps
 from tests.benchmarks.chart import chart
@@ -301,7 +303,9 @@ def optimized(program: Path, text: str, argument: str) -> Path:
     with Session(jit="O3") as session:
         session.run(text[: match.start()])
         symbol = session[match[1]].unit.symbol
-        code.write_bytes(session.engine.object_file(symbol))
+        # valgrind knows no instructions of AVX-512.
+        machine = Machine(cpu="x86-64-v3") if llvm.get_host_cpu_features().get("avx512f") else Machine()
+        code.write_bytes(session.engine.object_file(symbol, machine=machine))
     return compiled_by_gcc(program, MAIN % (symbol, argument), code)
 
 
