@@ -1,7 +1,7 @@
 """What profilers need to find the callers of a function on the stack.
 
-*Frame pointers*: a register holds the address of the frame, where the caller's is saved. A profiler follows them in each
-sample. They take an instruction or two of every call, and a register.
+*Frame pointers*: a register holds the address of the frame, where the caller's is saved. A profiler follows them in
+each sample. They take an instruction or two of every call, and a register.
 
 *Unwind tables*: an object file says for each instruction where the caller's frame is. Code stays as it is. A profiler
 that saves a part of the stack with each sample reads the tables later.
