@@ -238,10 +238,12 @@ def test_what_was_not_measured_stays() -> None:
         "| kernel | C |\n|---|---|\n| fib | 1 |\n| tak | 4 |\n| new | 5 |\n",
         "| figure | goal |\n|---|---|\n| start | 3 |\n",
     ]
-    # Its columns are others: no row of the old one fits.
+    # With other columns: no row of the old one fits.
     other = "| kernel | C | Lua |\n|---|---|---|\n| tak | 4 | 9 |\n"
-    assert merged(old, [other])[0] == other
     assert merged("", [other]) == [other]
+    assert merged(old, [other]) == merged(old, [])
+    every = f"{other}| fib | 1 | 2 |\n"
+    assert merged(old, [every])[0] == every
     worst = "| figure | goal |\n|---|---|\n| the worst kernel: fib | 1 |\n"
     assert merged(worst, [worst.replace("fib", "tak")]) == [worst.replace("fib", "tak")]
 
