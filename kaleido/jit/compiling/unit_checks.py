@@ -115,7 +115,8 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
     if found.text and (flags := unknown_flags(found.text)):
         raise UnitError(unit, f"has the module flag `{min(flags)}`, which modules of other units may contradict")
     for word, reason in unusable_words(found.text) if found.text else ():
-        raise UnitError(unit, reason, _line(unit, lambda line, word=word: word in line, 0))
+        lines = [number for number, line in enumerate(unit.ir.split("\n"), 1) if word in line]
+        raise UnitError(unit, reason, lines[0] if lines else 0)
     for line in found.wrong_tail_calls:
         name = next((call.callee for call in found.calls if f"@{call.callee}(" in line), "")
         called = f"`{name}`" if name else "a pointer"

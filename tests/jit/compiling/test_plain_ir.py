@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,8 +15,9 @@ from tests.jit.compiling.wrong_units import ACCEPTED, REFUSED, ir
 
 
 def texts() -> Iterator[str]:
-    for make, *_ in (*ACCEPTED.values(), *REFUSED.values()):
-        unit: Unit = make()
+    makers: list[Callable[[], Unit]] = [row[0] for row in (*ACCEPTED.values(), *REFUSED.values())]
+    for make in makers:
+        unit = make()
         # LLVM's parser has no stack for what is deeply nested.
         if isinstance(unit.ir, str) and not is_deeply_nested(unit.ir):
             yield unit.ir
