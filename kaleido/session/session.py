@@ -310,13 +310,6 @@ class Session:
         """Call `listener` with every event of the engine. The result ends that; see ``Engine.subscribe``."""
         return self.engine.subscribe(listener)
 
-<<<<<<< HEAD
-
-@cache
-def _prelude() -> Text:
-    """The prelude after parsing. All sessions of a process share it: a text is only read."""
-    return parsed(prelude_source(), BUILTINS, ())
-=======
     def on(self, event: EventKind | str, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event of one kind, such as ``"swapped"``, from now on. The result ends that.
 
@@ -326,4 +319,9 @@ def _prelude() -> Text:
         if event not in list(EventKind):
             raise ValueError(f"an event is one of {', '.join(EventKind)}, not {event!r}")
         return self.subscribe(lambda each: callback(each) if each.kind == event else None)
->>>>>>> integ
+
+
+@cache
+def _prelude() -> Text:
+    """The prelude after parsing. All sessions of a process share it: a text is only read."""
+    return parsed(prelude_source(), BUILTINS, ())
