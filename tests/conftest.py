@@ -9,6 +9,7 @@ import pytest
 
 from kaleido.session import modes
 from kaleido.terminal import streams
+from tests.checked_once import check_once
 from tests.compiled_once import CompiledOnce
 
 
@@ -18,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     modes.CHECK_UNITS = True
+    check_once()
     if config.getoption("update") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
     # What a test compiles must not depend on earlier runs.

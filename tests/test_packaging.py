@@ -15,7 +15,7 @@ import kaleido
 ROOT = Path(__file__).parents[1]
 TEXTS = [
     path
-    for pattern in ("[0-9][0-9]-*.md", "solutions/*.md", "examples/*", "languages/*.*")
+    for pattern in ("[0-9][0-9]-*.md", "REFERENCE.md", "solutions/*.md", "examples/*", "languages/*.*", "cluster/*.py")
     for path in (ROOT / "tutorials").glob(pattern)
 ]
 

@@ -27,6 +27,7 @@ LAYERS = tuple(
         "kaleido.code_views",
         "kaleido.page",
         "kaleido.command_line",
+        "kaleido.numpy_map",
         "kaleido.formatting",
         "kaleido.session",
         "kaleido.bench",

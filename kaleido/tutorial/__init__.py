@@ -12,6 +12,7 @@ In the order in which a chapter passes through them:
 ``key_choices``     the keys, and the line that shows those available
 ``keyboard``        reads keys: one at a time from a terminal, or by the line
 ``block_runner``    runs the blocks of a chapter: in a live session, or with ``reader``
+``bookmark``        the place where the reader stopped
 ``pager``           shows one chapter, a screenful at a time
 ``navigator``       moves between chapters
 ``command``         ``kaleido tutorial``: its arguments, and what it does without a terminal

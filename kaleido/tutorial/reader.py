@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from threading import Timer
 
@@ -32,6 +34,9 @@ _PROGRAMS: dict[str, list[str]] = {
     "kaleido": [sys.executable, "-P", "-c", _KALEIDO, str(_ROOT)],
 }
 
+# Programs of the system, which may be missing.
+_TOOLS = ("cc", "gdb", "perf")
+
 
 @dataclass
 class Reader:
@@ -40,17 +45,26 @@ class Reader:
     `program`  the blocks of the program so far
     `timeout`  the time limit of a command in seconds; None means no limit
     `own`      the text of a program that takes the place of the one in the blocks
+    `missing`  the tools that blocks needed and this machine lacks
     """
 
     folder: Path
     program: list[Block] = field(default_factory=list)
     timeout: float | None = 120
     own: str | None = None
+    missing: set[str] = field(default_factory=set)
 
     def follow(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
-        """Execute `blocks` in order. Yields each block that is run, and the same block with its actual output."""
+        """Execute `blocks` in order, but for those that need a missing tool.
+
+        Yields each block that is run, and the same block with its actual output.
+        """
         for block in blocks:
             if block.language in RUN:
+                lacking = {tool for tool in _needed(block) if not _is_usable(tool)}
+                self.missing |= lacking
+                if lacking:
+                    continue
                 yield block, replace(block, text=self.run(block))
             else:
                 self.take(block)
@@ -66,7 +80,8 @@ class Reader:
         """Run a block in one of the languages of RUN. `write` is called with each line of output as it appears.
 
         Returns the block's text with the actual output; for a Python session that agrees with the block, the block's
-        own text. Raises TangleError, and ValueError for a command that is neither Python nor Kaleido.
+        own text. Raises TangleError, and ValueError for a command that is neither Python, Kaleido, a program in the
+        folder nor one of a few tools, and where such a tool is missing.
         """
         if self.own is not None or self.program:
             text = tangle(self.program) if self.own is None else self.own
@@ -77,10 +92,15 @@ class Reader:
 
     def _command(self, command: str, write: Callable[[str], object]) -> str:
         name, *arguments = shlex.split(command, comments=True)
-        if name not in _PROGRAMS:
+        if name in _TOOLS:
+            if not _is_usable(name):
+                raise ValueError(f"`{name}` is not installed, or may not be used")
+            # They run the reader's commands.
+            arguments = [word for each in arguments for word in _PROGRAMS.get(each, [each])]
+        elif name not in _PROGRAMS and not name.startswith("./"):
             raise ValueError(f"`{name}` cannot be run here")
         write(f"$ {command}\n")
-        return f"$ {command}\n" + self._execute([*_PROGRAMS[name], *arguments], write)[1]
+        return f"$ {command}\n" + self._execute([*_PROGRAMS.get(name, [name]), *arguments], write)[1]
 
     def _play(self, block: Block, write: Callable[[str], object]) -> str:
         script = self.folder / "session.txt"
@@ -105,6 +125,24 @@ class Reader:
                 lines.append(line.decode("utf-8", errors="replace"))
                 write(lines[-1])
         return process.returncode, "".join(lines)
+
+
+def _needed(block: Block) -> set[str]:
+    """The tools that a block needs."""
+    commands = [line[2:].split() for line in block.text.splitlines() if line.startswith("$ ")]
+    links = any(command[:2] == ["kaleido", "build"] for command in commands)
+    return {command[0] for command in commands if command[0] in _TOOLS} | ({"cc"} if links else set())
+
+
+@cache
+def _is_usable(tool: str) -> bool:
+    if shutil.which(tool) is None:
+        return False
+    # The kernel may refuse it.
+    return (
+        tool != "perf"
+        or not subprocess.run(["perf", "record", "-q", "-o", "-", "true"], capture_output=True).returncode
+    )
 
 
 class _limit:  # noqa: N801 - it is used like a function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -112,10 +113,10 @@ def test_text_goes_to_standard_error(script: Path) -> None:
     assert not list(script.parent.glob("demo.[!k]*"))
 
 
-def test_compare_measures_the_other_modes(script: Path) -> None:
-    script.write_text("1 + 1")
-    assert run("--compare", "--json", script) == 0
-    measured = data(Path("demo.json"))["measured"]
+def test_compare_measures_the_other_modes(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1 + 1")))
+    assert run("--compare", "--json", "-") == 0
+    measured = data(Path("report.json"))["measured"]
     assert set(measured) == {"O0", "O3", "tiered"}
     assert all(times["run"] >= 0 and times["compile"] > 0 for times in measured.values())
 

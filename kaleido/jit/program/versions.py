@@ -69,6 +69,7 @@ class Version:
     `count_at_publication`  what its stub's record had counted when its runs began to be counted
     `invalidations`  how often its optimized code went out of use because something that it inlined changed
     `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
+    `runs_before`  the part of its runs that was before it was last covered
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
@@ -81,7 +82,7 @@ class Version:
         self.invalidations = 0
         self.is_covered = False
         self.reachable_compiled = False
-        self.count_at_publication = 0
+        self.count_at_publication = self.runs_before = 0
         self._final_runs: int | None = None
 
     @property
@@ -144,7 +145,7 @@ class Version:
 
     def start_counting(self, count: int) -> None:
         """Count runs from `count`, the value that the stub's record has now."""
-        self.count_at_publication = count
+        self.count_at_publication, self.runs_before = count, 0
 
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""
@@ -155,6 +156,9 @@ class Version:
 
     def mark_covered(self, covered: bool) -> None:
         self.is_covered = covered
+
+    def count_work_again(self) -> None:
+        self.runs_before = self.runs
 
     def mark_reachable_compiled(self, compiled: bool) -> None:
         self.reachable_compiled = compiled
