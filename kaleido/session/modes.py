@@ -42,7 +42,8 @@ def policy_for(
     """The engine's policy for one of MODES.
 
     `threshold` is for both calls and loop iterations, and hot code does not wait then; `stack_size` is in bytes; None
-    keeps the policy's default. With `debug`, code has debug information, and with `frame_pointers` it keeps these.
+    keeps the policy's default. With `debug`, code has debug information; with `frame_pointers`, it keeps these.
+
     Raises ValueError for an unknown mode, and for values that the policy does not allow.
     """
     if jit not in _POLICIES:

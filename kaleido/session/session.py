@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +12,7 @@ from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats
 from kaleido.language.nodes import Definition, Expression, External, Item
-from kaleido.language.operators import OperatorTable
+from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.expression import CompiledExpression
 from kaleido.session.function import Function
@@ -75,8 +75,8 @@ class Session:
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))
         if prelude:
-            source = prelude_source()
-            self.run(source.text, source.name)
+            for _ in self._pipeline.results(_prelude()):
+                pass
         self._table.externs = externs
         self._prelude = self._table.copy()
         self.make_initial()
@@ -319,3 +319,9 @@ class Session:
         if event not in list(EventKind):
             raise ValueError(f"an event is one of {', '.join(EventKind)}, not {event!r}")
         return self.subscribe(lambda each: callback(each) if each.kind == event else None)
+
+
+@cache
+def _prelude() -> Text:
+    """The prelude after parsing. All sessions of a process share it: a text is only read."""
+    return parsed(prelude_source(), BUILTINS, ())

@@ -13,7 +13,10 @@ baseline any more. Instead of being compiled, they are counted again, and report
 *Patience.* A compilation costs 3 to 30 ms, and a thousand runs take a hundredth of one. So a unit that is hot waits
 until it has done work for some milliseconds: its runs times the length of its IR. Most short programs end before that,
 and their compilations would be in vain. One that has not done as much after `Policy.patience` is compiled all the same:
-the program runs for longer, or the processor has nothing else to do. FIGURES
+the program runs for longer, or the processor has nothing else to do. Measured on the 14 examples, as the time of the
+recompiler's thread and the evaluation thread together, with Kaleido's patience of 0.1 s relative to none: integration,
+life, n_queens and random_walk 0.09 to 0.11 (22 to 30 ms less), newton and prime_spiral 0.3, the other eight 0.86 to
+1.12 (7 ms more at most). A unit that was covered waits for work that it does afterwards.
 
 What does not pay, measured on the kernels and examples of November 2026:
 
