@@ -62,12 +62,13 @@ class Session:
         externs: bool = True,
         cache: ObjectCache | None = None,
         debug: bool = False,
+        speculate: bool = False,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug), cache=cache)
+        self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug, speculate=speculate), cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table)
