@@ -18,6 +18,7 @@ POLICIES = {
     "sync3": sync(3),
     "background": Policy(call_threshold=2, iteration_threshold=2),
     "alone": sync(1, max_group_units=1),
+    "speculating": sync(1, speculate=True),
     "O3 alone": Policy(baseline=False, max_group_units=1),
 }
 
