@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
 from kaleido.jit.compiling.counting import define_counting
+from kaleido.jit.compiling.ir_text import with_possible_tail_calls
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, link_to, parse_alone, rename
 from kaleido.jit.compiling.module_names import renamed, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
@@ -88,13 +89,13 @@ class Compiler:
             with module:
                 # Loops that count in integers are unrolled after they are vectorized.
                 self._target.simplify(module, unroll=not any("icmp " in unit.ir for unit in units))
-                text = with_integer_counters(str(module))
+                text = with_integer_counters(with_possible_tail_calls(str(module)))
                 text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
             self._target.optimize(module)
-        return module, levels
+        return _with_possible_tail_calls(module), levels
 
     def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
         """One module that exports the body of the first of `units`, and in which the names of all of them are bound.
@@ -170,6 +171,16 @@ class Compiler:
     def assembly_of(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code for a module as it is, as text."""
         return self._target.assembly(module, tier)
+
+
+def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module, or where LLVM's passes have made it invalid another one that is valid. Raises ValueError."""
+    try:
+        module.verify()
+        return module
+    except RuntimeError:
+        with module:
+            return parse_alone(with_possible_tail_calls(str(module)))
 
 
 def link_dynamically(
