@@ -44,7 +44,11 @@ class CompiledOnce:
         def compile_once(
             compiler: Compiler, units: Sequence[Unit], tier: Tier, constants: Constants | None = None
         ) -> ObjectCode:
-            key = tier, tuple((unit.symbol, unit.ir, tuple(unit.externals.items())) for unit in units), repr(constants or {})
+            key = (
+                tier,
+                tuple((unit.symbol, unit.ir, tuple(unit.externals.items())) for unit in units),
+                repr(constants or {}),
+            )
             if key not in self._objects:
                 self._objects[key] = compile_units(compiler, units, tier, constants)
                 if len(self._objects) > OBJECTS:

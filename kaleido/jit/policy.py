@@ -28,9 +28,8 @@ class Policy:
     `recursion_bodies`     the most bodies of a recursive function in one frame at -O3, its own included, see
                            ``compiling/recursion.py``; with 1 no call of itself is inlined
     `recursion_size`       and the most instructions of these bodies
-    `speculate`            whether an argument that was the same in all runs of a unit up to its threshold is taken for a
-                           constant at -O3, see ``program/speculation.py``. An experiment: it costs more than it gains
-                           on most programs
+    `speculate`            whether an argument that was the same in all runs of a unit until it was hot is taken for a
+                           constant at -O3, see ``program/speculation.py``. An experiment, which gains on few programs
     `arena_libraries`      objects that LLVM's linker, where it is in use, loads into one arena before a new one
                            begins. An arena stays as long as one of its objects is in use, and keeps 7 KB for each that
                            is not

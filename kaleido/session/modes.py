@@ -30,12 +30,19 @@ def mode_of(policy: Policy) -> str:
     return "tiered" if policy.background else "sync"
 
 
-def policy_for(jit: str, threshold: int | None = None, stack_size: int | None = None, *, debug: bool = False, speculate: bool = False) -> Policy:
+def policy_for(
+    jit: str,
+    threshold: int | None = None,
+    stack_size: int | None = None,
+    *,
+    debug: bool = False,
+    speculate: bool = False,
+) -> Policy:
     """The engine's policy for one of MODES.
 
     `threshold` is for both calls and loop iterations, `stack_size` is in bytes; None keeps the policy's default. With
-    `debug`, code has debug information; with `speculate`, arguments that never changed are taken for constants. Raises ValueError for an unknown mode, and for values that the policy does not
-    allow.
+    `debug`, code has debug information; with `speculate`, arguments that never changed are taken for constants. Raises
+    ValueError for an unknown mode, and for values that the policy does not allow.
     """
     policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug, speculate=speculate) if jit in _POLICIES else None
     if policy is None:

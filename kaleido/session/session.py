@@ -41,6 +41,7 @@ class Session:
     `prelude`     whether the session begins with the definitions of the prelude
     `externs`     whether programs may declare C functions beyond those of the prelude; if not, `libraries` is empty
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
+    `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a

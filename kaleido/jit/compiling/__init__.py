@@ -18,6 +18,7 @@
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
+``specialization``    guards: units with arguments that are taken for constants
 ``counting``          counters of a language's own, in baseline code
 ``compiler``          the two ways to bind the names that units call, one for each tier
 ``object_files``      units as object files for ahead-of-time use

@@ -60,9 +60,7 @@ class Compiler:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
         return self._compiled(units, tier, constants)[0]
 
-    def _compiled(
-        self, units: Sequence[Unit], tier: Tier, constants: Constants | None
-    ) -> tuple[llvm.ModuleRef, int]:
+    def _compiled(self, units: Sequence[Unit], tier: Tier, constants: Constants | None) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
             module = link_dynamically(units, self._names, self._transformed)

@@ -1,8 +1,8 @@
-"""Units at -O3 with arguments that are taken for constants: see ``program.speculation`` for when, and for what failure is.
+"""Units at -O3 with arguments that are taken for constants. See ``program.speculation`` for when, and what a failure does.
 
 Nothing is cloned. The name of a unit in a module that binds it is a small function that is always inlined
-(``static_stub``). Here that function is a *guard*: it compares the arguments, and passes the constants themselves to the
-body. So each call of the body in the module passes the same constants, and LLVM's interprocedural constant propagation
+(``static_stub``). Here that function is a *guard*: it compares the arguments, and passes the constants to the body. So
+each call of the body in the module passes the same constants, and LLVM's interprocedural constant propagation
 puts them into the body. A recursive call that passes its argument on has no guard left.
 
 Bits are compared, not values: 0.0 is not -0.0 to a guard.

@@ -232,9 +232,7 @@ class VersionCompiler:
         )
         return compilation
 
-    def _compile(
-        self, members: Sequence[Version], tier: Tier, constants: Constants | None = None
-    ) -> Compilation:
+    def _compile(self, members: Sequence[Version], tier: Tier, constants: Constants | None = None) -> Compilation:
         check_headroom(_HEADROOM + _HEADROOM_FOR_IR * sum(len(member.unit.ir) for member in members))
         begin = time.perf_counter()
         code = self._compiler.compile([member.unit for member in members], tier, constants)

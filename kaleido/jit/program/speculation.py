@@ -9,8 +9,8 @@ deoptimization needs nothing that redefinition does not have:
   bits were the same in all runs are its constants (:func:`constants_of`). That is decided once for a version.
 - *Specializing.* In a module at -O3 the unit's name is a guard (``compiling.specialization``), and so is the body that
   the module exports. A guard that holds jumps to the body with the constants.
-- *Failing.* A guard that fails jumps, with all of the arguments, to the version's *generic stub*. That is a second stub,
-  which leads to the baseline body by way of a counter. The call returns what it always would.
+- *Failing.* A guard that fails jumps, with all of the arguments, to the version's *generic stub*: a second stub, which
+  leads to the baseline body by way of a counter. The call returns what it always would.
 - *Giving up.* When the generic stub has been called as often as makes the unit hot, it reports to the recompiler, as a
   hot unit does. The version has no constants then, for ever; all code with its guards is deoptimized, and compiled
   again without them; and the generic stub leads to the unit's own stub. Code that is running, such as a loop that has

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from kaleido.jit.events import StubRecord
 from kaleido.jit.compiling.specialization import Constants
+from kaleido.jit.events import StubRecord
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
 from kaleido.jit.unit import Tier, Unit, nested
@@ -73,7 +73,7 @@ class Version:
     `count_at_publication`  what its stub's record had counted when its runs began to be counted
     `invalidations`  how often its optimized code went out of use because something that it inlined changed
     `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
-    `constants` the arguments that optimized code takes for constants, with their bits: decided once, when it is hot, and
+    `constants` the arguments that optimized code takes for constants, with their bits: decided once, when it is hot;
                 until then None
     `generic`   the stub that failed guards call, while it has such arguments, and afterwards
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code

@@ -142,7 +142,9 @@ def test_truth_values_small_integers_floats_and_null_pointers_can_be_constants()
         engine.define(Unit("pick", signature, IR))
         assert [engine.call("pick", True, -3, 100.5, 0, x) for x in range(12)] == [98] * 12
         [message] = assumed(log, "pick")
-        assert message.replace(" of pick is ", ": ") == "argument 1: 1, argument 2: -3, argument 3: 100.5, argument 4: 0"
+        assert (
+            message.replace(" of pick is ", ": ") == "argument 1: 1, argument 2: -3, argument 3: 100.5, argument 4: 0"
+        )
         cell = ctypes.c_int64(0)
         address = ctypes.addressof(cell)
         calls: Sequence[tuple[tuple[float, ...], int]] = [
