@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PACKAGES = {
     "kaleido.diagnostics": ("Diagnostic", "IncompleteInput", "KaleidoError", "Label", "ParseError", "SemanticError"),
     "kaleido.jit": ("Interrupted",),
+    "kaleido.jupyter.magics": ("load_ipython_extension",),
     "kaleido.session": ("Change", "Function", "Result", "Session"),
 }
 

@@ -33,7 +33,9 @@ _COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
+    "fmt": "kaleido.formatting.format_command",
     "lab": "kaleido.lab.lab_command",
+    "lsp": "kaleido.lsp.lsp_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
@@ -143,8 +145,8 @@ def _version() -> str:
     return f"kaleido {__version__} (llvmlite {llvmlite.__version__}, LLVM {llvm})"
 
 
-Observe = Callable[["Session", ExitStack], None]
-"""Is called with a new session before its program runs; what it pushes on the stack happens at the end."""
+Observe = Callable[["Session", Sequence[Source], ExitStack], None]
+"""Is called with a new session and its programs before these run; what it pushes on the stack happens at the end."""
 
 
 def run_program(options: Options, *, close: bool, observe: Observe | None = None) -> int:
@@ -164,7 +166,7 @@ def run_program(options: Options, *, close: bool, observe: Observe | None = None
             _kept.append(session)
         _observe(session, options, cleanup)
         if observe is not None:
-            observe(session, cleanup)
+            observe(session, sources, cleanup)
         cleanup.push(_flush_at_end)
         if sources and not options.interactive:
             return _evaluate(session, sources, options)
@@ -286,7 +288,8 @@ def _session(options: Options) -> Session:
             prelude=options.prelude,
             externs=options.externs,
             cache=cache_at() if options.cache else None,
-            debug=options.gdb,
+            debug=options.gdb or options.jitdump,
+            frame_pointers=options.perf_map or options.jitdump,
         )
     except LibraryError as error:
         raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None

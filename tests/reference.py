@@ -53,6 +53,7 @@ class Cell:
 
 
 Scope = dict[str, Cell]
+_LEAVES = Number, Variable
 Native = Callable[..., float]
 Evaluation = Generator[tuple[Expression, Scope], float, float]
 
@@ -356,7 +357,8 @@ class Reference:
                 case Unary() | Binary() | Call():
                     arguments = []
                     for operand in _operands(expression):
-                        arguments.append((yield operand, scope))
+                        value = self._at_once(operand, scope)
+                        arguments.append((yield operand, scope) if value is None else value)
                     function = self._functions.get(expression.callee)
                     if function is None:
                         later = expression.callee in self._forward
@@ -371,7 +373,9 @@ class Reference:
                     }
                     expression = function.definition.body
                 case If():
-                    condition = yield expression.condition, scope
+                    condition = self._at_once(expression.condition, scope)
+                    if condition is None:
+                        condition = yield expression.condition, scope
                     expression = expression.then if _truth(condition) else expression.otherwise
                 case Number():
                     return expression.value
@@ -397,6 +401,27 @@ class Reference:
                         again = _truth((yield expression.condition, scope))
                         variable.value += step
                     return 0.0
+
+    def _at_once(self, expression: Expression, scope: Scope) -> float | None:
+        """The value of an operand that needs no evaluation of its own, as most do not: otherwise None.
+
+        These are numbers, variables, and a built-in operator between two of them. A match statement takes longer.
+        """
+        kind = type(expression)
+        if kind is Variable:
+            return scope[expression.name].value  # type: ignore[union-attr]
+        if kind is Number:
+            return expression.value  # type: ignore[union-attr, return-value]
+        if isinstance(expression, Binary):
+            left, right = expression.left, expression.right
+            function = self._functions.get(expression.callee)
+            if isinstance(left, _LEAVES) and isinstance(right, _LEAVES) and isinstance(function, Foreign):
+                self._count_step()
+                return function.call(
+                    left.value if isinstance(left, Number) else scope[left.name].value,
+                    right.value if isinstance(right, Number) else scope[right.name].value,
+                )
+        return None
 
     def _count_step(self) -> None:
         self._steps -= 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 from collections.abc import Sequence
@@ -169,6 +171,25 @@ def test_a_closed_pipe_ends_it_without_a_message(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.skipif(not KNOWN, reason="there is no handler on this platform")
+def test_ctrl_c_ends_it_and_its_output_is_kept(tmp_path: Path) -> None:
+    library = tmp_path / "library, with 'odd' name"
+    (tmp_path / "ready.c").write_text('#include <unistd.h>\ndouble ready(void) { return write(2, "!", 1); }\n', "utf-8")
+    options = ["-shared", "-fPIC", "-Wl,-soname,ready", tmp_path / "ready.c", "-o", library / "ready"]
+    library.mkdir()
+    run(COMPILER, *options, check=True)
+    text = "extern ready() printd(1) ready() for i = 0, 1 in sin(i)"
+    program = build(tmp_path, text, f"--load={library / 'ready'}", "--quiet")
+    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.read(1) == b"!"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == b"1.000000\n"
+    assert process.returncode == -signal.SIGINT
+
+
+@needs_compiler
 def test_c_calls_the_functions_of_an_object(tmp_path: Path) -> None:
     text = """
         def twice(x) 2 * x
@@ -228,6 +249,12 @@ def test_unused_definitions_are_removed(tmp_path: Path) -> None:
     assert build(tmp_path, f"{many}\nprintd(1)").stat().st_size == small
 
 
+def test_recursive_functions_have_copies_of_themselves_inlined(tmp_path: Path) -> None:
+    """As the optimized code of the JIT has them."""
+    text = "def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)\nfib(20)"
+    assert "kal.fib.impl.recursion" in build(tmp_path, text, "--emit=llvm").read_text()
+
+
 @needs_compiler
 @pytest.mark.skipif(shutil.which("strip") is None, reason="there is no strip")
 def test_hello_world_is_small(tmp_path: Path) -> None:
@@ -242,11 +269,30 @@ def test_a_generic_processor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("triple", "begins"), [("aarch64-linux-gnu", b"\x7fELF"), ("arm64-apple-darwin", b"\xcf\xfa\xed\xfe")]
+    ("triple", "begins", "output"),
+    [
+        ("aarch64-linux-gnu", b"\x7fELF", b"stdout"),
+        ("arm64-apple-darwin", b"\xcf\xfa\xed\xfe", b"__stdoutp"),
+        ("x86_64-w64-windows-gnu", b"\x64\x86", b"__acrt_iob_func"),
+    ],
 )
-def test_objects_for_other_platforms(triple: str, begins: bytes, tmp_path: Path) -> None:
-    code = build(tmp_path, "putchard(65)", "--emit=obj", f"--target={triple}").read_bytes()
-    assert code.startswith(begins)
+def test_objects_for_other_platforms(triple: str, begins: bytes, output: bytes, tmp_path: Path) -> None:
+    code = build(tmp_path, "putchard(65)", "--emit=obj", f"--target={triple}", "-g").read_bytes()
+    assert code.startswith(begins) and output in code and b"demo.kal" in code
+
+
+def test_links_pipes_and_devices_stay(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    build(tmp_path, "1", "--emit=header", "-o", str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink()
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        build(tmp_path, "1", "--emit=header", "-o", str(tmp_path / "pipe"))
+        assert b"kaleido_main" in os.read(reader, 10_000)
+    finally:
+        os.close(reader)
+    assert b"kaleido_main" in (tmp_path / "file").read_bytes()
 
 
 DEBUGGED = """extern getppid()
@@ -274,7 +320,7 @@ def test_gdb_knows_lines_functions_and_variables(tmp_path: Path) -> None:
     commands = ["break demo.kal:4", "run", "backtrace 3", "info args", "break demo.kal:11", "continue", "backtrace 3"]
     options = [each for command in commands for each in ("-ex", command)]
     seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
-    assert re.search(r"Breakpoint 1, deep \(n=0\) at .*demo.kal:4\n4\t    printd\(n\)", seen)
+    assert re.search(r"Breakpoint 1[.0-9]*, deep \(n=0\) at .*demo.kal:4\n4\t    printd\(n\)", seen)
     assert re.search(r"#1 .* deep \(n=.*\) at .*demo.kal:6\n", seen)
     assert re.search(r"#0 .*loop.for@10:4 \(.*\) at .*demo.kal:11\n#1 .*loop \(n=3\) at .*demo.kal:10\n", seen)
 
@@ -282,7 +328,7 @@ def test_gdb_knows_lines_functions_and_variables(tmp_path: Path) -> None:
 @needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
-    for arguments in (["-g"], ["-g", "--emit=obj"]):
+    for arguments in (["-g"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
         done = run("llvm-dwarfdump", "--verify", build(tmp_path, DEBUGGED, *arguments))
         assert (done.returncode, b"No errors" in done.stdout) == (0, True), done.stdout.decode()
 
@@ -306,12 +352,16 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
         return next(line for line in capfd.readouterr().err.splitlines() if "error: " in line)
 
     assert message("--cpu=pentium9") == "error: LLVM knows no processor pentium9 of this platform"
-    assert "Unsupported calling convention" in message("--target=riscv64-linux-gnu", "--emit=obj")
-    assert "-g is for code for this machine" in message("--cpu=generic", "-g")
+    assert "guaranteed tail calls" in message("--target=riscv64-linux-gnu", "--emit=obj")
+    assert "a platform of 32 bits" in message("--target=armv7-linux-gnueabihf", "--emit=obj")
+    assert "--cpu needs a name" in message("--cpu=")
     assert "--target needs --emit" in message("--target=aarch64-linux-gnu")
     assert "No available targets" in message("--target=mars-mars", "--emit=obj")
     assert message(text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
     assert message(text="1 +") == "error: unexpected end of input"
     assert "could not link" in message("--linker=false")
-    assert "No such file" in message("--linker=no-such-linker")
+    assert message("--linker=no-such-linker") == "error: cannot run no-such-linker: No such file or directory"
+    assert message("--linker='") == "error: ' is no command: No closing quotation"
+    assert "would replace" in message("-o", str(tmp_path / "demo.kal"))
+    assert (tmp_path / "demo.kal").read_text() == "1"
     assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")

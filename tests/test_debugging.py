@@ -1,4 +1,7 @@
-"""A program under GDB: lines, variables, frames and steps, with the real debugger where it is installed."""
+"""A program under GDB and perf: lines, variables, frames, steps, callers; with the real tools where they are installed.
+
+The blocks of README.md that show these tools, and `kaleido build`, are run as a reader would run them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kaleido import Session
+from kaleido import Session, cli
 from kaleido.jit import Tier
+from kaleido.tutorial.reader import agrees
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these tools are those of Linux")
 
@@ -97,3 +101,97 @@ def test_the_machine_code_is_written_for_perf(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"9.0\n", b"")
     assert dump.read_bytes().startswith(b"DTiJ")
     assert b"f [O0]\0" in dump.read_bytes()
+
+
+README = Path(__file__).parents[1] / "README.md"
+SECTION = README.read_text("utf-8").partition("## Native executables, debuggers, profilers\n")[2].partition("\n## ")[0]
+DEMO, *SHOWN = re.findall(r"^```\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+
+# What the shown blocks need beside Kaleido.
+MAIN = """
+#include <stdio.h>
+#include "demo.h"
+int main(void) { printf("%g\\n", fib(20)); }
+"""
+
+
+def reader_environment(folder: Path) -> dict[str, str]:
+    """The environment of a reader: the commands `kaleido` and `python` are those of this process."""
+    path = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
+    commands = folder / "commands"
+    commands.mkdir()
+    (commands / "kaleido").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kaleido "$@"\n')
+    (commands / "kaleido").chmod(0o755)
+    # GDB takes no script for a program.
+    (commands / "python").symlink_to(os.path.realpath(sys.executable))
+    changed = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": path, "KALEIDO_CACHE": "off"}
+    return {name: value for name, value in os.environ.items() if name != "DEBUGINFOD_URLS"} | changed
+
+
+def test_ten_lines_of_each_tool_are_shown() -> None:
+    assert len(SHOWN) == 4
+    assert max(len(block.splitlines()) for block in SHOWN) <= 14
+
+
+def needed(block: str) -> set[str]:
+    """The tools that a block needs."""
+    words = set(re.findall(r"^\$ (\w+)", block, re.MULTILINE)) - {"kaleido"}
+    return words | ({"cc"} if "kaleido build" in block else set())
+
+
+@pytest.mark.parametrize("block", SHOWN, ids=["build", "gdb", "gdb-jit", "perf"])
+def test_what_the_readme_shows_happens(block: str, tmp_path: Path) -> None:
+    for tool in needed(block):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool}")
+    (tmp_path / "demo.kal").write_text(DEMO)
+    (tmp_path / "main.c").write_text(MAIN)
+    environment = reader_environment(tmp_path)
+    for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        # GDB reads its commands from standard input, and does not echo them. Perf would use a pipe for its data.
+        command = command.replace("gdb -q ", "gdb -q -nx -ex 'set width 0' ").replace(
+            "perf record ", "perf record -o perf.data "
+        )
+        command = command.replace("perf report ", "perf report -i perf.data ")
+        done = subprocess.run(
+            ["bash", "-c", command],
+            input="".join(f"{entered}\n" for entered in re.findall(r"^\(gdb\) (.*)", shown, re.MULTILINE)),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if command.startswith("perf record") and done.returncode:
+            pytest.skip(f"perf cannot record: {done.stderr.strip()[:80]}")
+        if command.startswith("perf report"):
+            # The shares differ from run to run.
+            assert symbols(shown) - symbols(done.stdout) <= {"fib [O0]"}
+        elif command.startswith("gdb "):
+            # Before its first answer, and behind its last one, GDB says what depends on its version.
+            expected = re.sub(r"^\(gdb\) .*\n", "", shown, flags=re.MULTILINE)
+            assert agrees(f"…\n{expected}…\n", done.stdout.replace("(gdb) ", "")), done.stdout
+        else:
+            assert agrees(shown, done.stdout), done.stdout + done.stderr
+
+
+def symbols(report: str) -> set[str]:
+    """The functions in a report of perf."""
+    return {line.partition("] ")[2].strip() for line in report.splitlines()}
+
+
+def test_perf_finds_callers_in_an_executable(tmp_path: Path) -> None:
+    if not all(map(shutil.which, ("perf", "cc"))):
+        pytest.skip("no perf, or no C compiler")
+    (tmp_path / "demo.kal").write_text(DEMO)
+    assert cli.run(["build", "-g", str(tmp_path / "demo.kal"), "-o", str(tmp_path / "demo")]) == 0
+    record = ["perf", "record", "-q", "-e", "cpu-clock:u", "--call-graph", "dwarf", "-o", "data", "./demo"]
+    done = subprocess.run(record, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        pytest.skip(f"perf cannot record: {done.stderr.strip()[:80]}")
+    script = ["perf", "script", "-i", "data", "-F", "ip,sym"]
+    stacks = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout.split("\n\n")
+    frames = [re.findall(r"^\s*[0-9a-f]+ (\S+)", stack, re.MULTILINE) for stack in stacks]
+    if not any(frame and frame[0].startswith(("fib", "kal.fib")) for frame in frames):
+        pytest.skip("perf has recorded no samples")
+    assert any(re.search(r"^(kal\.)?fib.* fib .*sum\.for@7:6.* sum", " ".join(frame)) for frame in frames), frames[:5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import io
 import re
 import tokenize
@@ -26,7 +27,7 @@ README, TESTS_README, JIT_README = ROOT / "README.md", TESTS / "README.md", JIT 
 GUIDES = (README, TESTS_README, JIT_README, JIT / "LANGUAGES.md", ROOT / "tutorials" / "languages" / "README.md")
 
 # Files of the user, and those that a search writes.
-NOT_IN_THE_TREE = {"build/fuzz/", "init.kal"}
+NOT_IN_THE_TREE = {"build/fuzz/", "demo.kal", "init.kal"}
 
 # The part of the engine that only handles stack overflow, Ctrl-C, fork and shutdown.
 SURVIVAL = (
@@ -191,6 +192,23 @@ def test_the_python_in_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
     for block in blocks:
         exec(compile(block, str(README), "exec"), {})
     assert "EventKind.COMPILED" in capfd.readouterr().out
+
+
+PYTHON_SESSIONS = [
+    block
+    for block in re.findall(r"^```\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    if ">>>" in block
+]
+
+
+@pytest.mark.parametrize("block", PYTHON_SESSIONS, ids=lambda block: block.splitlines()[0].removeprefix(">>> "))
+def test_python_sessions_are_what_python_prints(block: str) -> None:
+    for package in ("numpy", "dask"):
+        if f"import {package}" in block:
+            pytest.importorskip(package)
+    printed: list[str] = []
+    parsed = doctest.DocTestParser().get_doctest(block, {}, "README.md", str(README), 0)
+    assert doctest.DocTestRunner().run(parsed, out=printed.append).failed == 0, "".join(printed)
 
 
 MASKS = [

@@ -15,7 +15,7 @@ import kaleido
 ROOT = Path(__file__).parents[1]
 TEXTS = [
     path
-    for pattern in ("[0-9][0-9]-*.md", "solutions/*.md", "examples/*", "languages/*.*")
+    for pattern in ("[0-9][0-9]-*.md", "REFERENCE.md", "solutions/*.md", "examples/*", "languages/*.*", "cluster/*.py")
     for path in (ROOT / "tutorials").glob(pattern)
 ]
 
@@ -39,6 +39,7 @@ def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
         "kaleido/jit/LANGUAGES.md",
     } <= names
     assert {"kaleido/page/page.html", "kaleido/page/styles/colors.css", "kaleido/page/scripts/page.js"} <= names
+    assert {"kaleido/editors/README.md", "kaleido/editors/vscode/syntaxes/kaleido.tmLanguage.json"} <= names
     assert {"kaleido/jit/native/handlers.ll", "kaleido/jit/native/unprotected.ll"} <= names
     assert {path.relative_to(ROOT).as_posix() for path in TEXTS} == {
         name.removeprefix("kaleido/") for name in names if name.startswith("kaleido/tutorials/")

@@ -76,8 +76,8 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     options = parser.parse_args(arguments)
     if options.target and options.emit is None:
         parser.error("--target needs --emit: only objects can be made for another platform")
-    if options.debug and (options.target or options.cpu != "native"):
-        parser.error("-g is for code for this machine: without --target and --cpu")
+    if not options.cpu:
+        parser.error("--cpu needs a name")
     if options.target and options.cpu == "native":
         options.cpu = "generic"
     return options
@@ -92,6 +92,8 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         program = static_program(session, source, quiet=options.quiet, functions=options.emit is not None)
     callable_from_c, others = c_functions(program.functions)
     output = Path(options.output or _default_output(options))
+    if any(_is_same(output, path) for path in (options.file, *options.load)):
+        raise ValueError(f"the output would replace {shown(str(output))}: name another one with -o")
     if options.emit == _HEADER:
         header = c_header(output.stem, {name: program.functions[name][1] for name in callable_from_c}, others)
         _write(output, header.encode())
@@ -120,14 +122,32 @@ def _link(code: bytes, output: Path, options: Namespace) -> None:
         _write(output, program.read_bytes(), executable=True)
 
 
-def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
-    """Write a file whole or not at all: the program may be running from the old one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+def _is_same(output: Path, path: str) -> bool:
+    """Whether both are one file, which exists."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if executable else 0o666)
+        return output.samefile(path)
+    except OSError:
+        return False
+
+
+def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
+    """Write a file whole or not at all: the program may be running from the old one. Devices and pipes stay."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data, 0o777 if executable else 0o666)
+    except OSError as error:
+        raise OSError(f"cannot write {shown(str(path))}: {reason(error)}") from None
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    temporary = path.with_name(f".kaleido-{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
         with open(descriptor, "wb") as file:
             file.write(data)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        raise OSError(f"cannot write {shown(str(path))}: {reason(error)}") from None
+        raise

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+
+from kaleido.language.source_files import reason
 
 __all__ = ["LinkError", "link"]
 
@@ -18,15 +22,33 @@ class LinkError(Exception):
 
 
 def link(objects: Path, program: Path, libraries: Sequence[str], driver: str | None) -> None:
-    """Link an object file, with libraries by their paths. `driver` is a command; None for the first that is found.
+    """Link an object file, with libraries by their paths or names. `driver` is a command; None for the first found.
 
-    Raises LinkError, and OSError where the driver cannot be run.
+    The program finds a library where it is now. Raises LinkError.
     """
-    command = shlex.split(driver) if driver else _found()
-    arguments = [str(objects), "-o", str(program), *map(str, map(Path, libraries)), "-lm"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
+    command = _command(driver) if driver else _found()
+    arguments = [str(objects), "-o", str(program), *chain.from_iterable(map(_library, libraries)), "-lm"]
+    try:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise LinkError(f"cannot run {command[0]}: {reason(error)}") from None
     if done.returncode != 0:
         raise LinkError(f"{command[0]} could not link the program:\n{(done.stderr or done.stdout).rstrip()}")
+
+
+def _library(name: str) -> list[str]:
+    """The arguments for a library: a path, or a name for the system's search, as the dynamic loader takes them."""
+    if os.sep not in name:
+        return [f"-l:{name}"]
+    path = os.path.abspath(name)
+    return [path, "-Xlinker", "-rpath", "-Xlinker", os.path.dirname(path)]
+
+
+def _command(driver: str) -> list[str]:
+    try:
+        return shlex.split(driver) or _found()
+    except ValueError as error:
+        raise LinkError(f"{driver} is no command: {error}") from None
 
 
 def _found() -> list[str]:

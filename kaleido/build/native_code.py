@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -12,6 +13,9 @@ from kaleido.jit import DebugInfo, Engine, Policy, RunCounter, Unit, quoted
 from kaleido.jit.ahead_of_time import Form, Machine
 
 __all__ = ["native_code"]
+
+# Architectures of 32 bits. C's types have other sizes there, and that of Intel computes with more digits.
+_NARROW = re.compile(r"i\d86|x86|arm(?!64).*|thumb.*|wasm32|riscv32|mips(el)?|powerpc|ppc|sparc")
 
 
 def native_code(
@@ -32,6 +36,8 @@ def native_code(
     Raises ValueError where LLVM rejects or does not know something, OSError where its subprocess fails.
     """
     triple = machine.triple or _host_triple()
+    if _NARROW.fullmatch(triple.partition("-")[0]):
+        raise ValueError(f"{triple} is a platform of 32 bits: programs need one of 64 bits")
     start = [*startup_units(entry, triple), main_unit(entry)] if entry else startup_units(MAIN, triple)
     units = {unit.symbol: unit for unit in program.units}
     exported = [_exported(name, *program.functions[name], units) for name in callable_from_c]

@@ -3,7 +3,10 @@
 On Linux, the program runs on a thread of its own: with a stack as large as that of ``kaleido``, which takes memory only
 as it is used, and with a handler for SIGSEGV on another stack. A fault near the end of the program's stack is endless
 recursion: the handler writes out what the program has printed, writes a message, and exits. C's output is written out
-only where its lock is free: then no C function was writing to it. Any other fault has its usual effect.
+only where no other thread has its lock. Any other fault has its usual effect.
+
+Ctrl-C ends the program as it ends one in C, but what it has printed is written out. The handler runs on the main
+thread, which does nothing else then. It is installed only where SIGINT has its default effect.
 
 The layout of ``struct sigaction``, ``stack_t`` and ``siginfo_t`` is that of Linux on x86-64 and AArch64. Elsewhere
 the program runs on the main thread, without a handler.
@@ -21,7 +24,7 @@ __all__ = ["MAIN", "RUN", "main_unit", "startup_data", "startup_units"]
 MAIN, RUN = "main", "kaleido.run"
 """The symbols of C's ``int main(void)``, and of the unit that runs the expressions, ``ptr (ptr)``."""
 
-_THREAD, _FAULTED = "kaleido.thread", "kaleido.faulted"
+_THREAD, _FAULTED, _INTERRUPTED = "kaleido.thread", "kaleido.faulted", "kaleido.interrupted"
 _STACK_END, _HANDLER_STACK = "kaleido.stack.end", "kaleido.handler.stack"
 
 _STACK_SIZE = 256 << 20
@@ -33,7 +36,7 @@ _LOST = "error: standard output could not be written\n"
 
 _END = """
   %flushed = call i32 @fflush(ptr null) nobuiltin
-  %stream = load ptr, ptr @{stdout}
+  %stream = {stream}
   %failed = call i32 @ferror(ptr %stream) nobuiltin
   %both = or i32 %flushed, %failed
   %is.good = icmp eq i32 %both, 0
@@ -41,13 +44,13 @@ _END = """
 good:
   ret i32 0
 lost:
-  %written = call i64 @write(i32 2, ptr @lost, i64 {lost}) nobuiltin
+  %written = call i64 @{write}(i32 2, ptr @lost, i64 {lost}) nobuiltin
   ret i32 1
 }}
-@{stdout} = external global ptr
+{declared}
 declare i32 @fflush(ptr) nounwind
 declare i32 @ferror(ptr) nounwind
-declare i64 @write(i32, ptr, i64) nounwind
+declare i64 @{write}(i32, ptr, i64) nounwind
 """
 
 _DIRECT = """
@@ -58,6 +61,7 @@ _ON_A_THREAD = f"""
   %attributes = alloca [128 x i8], align 16
   %thread = alloca i64
   %action = alloca [152 x i8], align 16
+  %before = alloca [152 x i8], align 16
   call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
   store ptr @jit.c.{_FAULTED}, ptr %action
   ; SA_SIGINFO | SA_ONSTACK
@@ -74,8 +78,21 @@ direct:
   %result = call tailcc ptr @kaleido.run(ptr null)
   br label %end
 wait:
+  call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
+  store ptr @jit.c.{_INTERRUPTED}, ptr %action
+  ; SA_RESTART | SA_RESETHAND
+  store i32 -1879048192, ptr %flags
+  %asked = call i32 @sigaction(i32 2, ptr null, ptr %before) nobuiltin
+  %handler = load ptr, ptr %before
+  %is.default = icmp eq ptr %handler, null
+  br i1 %is.default, label %handle, label %join
+handle:
+  %handled = call i32 @sigaction(i32 2, ptr %action, ptr null) nobuiltin
+  br label %join
+join:
   %number = load i64, ptr %thread
   %joined = call i32 @pthread_join(i64 %number, ptr null) nobuiltin
+  %restored = call i32 @sigaction(i32 2, ptr %before, ptr null) nobuiltin
   br label %end
 end:
 """
@@ -84,6 +101,7 @@ _DECLARATIONS = f"""
 declare tailcc ptr @kaleido.run(ptr)
 declare ptr @jit.c.kaleido.thread(ptr)
 declare void @jit.c.{_FAULTED}(i32, ptr, ptr)
+declare void @jit.c.{_INTERRUPTED}(i32)
 declare i32 @sigaction(i32, ptr, ptr) nounwind
 declare i32 @pthread_attr_init(ptr) nounwind
 declare i32 @pthread_attr_setstacksize(ptr, i64) nounwind
@@ -150,27 +168,57 @@ declare void @_exit(i32) nounwind
 declare ptr @signal(i32, ptr) nounwind
 """
 
+_INTERRUPTED_IR = """
+define tailcc void @kaleido.interrupted.impl(i32 %signal) nounwind {
+  %stream = load ptr, ptr @stdout
+  %busy = call i32 @ftrylockfile(ptr %stream) nobuiltin
+  %is.free = icmp eq i32 %busy, 0
+  br i1 %is.free, label %flush, label %end
+flush:
+  %flushed = call i32 @fflush(ptr %stream) nobuiltin
+  br label %end
+end:
+  ; It takes effect when this handler has returned.
+  %raised = call i32 @raise(i32 %signal) nobuiltin
+  ret void
+}
+@stdout = external global ptr
+declare i32 @ftrylockfile(ptr) nounwind
+declare i32 @fflush(ptr) nounwind
+declare i32 @raise(i32) nounwind
+"""
+
 _MAIN = Signature("i32", ())
 _POINTER = Signature("ptr", ("ptr",))
 _HANDLING = Signature("void", ("i32", "ptr", "ptr"))
+_INTERRUPTION = Signature("void", ("i32",))
 
 
 def startup_units(name: str, triple: str) -> list[Unit]:
     """The units of a C function ``int name(void)`` that runs RUN, for a platform of LLVM's name; `name` comes first."""
-    stdout = "__stdoutp" if "apple" in triple or "darwin" in triple else "stdout"
     head = f"define tailcc i32 {quoted(f'{name}.impl')}() nounwind {{"
-    end = _END.format(stdout=stdout, lost=len(_LOST)) + text_constant("lost", _LOST)
+    stream, declared, write = _standard_output(triple)
+    end = _END.format(stream=stream, declared=declared, write=write, lost=len(_LOST)) + text_constant("lost", _LOST)
     if not _is_known(triple):
         ir = f"{head}{_DIRECT}{end}\ndeclare tailcc ptr @kaleido.run(ptr)\n"
         return [_unit(name, _MAIN, ir, {RUN: _POINTER})]
-    callbacks = {_THREAD: _POINTER, _FAULTED: _HANDLING}
+    callbacks = {_THREAD: _POINTER, _FAULTED: _HANDLING, _INTERRUPTED: _INTERRUPTION}
     ir = f"{head}{_ON_A_THREAD}{end}{_DECLARATIONS}"
     handler = _HANDLER_IR.format(guards=2 * _GUARD, range=3 * _GUARD, length=len(_OVERFLOW))
     return [
         _unit(name, _MAIN, ir, {RUN: _POINTER, **callbacks}, callbacks),
         _unit(_THREAD, _POINTER, _THREAD_IR, {RUN: _POINTER}, data={_HANDLER_STACK, _STACK_END}),
         _unit(_FAULTED, _HANDLING, f"{handler}{text_constant('overflow', _OVERFLOW)}\n", {}, data={_STACK_END}),
+        _unit(_INTERRUPTED, _INTERRUPTION, _INTERRUPTED_IR, {}),
     ]
+
+
+def _standard_output(triple: str) -> tuple[str, str, str]:
+    """C's standard output on a platform: the instruction that gives it, its declaration, and the name of `write`."""
+    if any(word in triple for word in ("windows", "win32", "w64", "mingw")):
+        return "call ptr @__acrt_iob_func(i32 1)", "declare ptr @__acrt_iob_func(i32) nounwind", "_write"
+    name = "__stdoutp" if any(word in triple for word in ("apple", "darwin", "macos")) else "stdout"
+    return f"load ptr, ptr @{name}", f"@{name} = external global ptr", "write"
 
 
 def _is_known(triple: str) -> bool:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from kaleido.codegen.mangling import signature, symbol
 from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, RunCounter, Unit, quoted
 
-__all__ = ["KNOWN_ARITIES", "is_available", "lower_external"]
+__all__ = ["KNOWN_ARITIES", "is_available", "lower_external", "lower_python_function"]
 
 _INTRINSICS = {"sqrt": 1, "fabs": 1, "floor": 1, "ceil": 1, "trunc": 1, "copysign": 2}
 
@@ -117,6 +117,13 @@ def lower_external(name: str, arity: int, find: Find) -> Unit:
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # Without a counter it never becomes hot: optimizing a forwarder gains nothing, and optimized callers inline it.
     return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
+
+
+def lower_python_function(name: str, arity: int, address: int) -> Unit:
+    """The unit for a Python function, which a Callback has made a C function at `address`."""
+    target = f"python.{name}"
+    ir = _forward(name, arity, target, "nobuiltin nounwind", canonical=set(range(arity)), leaves=True)
+    return Unit(symbol(name), signature(arity), ir, {}, {target: address}, RunCounter.NONE, (), name)
 
 
 def _address(name: str, find: Find) -> int:

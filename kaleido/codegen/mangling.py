@@ -6,9 +6,9 @@ import re
 
 from kaleido.jit import Signature
 
-__all__ = ["function_name", "is_top_level", "signature", "symbol", "top_level_name", "top_level_symbol"]
+__all__ = ["array_symbol", "function_name", "is_top_level", "signature", "symbol", "top_level_name", "top_level_symbol"]
 
-_PREFIX, _TOP_LEVEL_PREFIX = "kal.", "top."
+_PREFIX, _TOP_LEVEL_PREFIX, _ARRAY_PREFIX = "kal.", "top.", "map."
 
 
 def symbol(name: str) -> str:
@@ -17,8 +17,15 @@ def symbol(name: str) -> str:
 
 
 def function_name(symbol: str) -> str:
-    """The name of the function that has a symbol of the engine."""
+    """The name of the function that has a symbol of the engine, or a loop over arrays that has one."""
+    if symbol.startswith(_ARRAY_PREFIX):
+        return symbol.split(".", 2)[2]
     return symbol.removeprefix(_PREFIX)
+
+
+def array_symbol(name: str, kind: str) -> str:
+    """The symbol of a unit that calls a function for the elements of arrays. `kind` is a word."""
+    return f"{_ARRAY_PREFIX}{kind}.{name}"
 
 
 def top_level_symbol(name: str) -> str:

@@ -68,6 +68,8 @@ def _parser() -> ArgumentParser:
         "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`.\n"
         "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`.\n"
         "`kaleido build FILE` makes a native executable of a program; see `kaleido build --help`.\n"
+        "`kaleido fmt FILE...` writes programs in one layout; see `kaleido fmt --help`.\n"
+        "`kaleido lsp` is the language server for editors; see `kaleido lsp --help`.\n"
         "`kaleido report FILE` runs a program and makes a page of what the JIT did; see `kaleido report --help`."
     )
     add_program_options(parser)

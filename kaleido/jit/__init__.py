@@ -29,6 +29,7 @@ a unit is not what the engine requires            ``UnitError`` ``UnresolvedName
 a call needs what is not there                    ``UndefinedUnit`` ``SignatureChanged``
 native code was stopped                           ``StackOverflow`` ``Interrupted``
 in IR: calls of C and Python, large frames        ``LEAVE_JIT`` ``REENTER_JIT`` ``PROBED``
+a C function that runs a Python function          ``Callback``
 in IR: output, counters, the most parameters      ``PUT_BYTE`` ``COUNT`` ``MAX_PARAMETERS``
 in IR: any name, a unit as a function of C        ``quoted`` ``c_name``
 whether ``llvm.fma`` is one instruction here      ``has_fused_multiply_add``
@@ -62,6 +63,7 @@ __all__ = [
     "PROBED",
     "PUT_BYTE",
     "REENTER_JIT",
+    "Callback",
     "CodeLine",
     "CodeLines",
     "CodePlace",

@@ -19,7 +19,8 @@ from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.process.interrupts import discard_pending, interruptibly, signals_deferred
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
-from kaleido.jit.running.errors import Interrupted, StackOverflow, stack_overflow_error
+from kaleido.jit.running.callbacks import take_raised
+from kaleido.jit.running.errors import Interrupted, stack_overflow_error
 from kaleido.jit.running.evaluation import Evaluation, Task
 from kaleido.jit.running.stacks import free_unused_stack
 from kaleido.jit.unit import RunCounter, Unit
@@ -78,6 +79,8 @@ class Calls:
             code = version.code
             address = code.address if code is not None else 0
             self._program.events.emit(EventKind.RAN, version, began=begin, runs=0, address=address)
+        if thread is None and (raised := take_raised()) is not None:
+            raise raised
         if thread is not None and thread.fault:
             self.raise_fault(thread)
         return result
@@ -94,18 +97,26 @@ class Calls:
     def raise_fault(self, thread: NativeThread) -> NoReturn:
         """Build and raise the exception for the recorded fault, on the thread that it happened on."""
         fault, thread.fault = thread.fault, Fault.NONE
-        if thread.pending == Fault.OVERFLOW:
+        if thread.pending in (Fault.OVERFLOW, Fault.RAISED):
             # Clear the pending fault: this exception delivers it, and outer native frames must not deliver it again.
             thread.pending = Fault.NONE
-        error: Interrupted | StackOverflow
+        raised = take_raised()
+        error: BaseException
         with self._access.lock:
-            if fault == Fault.INTERRUPTED:
-                error = Interrupted(self._unit_at(thread.pc))
+            if fault == Fault.RAISED:
+                assert raised is not None
+                error, message = raised, f"a Python function raised {type(raised).__name__}"
             else:
-                error = stack_overflow_error(thread, self._frame_at)
+                interrupted = fault == Fault.INTERRUPTED
+                error = (
+                    Interrupted(self._unit_at(thread.pc))
+                    if interrupted
+                    else stack_overflow_error(thread, self._frame_at)
+                )
+                message = str(error)
             found = self._program.publisher.code_map.find(thread.pc)
             if found is not None:
-                self._program.events.emit(EventKind.FAULTED, *found, message=str(error))
+                self._program.events.emit(EventKind.FAULTED, *found, message=message)
         if fault == Fault.OVERFLOW:
             free_unused_stack(thread)
         raise error

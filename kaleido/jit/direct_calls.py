@@ -10,7 +10,7 @@ While a call is active its code is not freed: native code counts it, before it r
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from kaleido.jit.calls import Calls
@@ -49,9 +49,9 @@ class DirectCalls:
         names = {"enter": direct.enter, "record": direct.record, "kept": (direct, engine)}
         return _python_function(name, signature, "enter(record, {arguments})", names)
 
-    def stop_current(self) -> None:
-        """Stop every direct call that is running, but not one on this thread."""
-        stop_in(self._program.access.state.address)
+    def stop_current(self, threads: Collection[int] = ()) -> None:
+        """Stop every direct call that is running, but not one on this thread; if `threads` are given, only on these."""
+        stop_in(self._program.access.state.address, threads)
 
 
 class _DirectFunction:

@@ -136,7 +136,8 @@ class Engine:
         self._runtime.set_waiting(not policy.background)
         # Its thread must not keep the program alive, whose listeners and transform may refer to this engine.
         up = self._tier_up
-        return Recompiler(self._runtime, weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number))
+        hot, hotness, recompile = weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number)
+        return Recompiler(self._runtime, hot, hotness, recompile, weakly(up.patience))
 
     def __enter__(self) -> Engine:
         return self
@@ -216,11 +217,15 @@ class Engine:
         """
         return self._direct_calls.function(symbol, self)
 
-    def interrupt(self) -> None:
-        """Stop the native code that is running now; its callers get Interrupted. From any thread."""
+    def interrupt(self, *threads: int) -> None:
+        """Stop the native code that is running now; its callers get Interrupted. From any thread.
+
+        With `threads`, identifiers as of ``threading.get_ident()``: only the calls of :meth:`function` on these.
+        """
         self._access.check_process()
-        self._evaluation.stop_current()
-        self._direct_calls.stop_current()
+        if not threads:
+            self._evaluation.stop_current()
+        self._direct_calls.stop_current(threads)
 
     def address(self, symbol: str) -> int:
         """A C function pointer to a unit: the same for all its versions of one signature, until it is removed.

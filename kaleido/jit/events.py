@@ -45,7 +45,8 @@ class EventKind(StrEnum, metaclass=Words):
                  memory with its batch, which is given back with the last of them
     failed       an optimized compilation failed, `message` says why, `error` is the exception; the unit stays at the
                  baseline
-    faulted      its code was left before its end: a stack overflow, or an interruption; `message` says which
+    faulted      its code was left before its end: a stack overflow, an interruption, or an exception of a Python
+                 function that it called; `message` says which
     ran          a call from Python ended, of a unit that runs once (its counter is NONE); emitted without the lock
     ===========  ==================================================================================
     """
@@ -108,6 +109,8 @@ class Event(NamedTuple):
     `inlined`   of an optimized compilation, and of its swap: the symbols of the other units of its inline group.
                 Whether LLVM inlines a call or keeps it, they are compiled into the code, which is deoptimized when one
                 of them changes
+    `hot_callee` of a swap: the hot unit that it calls, directly or not, whose request the recompiler has answered by
+                compiling this one; None where it answered this one's own
     `definition` of a `defined` event: the unit
     `record`    the record of its stub, where the event may have changed it: at a definition, at code that came into use
                 or went out of it, and of a unit that is hot
@@ -133,6 +136,7 @@ class Event(NamedTuple):
     threshold: int = 0
     error: BaseException | None = None
     inlined: tuple[str, ...] = ()
+    hot_callee: Unit | None = None
     definition: Unit | None = None
     record: StubRecord | None = None
     lines: tuple[tuple[int, str, int], ...] = ()

@@ -34,6 +34,7 @@ from kaleido.jit.process.interrupts import (
     uninterrupted,
 )
 from kaleido.jit.program.compilation import UndefinedUnit
+from kaleido.jit.running.callbacks import Callback
 from kaleido.jit.running.errors import Interrupted, StackOverflow
 from kaleido.jit.running.sampler import Sampler
 from kaleido.jit.unit import (
@@ -57,6 +58,7 @@ __all__ = [
     "PROBED",
     "PUT_BYTE",
     "REENTER_JIT",
+    "Callback",
     "CodeLine",
     "CodeLines",
     "CodePlace",

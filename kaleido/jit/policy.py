@@ -20,6 +20,8 @@ class Policy:
                            the optimized code is in place: slower and, for one thread, deterministic
     `call_threshold`       runs that make a unit hot whose counter is CALLS, and which has no threshold of its own
     `iteration_threshold`  the same for ITERATIONS
+    `patience`             the most seconds that a hot unit waits to be recompiled in the background, until it has done
+                           as much work as a compilation is likely to cost, see ``program/tier_up.py``
     `batch_units`          the most units compiled into one object at the baseline: linking a module takes longer the
                            more the module holds already
     `max_group_units`      the most units linked into one optimized module, nearest callees first
@@ -37,6 +39,7 @@ class Policy:
     `check`                whether units are checked when they are defined; not needed for a generator that is trusted
     `debug`                whether code has the debug information of its units, for debuggers. It stays the same; to
                            compile it takes about a quarter longer
+    `frame_pointers`       whether compiled functions keep a frame pointer, so that a profiler finds their callers
 
     Raises ValueError for settings that contradict each other or are out of range.
     """
@@ -46,6 +49,7 @@ class Policy:
     background: bool = True
     call_threshold: int = 1_000
     iteration_threshold: int = 10_000
+    patience: float = 0.0
     batch_units: int = 64
     max_group_units: int = 64
     max_group_ir: int = 200_000
@@ -57,12 +61,15 @@ class Policy:
     stack_size: int = 256 << 20
     check: bool = True
     debug: bool = False
+    frame_pointers: bool = False
 
     def __post_init__(self) -> None:
         if not (self.baseline or self.optimize):
             raise ValueError("a policy needs a tier: baseline, optimize or both")
         if not all(map(is_threshold, self.thresholds.values())):
             raise ValueError(f"a threshold is {THRESHOLDS}")
+        if not self.patience >= 0.0:
+            raise ValueError("a patience is a number of seconds, 0 or more")
         if self.stack_size < 1 << 20:
             raise ValueError("a stack has at least 1 MiB")
 

@@ -19,7 +19,7 @@ from kaleido.lab.admission import Admission, Keys
 from kaleido.lab.audience import Audience
 from kaleido.lab.programs import programs
 from kaleido.lab.worker_process import WorkerEnded, WorkerProcess
-from kaleido.page import Additions, document
+from kaleido.page import LiveParts, document
 
 __all__ = ["application"]
 
@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "tiers": {"mode": (str,), "threshold": (int, type(None))},
     "hold": {"held": (bool,)},
     "step": {},
+    "code": {"symbol": (str,), "tier": (str,)},
 }
 
 # Bytes of a command.
@@ -81,7 +82,7 @@ class _Lab:
 
     async def report(self, request: Request) -> Response:
         """The recording so far as a report, to be saved."""
-        reply = await self._worker.ask({"do": "recording"})
+        reply = await self._worker.ask({"do": "report"})
         headers = {"Content-Disposition": 'attachment; filename="report.html"'}
         return Response(document(reply["result"]), media_type="text/html", headers=headers)
 
@@ -135,8 +136,8 @@ def _page() -> str:
     """The report's page, with the editor and the controls, and a script that feeds it."""
     # In a block, so that its names are its own.
     script = "".join(["{\n", *(_asset(f"{name}.js") for name in ("editor", "transcript", "lab")), "}\n"])
-    additions = Additions(_asset("lab.html"), _asset("lab.css"), script, "'self'")
-    return document({"program": {"name": "Kaleido lab"}}, additions)
+    parts = LiveParts(_asset("lab.html"), _asset("lab.css"), script, "'self'")
+    return document({"program": {"name": "Kaleido lab"}}, parts)
 
 
 def _asset(name: str) -> str:

@@ -7,20 +7,19 @@ applied to the running program, as from any other thread of an application.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from kaleido.diagnostics import KaleidoError, Source
-from kaleido.jit import Interrupted
+from kaleido.jit import Interrupted, Tier
 from kaleido.lab.hold import Hold
 from kaleido.lab.output_capture import OutputCapture
 from kaleido.lab.text_checks import definitions_only, problem, problems, tokens
 from kaleido.page import summary
-from kaleido.recording import Recorder
-from kaleido.session import Session, mode_of, policy_for, with_tiers
-from kaleido.session.unit_descriptions import describe
+from kaleido.recording import advice
+from kaleido.session import Session, mode_of, policy_for, with_threshold, with_tiers
 
 __all__ = ["Refused", "Workbench"]
 
@@ -31,6 +30,9 @@ _MODES = ("tiered", "O0", "O3")
 # The transcript that a newly connected page gets: entries, and characters of output.
 _ENTRIES = 2_000
 _CHARACTERS = 200_000
+
+# Seconds between two summaries, at least; and how many times as long as it takes to make one.
+_LEAST_PAUSE, _PAUSE = 0.5, 100
 
 _PROGRAM, _LINE = "program.kal", "<line>"
 
@@ -60,6 +62,7 @@ class Workbench:
         self._runs = 0
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._next_summary = 0.0
         self._open("")
 
     # Commands
@@ -115,10 +118,16 @@ class Workbench:
             raise Refused(str(error)) from None
         with self._lock:
             policy = with_tiers(self._session.engine.policy, wanted)
-            calls, iterations = wanted.call_threshold, wanted.iteration_threshold
-            self._session.engine.configure(replace(policy, call_threshold=calls, iteration_threshold=iterations))
+            self._session.engine.configure(with_threshold(policy, threshold))
             self._mode, self._threshold = mode, threshold
         self._tell_state()
+
+    def code(self, symbol: str, tier: str) -> Message | None:
+        """The code of a unit that is in use at a tier: see ``Recorder.code_view``. Raises Refused for another tier."""
+        try:
+            return self._recorder.code_view(symbol, Tier(tier))
+        except ValueError:
+            raise Refused(f"the tiers are {', '.join(Tier)}") from None
 
     def hold(self, held: bool) -> None:
         self._hold.hold(held)
@@ -163,15 +172,22 @@ class Workbench:
             self._send(self.state() | contents)
 
     def recording(self) -> Message:
-        """The recording so far, with a summary."""
-        recording = self._recorder.snapshot() | {"live": self._thread is not None}
-        return recording | {"summary": summary(recording)}
+        """The recording so far, with a summary and advice."""
+        running = self._thread is not None
+        recording = self._recorder.snapshot() | {"live": running}
+        return recording | {"summary": summary(recording), "advice": advice(recording, running=running)}
+
+    def report(self) -> Message:
+        """The recording so far, for a page of its own."""
+        return self._recorder.report() | {"live": self._thread is not None}
 
     def tick(self) -> None:
         """Send the output and the changes of the recording; repeat a stop. To be called some ten times a second."""
         with self._lock:
             self._tell_output()
             self._tell_changes()
+            if self._thread is not None and time.monotonic() >= self._next_summary:
+                self._tell_summary()
         self.tick_stop()
 
     def tick_stop(self) -> None:
@@ -183,7 +199,7 @@ class Workbench:
     def _open(self, text: str) -> None:
         self._text = text
         self._session = Session(jit=self._mode, threshold=self._threshold, externs=self._externs)
-        self._recorder = Recorder(self._session.engine, name=_PROGRAM, describe=describe)
+        self._recorder = self._session.record(_PROGRAM)
         self._hold.attach(self._session.engine)
 
     def _close(self) -> None:
@@ -271,7 +287,10 @@ class Workbench:
             self._send({"kind": "changes", "changes": changes})
 
     def _tell_summary(self) -> None:
+        begin = time.thread_time()
         recording = self.recording()
+        pause = max(_LEAST_PAUSE, _PAUSE * (time.thread_time() - begin))
+        self._next_summary = time.monotonic() + pause
         changes = {name: recording[name] for name in ("summary", "advice")}
         self._send({"kind": "changes", "changes": changes})
 

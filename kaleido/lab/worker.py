@@ -29,7 +29,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "hold": Workbench.hold,
     "step": Workbench.step,
     "snapshot": Workbench.tell_snapshot,
-    "recording": Workbench.recording,
+    "code": Workbench.code,
+    "report": Workbench.report,
 }
 
 # Seconds between two looks at the output and the recording.

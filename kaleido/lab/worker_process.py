@@ -82,7 +82,9 @@ class WorkerProcess:
         with suppress(ValueError, OSError):
             while line := await process.stdout.readline():
                 self._receive(json.loads(line), line.decode().rstrip())
-        process.kill()
+        # It may have ended, which is why there is no more to read.
+        with suppress(ProcessLookupError):
+            process.kill()
         code = await process.wait()
         for reply in self._replies.values():
             if not reply.done():

@@ -55,13 +55,19 @@ def terminals() -> Mapping[str, Terminal]:
     return {name: Terminal(pattern, text, ignored) for name, pattern, text, ignored in TERMINALS}
 
 
-def lex(text: str) -> Iterator[Token]:
-    """The tokens of a text. Every text has some: a character that begins no other token is of type STRAY."""
+def lex(text: str, *, comments: bool = False) -> Iterator[Token]:
+    """The tokens of a text: with those of type COMMENT, or without them, as the grammar wants it.
+
+    A character that begins no other token is of type STRAY.
+    """
     pattern, keywords, ignored = _scanner()
     line = 1
     for match in pattern.finditer(text):
         kind, value = match.lastgroup or "", match[0]
-        if kind not in ignored:
+        if kind in ignored:
+            if comments and value.startswith("#"):
+                yield Token("COMMENT", value, match.start(), line)
+        else:
             yield Token(keywords.get(value, kind) if kind == "NAME" else kind, value, match.start(), line)
         if "\n" in value:
             line += value.count("\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from kaleido.language.nodes import Operator
+from kaleido.language.nodes import Operator, Prototype
 
 ASSIGNMENT = "="
 """Always assignment, which is no function. A definition of it only sets its precedence, as in LLVM's tutorial."""
@@ -42,6 +42,10 @@ class OperatorTable:
         if operator.precedence is None:
             return OperatorTable(self.infix, self.prefix | {operator.name})
         return OperatorTable({**self.infix, operator.name: operator.precedence}, self.prefix)
+
+    def with_declared(self, prototype: Prototype) -> OperatorTable:
+        """This table with the operator that a prototype declares, if it declares one."""
+        return self if prototype.operator is None else self.with_operator(prototype.operator)
 
     def longest_infix(self, run: str) -> str | None:
         """The longest infix operator that `run` starts with."""

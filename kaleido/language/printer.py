@@ -141,9 +141,7 @@ def source(item: Item, operators: OperatorTable = BUILTINS) -> str:
 
 def _table_for(item: Item, operators: OperatorTable) -> OperatorTable:
     """The table for the body of an item: it includes the operator that the item declares."""
-    if isinstance(item, Definition | External) and item.prototype.operator is not None:
-        return operators.with_operator(item.prototype.operator)
-    return operators
+    return operators.with_declared(item.prototype) if isinstance(item, Definition | External) else operators
 
 
 def _declaration(prototype: Prototype) -> str:

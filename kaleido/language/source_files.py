@@ -13,7 +13,7 @@ from kaleido.terminal.text import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FileSource", "decoded", "encoded", "read", "reason", "shown"]
+__all__ = ["FileSource", "decoded", "encoded", "read", "reason", "replace_content", "shown"]
 
 _BYTE_ORDER_MARK = "\ufeff"
 _INVALID_BYTE = re.compile("[\udc80-\udcff]")
@@ -63,6 +63,36 @@ def decoded(data: bytes) -> str:
 def encoded(text: str) -> bytes:
     """The bytes of a text of a :attr:`FileSource.original`, or of any other program."""
     return text.encode("utf-8", errors="surrogateescape")
+
+
+def replace_content(path: Path, data: bytes) -> None:
+    """Replace the content of a file atomically: after any failure it has its old content.
+
+    Follows links, and keeps the mode. Raises OSError.
+    """
+    import tempfile
+    from contextlib import suppress
+
+    path = path.resolve()
+    if path.exists() and path.read_bytes() == data:
+        return
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    descriptor, name = tempfile.mkstemp(prefix=".kaleido-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _lossless(data: bytes) -> str:

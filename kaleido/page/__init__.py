@@ -16,7 +16,7 @@ feeds the same page: :func:`document` takes the panels, styles and scripts of it
 
 from __future__ import annotations
 
-from kaleido.page.document import Additions, document
+from kaleido.page.document import LiveParts, document
 from kaleido.page.summary_sentences import summary
 
-__all__ = ["Additions", "document", "summary"]
+__all__ = ["LiveParts", "document", "summary"]

@@ -21,7 +21,7 @@ from string import Template
 from kaleido.page.recorded import Recording
 from kaleido.page.static_tables import advice_list, event_rows, summary_paragraphs, unit_rows
 
-__all__ = ["STYLES", "Additions", "document", "script"]
+__all__ = ["STYLES", "LiveParts", "document", "script"]
 
 _FOLDER = Path(__file__).parent
 
@@ -33,7 +33,7 @@ _START = 'start(JSON.parse(document.getElementById("recording").textContent));\n
 
 
 @dataclass(frozen=True)
-class Additions:
+class LiveParts:
     """What a live session adds to the page.
 
     `panels`       HTML before the summary, such as an editor
@@ -48,9 +48,9 @@ class Additions:
     connections: str = "'none'"
 
 
-def document(recording: Recording, additions: Additions | None = None) -> str:
+def document(recording: Recording, parts: LiveParts | None = None) -> str:
     """The HTML of a recording, of the format "kaleido-recording", version 1."""
-    more = additions or Additions()
+    more = parts or LiveParts()
     style = "\n".join([*(_text(f"styles/{name}.css") for name in STYLES), more.style])
     code = script() + more.script
     program = recording.get("program", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -35,18 +35,22 @@ def summary_paragraphs(recording: Recording) -> str:
 
 def unit_rows(recording: Recording) -> str:
     """HTML of the rows of the table of units, in the order of the recording."""
-    return "\n".join(_unit_row(recording, unit) for unit in recording.get("units", ()))
+    units = recording.get("units", ())
+    used = [code for unit in units if final_tier(unit) == "O3" for code in codes(unit, "O3") if code["until"] is None]
+    inlined = {symbol for code in used for symbol, _ in code["inlined"]}
+    return "\n".join(_unit_row(recording, unit, inlined) for unit in units)
 
 
-def _unit_row(recording: Recording, unit: Mapping[str, Any]) -> str:
+def _unit_row(recording: Recording, unit: Mapping[str, Any], inlined: Container[str]) -> str:
     tier = final_tier(unit)
+    state = MARKS.get(tier or "", "no code") + (", inlined" if tier == "O0" and unit["symbol"] in inlined else "")
     counts = recording.get("counts", {}).get(unit["symbol"], ())
     deoptimized = sum(
         event["kind"] == "deoptimized" and event["symbol"] == unit["symbol"] for event in recording.get("events", ())
     )
     cells = [
         f'<th scope="row">{escape(unit["name"])}</th>',
-        f'<td class="tier-{tier or "none"}">{MARKS.get(tier or "", "no code")}</td>',
+        f'<td class="tier-{tier or "none"}">{state}</td>',
         *_cells(
             f"{counts[-1][2]:,}" if counts else "",
             _compiling(codes(unit, "O0")),

@@ -24,6 +24,9 @@ __all__ = ["summary"]
 
 _MOST_UNITS = 3
 
+# A smaller one would be 0 %.
+_LEAST_SHARE = 0.005
+
 
 def summary(recording: Recording) -> list[str]:
     """The paragraphs; none while nothing has run."""
@@ -85,21 +88,32 @@ def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]
     ]
     since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
     if not hot:
-        return f"`{unit['name']}` was compiled {_other_reason(recording, unit, code)}; {since}."
+        return f"{_named(unit)} was compiled {_other_reason(recording, unit, code)}; {since}."
     threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
     why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
     later = milliseconds(code["from"] - hot[-1]["time"])
-    return f"`{unit['name']}` {why}; {since}, {later} later."
+    return f"{_named(unit)} {why}; {since}, {later} later."
+
+
+def _named(unit: Mapping[str, Any]) -> str:
+    """The name, at the beginning of a sentence: that of a loop does not say what it is."""
+    return f"{'The loop ' if unit['kind'] == 'loop' else ''}`{unit['name']}`"
 
 
 def _other_reason(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
     """Why a unit was compiled that was not hot itself: it was requested, or a callee was hot, which it inlines."""
-    earlier = [event for event in recording.get("events", ()) if event["time"] <= code["began"]]
-    if any(event["kind"] == "requested" and event["symbol"] == unit["symbol"] for event in earlier):
-        return "on request"
-    inlined = {symbol for symbol, _ in code["inlined"]}
-    hot = [event["symbol"] for event in earlier if event["kind"] == "hot" and event["symbol"] in inlined]
-    return f"because `{names(recording)[hot[-1]]}` was hot, which it inlines" if hot else "at -O3"
+    events = recording.get("events", ())
+    own = [event for event in events if event["symbol"] == unit["symbol"]]
+    swap: Mapping[str, Any] = next(
+        (event for event in own if event["kind"] == "swapped" and event["time"] >= code["from"]), {}
+    )
+    if (callee := swap.get("hot_callee")) is not None:
+        relation = "inlines" if callee in swap.get("inlined", ()) else "calls"
+        hot = [event["time"] for event in events if (event["kind"], event["symbol"]) == ("hot", callee)]
+        at = next((f" at {milliseconds(time)}" for time in reversed(hot) if time <= code["began"]), "")
+        return f"because `{names(recording).get(callee, callee)}`, which it {relation}, was hot{at}"
+    requested = any(event["kind"] == "requested" and event["time"] <= code["began"] for event in own)
+    return "on request" if requested else "at -O3"
 
 
 def _inlining(recording: Recording) -> Iterator[str]:
@@ -108,7 +122,8 @@ def _inlining(recording: Recording) -> Iterator[str]:
     heaviest = sorted(found, key=lambda pair: _weight(recording, pair[0]), reverse=True)
     for unit, code in heaviest[:_MOST_UNITS]:
         inlined = [f"`{known.get(symbol, symbol)}`" for symbol, _ in code["inlined"]]
-        yield f"The -O3 code of `{unit['name']}` has {enumeration(inlined)} inlined."
+        whose = f"the loop `{unit['name']}`" if unit["kind"] == "loop" else f"`{unit['name']}`"
+        yield f"The -O3 code of {whose} has {enumeration(inlined)} inlined."
 
 
 def _deoptimizations(recording: Recording) -> Iterator[str]:
@@ -144,8 +159,13 @@ def _samples(recording: Recording) -> Iterator[str]:
         return
     known = names(recording)
     shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
-    parts = [f"{share['count'] / total:.0%} to {_place(share, known)}" for share in shares if share["count"]]
-    yield f"Of {total:,} samples of the running program, {enumeration(parts)}.".replace("%", " %").replace(
+    parts = [
+        f"{share['count'] / total:.0%} to {_place(share, known)}"
+        for share in shares
+        if share["count"] / total >= _LEAST_SHARE
+    ]
+    noun = "sample" if total == 1 else "samples"
+    yield f"Of {total:,} {noun} of the running program, {enumeration(parts)}.".replace("%", " %").replace(
         " to ", " belong to ", 1
     )
 
@@ -166,8 +186,8 @@ def _compiling(recording: Recording) -> Iterator[str]:
     if not spent["O0"]:
         return
     beside = recording.get("program", {}).get("mode") == "tiered"
-    where = ", beside the running program" if beside else ""
-    more = f", at -O3 {milliseconds(spent['O3'])}{where}" if spent["O3"] else ""
+    where = ", which was beside the running program" if beside else ""
+    more = f" and {milliseconds(spent['O3'])} at -O3{where}" if spent["O3"] else ""
     yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
 
 

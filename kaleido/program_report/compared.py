@@ -18,18 +18,14 @@ __all__ = ["compare"]
 _SECONDS = "1"
 
 
-def compare(options: Options) -> dict[str, Any] | None:
+def compare(text: str, options: Options) -> dict[str, Any] | None:
     """The median milliseconds of each mode: `run`, `compile`, and `beside`, in the background. None if a run fails.
 
-    `options` are those of the recorded run: the program is the same file, or the same code.
+    `text` is the program, and `options` are those of its recorded run.
     """
-    script = options.script if options.code is None else "-"
-    if script is None or (script == "-" and options.code is None):
-        return None
     arguments = [f"--load={library}" for library in options.load] + ([] if options.externs else ["--no-extern"])
-    command = [sys.executable, "-m", "kaleido", "bench", "--json", "--seconds", _SECONDS, *arguments, "--", script]
-    text = options.code.encode() if options.code is not None else b""
-    done = subprocess.run(command, input=text, capture_output=True, check=False)
+    command = [sys.executable, "-m", "kaleido", "bench", "--json", "--seconds", _SECONDS, *arguments, "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode != 0:
         return None
     return {mode: _medians(runs) for mode, runs in json.loads(done.stdout)["seconds"].items()}

@@ -15,6 +15,7 @@ from typing import Any
 from kaleido import cli
 from kaleido.command_line.arguments import add_program_options, parsed_by
 from kaleido.command_line.options import Options
+from kaleido.diagnostics import Source
 from kaleido.language.source_files import reason, shown
 from kaleido.page import document
 from kaleido.program_report.compared import compare
@@ -131,9 +132,10 @@ class _Report:
             os.dup2(self._stdout, 1)
             os.close(self._stdout)
 
-    def observe(self, session: Session, cleanup: ExitStack) -> None:
+    def observe(self, session: Session, sources: Sequence[Source], cleanup: ExitStack) -> None:
         """Record a session from now on, and write the report at the end."""
-        cleanup.callback(self._write, session.record(self._name(), passes=self._options.passes))
+        [program] = sources
+        cleanup.callback(self._write, session.record(self._name(), passes=self._options.passes), program.text)
 
     def _name(self) -> str:
         if self._options.code is not None:
@@ -148,23 +150,23 @@ class _Report:
             return recording_text(recording, _COLUMNS, colored=self._options.color == "always")
         return document(recording)
 
-    def _write(self, recorder: Recorder) -> None:
+    def _write(self, recorder: Recorder, text: str) -> None:
         recorder.close()
         recording = recorder.report()
         if self._options.compare:
-            recording["measured"] = compare(self._options)
+            recording["measured"] = compare(text, self._options)
         if self._is_on_screen:
             colored = streams.colored(self._options.color, sys.stderr.fileno())
             columns = shutil.get_terminal_size().columns
             print(recording_text(recording, columns, colored=colored), end="", file=sys.stderr)
             return
-        text = self._text(recording)
+        report = self._text(recording)
         if self._stdout is not None:
             with open(self._stdout, "w", encoding="utf-8", closefd=False) as file:
-                file.write(text)
+                file.write(report)
             return
         try:
-            self._path.write_text(text, encoding="utf-8")
+            self._path.write_text(report, encoding="utf-8")
         except OSError as error:
             raise OSError(f"cannot write {shown(self._path)}: {reason(error)}") from None
         print(f"kaleido: the report is in {shown(self._path)}", file=sys.stderr)

@@ -18,7 +18,8 @@
 ================  =====================================================================================
 """
 
+from kaleido.recording.advice import advice
 from kaleido.recording.recorder import Recorder
 from kaleido.recording.unit_history import Description
 
-__all__ = ["Description", "Recorder"]
+__all__ = ["Description", "Recorder", "advice"]

@@ -19,11 +19,12 @@ Json = dict[str, Any]
 class Additions:
     """Events, points and records since the last :meth:`take`, and the symbols of units that have changed.
 
-    `sources` are those that the reader has.
+    `sources` are those that the reader has, and those that come with the next take.
     """
 
     def __init__(self) -> None:
         self.sources = Sources()
+        self._told_sources = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -53,8 +54,12 @@ class Additions:
 
     def take(self, units: Mapping[str, UnitHistory]) -> Json:
         """The additions, which are thereby taken; `units` are those of the recording."""
-        known = len(self.sources)
         changed = [units[symbol].as_json(self.sources) for symbol in self._units if symbol in units]
-        taken = {"units": changed, **self._lists, **self._tables, "sources": self.sources.as_json()[known:]}
+        taken = {"units": changed, **self._lists, **self._tables, "sources": self.take_sources()}
         self._clear()
         return taken
+
+    def take_sources(self) -> list[Json]:
+        """The sources that the reader does not have."""
+        told, self._told_sources = self._told_sources, len(self.sources)
+        return self.sources.as_json()[told:]

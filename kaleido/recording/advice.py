@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from kaleido.jit import NotInlined
@@ -15,19 +16,28 @@ Json = dict[str, Any]
 # Of each kind, as many are told. Code that came into use in the last part of a run was too late.
 _MOST, _LAST_PART = 5, 0.1
 
+# Milliseconds for which code that is out of use may go on without a word.
+_BRIEF = 20.0
 
-def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = ()) -> list[Json]:
-    """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline."""
+
+def advice(recording: Json, not_inlined: Iterable[tuple[str, NotInlined]] = (), *, running: bool = False) -> list[Json]:
+    """The advice for a recording, the most important first; `not_inlined` has symbols and what they do not inline.
+
+    While the program is `running`, it says nothing about what may still happen.
+    """
     own = [unit for unit in recording["units"] if unit["origin"] == "program"]
     found = [
         *_deoptimized(recording, own),
+        *_went_on(recording, own),
         *_failed(recording),
         *_not_inlined(not_inlined),
-        *_ended_before(recording, own),
-        *_too_late(recording, own),
-        *_never_hot(recording, own),
-        *_never_ran(own),
     ]
+    if not running:
+        # The copies of a unit in optimized code of its callers are fast, too.
+        copied = {symbol for unit in recording["units"] for code in _codes(unit, "O3") for symbol, _ in code["inlined"]}
+        alone = [unit for unit in own if unit["symbol"] not in copied]
+        found += [*_ended_before(recording, alone), *_too_late(recording, own), *_never_hot(recording, alone)]
+        found += _never_ran(own)
     return [{"symbol": symbol, "text": text} for symbol, text in dict.fromkeys(found)]
 
 
@@ -36,8 +46,9 @@ _Advice = Iterator[tuple[str | None, str]]
 
 def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
     """How often, why, and what the compilations after it took."""
+    events_of = _by_symbol(recording["events"])
     for unit in own:
-        events = [event for event in recording["events"] if event["symbol"] == unit["symbol"]]
+        events = events_of.get(unit["symbol"], [])
         lost = [event for event in events if event["kind"] == "deoptimized"]
         if not lost:
             continue
@@ -47,6 +58,30 @@ def _deoptimized(recording: Json, own: Sequence[Json]) -> _Advice:
         times = "once" if len(lost) == 1 else f"{len(lost):,} times"
         text = f"{quoted_name(unit['name'])} was deoptimized {times}: {reasons}"
         yield unit["symbol"], text + (f"; compiling it again took {milliseconds(cost / 1000)}" if cost else "")
+
+
+def _went_on(recording: Json, own: Sequence[Json]) -> _Advice:
+    """Units that were sampled in -O3 code that was out of use: a call that was running ends in the code it is in."""
+    lost = {event["symbol"]: event["time"] for event in recording["events"] if event["kind"] == "deoptimized"}
+    for unit in own:
+        if (since := lost.get(unit["symbol"])) is None:
+            continue
+        until = min((code["from"] for code in _codes(unit, "O3") if (code["from"] or 0.0) > since), default=inf)
+        old = [
+            time - since
+            for time, symbol, tier in recording["samples"].get("times", ())
+            if symbol == unit["symbol"] and tier == "O3" and since < time < until
+        ]
+        if old and old[-1] > _BRIEF:
+            text = f"{quoted_name(unit['name'])} went on in its old code for {milliseconds(old[-1] / 1000)}"
+            yield unit["symbol"], f"{text}: a call that runs -O3 code, or a loop, ends in that code"
+
+
+def _by_symbol(events: Iterable[Json]) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for event in events:
+        found.setdefault(event["symbol"], []).append(event)
+    return found
 
 
 def _failed(recording: Json) -> _Advice:

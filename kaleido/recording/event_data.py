@@ -29,5 +29,6 @@ def event_data(event: Event, sentence: str, milliseconds: Callable[[float], floa
         "message": event.message,
         "began": milliseconds(event.began) if event.began else None,
         "inlined": list(event.inlined),
+        "hot_callee": event.hot_callee.symbol if event.hot_callee is not None else None,
     }
     return fields | {name: value for name, value in optional.items() if value}

@@ -1,7 +1,8 @@
 """The recorder: listens to an engine, and makes its history as data.
 
-The engine calls listeners with its lock held, so the listener only keeps the event. A thread of the recorder takes note
-of counters and samples while the program runs. The rest is done when data are asked for.
+The engine calls listeners with its lock held, so the listener only keeps the event. A thread of the recorder reads
+counters and samples while the program runs, and keeps them, too. The rest is done when data are asked for, or when too
+much of them waits.
 
 Locks are taken in this order: the recorder's, the engine's. So the listener, which has the engine's, takes none.
 """
@@ -12,9 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, Tier, Unit
+from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, Sample, StubRecord, Tier, Unit
 from kaleido.recording.additions import Additions
 from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
@@ -27,7 +29,7 @@ from kaleido.recording.sampled import NO_SAMPLES, Samples
 from kaleido.recording.sentences import Sentences
 from kaleido.recording.sources import Sources
 from kaleido.recording.ticker import Ticker
-from kaleido.recording.unit_history import Describe, History, describe
+from kaleido.recording.unit_history import Code, Describe, History, describe
 
 __all__ = ["FORMAT", "VERSION", "Recorder"]
 
@@ -35,10 +37,17 @@ FORMAT, VERSION = "kaleido-recording", 1
 
 View = Callable[[Sequence[Unit], Tier, Callable[[str, str], int]], dict[str, Any]]
 
-# Events; views of code in a report; units that LLVM is asked about; events that wait until the program has ended.
-_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED, _MOST_SEEN = 20_000, 40, 3, 3_000
+# Events; views of code in a report; units that LLVM is asked about; events and records that wait to be asked for.
+_MOST_EVENTS, _MOST_VIEWS, _MOST_ASKED, _MOST_WAITING = 20_000, 40, 3, 5_000
 
 Json = dict[str, Any]
+
+
+class _Look(NamedTuple):
+    """What the recorder's thread has read."""
+
+    records: Sequence[StubRecord]
+    samples: Sequence[Sample]
 
 
 class Recorder:
@@ -64,9 +73,10 @@ class Recorder:
     ) -> None:
         self._engine, self._name, self._view = engine, name, view
         self._lock = threading.Lock()
-        self._waiting: deque[Event] = deque(past)
-        self._origin = min((event.time for event in self._waiting), default=time.perf_counter())
-        self._seen: list[Event] = []
+        events = list(past)
+        self._waiting: deque[Event | _Look] = deque(events)
+        self._waiting_records = 0
+        self._origin = min((event.time for event in events), default=time.perf_counter())
         self._ended: float | None = None
         present = engine.stats()
         self._history = History(self._origin, describe, present)
@@ -105,8 +115,8 @@ class Recorder:
         with self._lock:
             self._take()
             not_inlined, sources = list(self._not_inlined()), Sources()
-            views = self._make_views(sources) if self._view is not None else []
-            recording = self._all(sources) | {"views": views, "sources": sources.as_json()}
+            with self._views(sources) as views:
+                recording = self._all(sources) | {"views": views, "sources": sources.as_json()}
             return recording | {"advice": advice(recording, not_inlined)}
 
     def changes(self) -> Json:
@@ -118,9 +128,25 @@ class Recorder:
             self._take()
             added = self._additions
             if added is None or added.is_full:
-                self._additions = Additions()
-                return self._all(self._additions.sources)
-            return self._now() | self._new_samples(added.take(self._history.units))
+                added = self._additions = Additions()
+                return self._all(added.sources) | {"sources": added.take_sources()}
+            message = self._now() | self._new_samples(added.take(self._history.units))
+            return message | ({"jumps": self._jumps()} if message["stubs"] else {})
+
+    def code_view(self, symbol: str, tier: Tier) -> Json | None:
+        """The `view` of the code of a unit at a tier that is in use, and when it `began` to be compiled.
+
+        It is for a reader of :meth:`changes`: its places refer to the sources that the reader has, or gets next. None
+        where there is no such code or no view of it.
+        """
+        with self._lock:
+            self._take()
+            found = self._history.used(symbol, tier)
+            if found is None or self._additions is None:
+                return None
+            code, members = found
+            view = self._view_of(members, tier, self._additions.sources)
+            return {"began": code.began, "view": view} if view is not None else None
 
     def _new_samples(self, message: Json) -> Json:
         summary = self._samples.summary() if self._samples is not None else NO_SAMPLES
@@ -134,43 +160,45 @@ class Recorder:
 
     def _look(self) -> None:
         records = self._engine.stubs()
-        samples = self._samples.read() if self._samples is not None else []
-        # What happened before they were read.
-        self._take_records()
-        if len(self._seen) > _MOST_SEEN:
+        # Events from before it was read are in front of it.
+        self._waiting.append(_Look(records, self._samples.read() if self._samples is not None else []))
+        self._waiting_records += len(records)
+        if len(self._waiting) + self._waiting_records > _MOST_WAITING:
             self._take()
-        self._counters.look(records)
-        if self._samples is not None:
-            self._samples.take(samples)
-
-    def _take_records(self) -> None:
-        """Take note of the records that the listener has kept. The events themselves wait: the program is running."""
-        while self._waiting:
-            event = self._waiting.popleft()
-            self._seen.append(event)
-            if event.record is not None:
-                self._counters.look([event.record])
-            elif event.kind is EventKind.FREED and event.tier is Tier.BASELINE:
-                self._counters.end(event.time, event.symbol, event.version, event.runs)
-            if self._samples is not None:
-                self._samples.observe(event)
 
     def _take(self) -> None:
-        """Take into account all that the listener has kept."""
-        self._take_records()
-        seen, self._seen = self._seen, []
-        for event in seen:
-            self._history.add(event)
-            sentence = self._sentences.sentence(event)
-            # The code of the unit says that it was loaded.
-            if event.kind is not EventKind.LOADED:
-                data = event_data(event, sentence, self._history.milliseconds)
-                self._events.append(data)
-                self._added("events", event.symbol, data)
-            self._added("units", event.symbol, None)
+        """Take into account all that was kept."""
+        while self._waiting:
+            found = self._waiting.popleft()
+            if isinstance(found, _Look):
+                self._take_look(found)
+            else:
+                self._take_event(found)
+        self._waiting_records = 0
         for symbol in self._history.drop_ended():
             self._counters.forget(symbol)
             self._sentences.forget(symbol)
+
+    def _take_look(self, look: _Look) -> None:
+        self._counters.look(look.records)
+        if self._samples is not None:
+            self._samples.take(look.samples)
+
+    def _take_event(self, event: Event) -> None:
+        if event.record is not None:
+            self._counters.look([event.record])
+        elif event.kind is EventKind.FREED and event.tier is Tier.BASELINE:
+            self._counters.end(event.time, event.symbol, event.version, event.runs)
+        if self._samples is not None:
+            self._samples.observe(event)
+        self._history.add(event)
+        sentence = self._sentences.sentence(event)
+        # The code of the unit says that it was loaded.
+        if event.kind is not EventKind.LOADED:
+            data = event_data(event, sentence, self._history.milliseconds)
+            self._events.append(data)
+            self._added("events", event.symbol, data)
+        self._added("units", event.symbol, None)
 
     def _added(self, what: str, symbol: str, item: Any) -> None:
         if self._additions is not None:
@@ -198,17 +226,25 @@ class Recorder:
             "advice": [],
         }
 
-    def _make_views(self, sources: Sources) -> list[Json]:
-        """Views of the code that was in use, as many as a report has room for; the code refers to them."""
+    @contextmanager
+    def _views(self, sources: Sources) -> Iterator[list[Json]]:
+        """Views of the code that was in use, as many as a report has room for. In the context, code refers to them."""
         views: list[Json] = []
+        shown: list[Code] = []
         for code, members in self._history.codes(_MOST_VIEWS):
-            try:
-                view = self._view(members, code.tier, sources.number) if self._view is not None else None
-            except (OSError, RuntimeError, ValueError):
-                view = None
-            code.view = len(views) if view is not None else None
-            views += [view] if view is not None else []
-        return views
+            if (view := self._view_of(members, code.tier, sources)) is not None:
+                code.view = len(views)
+                views.append(view)
+                shown.append(code)
+        yield views
+        for code in shown:
+            code.view = None
+
+    def _view_of(self, members: Sequence[Unit], tier: Tier, sources: Sources) -> Json | None:
+        try:
+            return self._view(members, tier, sources.number) if self._view is not None else None
+        except (OSError, RuntimeError, ValueError):
+            return None
 
     def _not_inlined(self) -> Iterator[tuple[str, NotInlined]]:
         """What the optimized units in which the most time was spent do not inline, as far as they are still there."""

@@ -59,19 +59,14 @@ class Sentences:
 
     def _swapped(self, event: Event) -> str:
         hot = self._hot.pop(event.symbol, None)
-        if hot is None and (callee := self._hot_callee(event)) is not None:
-            # The recompiler compiles a caller instead of what it inlines.
-            return f"runs its -{event.tier} code, because {quoted_name(callee.unit)} was hot, which it inlines"
+        if hot is None and (callee := event.hot_callee) is not None:
+            relation = "inlines" if callee.symbol in event.inlined else "calls"
+            return f"runs its -{event.tier} code, because {quoted_name(callee.label)} was hot, which it {relation}"
         if hot is None or hot.runs < hot.threshold:
             return f"runs its -{event.tier} code, on request"
         after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = milliseconds(event.time - hot.time)
         return f"was hot at {event.counter.of(hot.threshold)}; -{event.tier} {later} later{after}"
-
-    def _hot_callee(self, event: Event) -> Event | None:
-        """The unit among those that a swapped one inlines which became hot last."""
-        found = [self._hot[each] for each in event.inlined if each in self._hot]
-        return max(found, key=lambda each: each.time, default=None)
 
     def _covered(self, event: Event) -> str:
         return "was inlined into its hot callers, and is counted again"

@@ -229,6 +229,15 @@ class History:
         )
         return islice(found, most)
 
+    def used(self, symbol: str, tier: Tier) -> tuple[Code, list[Unit]] | None:
+        """The code of a tier that a unit has in use, as :meth:`codes` has it; None if there is none."""
+        current = self.units[symbol].current if symbol in self.units else None
+        for code in reversed(current.codes if current is not None else []):
+            if code.tier is tier and code.until is None and current is not None:
+                members = self._members(current, code)
+                return (code, members) if members is not None else None
+        return None
+
     def _members(self, version: VersionHistory, code: Code) -> list[Unit] | None:
         inlined = [self._unit_of(symbol, number) for symbol, number in code.inlined]
         members = [version.unit, *inlined]

@@ -7,8 +7,8 @@ before it, and if the colon is its first character and a letter follows.
 Lines end as in the grammar: with CR, LF or both.
 
 An entry is parsed up to three times: when Enter is pressed, to see whether it is complete; when it is split into
-programs and commands; and when a program runs. The first two only look for the end of a program. They report nothing:
-the third parse, with the operators in force when the program runs, reports all errors.
+programs and commands, if a line of it may be a command; and when a program runs. The first two only look for the end of
+a program. They report nothing: the third parse, with the operators in force when the program runs, reports all errors.
 """
 
 from __future__ import annotations
@@ -70,20 +70,39 @@ def is_incomplete(text: str, operators: OperatorTable) -> bool:
     return scanner.is_incomplete
 
 
-class _ProgramScanner(IncrementalParser):
-    """Finds the end of a program. If the parser raises, the program counts as complete: running it raises again."""
+class _ProgramScanner:
+    """Finds the end of a program. If the parser raises, the program counts as complete: running it raises again.
 
-    _failed = False
+    Lines are parsed when the result is asked for: most entries have one line, and splitting them asks for nothing.
+    """
+
+    def __init__(self, operators: OperatorTable) -> None:
+        self._parser = IncrementalParser(operators)
+        self._unread: list[str] = []
+        self._failed = False
 
     def feed(self, line: str) -> None:
-        try:
-            super().feed(line)
-        except Exception:
-            self._failed = True
+        self._unread.append(line)
 
     @property
     def incomplete(self) -> bool:
-        return not self._failed and super().incomplete
+        """Whether its only error is that it ends too early."""
+        self._parse()
+        return not self._failed and self._parser.incomplete
+
+    @property
+    def operators(self) -> OperatorTable:
+        """The table in force at its end, if it has no error."""
+        self._parse()
+        return self._parser.operators
+
+    def _parse(self) -> None:
+        text = "".join(self._unread)
+        self._unread.clear()
+        try:
+            self._parser.feed(text)
+        except Exception:
+            self._failed = True
 
 
 class EntryScanner:

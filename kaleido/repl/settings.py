@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from kaleido.jit import Policy
-from kaleido.session import MODES, mode_of, policy_for, with_tiers
+from kaleido.session import MODES, mode_of, policy_for, with_threshold, with_tiers
 
 __all__ = ["OPTIONS", "POLICY_OPTIONS", "Option", "Settings", "changed_policy", "policy_value"]
 
@@ -90,8 +89,4 @@ def changed_policy(policy: Policy, name: str, value: str) -> Policy:
     """`policy` with another value of one of POLICY_OPTIONS. Raises ValueError if the option cannot have this value."""
     if name == "jit":
         return with_tiers(policy, policy_for(value))
-    if value == "default":
-        calls, iterations = Policy().thresholds.values()
-    else:
-        calls = iterations = int(value.replace(",", ""))
-    return replace(policy, call_threshold=calls, iteration_threshold=iterations)
+    return with_threshold(policy, None if value == "default" else int(value.replace(",", "")))

@@ -91,7 +91,6 @@ class State:
 
     def _show(self, result: Result) -> None:
         if result.shown is not None and self.settings.on("values"):
-            self.console.begin_line()
-            self.console.write(f"{result.shown}\n")
+            self.console.write_value(result)
         if result.shown is not None and result.value is not None:
             self.session.variables[LAST_VALUE] = result.value

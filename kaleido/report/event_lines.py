@@ -25,30 +25,25 @@ class EventLines:
         """One line, in which a swap comes with what made the unit hot."""
         if event.kind is EventKind.SWAPPED:
             assumed = f", if {event.message}" if event.message else ""
-            return f"{_name(event)}: {self._swapped(event)}{assumed}"
+            return f"{_name(event.unit)}: {self._swapped(event)}{assumed}"
         self.observe(event)
-        return f"{_name(event)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
+        return f"{_name(event.unit)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
 
     def _swapped(self, event: Event) -> str:
         hot = self._hot.pop(event.symbol, None)
-        if hot is None and (callee := self._hot_callee(event)) is not None:
-            # The recompiler compiles a caller instead of what it inlines.
-            return f"{label(Tier.OPTIMIZED)} in {_milliseconds(event.seconds)}, because {_name(callee)} was hot"
+        if hot is None and event.hot_callee is not None:
+            because = f"because {_name(event.hot_callee.label)} was hot"
+            return f"{label(Tier.OPTIMIZED)} in {_milliseconds(event.seconds)}, {because}"
         if hot is None or hot.runs < hot.threshold:
             return f"{label(Tier.OPTIMIZED)} on request, in {_milliseconds(event.seconds)}"
         after = f", after {event.runs:,}" if event.runs > hot.threshold else ""
         later = _milliseconds(event.time - hot.time)
         return f"hot at {event.counter.of(hot.threshold)}; {label(Tier.OPTIMIZED)} {later} later{after}"
 
-    def _hot_callee(self, event: Event) -> Event | None:
-        """The unit among those that a swapped one inlines which became hot last."""
-        found = [self._hot[each] for each in event.inlined if each in self._hot]
-        return max(found, key=lambda each: each.time, default=None)
 
-
-def _name(event: Event) -> str:
-    """The unit's name, set apart from the text if it ends like an operator."""
-    return event.unit if event.unit[-1:].isalnum() or event.unit[-1:] == "_" else f"`{event.unit}`"
+def _name(unit: str) -> str:
+    """A unit's name, set apart from the text if it ends like an operator."""
+    return unit if unit[-1:].isalnum() or unit[-1:] == "_" else f"`{unit}`"
 
 
 # Some lines are sentences, of which the unit is the subject.

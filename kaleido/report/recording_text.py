@@ -18,8 +18,9 @@ LEAST_COLUMNS, MOST_LINES = 40, 40
 # Of each section, as many lines.
 _LANES, _EVENTS, _LISTED, _ADVICE = 10, 9, 4, 6
 
-# In a lane: no code, baseline code, optimized code, and where code was deoptimized.
-_NONE, _LANE, _DEOPTIMIZED = "·", {Tier.BASELINE: "▒", Tier.OPTIMIZED: "█"}, "╳"
+# In a lane: no code, baseline code, the same with optimized code of callers that has the unit inlined, optimized code,
+# and where code was deoptimized.
+_NONE, _BASELINE, _INLINED, _OPTIMIZED, _DEOPTIMIZED = "·▒▓█╳"
 
 # The events of the story, which say what changed for the program.
 _TOLD = ("swapped", "deoptimized", "failed", "faulted", "discarded")
@@ -83,15 +84,42 @@ def _lanes(recording: Json, columns: int) -> Iterator[Line]:
         return
     names = min(max(width(unit["name"]) for unit in units), columns // 3)
     room = columns - names - 1
+    copies = _copies(recording)
     yield []
     for unit in units:
-        cells = [_cell(unit, recording["length"] * index / room, recording["length"] / room) for index in range(room)]
+        span, inlined = recording["length"] / room, copies.get(unit["symbol"], [])
+        cells = [_cell(_codes(unit), inlined, span * index, span * (index + 1)) for index in range(room)]
         joined = [(tier, "".join(text for _, text in group)) for tier, group in groupby(cells, lambda cell: cell[0])]
         yield [(None, padded(cut(unit["name"], names), names) + " "), *joined]
     length = _milliseconds(recording["length"])
     yield [(None, " " * (names + 1) + "0" + length.rjust(room - 1))]
-    keys = [(tier, f"{mark} {label(tier)}  ") for tier, mark in _LANE.items()]
-    yield [(None, " " * (names + 1) + f"{_NONE} no code  "), *keys, (None, f"{_DEOPTIMIZED} deoptimized")]
+    baseline, optimized = label(Tier.BASELINE), label(Tier.OPTIMIZED)
+    yield [
+        (None, f"  {_NONE} no code  "),
+        (Tier.BASELINE, f"{_BASELINE} {baseline}  "),
+        (Tier.OPTIMIZED, f"{_INLINED} inlined at {optimized}  {_OPTIMIZED} {optimized}  "),
+        (None, f"{_DEOPTIMIZED} deoptimized"),
+    ]
+    yield from _first_loop(recording, units)
+
+
+def _first_loop(recording: Json, units: Sequence[Json]) -> Iterator[Line]:
+    """What the name of a loop means, by an example."""
+    names = {unit["symbol"]: unit["name"] for unit in recording["units"]}
+    for unit in units:
+        if unit["kind"] == "loop" and unit.get("parent") in names:
+            yield [(None, f"  {unit['name']} is a loop in {names[unit['parent']]}")]
+            return
+
+
+def _copies(recording: Json) -> dict[str, list[Json]]:
+    """By symbol, the optimized code of other units that has the unit inlined."""
+    found: dict[str, list[Json]] = {}
+    for unit in recording["units"]:
+        for code in _codes(unit, "O3"):
+            for symbol, _ in code["inlined"]:
+                found.setdefault(symbol, []).append(code)
+    return found
 
 
 def _has_code(unit: Json) -> bool:
@@ -111,16 +139,21 @@ def _by_symbol(recording: Json) -> dict[str | None, int]:
     return counts
 
 
-def _cell(unit: Json, begin: float, span: float) -> tuple[Tier | None, str]:
-    end = begin + span
-    codes = _codes(unit)
+def _cell(codes: Sequence[Json], copies: Sequence[Json], begin: float, end: float) -> tuple[Tier | None, str]:
+    """What a unit with some codes, and with copies in others, had between two times."""
     if any(code["tier"] == "O3" and code["until"] is not None and begin <= code["until"] < end for code in codes):
         return None, _DEOPTIMIZED
-    used = [code for code in codes if code["from"] < end and (code["until"] is None or code["until"] > begin)]
+    used = [code for code in codes if _is_used(code, begin, end)]
     if not used:
         return None, _NONE
-    tier = Tier.OPTIMIZED if any(code["tier"] == "O3" for code in used) else Tier.BASELINE
-    return tier, _LANE[tier]
+    if any(code["tier"] == "O3" for code in used):
+        return Tier.OPTIMIZED, _OPTIMIZED
+    is_inlined = any(_is_used(code, begin, end) for code in copies)
+    return (Tier.OPTIMIZED, _INLINED) if is_inlined else (Tier.BASELINE, _BASELINE)
+
+
+def _is_used(code: Json, begin: float, end: float) -> bool:
+    return code["from"] is not None and code["from"] < end and (code["until"] is None or code["until"] > begin)
 
 
 def _codes(unit: Json, tier: str = "") -> list[Json]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from kaleido.jit import Policy, RunCounter, Tier, UnitStats
 from kaleido.report.tables import table
 from kaleido.report.tier_marks import label
 
-__all__ = ["HEADINGS", "tier_table"]
+__all__ = ["HEADINGS", "tier_rows", "tier_table"]
 
 HEADINGS = ("unit", "tier", "runs at -O0", "-O0 ms", "-O3 ms", "bytes", "dependents", "source")
 _TEXT = ("unit", "tier", "dependents", "source")
@@ -27,13 +27,19 @@ def tier_table(
     those first that have run most, in thresholds.
     `source` returns a loop's line of source for its name, and an empty string for a function's.
     """
+    headings, rows = tier_rows(stats, policy, source)
+    return table(headings, rows, left=_TEXT, columns=columns, expendable=_EXPENDABLE) if rows else ""
+
+
+def tier_rows(
+    stats: Iterable[UnitStats], policy: Policy, source: Callable[[str], str]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The headings and the rows of :func:`tier_table`; no rows if there is no such unit."""
     units = [unit for unit in stats if unit.tier is not None and unit.counter is not RunCounter.NONE]
     units.sort(key=lambda unit: _coldness(unit, policy))
     rows = [_row(unit, unit.tier, source) for unit in units if unit.tier is not None]
-    if not rows:
-        return ""
     headings = HEADINGS if any(row[-1] for row in rows) else HEADINGS[:-1]
-    return table(headings, [row[: len(headings)] for row in rows], left=_TEXT, columns=columns, expendable=_EXPENDABLE)
+    return headings, [row[: len(headings)] for row in rows]
 
 
 def _coldness(unit: UnitStats, policy: Policy) -> float:

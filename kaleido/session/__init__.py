@@ -10,6 +10,7 @@ The files, in the order in which a text meets them:
 ``expression``        the same for an expression at top level, with the variables that it uses
 ``checks``            prototypes against the function table; bodies by ``codegen.checker``
 ``libraries``         shared libraries, in which externs are found
+``python_function``   Python functions that a host registers as externs
 ``defined_function``  the result: a definition with its references and its unit
 ``engine_errors``     define and run, by the engine; its errors as messages with a place in the text
 ``function_table``    commit: the functions, operators and top-level variables that the session has
@@ -18,13 +19,14 @@ The files, in the order in which a text meets them:
 ====================  ================================================================================
 
 ``function`` is what Python code gets from a session: a function to call and to inspect. ``modes`` has the engine's
-policy for each mode.
+policy for each mode, ``asynchronous`` a call for asyncio. ``portable`` makes a program of a function, for pickle, and
+``arrivals`` a function of such a program.
 """
 
 from kaleido.codegen.scope import LAST_VALUE
 from kaleido.session.function import Function
 from kaleido.session.libraries import LibraryError
-from kaleido.session.modes import MODES, mode_of, policy_for, with_tiers
+from kaleido.session.modes import MODES, mode_of, policy_for, with_threshold, with_tiers
 from kaleido.session.pipeline import Result
 from kaleido.session.session import Session
 from kaleido.session.snapshot import Change
@@ -39,5 +41,6 @@ __all__ = [
     "Session",
     "mode_of",
     "policy_for",
+    "with_threshold",
     "with_tiers",
 ]

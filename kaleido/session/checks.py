@@ -6,7 +6,7 @@ checked by ``codegen.checker``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cached_property
 
 from kaleido.codegen.checker import References, check_body
@@ -29,12 +29,19 @@ class Checks:
     """The checks of one transaction: of `items`, a run of definitions in `text`. Errors are added to `problems`.
 
     `new` are the declarations that the transaction makes. If it defines a function twice, the last definition counts,
-    and those before it are `superseded`: they never take effect, but must be correct where they are.
+    and those before it are `superseded`: they never take effect, but must be correct where they are. `registered` are
+    the externs for which the host has a Python function.
     """
 
     def __init__(
-        self, text: Text, table: FunctionTable, items: Sequence[Definition | External], problems: Problems
+        self,
+        text: Text,
+        table: FunctionTable,
+        items: Sequence[Definition | External],
+        problems: Problems,
+        registered: Container[str] = (),
     ) -> None:
+        self._registered = registered
         self._text, self._table, self._items, self._problems = text, table, items, problems
         by_weight = sorted(items, key=lambda item: isinstance(item, Definition))
         self._last = {item.prototype.name: item for item in by_weight}
@@ -78,6 +85,8 @@ class Checks:
         name = item.prototype.name
         if isinstance(item, Definition):
             return not item.prototype.is_assignment
+        if name in self._registered:
+            return True
         return self._definition_of(name) is None and is_available(name, find_function)
 
     def _definition_of(self, name: str) -> Declaration | None:
@@ -86,13 +95,14 @@ class Checks:
         function = self._table.functions.get(name)
         if function is None:
             return self._text.forward.get(name)
-        return None if function.is_extern else self._table.declared[name]
+        is_of_c = function.is_extern and function.python is None
+        return None if is_of_c else self._table.declared[name]
 
     # Prototypes. Each check returns whether it has found no error.
 
     def _check_prototype(self, item: Definition | External) -> bool:
         prototype = item.prototype
-        if isinstance(item, External):
+        if isinstance(item, External) and prototype.name not in self._registered:
             definition = self._definition_of(prototype.name)
             if definition is not None:
                 return self._check_redeclaration(prototype, definition)

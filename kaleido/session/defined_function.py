@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from kaleido.codegen.checker import CallSite, References
 from kaleido.diagnostics import Source, Span
@@ -18,7 +18,8 @@ class DefinedFunction(NamedTuple):
     """A definition or an extern of `source`, and its unit.
 
     `references` are the functions and built-in operators that its body refers to, `loops` the place of each loop in it
-    by the name of the loop's unit; both are empty for an extern.
+    by the name of the loop's unit; both are empty for an extern. `python` is the Python function that an extern calls,
+    if it is one that was registered.
     """
 
     source: Source
@@ -26,6 +27,7 @@ class DefinedFunction(NamedTuple):
     unit: Unit
     references: References = References()
     loops: Mapping[str, Span] = {}
+    python: Callable[..., Any] | None = None
 
     @property
     def prototype(self) -> Prototype:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from kaleido.codegen.externals import KNOWN_ARITIES
 from kaleido.codegen.mangling import function_name, is_top_level
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
-from kaleido.jit import Interrupted, StackOverflow, UndefinedUnit, Unit
+from kaleido.jit import Callback, Interrupted, StackOverflow, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import ForwardDeclarations
@@ -27,9 +27,13 @@ def located(source: Source, span: Span, functions: Mapping[str, DefinedFunction]
         with memory(source, span):
             yield
     except StackOverflow as error:
+        if Callback.has_raised(error):
+            raise
         place = _place(error.unit, source, span, functions)
         raise KaleidoError(_overflow(error, place, source, span, stack_size)) from None
     except Interrupted as stop:
+        if Callback.has_raised(stop):
+            raise
         detached = ": a C function it called is left running" if stop.detached else ""
         stop.args = (f"interrupted{_place(stop.unit, source, span, functions)}{detached}",)
         raise
@@ -105,8 +109,13 @@ def refused(source: Source | None = None, span: Span | None = None) -> Iterator[
 
 @contextmanager
 def memory(source: Source | None = None, span: Span | None = None) -> Iterator[None]:
-    """A context that needs memory for code, or for a stack: turns MemoryError into KaleidoError."""
+    """A context that needs memory for code, or for a stack: turns MemoryError into KaleidoError.
+
+    As in all contexts here, what a Python function raises that native code has called stays as it is.
+    """
     try:
         yield
     except MemoryError as error:
+        if Callback.has_raised(error):
+            raise
         raise KaleidoError(Diagnostic(str(error) or "out of memory", source, span)) from None

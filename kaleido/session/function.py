@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
-from kaleido.jit import Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
+from kaleido.jit import Callback, Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import memory, undefined_call
 from kaleido.session.pipeline import Pipeline
 
+if TYPE_CHECKING:
+    from inspect import Signature
+
 __all__ = ["Function"]
 
 
-class Function:
-    """A function of a session, by name: after a redefinition, it is the new one.
+class _Documentation:
+    """The attribute ``__doc__`` of a class, and of its instances their own."""
 
-    ``session["f"]`` returns it. Call it with floats.
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __get__(self, function: Function | None, owner: type) -> str | None:
+        return self._text if function is None else function.documentation
+
+
+class Function:
+    __doc__ = _Documentation(
+        """A function of a session, by name: after a redefinition, it is the new one.
+
+    ``session["f"]`` returns it. Call it with floats. It has ``__name__``, ``__signature__`` (for `inspect`) and, where
+    there is a comment right above its definition, ``__doc__``.
     """
+    )
 
     def __init__(self, pipeline: Pipeline, name: str) -> None:
         self._pipeline = pipeline
@@ -31,7 +50,7 @@ class Function:
 
         Raises TypeError for a wrong number of arguments, KeyError where the function is not defined any more, and
         Interrupted. Raises KaleidoError for too deep recursion, where it can reach a function that is not defined, and
-        where there is no memory for code or a stack.
+        where there is no memory for code or a stack; and whatever a Python function raises that it calls.
         """
         try:
             value = self._call(*arguments)
@@ -47,24 +66,149 @@ class Function:
 
     def _after(self, error: Exception | Interrupted, arguments: tuple[float, ...]) -> float:
         """Explain the error of a call; or call again, with what has become of the arguments or of the function."""
-        if len(arguments) != len(self.parameters):
-            raise TypeError(
-                f"{self.name} takes {counted(len(self.parameters), 'argument')}, not {len(arguments)}"
-            ) from None
+        if Callback.has_raised(error):
+            raise error
+        self._check_number(arguments)
         if isinstance(error, SignatureChanged):
             self._call = self._first_call
             return self._call(*arguments)
         if isinstance(error, TypeError):
             return self._call(*map(float, arguments))
+        return self._raise_as_of_call(error)
+
+    def compile(self) -> None:
+        """Compile it, and what it can reach, now instead of at the first call. Raises as a call."""
+        self._explained(partial(self._pipeline.engine.prepare, symbol(self.name)))
+
+    def map(
+        self,
+        *arrays: Any,
+        out: Any = None,
+        where: Any = None,
+        casting: str = "same_kind",
+        order: str = "K",
+        workers: int = 1,
+    ) -> Any:
+        """Call the function for the elements of arrays, as a ufunc of NumPy's does, and return their array.
+
+        There are as many arrays as parameters; they are broadcast, and converted to float64 where that is safe. The
+        arguments by keyword are those of ufuncs: `out` is the array for the result, `where` a mask, `casting` the rule
+        for `out`, `order` its layout. `workers` is the number of threads that compute. Python's interpreter lock is
+        released. The loop is compiled at -O3, with the function inlined; the next call sees a redefinition.
+
+        An array of Dask's gives one of Dask's, with the map of each block; then `out` must be None.
+
+        Raises as a call; TypeError and ValueError as ufuncs; ImportError without NumPy. Where it raises, some elements
+        of `out` may have been computed.
+        """
+        self._check_number(arrays)
+        where = None if where is True else where
+        if any(type(each).__module__.startswith("dask.") for each in (*arrays, where)):
+            from kaleido.numpy_map.dask_blocks import map_blocks
+
+            return map_blocks(self, arrays, out, where, casting=casting, order=order, workers=workers)
+        broadcasting = _numpy_module("broadcasting")
+        call = partial(broadcasting.map_arrays, self._pipeline.kernels, self.name, len(arrays), arrays, out, where)
+        return self._explained(partial(call, casting=casting, order=order, workers=workers))
+
+    def reduce(
+        self,
+        array: Any,
+        axis: int | Sequence[int] | None = 0,
+        out: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: float | None = None,
+    ) -> Any:
+        """Combine the elements of an array along axes: ``f(f(f(a, b), c), d)``, always in this order.
+
+        `axis` may be several, or None for all: then the order is that of indices, the last one first. The arguments are
+        those of ``numpy.ufunc.reduce``. Raises as :meth:`map`; ValueError where there is no element and no `initial`;
+        TypeError where the function has not two parameters.
+        """
+        self._check_number((array, array))
+        folding = _numpy_module("folding")
+        call = partial(folding.reduce, self._pipeline.kernels, self.name, array, axis, out)
+        return self._explained(partial(call, keepdims=keepdims, initial=initial))
+
+    def accumulate(self, array: Any, axis: int = 0, out: Any = None) -> Any:
+        """All steps of :meth:`reduce` along one axis, an array of the same shape: ``a, f(a, b), f(f(a, b), c)``."""
+        self._check_number((array, array))
+        folding = _numpy_module("folding")
+        return self._explained(partial(folding.accumulate, self._pipeline.kernels, self.name, array, axis, out))
+
+    def _explained(self, call: Callable[[], Any]) -> Any:
+        """Call something that runs or compiles the function: its errors become those of a call."""
+        try:
+            return call()
+        except (UndefinedUnit, MemoryError, StackOverflow, Interrupted) as error:
+            if Callback.has_raised(error):
+                raise
+            return self._raise_as_of_call(error)
+
+    def _raise_as_of_call(self, error: Exception | Interrupted) -> NoReturn:
         defined = self._defined
         source, span = defined.source, defined.prototype.span
         if isinstance(error, UndefinedUnit):
             raise undefined_call(error, source, span, {}, self._pipeline.table) from None
-        with self._pipeline.located(source, span), memory(source, span):
+        with self._pipeline.located(source, span):
             raise error
+
+    def _check_number(self, arguments: Sequence[Any]) -> None:
+        if len(arguments) != len(self.parameters):
+            number = counted(len(self.parameters), "argument")
+            raise TypeError(f"{self.name} takes {number}, not {len(arguments)}") from None
+
+    def __reduce__(self) -> tuple[Callable[..., Function], tuple[str, str, Sequence[str]]]:
+        # By name: that module imports this one.
+        return import_module("kaleido.session.arrivals").restored, self.as_program()
+
+    def __copy__(self) -> Function:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Function:
+        return self
+
+    def as_program(self) -> tuple[str, str, Sequence[str]]:
+        """Its name, a program that defines it and all that it calls without a prelude, and the libraries it needs.
+
+        Pickled, a function is this. Raises TypeError where it calls a Python function, or one that is not defined.
+        """
+        from kaleido.session.portable import program_of
+
+        return self.name, program_of(self.name, self._pipeline.table, self.__doc__), self._pipeline.libraries
 
     def __repr__(self) -> str:
         return f"<kaleido function {self.signature}>"
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import Parameter, Signature
+
+        # Positional only: a name in the language may be a keyword of Python.
+        kind = Parameter.POSITIONAL_ONLY
+        parameters = [Parameter(name, kind, annotation=float) for name in self.parameters]
+        return Signature(parameters, return_annotation=float)
+
+    @property
+    def documentation(self) -> str | None:
+        """The comment on the lines right above its definition, without its marks; of a Python function, its docstring.
+
+        None if there is none.
+        """
+        python = self._defined.python
+        if python is not None:
+            return python.__doc__
+        source, span = self.origin
+        *above, beside = source.text[: span.start].split("\n")
+        lines: list[str] = []
+        while not beside.strip() and above and above[-1].lstrip().startswith("#"):
+            lines.insert(0, above.pop().strip().removeprefix("#").removeprefix(" "))
+        return "\n".join(lines) if lines else None
 
     @property
     def signature(self) -> str:
@@ -116,7 +260,7 @@ class Function:
 
     @property
     def is_extern(self) -> bool:
-        """Whether it is a C function, which an `extern` declares."""
+        """Whether it is a C function, which an `extern` declares, or a Python function that was registered."""
         return self._defined.is_extern
 
     @property
@@ -127,3 +271,14 @@ class Function:
     @property
     def _defined(self) -> DefinedFunction:
         return self._pipeline.table.functions[self.name]
+
+
+@cache
+def _numpy_module(name: str) -> Any:
+    """A module that imports NumPy. Raises ImportError."""
+    try:
+        return import_module(f"kaleido.numpy_map.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise ImportError("arrays need NumPy: pip install 'kaleido-lang[numpy]'", name="numpy") from None

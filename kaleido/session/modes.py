@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kaleido.jit import Policy
 
-__all__ = ["MODES", "mode_of", "policy_for", "with_tiers"]
+__all__ = ["MODES", "mode_of", "policy_for", "with_threshold", "with_tiers"]
 
 MODES = ("tiered", "sync", "O0", "O3")
 """Two tiers with compilation in the background; two tiers while the program waits; one tier alone."""
@@ -15,11 +15,12 @@ CHECK_UNITS = False
 """Whether engines check the units of Kaleido itself: in its tests they do."""
 
 
+_OWN = Policy(patience=0.1)
 _POLICIES = {
-    "tiered": Policy(),
-    "sync": Policy(background=False),
-    "O0": Policy(optimize=False),
-    "O3": Policy(baseline=False),
+    "tiered": _OWN,
+    "sync": replace(_OWN, background=False),
+    "O0": replace(_OWN, optimize=False),
+    "O3": replace(_OWN, baseline=False),
 }
 
 
@@ -36,22 +37,36 @@ def policy_for(
     stack_size: int | None = None,
     *,
     debug: bool = False,
+    frame_pointers: bool = False,
     speculate: bool = False,
 ) -> Policy:
     """The engine's policy for one of MODES.
 
-    `threshold` is for both calls and loop iterations, `stack_size` is in bytes; None keeps the policy's default. With
-    `debug`, code has debug information; with `speculate`, arguments that never changed are taken for constants. Raises
-    ValueError for an unknown mode, and for values that the policy does not allow.
+    `threshold` is for both calls and loop iterations, and hot code does not wait then; `stack_size` is in bytes; None
+    keeps the policy's default. With `debug`, code has debug information; with `frame_pointers`, it keeps these; with
+    `speculate`, arguments that never changed are taken for constants.
+
+    Raises ValueError for an unknown mode, and for values that the policy does not allow.
     """
-    policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug, speculate=speculate) if jit in _POLICIES else None
-    if policy is None:
+    if jit not in _POLICIES:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
+    policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
     if threshold is not None:
-        policy = replace(policy, call_threshold=threshold, iteration_threshold=threshold)
+        policy = with_threshold(policy, threshold)
     if stack_size is not None:
         policy = replace(policy, stack_size=stack_size)
     return policy
+
+
+def with_threshold(policy: Policy, threshold: int | None) -> Policy:
+    """`policy` with one threshold for calls and iterations, and no patience; with Kaleido's own of all three for None.
+
+    Raises ValueError for a threshold that the policy does not allow.
+    """
+    if threshold is not None:
+        return replace(policy, call_threshold=threshold, iteration_threshold=threshold, patience=0.0)
+    calls, iterations, patience = _OWN.call_threshold, _OWN.iteration_threshold, _OWN.patience
+    return replace(policy, call_threshold=calls, iteration_threshold=iterations, patience=patience)
 
 
 def with_tiers(policy: Policy, other: Policy) -> Policy:

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
+from kaleido.jit import Callback, Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
+from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import located, memory, refused, undefined_call
 from kaleido.session.expression import CompiledExpression, compile_expression
 from kaleido.session.function_table import FunctionTable
@@ -25,6 +26,10 @@ from kaleido.session.parsed_text import Step, Text, targets
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
 from kaleido.session.transaction import compile_definitions
+
+if TYPE_CHECKING:
+    from kaleido.numpy_map.kernel_table import KernelTable
+    from kaleido.session.python_function import PythonFunction
 
 __all__ = ["Pipeline", "Result"]
 
@@ -65,11 +70,17 @@ def _warning(item: Definition | External, source: Source) -> str:
 
 
 class Pipeline:
-    """The function table and the engine of a session, which change together."""
+    """The function table and the engine of a session, which change together.
 
-    def __init__(self, engine: Engine, table: FunctionTable) -> None:
+    `libraries` are the paths of those in which its externs are found.
+    """
+
+    def __init__(self, engine: Engine, table: FunctionTable, libraries: Sequence[str] = ()) -> None:
+        self.libraries = libraries
         self.engine = engine
         self.table = table
+        self._registered: list[PythonFunction] = []
+        self._kernels: KernelTable | None = None
         self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
 
     # Items
@@ -138,6 +149,8 @@ class Pipeline:
             with memory(text.source, span):
                 yield
         except SemanticError as error:
+            if Callback.has_raised(error):
+                raise
             raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
 
     # Definitions
@@ -150,15 +163,20 @@ class Pipeline:
             for index, item in enumerate(items)
         ]
 
-    def define(self, items: Sequence[Definition | External], text: Text) -> Change | None:
+    def define(
+        self, items: Sequence[Definition | External], text: Text, registered: Mapping[str, PythonFunction] = {}
+    ) -> Change | None:
         """Check, lower, define and commit definitions of a text, all or none of them.
 
-        Returns None if nothing changed. Raises SemanticError; KaleidoError if a running program prevents it.
+        `registered` has the externs among them that are Python functions. Returns None if nothing changed. Raises
+        SemanticError; KaleidoError if a running program prevents it.
         """
         with signals_deferred(), self._lock:
-            transaction = compile_definitions(items, text, self.table)
-            with refused(text.source, items[0].prototype.span):
-                deoptimized = self.engine.define(*transaction.units)
+            transaction = compile_definitions(items, text, self.table, registered=registered)
+            # Code that calls them may run longer than the table has them.
+            self._registered += registered.values()
+            with refused(text.source, items[0].prototype.span), self._without_kernels(transaction.functions) as removed:
+                deoptimized = self.engine.define(*transaction.units, removed=removed)
             past = transaction.commit(self.table)
             return Change(past, deoptimized) if self.table.differs(past) else None
 
@@ -172,7 +190,8 @@ class Pipeline:
             removed = [symbol(name) for name in past if past[name] is None and name in present]
             restored = {name: each.unit for name, each in past.items() if each is not None}
             units = [unit for name, unit in restored.items() if name not in present or present[name].unit is not unit]
-            with refused():
+            with refused(), self._without_kernels(past) as kernels:
+                removed += kernels
                 deoptimized = self.engine.define(*units, removed=removed) if units or removed else frozenset[str]()
             change = Change(self.table.restore(snapshot), deoptimized)
             for each in optimized:
@@ -180,6 +199,27 @@ class Pipeline:
                 with suppress(Exception):
                     self.engine.optimize(each, background=True)
             return change
+
+    @property
+    def kernels(self) -> KernelTable:
+        """The loops over arrays, for functions of this session."""
+        from kaleido.numpy_map.kernel_table import KernelTable
+
+        with self._lock:
+            if self._kernels is None:
+                self._kernels = KernelTable(self.engine)
+            return self._kernels
+
+    @contextmanager
+    def _without_kernels(self, functions: Mapping[str, DefinedFunction | None]) -> Iterator[list[str]]:
+        """A context in which functions change: their kernels are removed that are for other parameters now."""
+        if self._kernels is None:
+            yield []
+            return
+        arities = {name: each.prototype.arity for name, each in functions.items() if each is not None}
+        symbols = self._kernels.symbols_of(functions, arities)
+        yield symbols
+        self._kernels.forget(symbols)
 
     # Expressions
 
@@ -196,6 +236,8 @@ class Pipeline:
                 value = self.call(symbol, arguments, text.source, item.span)
                 ended = time.perf_counter()
             except UndefinedUnit as error:
+                if Callback.has_raised(error):
+                    raise
                 raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
             finally:
                 self.engine.remove(symbol)

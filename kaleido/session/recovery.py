@@ -19,9 +19,12 @@ __all__ = ["check_text", "remaining_errors"]
 
 
 def check_text(text: Text, table: FunctionTable) -> None:
-    """Check a whole text, and commit what it defines to `table`. Raises SemanticError at the first step with errors."""
-    for step in text.steps:
-        _check(step, text, table)
+    """Check a whole text, and commit what it defines to `table`. Raises SemanticError with all its errors."""
+    for index, step in enumerate(text.steps):
+        try:
+            _check(step, text, table)
+        except SemanticError as error:
+            raise SemanticError(*remaining_errors(error, index, text, table)) from None
 
 
 def remaining_errors(error: SemanticError, index: int, text: Text, table: FunctionTable) -> list[Diagnostic]:

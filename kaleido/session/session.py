@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import Engine, Event, ObjectCache, Unit, UnitStats
+from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats
 from kaleido.language.nodes import Definition, Expression, External, Item
-from kaleido.language.operators import OperatorTable
+from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.expression import CompiledExpression
 from kaleido.session.function import Function
@@ -43,6 +43,7 @@ class Session:
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
     `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
+    `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a
     stack size that is not allowed, and for libraries without externs.
@@ -63,19 +64,21 @@ class Session:
         externs: bool = True,
         cache: ObjectCache | None = None,
         debug: bool = False,
+        frame_pointers: bool = False,
         speculate: bool = False,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        self.engine = Engine(policy_for(jit, threshold, stack_size, debug=debug, speculate=speculate), cache=cache)
+        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
+        self.engine = Engine(policy, cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
-        self._pipeline = Pipeline(self.engine, self._table)
+        self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))
         if prelude:
-            source = prelude_source()
-            self.run(source.text, source.name)
+            for _ in self._pipeline.results(_prelude()):
+                pass
         self._table.externs = externs
         self._prelude = self._table.copy()
         self.make_initial()
@@ -114,6 +117,16 @@ class Session:
             value = result.value if result.value is not None else value
         return value
 
+    async def run_async(self, text: str, name: str = "<input>") -> float | None:
+        """Run a text as :meth:`run`, on a thread of the event loop's executor, which goes on meanwhile.
+
+        When the task is cancelled, what the session runs is stopped, as by :meth:`interrupt`. An interruption from
+        elsewhere raises CancelledError, too.
+        """
+        from kaleido.session.asynchronous import run_in_thread
+
+        return await run_in_thread(partial(self.run, text, name), self.interrupt)
+
     def evaluate(self, source: Source) -> Iterator[Result]:
         """Run a text, and yield the result of each item. Raises as :meth:`run`."""
         return self._pipeline.results(self._parsed(source))
@@ -149,7 +162,7 @@ class Session:
     def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
         """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
 
-        If not `initial`: after the prelude alone. Raises KaleidoError.
+        If not `initial`: after the prelude alone. Raises KaleidoError with all errors of the text.
         """
         table = (self._initial if initial else self._prelude).copy()
         text = parsed(source, table.operators, table.functions)
@@ -203,6 +216,28 @@ class Session:
     def variables(self) -> dict[str, float]:
         """The top-level variables, which every expression at top level may use, with their values. Mutable."""
         return self._table.variables
+
+    def register(
+        self, name: str, function: Callable[..., Any], parameters: Sequence[str] | int | None = None
+    ) -> Function:
+        """Make a Python function one of the program: `function` gets floats, and returns a number, or None for zero.
+
+        The program calls it as if an ``extern`` had declared it, and may repeat that. What `function` raises ends the
+        program that called it, and is raised by :meth:`run`, or by the call of a :class:`Function`. It may use the
+        session. The session keeps it. It is also allowed where `externs` are switched off.
+
+        `parameters` are names, or a number; by default, the parameters that `function` must be given. Raises TypeError
+        where these are not known, ValueError where a name is none, SemanticError where functions that are defined call
+        `name` with another number of arguments, and KaleidoError as :meth:`run`.
+        """
+        from kaleido.session.python_function import PythonFunction
+
+        registered = PythonFunction(name, function, parameters)
+        text = self._parsed(registered.source)
+        [item] = text.items
+        assert isinstance(item, External)
+        self._pipeline.define([item], text, {name: registered})
+        return self[name]
 
     # Undoing
 
@@ -276,3 +311,19 @@ class Session:
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event of the engine. The result ends that; see ``Engine.subscribe``."""
         return self.engine.subscribe(listener)
+
+    def on(self, event: EventKind | str, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event of one kind, such as ``"swapped"``, from now on. The result ends that.
+
+        As for :meth:`subscribe`, it is called on the thread where the event happens, and must be quick and wait for no
+        other thread. What it raises is printed, and changes nothing. Raises ValueError for an unknown kind.
+        """
+        if event not in list(EventKind):
+            raise ValueError(f"an event is one of {', '.join(EventKind)}, not {event!r}")
+        return self.subscribe(lambda each: callback(each) if each.kind == event else None)
+
+
+@cache
+def _prelude() -> Text:
+    """The prelude after parsing. All sessions of a process share it: a text is only read."""
+    return parsed(prelude_source(), BUILTINS, ())

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
 from kaleido.codegen.checker import References, check_body
-from kaleido.codegen.externals import lower_external
+from kaleido.codegen.externals import lower_external, lower_python_function
 from kaleido.codegen.lowering import lower_definition, place
 from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import MOST_SHOWN, Problems, SemanticError, Source
@@ -31,6 +31,9 @@ from kaleido.session.function_table import FunctionTable
 from kaleido.session.libraries import find_function
 from kaleido.session.parsed_text import Text
 from kaleido.session.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from kaleido.session.python_function import PythonFunction
 
 __all__ = ["Transaction", "compile_definitions"]
 
@@ -58,14 +61,19 @@ class Transaction(NamedTuple):
 
 
 def compile_definitions(
-    items: Sequence[Definition | External], text: Text, table: FunctionTable, shown: int = MOST_SHOWN
+    items: Sequence[Definition | External],
+    text: Text,
+    table: FunctionTable,
+    shown: int = MOST_SHOWN,
+    registered: Mapping[str, PythonFunction] = {},
 ) -> Transaction:
     """Check and lower definitions of a text. Raises SemanticError with the errors in all of them.
 
-    `shown` is the number of errors that will be shown: no hints are computed for more.
+    `shown` is the number of errors that will be shown: no hints are computed for more. `registered` has the externs
+    among the items that are Python functions.
     """
     problems = Problems(text.source, shown)
-    checks = Checks(text, table, items, problems)
+    checks = Checks(text, table, items, problems, registered)
     checked = checks.check()
     _refuse(problems)
     functions: dict[str, DefinedFunction] = {}
@@ -73,7 +81,9 @@ def compile_definitions(
     for name, (item, references) in checked.items():
         raise_pending()
         present = table.functions.get(name)
-        if present is not None and present.equals(item, references):
+        if name in registered:
+            functions[name] = _lower_registered(item, text.source, registered[name])
+        elif present is not None and present.equals(item, references):
             moved[name] = present.moved(text.source, item, references)
         else:
             functions[name] = _lower(item, text.source, references)
@@ -91,6 +101,12 @@ def _lower(item: Definition | External, source: Source, references: References) 
         return DefinedFunction(source, item, replace(unit, place=place(source, item.span)))
     lowered = lower_definition(item, source, references)
     return DefinedFunction(source, item, lowered.unit, references, lowered.loops)
+
+
+def _lower_registered(item: Definition | External, source: Source, function: PythonFunction) -> DefinedFunction:
+    unit = lower_python_function(item.prototype.name, item.prototype.arity, function.callback.address)
+    placed = replace(unit, place=place(source, item.span))
+    return DefinedFunction(source, item, placed, python=function.function)
 
 
 def _users_of_builtins(new: dict[str, Declaration], table: FunctionTable) -> dict[str, DefinedFunction]:

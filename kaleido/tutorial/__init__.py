@@ -12,9 +12,13 @@ In the order in which a chapter passes through them:
 ``key_choices``     the keys, and the line that shows those available
 ``keyboard``        reads keys: one at a time from a terminal, or by the line
 ``block_runner``    runs the blocks of a chapter: in a live session, or with ``reader``
+``bookmark``        the place where the reader stopped
 ``pager``           shows one chapter, a screenful at a time
 ``navigator``       moves between chapters
 ``command``         ``kaleido tutorial``: its arguments, and what it does without a terminal
+``own_program``     checks a reader's own program against a chapter
+``check_command``   ``kaleido tutorial check``: says what differs, and where to look first
+``program_history`` ``kaleido tutorial history``: the growth of the program as a git repository
 ==================  ===================================================================================
 
 The first four import only Python's standard library.

@@ -152,7 +152,9 @@ class BlockRunner:
             self._console.flush()
 
         real = interruptibly(lambda: reader.run(block, write))
-        if not agrees(block.text, real):
+        if agrees(block.text, real):
+            self._note("✓ as the chapter shows")
+        else:
             self._note("The output is not what the chapter shows. Does the block need one above that has not been run?")
 
     def _reporting_errors(self, run: Callable[[], object]) -> None:

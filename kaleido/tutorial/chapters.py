@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "FENCE",
     "FOLDER",
+    "REFERENCE",
     "Block",
     "blocks",
     "blocks_of",
@@ -37,6 +38,9 @@ def _folder() -> Path:
 
 FOLDER = _folder()
 """The folder with the chapters."""
+
+REFERENCE = FOLDER / "REFERENCE.md"
+"""The language on one page."""
 
 
 @dataclass(frozen=True)

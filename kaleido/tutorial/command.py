@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from kaleido.diagnostics import OK
@@ -12,7 +13,7 @@ from kaleido.language.source_files import reason, shown
 from kaleido.repl.display.console import Console
 from kaleido.terminal import streams
 from kaleido.tutorial.block_runner import BlockRunner
-from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, chapters, program_at
+from kaleido.tutorial.chapters import REFERENCE, Block, chapter_number, chapter_range, chapters, program_at
 from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, terminal_mode
 from kaleido.tutorial.layout import Layout
 from kaleido.tutorial.navigator import Navigator, chapter_text, contents
@@ -26,7 +27,16 @@ _DESCRIPTION = """Build a small language with a tiered JIT yourself, chapter by 
 
 On a terminal, a chapter is shown a screenful at a time: run its blocks with a
 key, or open a Kaleido prompt to try things. Without a terminal, the chapter is
-printed, or without a number, the list of chapters."""
+printed, or without a number, the list of chapters.
+
+  kaleido tutorial check N FILE    check your own program against chapter N
+  kaleido tutorial history FOLDER  the growth of the program, as a git repository
+  kaleido tutorial reference       the language on one page
+"""
+
+
+# The commands of `kaleido tutorial`, and the modules that implement them with a function `run`.
+_COMMANDS = {"check": "kaleido.tutorial.check_command", "history": "kaleido.tutorial.program_history"}
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -34,6 +44,10 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
 
     Raises SystemExit if the command line is wrong, and OSError if output cannot be written.
     """
+    if arguments and arguments[0] in _COMMANDS:
+        return int(import_module(_COMMANDS[arguments[0]]).run(arguments[1:], parser))
+    if arguments and arguments[0] == "reference":
+        return _show_reference(arguments[1:], parser)
     options = _options(arguments, parser)
     if options.program is not None:
         return _write_program(options, parser)
@@ -44,6 +58,17 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
             _navigator(console).run(options.chapter)
     else:
         _print(options.chapter, console)
+    return OK
+
+
+def _show_reference(arguments: Sequence[str], parser: ArgumentParser) -> int:
+    parser.prog += " reference"
+    parser.description = "Show the language on one page."
+    console = Console.of_streams(
+        parser.parse_args(arguments).color, interactive=sys.stdin.isatty() and sys.stdout.isatty()
+    )
+    console.show(chapter_text(REFERENCE, Layout.on(console)))
+    console.flush()
     return OK
 
 

@@ -20,6 +20,8 @@ class Key(Enum):
     TRY = "t"
     SECTION = "n"
     BACK = "b"
+    UP = "u"
+    EXERCISES = "e"
     SOLUTIONS = "s"
     CONTENTS = "c"
     HELP = "?"
@@ -45,6 +47,8 @@ _MEANINGS = {
     Key.TRY: "opens a Kaleido prompt with the definitions of the last file above; Ctrl-D returns here",
     Key.SECTION: "continues with the next section",
     Key.BACK: "goes back to the beginning of the section, or to the section before",
+    Key.UP: "goes back by one screenful; so do the up arrow and Page Up",
+    Key.EXERCISES: "goes on to the exercises of the chapter",
     Key.SOLUTIONS: "shows the solutions of the exercises",
     Key.CONTENTS: "lists all chapters, to choose another one",
     Key.QUIT: "quits; so does Ctrl-D",

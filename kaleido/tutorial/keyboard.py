@@ -24,7 +24,7 @@ with suppress(ImportError):
 __all__ = ["Keyboard", "LineKeyboard", "TerminalKeyboard", "terminal_mode"]
 
 _ALIASES = {"c-m": Key.MORE, "c-j": Key.MORE, "space": Key.MORE, "down": Key.MORE, "pagedown": Key.MORE}
-_ALIASES |= {"up": Key.BACK, "pageup": Key.BACK, "h": Key.HELP, "c-d": Key.QUIT}
+_ALIASES |= {"up": Key.UP, "pageup": Key.UP, "h": Key.HELP, "c-d": Key.QUIT}
 
 _REMINDER = "q quits"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from kaleido.terminal.text import padded, painted, width
 from kaleido.tutorial.chapters import Block
@@ -41,9 +41,19 @@ _LEXERS = {"kal": "kaleido", "lark": "ebnf"}
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def is_runnable(part: Part) -> TypeGuard[Block]:
-    """Whether a part can be run."""
-    return isinstance(part, Block) and part.language in _RUNNABLE
+def is_runnable(parts: Sequence[Part], index: int) -> bool:
+    """Whether a part can be run where it stands.
+
+    A file that a later command gives to the reader's own program cannot: Kaleido may do something else with it.
+    """
+    part = parts[index]
+    if not isinstance(part, Block) or part.language not in _RUNNABLE:
+        return False
+    command = re.compile(rf"^\$ .*\bkaleidoscope\.py\b.* {re.escape(part.title)}$", re.MULTILINE)
+    return not part.title or not any(
+        isinstance(later, Block) and later.language in RUN and command.search(later.text)
+        for later in parts[index + 1 :]
+    )
 
 
 def height(line: str, columns: int) -> int:
@@ -92,7 +102,7 @@ class Layout:
                 fitting = max(fitting, 0 if lines else 1)
                 return lines + new[:fitting], Place(part, start + fitting)
             lines, used, part, start = lines + new, used + self._height(new), part + 1, 0
-            if is_runnable(parts[part - 1]):
+            if is_runnable(parts, part - 1):
                 break
         return lines, Place(part, start)
 

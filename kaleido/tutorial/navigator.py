@@ -9,6 +9,7 @@ from pathlib import Path
 from kaleido.jit import uninterrupted
 from kaleido.repl.display.console import Console
 from kaleido.tutorial.block_runner import BlockRunner
+from kaleido.tutorial.bookmark import Bookmark
 from kaleido.tutorial.chapters import (
     Block,
     blocks_of,
@@ -65,6 +66,7 @@ class Navigator:
     ) -> None:
         self._console, self._keyboard, self._make_runner = console, keyboard, make_runner
         self._chapter: int | None = None
+        self._bookmark: Bookmark | None = None
 
     def run(self, chapter: int | None) -> None:
         """Begin with a chapter, or with a question if it is None; return when the user quits. Raises OSError."""
@@ -78,11 +80,18 @@ class Navigator:
                 self._console.flush()
 
     def _first_chapter(self) -> int:
-        self._console.write("Build a language with a tiered JIT yourself:\n\n" + contents() + "\n")
+        self._bookmark = bookmark = Bookmark.load()
+        first = bookmark.chapter if bookmark is not None else min(chapters())
+        where = f"{first}, where you stopped" if bookmark is not None else "the first"
+        listed = contents(first if bookmark is not None else None)
+        self._console.write(f"Build a language with a tiered JIT yourself:\n\n{listed}\n")
         try:
-            return self._ask_chapter("Which chapter? (Enter: the first) ") or min(chapters())
+            chapter = self._ask_chapter(f"Which chapter? (Enter: {where}) ")
         except EOFError:
             raise _Quit from None
+        if chapter is not None:
+            self._bookmark = None
+        return chapter or first
 
     def _ask_chapter(self, question: str) -> int | None:
         """The chapter that the user chooses; None for an empty answer. Raises EOFError, and _Quit."""
@@ -99,13 +108,16 @@ class Navigator:
     def _show(self, chapter: int) -> int:
         """Show a chapter. Return the number of the chapter to continue with. Raises _Quit."""
         self._chapter = chapter
-        try:
-            with closing(self._make_runner(program_at(chapter - 1))) as runner:
-                pager = Pager(_parts(chapters()[chapter]), self._console, self._ask, runner)
+        start, self._bookmark = self._bookmark.part if self._bookmark is not None else 0, None
+        with closing(self._make_runner(program_at(chapter - 1))) as runner:
+            pager = Pager(_parts(chapters()[chapter]), self._console, self._ask, runner, start=start)
+            try:
                 pager.run()
                 return self._at_the_end(chapter, pager, runner)
-        except _GoTo as choice:
-            return choice.chapter
+            except _GoTo as choice:
+                return choice.chapter
+            finally:
+                Bookmark(chapter, pager.part).save()
 
     def _at_the_end(self, chapter: int, pager: Pager, runner: BlockRunner) -> int:
         following = chapter + 1 if chapter + 1 in chapters() else None
@@ -113,7 +125,7 @@ class Navigator:
             self._console.write("This was the last chapter.\n")
         onward = [Choice(Key.MORE, f"chapter {following}")] if following else []
         solved = [Choice(Key.SOLUTIONS, "solutions")] if solutions(chapter).exists() else []
-        choices = [*onward, Choice(Key.QUIT, "quit"), *solved, *ALWAYS, Choice(Key.BACK, "back")]
+        choices = [*onward, Choice(Key.QUIT, "quit"), *solved, *ALWAYS, Choice(Key.BACK, "back"), Choice(Key.UP, "up")]
         while True:
             match self._ask(choices):
                 case Key.MORE if following:
@@ -122,6 +134,9 @@ class Navigator:
                     self._show_solutions(chapter)
                 case Key.BACK:
                     pager.go_back()
+                    pager.run()
+                case Key.UP:
+                    pager.go_up()
                     pager.run()
                 case Key.TRY:
                     runner.prompt(blocks_of(chapters()[chapter]))

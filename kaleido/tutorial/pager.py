@@ -23,6 +23,7 @@ class Pager:
 
     `before`      blocks that come before the first part
     `independent` whether each section continues `before` only, and not the sections above it
+    `start`       the index of the part to begin with
     """
 
     def __init__(
@@ -34,15 +35,24 @@ class Pager:
         *,
         before: Sequence[Block] = (),
         independent: bool = False,
+        start: int = 0,
     ) -> None:
         self._parts, self._console, self._ask, self._runner = parts, console, ask, runner
         self._before, self._independent = before, independent
-        # The place where the current screenful begins, and the place after it.
-        self._shown, self._next = Place(), Place()
+        # The place where the current screenful begins, the place after it, and where those before it have begun.
+        self._shown = self._next = Place(min(start, len(parts) - 1))
+        self._before_shown: list[Place] = []
+
+    @property
+    def part(self) -> int:
+        """The index of the first part on the screen."""
+        return self._shown.part
 
     def run(self) -> None:
         """Show the parts to the end. Raises OSError, and what `ask` raises."""
         while self._next.part < len(self._parts):
+            if self._next != self._shown:
+                self._before_shown.append(self._shown)
             self._show()
             if self._next.part < len(self._parts) or self._block is not None:
                 self._handle_keys()
@@ -50,6 +60,10 @@ class Pager:
     def go_back(self) -> None:
         """Continue at the beginning of the current section, or if that has just been shown, of the section before."""
         self._next = Place(self._section_before(self._shown))
+
+    def go_up(self) -> None:
+        """Continue with the screenful that was shown before this one; at the first one, show it again."""
+        self._next = self._shown = self._before_shown.pop() if self._before_shown else Place()
 
     def _show(self) -> None:
         """Show the next screenful."""
@@ -63,7 +77,7 @@ class Pager:
         while True:
             match self._ask(self._choices()):
                 case Key.RUN if self._block is not None:
-                    self._runner.run(self._block, self._earlier(self._next.part - 1))
+                    self._runner.run(self._block, self._earlier(self._block_index))
                     self._console.write("\n")
                     continue
                 case Key.TRY:
@@ -74,25 +88,46 @@ class Pager:
                     # A block may have been shown in part.
                     self._console.write("\n" if self._next.line else "")
                     self._next = Place(self._section_after(self._next))
+                case Key.EXERCISES:
+                    self._next = Place(self._exercises or 0)
                 case Key.BACK:
                     self.go_back()
+                case Key.UP:
+                    self.go_up()
             return
+
+    @property
+    def _block_index(self) -> int:
+        """The index of the last part on the screen, which may go on below it."""
+        return self._next.part if self._next.line else self._next.part - 1
 
     @property
     def _block(self) -> Block | None:
         """The block at the end of the screenful if it can be run. Kaleido lacks the features that solutions add."""
-        if not self._next.part or self._next.line:
+        if (index := self._block_index) < 0 or not is_runnable(self._parts, index):
             return None
-        part = self._parts[self._next.part - 1]
-        return part if is_runnable(part) and not (self._independent and part.language == "kal") else None
+        part = self._parts[index]
+        return part if isinstance(part, Block) and not (self._independent and part.language == "kal") else None
+
+    @property
+    def _exercises(self) -> int | None:
+        """The index of the heading of the exercises; None if there are none below."""
+        found = (
+            index
+            for index, part in enumerate(self._parts[self._next.part :], self._next.part)
+            if isinstance(part, Heading) and part.text == "Exercises"
+        )
+        return next(found, None)
 
     def _choices(self) -> list[Choice]:
         """The available choices, the most important first."""
         block = self._block
-        run = [] if block is None else [Choice(Key.RUN, "run it in Kaleido" if block.language == "kal" else "run it")]
-        moving = [Choice(Key.SECTION, "next section"), Choice(Key.BACK, "back")]
+        run = [] if block is None else [Choice(Key.RUN, "run in Kaleido" if block.language == "kal" else "run it")]
+        exercises = [Choice(Key.EXERCISES, "exercises")] if self._exercises is not None else []
+        moving = [Choice(Key.SECTION, "next section"), Choice(Key.UP, "up"), *exercises]
         attempt, *others = ALWAYS
-        return [Choice(Key.MORE, "more"), *run, Choice(Key.QUIT, "quit"), attempt, *others, *moving]
+        first = [Choice(Key.MORE, "more"), *run, Choice(Key.QUIT, "quit"), Choice(Key.BACK, "back")]
+        return [*first, attempt, *others, *moving]
 
     def _earlier(self, end: int) -> list[Block]:
         """The blocks before a part, given its index."""

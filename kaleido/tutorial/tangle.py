@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
-__all__ = ["TangleError", "main", "tangle"]
+__all__ = ["TangleError", "definitions", "main", "tangle"]
 
 _LAST = ("main", "__main__")
 
@@ -40,6 +40,17 @@ def tangle(program: Iterable[Block]) -> str:
     body = [text for name, text in pieces.items() if name not in _LAST]
     body += [pieces[name] for name in _LAST if name in pieces]
     return "".join(_spaced([*imports.used_in("\n".join(body)), *body]))
+
+
+def definitions(block: Block) -> list[str]:
+    """The names that a block of the program defines, with the members of classes: ``Engine``, ``Engine.define``."""
+    found = []
+    for statement, _ in _statements(block):
+        if not isinstance(statement, ast.Import | ast.ImportFrom | ast.Delete):
+            found.append(name := _name(statement, block))
+            if isinstance(statement, ast.ClassDef):
+                found += [f"{name}.{each.name}" for each in statement.body if isinstance(each, ast.FunctionDef)]
+    return found
 
 
 def _statements(block: Block) -> Iterator[tuple[ast.stmt, str]]:

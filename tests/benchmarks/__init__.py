@@ -15,6 +15,7 @@ slow run says little, and the fastest one disturbs least.
 ``waiting.py``    the start, the prompt, an entry, a call from Python, optimized code
 ``floor.py``      what llvmlite alone takes to compile the same
 ``output.py``     output in a loop against C
+``array_maps.py`` functions over arrays against C and Numba
 ``growing.py``    large inputs and long sessions
 ``chart.py``      the picture; ``report.py``: the block of README.md
 """

@@ -1,7 +1,7 @@
 """Kaleido against other compilers, and against its goals. All results are ratios; less is better.
 
-The parts are `kernels` (against C and others), `tiering`, `waiting`, `output` and `growth`; `goals` is all of them but
-the kernels. Without a name, all parts run, which takes more than an hour.
+The parts are `kernels` (against C and others), `executables`, `tiering`, `waiting`, `output`, `numpy` and `growth`;
+`goals` is all of them but the kernels. Without a name, all parts run, which takes more than an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import growing, output, report, tiering, waiting
+from tests.benchmarks import array_maps, executables, growing, output, report, tiering, waiting
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table
 from tests.benchmarks.kernels import KERNELS
@@ -22,7 +22,9 @@ from tests.benchmarks.peak import Disagreement, Result, measured, summary, table
 from tests.benchmarks.peers import contestants
 from tests.benchmarks.processes import ROOT, Failed
 
-GOALS = ("tiering", "waiting", "output", "growth")
+README = ROOT / "README.md"
+
+GOALS = ("executables", "tiering", "waiting", "output", "numpy", "growth")
 
 # What --quick measures.
 QUICK_KERNELS = ("fib", "mandelbrot_loops", "operators", "collatz", "trial_division")
@@ -53,7 +55,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few kernels and programs, two runs of each, no growth")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all times and figures")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write a picture of the kernels (SVG)")
-    parser.add_argument("--update", action="store_true", help="put the results into README.md, and its picture")
+    parser.add_argument(
+        "--update", action="store_true", help="put the results into README.md: the rows that were measured"
+    )
     options = parser.parse_args(arguments)
     wanted = set(options.parts or ("kernels", *GOALS))
     options.parts = wanted - {"goals"} | (set(GOALS) if "goals" in wanted else set())
@@ -77,6 +81,8 @@ class _Benchmark:
         self._results: list[Result] = []
         self._tiering: list[tiering.Tiering] = []
         self._figures: list[Figure] = []
+        # Means and the worst of some of the kernels or programs only: they are not comparable with those of all.
+        self._of_some: list[Figure] = []
         self._peers: list[str] = []
         self._versions: dict[str, str] = {}
 
@@ -84,9 +90,11 @@ class _Benchmark:
         """Measure the parts; print and write the results."""
         parts: dict[str, Callable[[], Iterator[Figure]]] = {
             "kernels": self._kernels,
+            "executables": self._executables,
             "tiering": self._cost_of_tiering,
             "waiting": self._waiting,
             "output": lambda: output.figures(self._build, self._options.repeat, self._options.clock),
+            "numpy": self._arrays,
             "growth": growing.figures,
         }
         for name, figures in parts.items():
@@ -108,7 +116,12 @@ class _Benchmark:
             if not options.kernels or kernel.name in options.kernels:
                 self._results.append(measured(kernel, peers, options.repeat))
                 _say(f"{kernel.name}: {self._results[-1].ratio('kaleido', options.clock) or 0:.2f}")
-        yield from summary(self._results, options.clock)
+        yield from self._over_all(summary(self._results, options.clock), bool(options.kernels))
+
+    def _executables(self) -> Iterator[Figure]:
+        options = self._options
+        kernels = [each for each in KERNELS if not options.kernels or each.name in options.kernels]
+        yield from executables.figures(self._build, kernels, options.repeat, options.clock, _say)
 
     def _cost_of_tiering(self) -> Iterator[Figure]:
         options = self._options
@@ -117,8 +130,13 @@ class _Benchmark:
             found = tiering.tiering(program, options.repeat, options.clock)
             _say(f"{program.path.stem}: {found.ratio:.2f} {found.verdict}")
             self._tiering.append(found)
-        yield from tiering.figures(self._tiering)
+        yield from self._over_all(tiering.figures(self._tiering), options.quick)
         yield from tiering.counters(options.repeat, options.clock)
+
+    def _over_all(self, figures: Iterator[Figure], some: bool) -> Iterator[Figure]:
+        for figure in figures:
+            self._of_some += [figure] * some
+            yield figure
 
     def _waiting(self) -> Iterator[Figure]:
         repeat, clock = self._options.repeat, self._options.clock
@@ -130,21 +148,32 @@ class _Benchmark:
         yield from waiting.optimizing(repeat, clock)
         yield from waiting.emission(repeat, clock)
 
+    def _arrays(self) -> Iterator[Figure]:
+        if message := array_maps.missing():
+            _say(message)
+        yield from array_maps.figures(self._build, self._options.repeat, self._options.clock)
+
     def _write(self) -> None:
         options = self._options
         where = report.machine(self._versions)
-        tables = [table(self._results, self._peers, options.clock)] if self._results else []
-        tables += [tiering.table(self._tiering)] if self._tiering else []
-        tables += [figure_table(self._figures)] if self._figures else []
-        text = report.block(tables, options.clock, where)
-        print(text, end="")
+        print(report.block(self._tables(self._figures), options.clock, where), end="")
         if options.json:
             options.json.write_text(json.dumps(self._as_json(where), indent=1) + "\n")
-        for path in filter(None, (options.chart, report.CHART if options.update and self._results else None)):
+        # A picture of some kernels would have a mean of its own.
+        picture = report.CHART if options.update and self._results and not options.kernels else None
+        for path in filter(None, (options.chart, picture)):
             path.write_text(chart(self._results, options.clock), encoding="utf-8")
         if options.update:
-            readme = ROOT / "README.md"
-            readme.write_text(report.replaced(readme.read_text("utf-8"), text), "utf-8")
+            tables = self._tables(
+                [each for each in self._figures if each not in self._of_some], means=not options.kernels
+            )
+            text = report.updated(README.read_text("utf-8"), tables, options.clock, where)
+            README.write_text(text, "utf-8")
+
+    def _tables(self, figures: list[Figure], *, means: bool = True) -> list[str]:
+        tables = [table(self._results, self._peers, self._options.clock, means=means)] if self._results else []
+        tables += [tiering.table(self._tiering)] if self._tiering else []
+        return tables + ([figure_table(figures)] if figures else [])
 
     def _as_json(self, where: str) -> dict[str, object]:
         return {

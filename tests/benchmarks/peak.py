@@ -64,13 +64,13 @@ def geometric_mean(numbers: Iterable[float]) -> float:
     return math.exp(sum(logarithms) / len(logarithms))
 
 
-def table(results: Sequence[Result], peers: Sequence[str], clock: Clock) -> str:
-    """Ratios by kernel and contestant as a Markdown table, and their geometric means."""
+def table(results: Sequence[Result], peers: Sequence[str], clock: Clock, *, means: bool = True) -> str:
+    """Ratios by kernel and contestant as a Markdown table, and, with `means`, their geometric means."""
     rows = [
         [result.kernel.title, _number(result.native(clock)), *(_number(result.ratio(name, clock)) for name in peers)]
         for result in results
     ]
-    for title, chosen in _groups(results).items():
+    for title, chosen in _groups(results).items() if means else ():
         rows.append([title, "", *(_mean(chosen, name, clock) for name in peers)])
     head = ["kernel", "native, s", *peers]
     return markdown(head, rows)

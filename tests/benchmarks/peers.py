@@ -13,10 +13,10 @@ from pathlib import Path
 from tests.benchmarks.kernels import Kernel
 from tests.benchmarks.processes import Times, kaleido, python, run
 
-__all__ = ["NATIVE", "Outcome", "Peer", "contestants"]
+__all__ = ["C_OPTIONS", "NATIVE", "Outcome", "Peer", "contestants"]
 
-# With these options C computes what Kaleido does: no fused multiply-add where the program has two operations.
-_C_OPTIONS = ("-O3", "-march=native", "-ffp-contract=off")
+C_OPTIONS = ("-O3", "-march=native", "-ffp-contract=off")
+"""With these options C computes what Kaleido does: no fused multiply-add where the program has two operations."""
 
 NATIVE = ("gcc", "clang")
 
@@ -105,7 +105,7 @@ def _interpreter(name: str, path: str, suffix: str) -> Peer:
 def _c_compiler(name: str, path: str, build: Path) -> Peer:
     def prepare(kernel: Kernel) -> Callable[[], Outcome]:
         program = build / f"{kernel.name}.{name}"
-        run([path, *_C_OPTIONS, "-o", str(program), str(kernel.path(".c")), "-lm"])
+        run([path, *C_OPTIONS, "-o", str(program), str(kernel.path(".c")), "-lm"])
         return _process([str(program)])
 
     return Peer(name, prepare)

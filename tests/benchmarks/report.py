@@ -14,7 +14,7 @@ from llvmlite.binding import llvm_version_info
 
 from tests.benchmarks.processes import ROOT, Clock
 
-__all__ = ["CHART", "block", "machine", "replaced"]
+__all__ = ["CHART", "block", "machine", "merged", "updated"]
 
 CHART = ROOT / "tests/benchmarks/chart.svg"
 
@@ -44,16 +44,43 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def block(tables: Sequence[str], clock: Clock, where: str) -> str:
+def block(tables: Sequence[str], clock: Clock, where: str, note: str = "") -> str:
     """The tables, with the machine above them, as Markdown."""
     seconds = "seconds" if clock == "wall" else "seconds of the processor, with all threads"
-    return "\n".join([f"{where}. Minima of alternating runs, in {seconds}.\n", *tables])
+    return "\n".join([f"{where}. Minima of alternating runs, in {seconds}.{note}\n", *tables])
 
 
-def replaced(readme: str, new: str) -> str:
-    """README.md with a new block between the two marks. Raises ValueError without them."""
+def merged(old: str, tables: Sequence[str]) -> list[str]:
+    """The tables of the text `old`, with the rows of the new `tables`.
+
+    A new row replaces the one with the same first cell, in the table with the same columns. Where a table of the same
+    first column has other columns, the new one replaces it if it has all of its rows. All others stay.
+    """
+    kept = {_name(table): table for table in re.findall(r"(?:^\|.*\n)+", old, re.MULTILINE)}
+    for new in tables:
+        name = _name(new)
+        head, rule, *lines = new.splitlines(keepends=True)
+        before = kept.get(name, new).splitlines(keepends=True)
+        rows, old_rows = ({_name(line): line for line in each} for each in (lines, before[2:]))
+        if before[0] == head:
+            kept[name] = "".join([head, rule, *(old_rows | rows).values()])
+        elif rows.keys() >= old_rows.keys():
+            kept[name] = new
+    return list(kept.values())
+
+
+def _name(table: str) -> str:
+    """The first cell of a row, or of a table's head. The worst of several is the same row, whichever it is."""
+    cell = table.split("|")[1].strip()
+    return cell.partition(": ")[0] if "the worst" in cell else cell
+
+
+def updated(readme: str, tables: Sequence[str], clock: Clock, where: str) -> str:
+    """README.md with the rows of `tables` in its block; all other rows stay. Raises ValueError without a block."""
     before, begin, rest = readme.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    old, end, after = rest.partition(_END)
     if not (begin and end):
         raise ValueError(f"README.md has no {_BEGIN.strip()} … {_END.strip()}")
-    return f"{before}{begin}{new}{end}{after}"
+    found = merged(old, tables)
+    note = "" if sorted(found) == sorted(tables) else " Rows that were not measured then are of earlier runs."
+    return f"{before}{begin}{block(found, clock, where, note)}{end}{after}"

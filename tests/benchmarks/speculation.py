@@ -1,7 +1,8 @@
 """Speculation on arguments, on and off: python -m tests.benchmarks.speculation [NAME ...].
 
 Every kernel, every example and the programs in ``constants/``, which are built so that it should gain. The two are run
-by turns, and the minima are compared; they must compute the same. Output: a row for each program, with the seconds of its evaluation.
+by turns, and the minima are compared; they must compute the same. Output: a row
+for each program, with the seconds of its evaluation.
 """
 
 from __future__ import annotations

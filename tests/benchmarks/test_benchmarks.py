@@ -17,6 +17,7 @@ from kaleido import Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Tier
 from tests.benchmarks import __main__ as command
+from tests.benchmarks import array_maps
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table, ratio
 from tests.benchmarks.floor import Floor, in_c_convention
@@ -24,7 +25,7 @@ from tests.benchmarks.kernels import FOLDER, KERNELS, Kernel
 from tests.benchmarks.peak import Disagreement, Result, geometric_mean, measured, summary, table
 from tests.benchmarks.peers import Outcome, Peer
 from tests.benchmarks.processes import ROOT, Failed, Times, python, run
-from tests.benchmarks.report import block, replaced
+from tests.benchmarks.report import block, merged, updated
 from tests.benchmarks.tiering import Program, Tiering, figures, programs
 from tests.benchmarks.tiering import table as tiering_table
 
@@ -220,11 +221,31 @@ def test_the_block_of_the_readme() -> None:
         "a machine. Minima of alternating runs, in seconds of the processor, with all threads.\n\n"
         "| a table |\n\n| another |\n"
     )
-    new = replaced(readme, text)
-    assert text in new
-    assert replaced(new, "") == replaced(readme, "")
+    new = updated(readme, ["| a table |\n|---|\n| a row |\n"], "cpu", "a machine")
+    assert "| a table |\n|---|\n| a row |\n" in new
+    assert "Rows that were not measured then are of earlier runs." in new
+    # All rows that were there are there; and to write the same again changes nothing.
+    assert {line for line in readme.splitlines() if line.startswith("|")} <= set(new.splitlines())
+    assert updated(new, ["| a table |\n|---|\n| a row |\n"], "cpu", "a machine") == new
     with pytest.raises(ValueError, match="README"):
-        replaced("", text)
+        updated("", [], "cpu", "a machine")
+
+
+def test_what_was_not_measured_stays() -> None:
+    old = "text\n\n| kernel | C |\n|---|---|\n| fib | 1 |\n| tak | 2 |\n\n| figure | goal |\n|---|---|\n| start | 3 |\n"
+    kernels = "| kernel | C |\n|---|---|\n| tak | 4 |\n| new | 5 |\n"
+    assert merged(old, [kernels]) == [
+        "| kernel | C |\n|---|---|\n| fib | 1 |\n| tak | 4 |\n| new | 5 |\n",
+        "| figure | goal |\n|---|---|\n| start | 3 |\n",
+    ]
+    # With other columns: no row of the old one fits.
+    other = "| kernel | C | Lua |\n|---|---|---|\n| tak | 4 | 9 |\n"
+    assert merged("", [other]) == [other]
+    assert merged(old, [other]) == merged(old, [])
+    every = f"{other}| fib | 1 | 2 |\n"
+    assert merged(old, [every])[0] == every
+    worst = "| figure | goal |\n|---|---|\n| the worst kernel: fib | 1 |\n"
+    assert merged(worst, [worst.replace("fib", "tak")]) == [worst.replace("fib", "tak")]
 
 
 @pytest.mark.parametrize(
@@ -293,3 +314,29 @@ def test_optimized_code_needs_few_instructions(tmp_path: Path) -> None:
         own += instructions(optimized(tmp_path / f"{name}-kaleido", texts[".kal"], short))
         native += instructions(compiled_by_gcc(tmp_path / name, texts[".c"].replace(full, short)))
     assert own < LIMIT * native, (own, native)
+
+
+# Arrays
+
+
+def test_functions_over_arrays_compute_what_c_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numpy")
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    # Numba takes seconds to begin.
+    monkeypatch.setattr(array_maps, "_is_installed", lambda package: package == "numpy")
+    monkeypatch.setattr(array_maps, "_compilers", lambda: {"gcc": "gcc"})
+    titles = [figure.title for figure in array_maps.figures(tmp_path, 1, "cpu", points=20_000)]
+    assert titles == [
+        f"`f.map`, {body}{comparison}"
+        for body in ("polynomial", "Mandelbrot")
+        for comparison in (" / the loop in C by gcc", ", two workers / one")
+    ]
+    wrong = array_maps._BODIES[0]._replace(c="static double f(double x) {{ return x; }}")
+    monkeypatch.setattr(array_maps, "_BODIES", [wrong])
+    # A library is loaded once for each path.
+    tmp_path = tmp_path / "wrong"
+    tmp_path.mkdir()
+    with pytest.raises(Disagreement, match="gcc computes other values"):
+        list(array_maps.figures(tmp_path, 1, "cpu", points=20_000))
+    assert array_maps.missing() == "numba not installed: left out"

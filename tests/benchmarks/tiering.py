@@ -36,6 +36,11 @@ class Program:
     group: str
     path: Path
 
+    @property
+    def title(self) -> str:
+        """Its name; unique, although examples have the names of kernels."""
+        return f"{self.path.stem} ({self.group})" if self.group == "examples" else self.path.stem
+
 
 @dataclass(frozen=True)
 class Tiering:
@@ -101,7 +106,7 @@ def table(found: Sequence[Tiering]) -> str:
     """A row for each program, as Markdown."""
     rows = [
         [
-            each.program.path.stem,
+            each.program.title,
             *(f"{each.seconds[mode]:.2f}" for mode in (*_ALONE, "tiered")),
             f"{each.ratio:.2f}",
             each.verdict,
@@ -117,7 +122,7 @@ def figures(found: Sequence[Tiering]) -> Iterator[Figure]:
         results = [each for each in found if each.program.group == group]
         worst = max(results, key=lambda each: each.ratio)
         yield Figure(f"tiered / better of -O0 and -O3, {group}, mean", geometric_mean(each.ratio for each in results))
-        yield Figure(f"… the worst of {len(results)}, `{worst.program.path.stem}`", worst.ratio, _GOAL)
+        yield Figure(f"… {group}, the worst of {len(results)}: `{worst.program.path.stem}`", worst.ratio, _GOAL)
 
 
 def counters(repeat: int, clock: Clock) -> Iterator[Figure]:

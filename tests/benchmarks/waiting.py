@@ -195,7 +195,8 @@ _OPTIMIZED = (
 def optimizing(repeat: int, clock: Clock) -> Iterator[Figure]:
     """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread."""
     floor = Floor()
-    with Session() as session:
+    # With a threshold, a unit is compiled as soon as it is hot.
+    with Session(threshold=1_000) as session:
         waiting = _HotToSwapped(session.engine)
         names = (f"f{number}" for number in count())
         for title, definition, note in _OPTIMIZED:

@@ -88,14 +88,15 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
         return difference(table, earlier)._replace(operators=table.operators)
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
-    case = found_by_search(monkeypatch).case
+    # With this seed, one of the first programs shows it.
+    case = found_by_search(monkeypatch, seed=5).case
     assert any(b"binary" in each.data for each in case.earlier)
     assert program_case(program_file(case, "a note\nof two lines")) == case
 
 
-def found_by_search(monkeypatch: pytest.MonkeyPatch) -> Finding:
+def found_by_search(monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> Finding:
     monkeypatch.setattr(search, "REDUCTION_SECONDS", 2.0)
-    finding = Search().tiers(200, seed=0)
+    finding = Search().tiers(200, seed=seed)
     assert finding is not None
     return finding
 

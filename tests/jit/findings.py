@@ -8,16 +8,22 @@ right. `test_findings` runs the rows; the costs are measured only here, because 
 from __future__ import annotations
 
 import ctypes
+import runpy
 import sys
 import threading
 import timeit
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from llvmlite import ir as builder
 
 from kaleido.jit import LEAVE_JIT, REENTER_JIT, Data, Engine, Policy, RunCounter, Signature, Tier, Unit
 from kaleido.jit.compiling.llvm import parse_alone
 from kaleido.jit.compiling.unit_checks import check_units
 from tests.jit.compiling.wrong_units import DOUBLES, INTEGER, RET, G, bad, calls, ir
+from tests.jit.tiny import unit as tiny
 
 REAL = Signature("double", ("double",))
 FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
@@ -251,6 +257,20 @@ PROBES = (
         lambda: error(bad(ir('call void asm sideeffect "no such", ""()\nret i64 %x'))),
     ),
     Row(
+        "the mode of the floating-point unit",
+        "ends the process",
+        "UnitError: bad, line 1: calls `llvm.set.fpmode.i64`, which changes how",
+        lambda: error(
+            bad(ir("call void @llvm.set.fpmode.i64(i64 0)\nret i64 %x", "declare void @llvm.set.fpmode.i64(i64)"))
+        ),
+    ),
+    Row(
+        "a function without a frame",
+        "ends the process",
+        "UnitError: bad, line 2: `bad.impl` is naked",
+        lambda: error(bad(ir("unreachable", attributes="naked nounwind"))),
+    ),
+    Row(
         "a variable of several units",
         "splits at the swap",
         "O0: 1, O3: 2",
@@ -306,15 +326,66 @@ def costs() -> Iterator[tuple[str, float, float]]:
         pairs = [(per_call(lambda: direct(5)), per_call(lambda: bare(5))) for _ in range(5)]
         yield "`Engine.function`, to a bare ctypes call", min(a for a, _ in pairs) / min(b for _, b in pairs), 3.0
 
-    def parse() -> None:
-        parse_alone(DOUBLES.ir).close()
+    for shape, unit in shapes().items():
+        yield f"a check of {shape}, to a parse for compilation", check_ratio(unit), 4 / 3
 
-    check_units([DOUBLES])
-    pairs = [
-        (min(timeit.repeat(lambda: check_units([DOUBLES]), number=50)), min(timeit.repeat(parse, number=50)))
-        for _ in range(20)
-    ]
-    yield "a check, to a parse for compilation", min(a for a, _ in pairs) / min(b for _, b in pairs), 4 / 3
+
+def check_ratio(unit: Unit) -> float:
+    """What a check takes, in parses of the same text for compilation. The best of runs that are taken by turns."""
+
+    def parse() -> None:
+        parse_alone(unit.ir).close()
+
+    def check() -> None:
+        check_units([unit])
+
+    check()
+    number = max(3, int(0.004 / timeit.timeit(parse, number=1)))
+    pairs = [(timeit.timeit(check, number=number), timeit.timeit(parse, number=number)) for _ in range(20)]
+    return min(a for a, _ in pairs) / min(b for _, b in pairs)
+
+
+def shapes() -> dict[str, Unit]:
+    """Units as front ends write them."""
+    adds = [f"%a{n + 1} = add i64 %a{n}, {n}" for n in range(500)]
+    many_calls = [f"%a{n + 1} = call tailcc i64 @g(i64 %a{n})" for n in range(100)]
+    blocks = [f"b{n}:\n%c{n} = icmp sgt i64 %x, {n}\nbr i1 %c{n}, label %b{n + 1}, label %b100" for n in range(100)]
+    tape = runpy.run_path(str(Path(__file__).parents[2] / "tutorials" / "languages" / "tape.py"))
+    [procedure, *_], _ = tape["compile_text"]("step { ++[->++<] >>. step }")
+    return {
+        "one instruction": DOUBLES,
+        "a loop by pointer": tiny("(define (count n) (let i 0 (do (while (< i n) (set i (+ i 1))) i)))").nested_units[
+            0
+        ],
+        "500 instructions": bad(ir("\n".join([*adds, "ret i64 %a500"])).replace("%x", "%a0")),
+        "100 calls": bad(ir("\n".join([*many_calls, "ret i64 %a100"]), G_DECLARED).replace("%x", "%a0"), **G),
+        "100 blocks": bad(ir("\n".join(["br label %b0", *blocks, "b100:\nret i64 %x"]))),
+        "a constant text": bad(ir(RET, '@t = private constant [6 x i8] c"<%ld>\\00"\n')),
+        "data": bad(ir(COUNTS, "@n = external global i64\n"), data=frozenset({"n"})),
+        "a function of llvmlite.ir": built(),
+        "a procedure of Tape": replace(procedure, nested_units=()),
+    }
+
+
+G_DECLARED = "declare tailcc i64 @g(i64)\n"
+
+
+def built() -> Unit:
+    """A module of llvmlite.ir: a sum of calls."""
+    module, kind = builder.Module(), builder.IntType(64)
+    function = builder.Function(module, builder.FunctionType(kind, [kind]), "bad.impl")
+    callee = builder.Function(module, builder.FunctionType(kind, [kind]), "g")
+    function.calling_convention = callee.calling_convention = "tailcc"
+    function.attributes.add("nounwind")
+    code = builder.IRBuilder(function.append_basic_block())
+    place = code.alloca(kind)
+    code.store(function.args[0], place)
+    for _ in range(10):
+        value = code.load(place)
+        with code.if_then(code.icmp_signed(">", value, kind(0)), likely=False):
+            code.store(code.add(value, code.call(callee, [value], cconv="tailcc")), place)
+    code.ret(code.load(place))
+    return bad(str(module), **G)
 
 
 def main(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,32 @@ def test_interrupt_from_another_thread() -> None:
             call.result()
         engine.define(unit("(define (f x) x)"))
         assert Running(lambda: engine.function("f")(3)).result() == 3
+
+
+@needs_protection
+def test_interrupt_of_one_thread() -> None:
+    running = threading.Semaphore(0)
+    ready = callback(lambda _: running.release())
+    # At -O3 the flag would be read once.
+    with Engine(Policy(optimize=False)) as engine:
+        flag = ctypes.c_int64(1)
+        text = "(define (spin p:ptr) (do (foreign ready 0) (do (while (load p) 0) 7)))"
+        engine.define(unit(text, {"ready": ready.address}))
+        spin, idents = engine.function("spin"), [0, 0]
+
+        def run(number: int) -> int:
+            idents[number] = threading.get_ident()
+            result: int = spin(ctypes.addressof(flag))
+            return result
+
+        calls = [Running(partial(run, number)) for number in range(2)]
+        for _ in calls:
+            assert running.acquire(timeout=TIMEOUT)
+        engine.interrupt(idents[1])
+        with pytest.raises(Interrupted):
+            calls[1].result()
+        flag.value = 0
+        assert calls[0].result() == 7
 
 
 @needs_protection

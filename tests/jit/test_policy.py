@@ -17,9 +17,11 @@ from kaleido.jit import Policy, RunCounter
         ({"call_threshold": 0}, "at least 1"),
         ({"iteration_threshold": 0}, "at least 1"),
         ({"call_threshold": -5}, "at least 1"),
+        ({"patience": -0.1}, "0 or more"),
+        ({"patience": float("nan")}, "0 or more"),
     ],
 )
-def test_a_policy_needs_a_tier_and_positive_thresholds(options: dict[str, int], complaint: str) -> None:
+def test_a_policy_needs_a_tier_and_positive_thresholds(options: dict[str, float], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Policy(**cast(Any, options))
 

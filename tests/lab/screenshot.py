@@ -22,7 +22,7 @@ def sum(n)
   s
 
 sum(1000)
-for round = 1, 1 in sum(100000)
+for round = 1, 1 in sum(20000000)
 """
 FILE = Path(__file__).with_name("workbench.webp")
 

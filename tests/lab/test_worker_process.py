@@ -111,6 +111,18 @@ async def an_endless_loop_is_stopped(lab: Bench) -> None:
     assert stopped["text"] == "interrupted in the loop at program.kal:1"
 
 
+async def summary_and_advice_come_while_the_program_runs(lab: Bench) -> None:
+    await lab.do("run", text=f"def idle(x) x\n{FOREVER}")
+    [*_, told] = await lab.until(lambda message: "summary" in message.get("changes", {}))
+    assert told["changes"]["summary"][0].startswith("It runs. ")
+    # What has not happened may still happen.
+    assert told["changes"]["advice"] == []
+    await lab.do("stop")
+    messages = await lab.until(ended)
+    [*_, told] = [each["changes"] for each in messages if "summary" in each.get("changes", {})]
+    assert [each["text"] for each in told["advice"]] == ["idle never ran"]
+
+
 async def definitions_are_applied_while_the_program_runs(lab: Bench) -> None:
     await lab.do("run", text=f"{LOOP}for i = 0, 1 in sum(1000)")
     await lab.until(lambda message: happened(message, "swapped", "sum.for@2:22"))
@@ -121,6 +133,16 @@ async def definitions_are_applied_while_the_program_runs(lab: Bench) -> None:
     assert {"kind": "notice", "text": "changed: square"} in entries(messages)
     assert entries(messages)[-1]["text"].startswith("interrupted in the loop at program.kal:")
     assert [each["text"] for each in await lab.started("evaluate", "sum(3)")] == ["sum(3)", "36.0"]
+
+
+async def the_code_of_a_unit_is_shown(lab: Bench) -> None:
+    await lab.run("def f(x) x * x\nf(2)")
+    found = (await lab.do("code", symbol="kal.f", tier="O0"))["result"]
+    assert any("fmul" in line for line in found["view"]["ir"])
+    assert (await lab.do("code", symbol="kal.f", tier="O3"))["result"] is None
+    assert (await lab.do("code", symbol="kal.f", tier="O9"))["refused"] == "the tiers are O0, O3"
+    report = (await lab.do("report"))["result"]
+    assert len(report["views"]) > 0
 
 
 async def the_recompiler_is_held_and_released_step_by_step(lab: Bench) -> None:
@@ -174,7 +196,9 @@ def test_a_session_at_the_workbench() -> None:
         errors_have_their_place,
         a_text_is_checked,
         an_endless_loop_is_stopped,
+        summary_and_advice_come_while_the_program_runs,
         definitions_are_applied_while_the_program_runs,
+        the_code_of_a_unit_is_shown,
         the_recompiler_is_held_and_released_step_by_step,
         a_run_begins_while_the_recompiler_is_held,
         the_tiers_are_controls,

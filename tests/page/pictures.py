@@ -1,6 +1,6 @@
 """Pictures of the page, to look at, and those of README.md.
 
-kaleido report --json -o mandelbrot.json tutorials/examples/mandelbrot.kal
+kaleido report --no-cache --json -o mandelbrot.json tutorials/examples/mandelbrot.kal
 python -m tests.page.pictures mandelbrot.json          # build/pictures/: three widths, light and dark
 python -m tests.page.pictures mandelbrot.json --readme # tests/page/pictures/mandelbrot.webp
 """

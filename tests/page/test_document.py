@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.page import Additions, document, summary
+from kaleido.page import LiveParts, document, summary
 from kaleido.page.document import STYLES, script
 from tests.page.recordings import Recording, empty, many, redefinition
 
@@ -54,7 +54,7 @@ def test_markup_has_neither_handlers_nor_styles(recording: Recording) -> None:
 
 @each_recording
 def test_the_policy_permits_the_scripts_and_styles_and_nothing_else(recording: Recording) -> None:
-    page = Reader(document(recording, Additions(style="body { color: red }", connections="'self'")))
+    page = Reader(document(recording, LiveParts(style="body { color: red }", connections="'self'")))
     [policy] = [each["content"] or "" for tag, each in page.tags if tag == "meta" and "http-equiv" in each]
     style, _, code = page.raw
     for kind, text in (("style-src", style), ("script-src", code)):
@@ -83,6 +83,7 @@ def test_without_scripts_the_tables_remain() -> None:
     text = document(redefinition())
     assert "<code>total.for</code> was deoptimized at 50.1 ms, because square has changed" in text
     assert '<th scope="row">total.for</th><td class="tier-O3">● -O3</td><td>22,000</td>' in text
+    assert '<th scope="row">square</th><td class="tier-O0">○ -O0, inlined</td>' in text
     assert "<td>10.0 ms</td><td>swapped</td><td>square</td>" in text
     assert "<li>one &lt;redefinition&gt; deoptimized one unit</li>" in text
 
@@ -94,8 +95,8 @@ def test_a_page_of_nothing_says_so() -> None:
 
 
 def test_a_session_adds_panels_styles_and_a_script() -> None:
-    additions = Additions(panels='<section id="editor"></section>', style=".editor {}", script="start({});")
-    text = document(empty(), additions)
+    parts = LiveParts(panels='<section id="editor"></section>', style=".editor {}", script="start({});")
+    text = document(empty(), parts)
     assert '<main>\n<section id="editor"></section>\n<section id="summary"' in text
     assert ".editor {}</style>" in text
     assert "start({});</script>" in text
@@ -136,8 +137,8 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
     assert swaps.startswith(
         "**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on"
     )
-    assert "`total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
-    assert inlining == "**What was inlined.** The -O3 code of `total.for` has `square` inlined."
+    assert "The loop `total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
+    assert inlining == "**What was inlined.** The -O3 code of the loop `total.for` has `square` inlined."
     assert deoptimized == (
         "**What was taken back.** `total.for` was deoptimized at 50.1 ms, "
         "because square has changed; it was at -O3 again 19.9 ms later."
@@ -163,12 +164,13 @@ def test_a_summary_of_little_is_short() -> None:
 def test_a_unit_that_was_not_hot_itself_has_another_reason() -> None:
     recording = redefinition()
     cold = [each for each in recording["events"] if (each["kind"], each["symbol"]) != ("hot", "total.for")]
+    because = [each | {"hot_callee": "square"} if each["time"] == 20.0 else each for each in cold]
     assert (
-        "`total.for` was compiled because `square` was hot, which it inlines; its"
-        in summary(recording | {"events": cold})[1]
+        "The loop `total.for` was compiled because `square`, which it inlines, was hot at 6.0 ms; its"
+        in summary(recording | {"events": because})[1]
     )
     requested = {"time": 13.0, "kind": "requested", "symbol": "total.for"}
-    assert "`total.for` was compiled on request; its" in summary(recording | {"events": [requested]})[1]
+    assert "`total.for` was compiled on request; its" in summary(recording | {"events": [requested, *cold]})[1]
 
 
 def test_what_is_too_long_is_counted() -> None:

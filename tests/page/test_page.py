@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kaleido.page import Additions, document
+from kaleido.page import LiveParts, document
 from tests.page.recordings import Recording, empty, many, redefinition
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
@@ -35,8 +35,8 @@ def load(browser: Any, tmp_path: Path) -> Iterator[Open]:
     contexts, faults = [], []
     file = tmp_path / "page.html"
 
-    def load(recording: Recording, additions: Additions | None = None, **options: Any) -> Any:
-        file.write_text(document(recording, additions), "utf-8")
+    def load(recording: Recording, parts: LiveParts | None = None, **options: Any) -> Any:
+        file.write_text(document(recording, parts), "utf-8")
         context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
         contexts.append(context)
         page = context.new_page()
@@ -334,11 +334,15 @@ def test_on_paper_nothing_scrolls(load: Open) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     scrolls = "(all) => all.filter((each) => each.scrollHeight > each.clientHeight + 2).length"
     assert page.locator(".listing").evaluate_all(scrolls) == 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".lane-picture").get_attribute("viewBox").startswith("0 0 520 ")
+    heights = [page.locator(each).bounding_box()["height"] for each in (".lanes-space", ".lane-picture")]
+    assert heights[0] - heights[1] < 10
 
 
 def test_a_live_session_feeds_the_page(load: Open) -> None:
     script = 'window.page = start(JSON.parse(document.getElementById("recording").textContent), { live: true });'
-    page = load(empty(), Additions(script=script))
+    page = load(empty(), LiveParts(script=script))
     changes = redefinition() | {"summary": ["**Fast.** `total.for` is at ● -O3."]}
     page.evaluate("(changes) => page.update(changes)", json.loads(json.dumps(changes)))
     settle(page)
@@ -364,6 +368,20 @@ def test_a_live_session_feeds_the_page(load: Open) -> None:
     settle(page)
     assert page.locator(".selected-name").first.inner_text() == "f0"
     assert (page.locator("#units tbody tr").count(), page.locator("#events tbody tr").count()) == (3, 2)
+
+
+def test_a_live_session_is_asked_for_code(load: Open) -> None:
+    script = """const view = { ir: ["ret double 1.0"], ir_lines: [null], assembly: ["ret"], assembly_lines: [null] };
+    const code = (symbol, tier) => Promise.resolve(tier === "O3" ? { began: 62, view } : null);
+    start(JSON.parse(document.getElementById("recording").textContent), { live: true, code });"""
+    recording = redefinition()
+    for code in (code for unit in recording["units"] for version in unit["versions"] for code in version["codes"]):
+        code["view"] = None
+    page = load(recording, LiveParts(script=script))
+    playwright.expect(page.locator("#optimized-view .line .text")).to_have_text("ret double 1.0")
+    assert page.locator("#baseline-view .listing").inner_text() == "The code will come."
+    go(page, 30.0)
+    assert "out of use is not kept" in page.locator("#optimized-view .listing").inner_text()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What recording costs a program: ``python -m tests.recording.cost [--rounds N]``.
+"""What recording costs a program: ``python -m tests.recording.cost [--rounds N] [PROGRAM …]``.
 
 Each program runs with and without a recorder by turns, in a new session each time. The ratios are of the minima: of the
 time until the program has ended, and of the processor time of the whole process, the recorder's own thread included.
@@ -51,12 +51,15 @@ def ratios(measure: Callable[[bool], Times], rounds: int) -> Times:
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(PROGRAMS)} (all)")
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    options = parser.parse_args()
+    if unknown := set(options.programs).difference(PROGRAMS):
+        parser.error(f"there is no program {', '.join(sorted(unknown))}")
     print(f"{'recorded / not recorded':24}{'time':>8}{'processor':>12}")
-    for name in PROGRAMS:
+    for name in options.programs or PROGRAMS:
         with streams.discarded():
-            wall, used = ratios(lambda on, name=name: run(name, recorded=on), rounds)  # type: ignore[misc]
+            wall, used = ratios(lambda on, name=name: run(name, recorded=on), options.rounds)  # type: ignore[misc]
         print(f"{name:24}{wall:8.3f}{used:12.3f}", flush=True)
 
 

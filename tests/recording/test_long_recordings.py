@@ -78,6 +78,27 @@ def test_changes_are_what_was_added_since_the_last_call() -> None:
         assert recorded.changes()["live"] is False
 
 
+def test_a_reader_of_changes_asks_for_code_that_is_in_use() -> None:
+    with Session(jit="sync", threshold=2) as session:
+        recorded = session.record("demo.kal")
+        recorded.changes()
+        session.run("def g(x) x * x def f(x) g(x) + 1", "demo.kal")
+        assert recorded.code_view("kal.f", Tier.OPTIMIZED) is None
+        session.run("f(1); f(2)")
+        assert recorded.report()["views"] != []
+        message = recorded.changes()
+        assert message["jumps"]["symbol"] in ("kal.f", "kal.g")
+        codes = [each for unit in message["units"] for each in unit["versions"][0]["codes"]]
+        assert [code["view"] for code in codes] == [None] * len(codes)
+        found = recorded.code_view("kal.f", Tier.OPTIMIZED)
+        assert found is not None
+        assert found["began"] in [code["began"] for code in codes]
+        assert [0, 1, 12, "kal.g"] in found["view"]["ir_lines"]
+        session.run("def g(x) x")
+        assert recorded.code_view("kal.f", Tier.OPTIMIZED) is None
+        recorded.close()
+
+
 def test_a_reader_that_stays_away_gets_all_again() -> None:
     with Engine() as engine:
         recorded = Recorder(engine, live=False)

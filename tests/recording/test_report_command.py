@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from kaleido import cli
 from kaleido.repl.commands import COMMANDS
 from kaleido.terminal import streams
+from tests import forked
 
 PROGRAM = "def f(x) x * x\nfor i = 1, i < 5 in f(i)\nf(2)\n"
 HOT = ("--jit=sync", "--threshold=3", "--no-cache")
@@ -20,8 +22,7 @@ HOT = ("--jit=sync", "--threshold=3", "--no-cache")
 
 def outcome(*arguments: str | Path, stdin: str = "") -> tuple[int, str, str]:
     """As a program: exit code, standard output, standard error."""
-    command = [sys.executable, "-m", "kaleido", *map(str, arguments)]
-    done = subprocess.run(command, input=stdin.encode(), capture_output=True, timeout=120)
+    done = forked.run(["-m", "kaleido", *map(str, arguments)], input=stdin.encode())
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -112,10 +113,10 @@ def test_text_goes_to_standard_error(script: Path) -> None:
     assert not list(script.parent.glob("demo.[!k]*"))
 
 
-def test_compare_measures_the_other_modes(script: Path) -> None:
-    script.write_text("1 + 1")
-    assert run("--compare", "--json", script) == 0
-    measured = data(Path("demo.json"))["measured"]
+def test_compare_measures_the_other_modes(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1 + 1")))
+    assert run("--compare", "--json", "-") == 0
+    measured = data(Path("report.json"))["measured"]
     assert set(measured) == {"O0", "O3", "tiered"}
     assert all(times["run"] >= 0 and times["compile"] > 0 for times in measured.values())
 

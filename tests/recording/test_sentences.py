@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaleido.jit import Event, EventKind, RunCounter, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Signature, Tier, Unit
 from kaleido.recording.sentences import Sentences
 
 
@@ -11,6 +11,10 @@ def event(kind: EventKind, unit: str, time: float, runs: int = 0, inlined: tuple
     return Event(
         kind, unit, unit, time, 1, tier, runs=runs, counter=RunCounter.CALLS, threshold=1_000, inlined=inlined
     )  # fmt: skip
+
+
+def unit(symbol: str) -> Unit:
+    return Unit(symbol, Signature("double", ("double",)), "")
 
 
 def sentences(*events: Event) -> list[str]:
@@ -24,9 +28,11 @@ def test_a_unit_that_was_hot_itself() -> None:
 
 
 def test_a_caller_is_compiled_because_of_what_it_inlines() -> None:
-    hot = event(EventKind.HOT, "square", 1.0, 1_000)
-    *_, swapped = sentences(hot, event(EventKind.SWAPPED, "sum", 1.01, 5, ("binary:", "square")))
-    assert swapped == "sum runs its -O3 code, because square was hot, which it inlines"
+    swapped = event(EventKind.SWAPPED, "sum", 1.01, 5, ("binary:", "square"))
+    assert sentences(swapped._replace(hot_callee=unit("square")), swapped._replace(hot_callee=unit("deep"))) == [
+        "sum runs its -O3 code, because square was hot, which it inlines",
+        "sum runs its -O3 code, because deep was hot, which it calls",
+    ]
 
 
 def test_a_request() -> None:

@@ -15,12 +15,14 @@ from kaleido.terminal.text import width
 from tests.recording.test_recorder import PROGRAM, recording
 
 TEXT = """\
-demo.kal · tiered, hot at 1,000 calls or 10,000 iterations …
+demo.kal · tiered, hot at 1,000 calls or 10,000 iterations · 10…
 
-f     ·············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒█████████████╳▒▒▒
-f.for ·············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
-      0                                             100.0 ms
-      · no code  ▒ ○ -O0  █ ● -O3  ╳ deoptimized
+f     ··············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒█████████████╳▒▒▒▒
+f.for ··············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
+g     ··············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒
+      0                                                 100.0 ms
+  · no code  ▒ ○ -O0  ▓ inlined at ● -O3  █ ● -O3  ╳ deoptimized
+  f.for is a loop in f
 
 What happened
   70.0 ms  f swapped
@@ -90,6 +92,19 @@ def test_a_unit_that_waits_for_the_recompiler_is_hot() -> None:
     assert advice(made([unit("f", code("O0", 1))], [], {"f": [[1, 1, 1000]]})) == []
 
 
+def test_a_unit_in_optimized_code_of_its_caller_is_fast() -> None:
+    units = [unit("plot", code("O0", 1)), unit("loop", code("O0", 1), code("O3", 20, None, "plot"))]
+    assert advice(made(units, [], {"plot": [[1, 1, 426]]})) == []
+
+
+def test_a_loop_that_goes_on_in_old_code_is_told() -> None:
+    recorded = made(
+        [unit("loop", code("O0", 1), code("O3", 20, 50))], [event("deoptimized", "loop", 50, message="g has changed")]
+    )
+    recorded["samples"]["times"] = [[time, "loop", "O3"] for time in (49, 60, 95)]
+    assert advice(recorded)[1]["text"].startswith("loop went on in its old code for 45.0 ms: ")
+
+
 def test_advice_says_why_a_call_is_not_inlined() -> None:
     told = advice(made([unit("f", code("O0", 1), code("O3", 5))], []), [("f", NotInlined("f", "g", "it is recursive"))])
     assert told[0] == {"symbol": "f", "text": "g is not inlined in f: it is recursive"}
@@ -108,9 +123,10 @@ def test_a_report_has_the_advice_of_llvm() -> None:
 def test_the_text_has_lanes_and_what_happened() -> None:
     units = [
         unit("f", code("O0", 25.0), code("O3", 70.0, 93.0, "g")),
-        unit("f.for", code("O0", 25.0), counter="iterations"),
+        unit("f.for", code("O0", 25.0), counter="iterations", parent="f"),
+        unit("g", code("O0", 25.0)),
     ]
-    assert recording_text(made(units, [event("swapped", "f", 70.0)]), 60) == TEXT
+    assert recording_text(made(units, [event("swapped", "f", 70.0)]), 64) == TEXT
 
 
 @pytest.fixture(scope="module")

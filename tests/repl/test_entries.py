@@ -158,6 +158,15 @@ def test_everything_stays_in_its_line_and_column(parts: list[str]) -> None:
     assert found == {(*whole.position(match.start()), match[0]) for match in re.finditer(r"\S", text)}
 
 
+def test_only_what_may_end_before_a_command_is_parsed_to_be_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[str] = []
+    monkeypatch.setattr(parser.IncrementalParser, "feed", lambda self, text: fed.append(text))
+    assert [piece.text for piece in split_entry("f(1)\n+ 2\n", lambda: BUILTINS)] == ["f(1)\n+ 2\n"]
+    assert fed == []
+    list(split_entry("f(1)\n+ 2\n:ir f\n", lambda: BUILTINS))
+    assert fed == ["f(1)\n+ 2\n"]
+
+
 def test_the_operators_are_those_of_the_moment() -> None:
     tables = [BUILTINS, BUILTINS.with_operator(Operator("~", 20, Span(0, 1)))]
     asked = split_entry("1 ~\n:list\n1 ~\n:list\n", lambda: tables[0])

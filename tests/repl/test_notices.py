@@ -10,7 +10,7 @@ import pytest
 
 from kaleido import Session
 from kaleido.codegen.mangling import top_level_symbol
-from kaleido.jit import Event, EventKind, RunCounter, Tier
+from kaleido.jit import Event, EventKind, RunCounter, Signature, Tier, Unit
 from kaleido.repl.line_editor.notices import Notices
 from kaleido.report.event_lines import EventLines
 
@@ -120,8 +120,10 @@ def test_what_is_hot_may_be_swapped_after_the_next_prompt() -> None:
 
 
 def test_a_caller_is_compiled_because_of_what_it_inlines() -> None:
-    swapped = event(SWAPPED, "sum", runs=5)._replace(inlined=(hot_event().symbol,))
-    assert lines(hot_event(runs=1_000), swapped) == ["sum: ● -O3 in 2.4 ms, because f was hot"]
+    callee = Unit("kal.f", Signature("double", ("double",)), "", name="f")
+    assert lines(event(SWAPPED, "sum", runs=5)._replace(hot_callee=callee)) == [
+        "sum: ● -O3 in 2.4 ms, because f was hot"
+    ]
 
 
 @pytest.mark.parametrize(

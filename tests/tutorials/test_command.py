@@ -143,3 +143,11 @@ def test_a_full_disk() -> None:
                 [sys.executable, "-m", "kaleido", "tutorial", *arguments], stdout=full, stderr=subprocess.PIPE
             )
             assert (done.returncode, b"error: " in done.stderr) == (1, True)
+
+
+def test_the_language_on_one_page(capfd: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = outcome(capfd, "tutorial", "reference")
+    assert (code, errors) == (0, "")
+    assert output.startswith("The language on one page\n═")
+    assert "even(1000001)                     # expect: 0.0" in output
+    assert "usage: kaleido tutorial reference" in outcome(capfd, "tutorial", "reference", "2")[2]

@@ -178,7 +178,7 @@ def test_screenfuls_fit_and_lose_nothing(path: Path, columns: int, rows: int) ->
         # A single line may be higher than the terminal.
         assert sum(height(line, columns) for line in lines) <= rows or len(lines) == 1
         passed = range(place.part, after.part - 1)
-        assert not any(is_runnable(found[index]) for index in passed)
+        assert not any(is_runnable(found, index) for index in passed)
         seen, place = seen + lines, after
     assert seen == [line for part in found for line in layout.lines(part)]
 

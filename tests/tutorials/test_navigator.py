@@ -119,6 +119,7 @@ Session = Callable[..., list[str]]
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "01-one.md").write_text(FIRST)
     (tmp_path / "02-two.md").write_text(SECOND)
     (tmp_path / "solutions").mkdir()
@@ -160,7 +161,7 @@ def test_it_stops_at_blocks_that_can_be_run(read: Session) -> None:
     first, second, third, *_ = read(1, ENTER, ENTER)
     assert first.startswith("1. One\n══════\n\nDefining\n")
     assert "def square(x) x * x\n" in first
-    assert first.endswith("\n\n[Enter more · r run it in Kaleido · t try · c contents · ? keys · q quit] ")
+    assert first.endswith("\n\n[Enter more · r run in Kaleido · t try · b back · c contents · ? keys · q quit] ")
     assert second.startswith("Text.\n\n── Kaleidoscope ─")
     assert third.startswith("Failing\n")
 
@@ -237,14 +238,16 @@ def test_sections(read: Session) -> None:
 
 def test_programs_run_in_a_folder_of_their_own(read: Session) -> None:
     shown = read(1, "n", "n", "r")
-    assert shown[3].startswith("$ python kaleidoscope.py\nfirst\n$ kaleido square.kal\n\n[Enter")
+    assert shown[3].startswith(
+        "$ python kaleidoscope.py\nfirst\n$ kaleido square.kal\n✓ as the chapter shows\n\n[Enter"
+    )
 
 
 def test_a_python_session_is_played(read: Session) -> None:
     shown = read(2, "r")
     assert shown[1].startswith(
         ">>> import kaleidoscope\n>>> kaleidoscope.main()\nfirst\n>>> if True:\n...     1 / 0\n"
-        "Traceback (most recent call last):\nZeroDivisionError: division by zero\n\n[Enter"
+        "Traceback (most recent call last):\nZeroDivisionError: division by zero\n✓ as the chapter shows\n\n[Enter"
     )
 
 
@@ -257,7 +260,7 @@ def test_a_block_that_fails_says_so_and_the_chapter_goes_on(read: Session) -> No
 
 def test_going_back_does_not_change_the_program(read: Session) -> None:
     shown = read(2, ENTER, ENTER, "b", "r")
-    assert "first\n>>>" in shown[4]
+    assert "✓ as the chapter shows" in shown[4]
 
 
 def test_from_chapter_to_chapter(read: Session) -> None:
@@ -268,8 +271,8 @@ def test_from_chapter_to_chapter(read: Session) -> None:
 def test_solutions_each_continue_the_chapter(read: Session) -> None:
     shown = read(1, "n", "n", "n", "s", "r", ENTER, "r", ENTER)
     assert shown[4].startswith("Solutions\n")
-    assert shown[5].startswith("$ python kaleidoscope.py\nsolved\n\n[Enter")
-    assert shown[7].startswith("$ python kaleidoscope.py\nfirst\n\n[Enter")
+    assert shown[5].startswith("$ python kaleidoscope.py\nsolved\n✓ as the chapter shows\n\n[Enter")
+    assert shown[7].startswith("$ python kaleidoscope.py\nfirst\n✓ as the chapter shows\n\n[Enter")
     assert "chapter 2 · t try · b back · s solutions" in shown[8]
 
 
@@ -288,6 +291,48 @@ def test_without_a_number_it_asks(read: Session) -> None:
     assert len(read(None, "q", "2")) == 2
 
 
+def test_it_remembers_where_the_reader_stopped(read: Session, tmp_path: Path) -> None:
+    read(1, "n", "q")
+    question = read(None, ENTER)
+    assert question[0].endswith(">  1  One\n   2  Two\n\nWhich chapter? (Enter: 1, where you stopped) ")
+    assert question[1].startswith("Failing\n")
+    assert read(None, "1")[1].startswith("1. One\n")
+    read(2, "q")
+    assert read(None, ENTER)[1].startswith("2. Two\n")
+    for text in ("", "x y", "9 0", "1 -1", "\0"):
+        (tmp_path / "state" / "kaleido" / "tutorial").write_text(text)
+        assert read(None, ENTER)[0].endswith("Which chapter? (Enter: the first) ")
+
+
+def test_one_screenful_up(read: Session) -> None:
+    shown = read(1, ENTER, ENTER, "u", "u", "u", ENTER)
+    begins = [text.splitlines()[0] for text in shown[1:7]]
+    assert begins == ["Text.", "Failing", "Text.", "1. One", "1. One", "Text."]
+
+
+def test_up_from_the_end(read: Session) -> None:
+    assert read(2, ENTER, ENTER, ENTER, "u")[4].startswith("── kaleidoscope.py ─")
+
+
+def test_the_exercises(read: Session) -> None:
+    shown = read(1, "e", "u")
+    assert shown[1].startswith("Exercises\n")
+    assert shown[2].startswith("1. One\n")
+
+
+def test_a_file_for_the_readers_program_is_not_run_by_kaleido(read: Session, tmp_path: Path) -> None:
+    (tmp_path / "03-three.md").write_text(
+        "# 3. Three\n\n```kal one.kal\n1\n```\n\n```console\n$ python kaleidoscope.py --stats one.kal\n```\n"
+    )
+    assert "r run it ·" in read(3)[0]
+
+
+def test_a_block_that_is_longer_than_the_screen_runs_before_its_end(read: Session, tmp_path: Path) -> None:
+    text = "".join(f"def f{number}(x) x\n" for number in range(40))
+    (tmp_path / "03-three.md").write_text(f"# 3. Three\n\n```kal\n{text}```\n")
+    assert "Defined: f0, f1" in read(3, "r")[1]
+
+
 def test_help_and_keys_that_mean_nothing(read: Session) -> None:
     shown = read(1, "?", "x", "R")
     assert "\nr     runs the block above" in shown[1]
@@ -301,7 +346,7 @@ def test_the_end_of_input_leaves(read: Session) -> None:
 
 # Keys of a terminal
 
-CHOICES = [Choice(Key.MORE, "more"), Choice(Key.TRY, "try"), Choice(Key.QUIT, "quit")]
+CHOICES = [Choice(Key.MORE, "more"), Choice(Key.UP, "up"), Choice(Key.TRY, "try"), Choice(Key.QUIT, "quit")]
 
 
 def pressed(keys: str, choices: Sequence[Choice] = CHOICES) -> list[Key]:
@@ -320,6 +365,7 @@ def pressed(keys: str, choices: Sequence[Choice] = CHOICES) -> list[Key]:
     [
         ("\r\n q", [Key.MORE] * 3),
         ("\x1b[B\x1b[6~q", [Key.MORE] * 2),
+        ("\x1b[A\x1b[5~uq", [Key.UP] * 3),
         ("ttq", [Key.TRY] * 2),
         ("\x04", []),
         # Ctrl-C, keys that do nothing here, and letters in brackets that somebody pastes.

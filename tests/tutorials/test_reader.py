@@ -43,6 +43,18 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert reader.run(block("console", command)) == command
 
 
+def test_blocks_that_need_a_missing_tool_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kaleido.tutorial.reader._is_usable", lambda tool: tool != "gdb")
+    reader = Reader(tmp_path)
+    run = [block("console", f"$ {command}\n") for command in ("gdb -batch", "kaleido -c 1", "./gone")]
+    assert [real.text for _, real in reader.follow(run[:2])] == ["$ kaleido -c 1\n1.0\n"]
+    assert reader.missing == {"gdb"}
+    with pytest.raises(ValueError, match="not installed"):
+        reader.run(run[0])
+    with pytest.raises(OSError, match="gone"):
+        reader.run(run[2])
+
+
 def test_other_commands_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`rm` cannot be run here"):
         came_out(tmp_path, block("console", "$ rm -r .\n"))

@@ -13,7 +13,7 @@ from tests.terminals import leave, spawning
 
 Start = Callable[..., Any]
 
-KEYS, RUN_KEYS = "next section", "r run it"
+KEYS, RUN_KEYS = "next section", "r run"
 
 
 @pytest.fixture

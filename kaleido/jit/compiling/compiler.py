@@ -22,7 +22,7 @@ from kaleido.jit.compiling.module_names import renamed, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.compiling.specialization import Constants, guarded_entry, guarded_stub, special_body
-from kaleido.jit.unit import Tier, Unit, UnitError, quoted
+from kaleido.jit.unit import RunCounter, Tier, Unit, UnitError, quoted
 
 __all__ = ["Compiler", "Transform", "link_dynamically", "static_stub"]
 
@@ -85,8 +85,10 @@ class Compiler:
         recurs, counts = may_recur(units), may_count(units)
         if recurs or counts:
             with module:
-                # Loops that count in integers are unrolled after they are vectorized.
-                self._target.simplify(module, unroll=not any("icmp " in unit.ir for unit in units))
+                # Loops that count in integers are unrolled after they are vectorized. What never becomes hot does not
+                # decide that, such as the startup of an executable.
+                in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
+                self._target.simplify(module, unroll=not in_integers)
                 text = with_integer_counters(with_possible_tail_calls(str(module)))
                 text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
             module = parse_alone(text)

@@ -19,6 +19,10 @@ from kaleido.jit.unit import Tier, Unit
 
 __all__ = ["with_entry_place", "with_lines", "with_variables"]
 
+# What linkers make of object files with version 5 is not valid: they let one name end where another one does, to
+# which its table of names does not apply.
+_VERSION, _LINKED_VERSION = 5, 4
+
 # LLVM keeps a column in 16 bits.
 _MAX_COLUMN = 0xFFFF
 
@@ -44,12 +48,16 @@ def with_lines(unit: Unit, number: int) -> Unit:
     return replace(unit, ir=_Metadata(unit, unit.debug(), str(number), full=False).ir(), debug=None)
 
 
-def with_variables(unit: Unit, tier: Tier) -> Unit:
-    """A unit with all its debug information in its IR, to be compiled at a tier. Without any, it stays as it is."""
+def with_variables(unit: Unit, tier: Tier, *, linked: bool = False) -> Unit:
+    """A unit with all its debug information in its IR, to be compiled at a tier. Without any, it stays as it is.
+
+    `linked` says whether the object file is for a linker.
+    """
     if unit.debug is None:
         return unit
     info = unit.debug()
-    metadata = _Metadata(unit, info, info.source, full=True, is_baseline=tier is Tier.BASELINE)
+    version = _LINKED_VERSION if linked else _VERSION
+    metadata = _Metadata(unit, info, info.source, full=True, is_baseline=tier is Tier.BASELINE, version=version)
     return replace(unit, ir=metadata.ir(), debug=None)
 
 
@@ -63,13 +71,23 @@ def with_entry_place(entry: str, unit: Unit) -> str:
     info = unit.debug()
     places = [(info.line, 0, 0) if line.startswith("  ") else None for line in entry.split("\n")]
     described = replace(unit, ir=entry, debug=lambda: info._replace(places=places, variables=()))
-    return with_variables(described, Tier.OPTIMIZED).ir
+    return with_variables(described, Tier.OPTIMIZED, linked=True).ir
 
 
 class _Metadata:
     """The metadata of one unit, as text; nodes are numbered in the order in which they are first used."""
 
-    def __init__(self, unit: Unit, info: DebugInfo, file: str, *, full: bool, is_baseline: bool = False) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        info: DebugInfo,
+        file: str,
+        *,
+        full: bool,
+        is_baseline: bool = False,
+        version: int = _VERSION,
+    ) -> None:
+        self._version = version
         self._unit, self._info, self._full, self._is_baseline = unit, info, full, is_baseline
         self._numbers = count()
         self._nodes: dict[str, int] = {}
@@ -93,7 +111,8 @@ class _Metadata:
         lines[head] = lines[head].removesuffix("{") + f"!dbg !{self._scopes[0]} {{"
         for index, record in reversed(records):
             lines.insert(index, record)
-        flags = self._node('!{i32 2, !"Debug Info Version", i32 3}'), self._node('!{i32 7, !"Dwarf Version", i32 5}')
+        version = f'!{{i32 7, !"Dwarf Version", i32 {self._version}}}'
+        flags = self._node('!{i32 2, !"Debug Info Version", i32 3}'), self._node(version)
         named = [self._named, f"!llvm.module.flags = !{{!{flags[0]}, !{flags[1]}}}"]
         return "\n".join([*lines, *named, *(f"!{number} = {node}" for node, number in self._nodes.items()), ""])
 

@@ -10,12 +10,17 @@ import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 
 from kaleido.jit.ahead_of_time import ClosedProgram, Form, Machine
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.compiling.object_files import object_file
+from kaleido.jit.debug_info import DebugInfo
 from kaleido.jit.policy import Policy
+from kaleido.jit.unit import Unit
 
 __all__ = ["foreign_object_file", "main"]
 
@@ -31,13 +36,15 @@ _REJECTED = 3
 
 def foreign_object_file(policy: Policy, program: ClosedProgram, form: Form, machine: Machine) -> bytes:
     """As ``object_files.object_file``, for a machine. Raises ValueError, and OSError where the subprocess fails."""
+    program = replace(program, units=_sent(program.units, policy), exports=_sent(program.exports, policy))
     command = [sys.executable, "-I", "-c", _PROGRAM, *filter(None, sys.path)]
     done = subprocess.run(command, input=pickle.dumps((policy, program, form, machine)), capture_output=True)
     messages = done.stderr.decode("utf-8", "replace")
     if unknown := _UNKNOWN.search(messages):
         raise ValueError(f"LLVM knows no processor {unknown[1]} of this platform")
     if fatal := _FATAL.search(messages):
-        raise ValueError(f"LLVM cannot compile for this machine: {fatal[1]}")
+        reason = "LLVM has no guaranteed tail calls for it: " if "calling convention" in fatal[1] else ""
+        raise ValueError(f"LLVM cannot compile for this machine: {reason}{fatal[1]}")
     if done.returncode == _REJECTED:
         raise ValueError(done.stdout.decode())
     if done.returncode != 0:
@@ -45,11 +52,18 @@ def foreign_object_file(policy: Policy, program: ClosedProgram, form: Form, mach
     return done.stdout
 
 
+def _sent(units: Collection[Unit], policy: Policy) -> list[Unit]:
+    """Units as they are sent to the subprocess: each nested one only once, and debug information as data, if wanted."""
+    wanted = {unit: unit.debug for unit in units if policy.debug}
+    data = {unit: partial(DebugInfo, *debug()) for unit, debug in wanted.items() if debug is not None}
+    return [replace(unit, debug=data.get(unit), nested_units=()) for unit in units]
+
+
 def main() -> None:
     """The subprocess: compile the program on standard input, and write the result to standard output."""
     policy, program, form, machine = pickle.load(sys.stdin.buffer)
     try:
-        found = object_file(Compiler(Target(policy, machine), None), program, form)
+        found = object_file(Compiler(Target(policy, machine), None), program, form, debug=policy.debug)
     except ValueError as error:
         sys.stdout.buffer.write(str(error).encode())
         sys.exit(_REJECTED)

@@ -1,8 +1,7 @@
 """What is in a module of LLVM assembly: its functions, its calls of them by name, and its globals, from lines of text.
 
-:func:`contents` reads what LLVM prints: one global, one function header or one call on a line, in one notation.
-Printing takes up to half the time of a parse. So :func:`plain_contents` reads what a front end has written, where that
-is as plain: every word that could begin a function or a call does so in a line of its own, of a known form.
+:func:`contents` reads what LLVM prints: one global, one function header or one call on a line, in one notation. For
+what front ends write, see ``plain_ir``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from kaleido.jit.compiling.ir_words import stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "plain_contents", "unescaped"]
+__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "unescaped"]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -27,25 +26,10 @@ _FUNCTION = re.compile(_PREFIX + _NAME + r"\(")
 _GLOBAL = re.compile(_NAME + r" = (.*)")
 _CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?(?:call|invoke|callbr) (.*)')
 
-# What most lines are like: names without escapes, and values of one word. They are read without looking at each word.
-_PLAIN_NAME = r'@(?:"([^"\\]*)"|([-\w.$]+))'
-_PLAIN_FUNCTION = re.compile(
-    rf"\n(define|declare) (tailcc )?(\w+) {_PLAIN_NAME}\(((?:[-\w.$% ,]+|\([-\w.$% ]*\))*)\)([^@{{}};\n]*\{{?)$",
-    re.ASCII | re.MULTILINE,
-)
-_PLAIN_CALL = re.compile(
-    rf"call (tailcc )?(\w+) {_PLAIN_NAME}\(((?:\w+ [-\w.$%]+, )*(?:\w+ [-\w.$%]+)?)\)[\w #]*$",
-    re.ASCII | re.MULTILINE,
-)
-
-_NAME_IN_LINE = re.compile(r'"[^"\n]*"')
-
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
 _INNERMOST = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
-
-_NO_WORDS: frozenset[str] = frozenset()
 
 MOST_ITEMS = 4_000
 """On the stack, in a function that is not PROBED: half of the guard zone (``native.faults``), in items of 8 bytes."""
@@ -132,28 +116,6 @@ def contents(text: str) -> Contents:
     return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large)
 
 
-def plain_contents(text: str) -> Contents | None:
-    """Of a module that LLVM has accepted, and that ``is_plain``; None if it cannot be read."""
-    text = "\n" + text
-    # What follows a percent sign in quotes may look like anything.
-    if "\n@" in text or '%"' in text:
-        return None
-    if 2 * len(_NAME_IN_LINE.findall(text)) != text.count('"'):
-        return None
-    functions: dict[str, Function] = {}
-    headers = 0
-    for found in _PLAIN_FUNCTION.finditer(text):
-        function = _plain_function(*found.groups())
-        if "..." in function.type.parameters and function.is_definition:
-            return None
-        functions[function.name] = function
-        headers += 1
-    calls = [_plain_call(*found.groups()) for found in _PLAIN_CALL.finditer(text)]
-    if len(calls) != text.count("call") or headers != text.count("define") + text.count("declare"):
-        return None
-    return Contents(functions, calls, (), {}, False, "")
-
-
 class Function(NamedTuple):
     """A definition or a declaration.
 
@@ -191,13 +153,6 @@ def _function(line: str) -> Function:
     return Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
 
 
-def _plain_function(
-    kind: str, convention: str | None, result: str, quoted: str | None, name: str, parameters: str, rest: str
-) -> Function:
-    type_ = Type(convention is not None, result, _first_words(parameters))
-    return Function(name if quoted is None else quoted, "", "", type_, kind == "define", _NO_WORDS, rest)
-
-
 def _call(line: str) -> Sequence[Call]:
     """The call of a function by its name in a line; empty for anything else."""
     found = _CALL.match(line)
@@ -208,15 +163,6 @@ def _call(line: str) -> Sequence[Call]:
     prefix = _without_parentheses(callee[1])
     inside, _ = _in_parentheses(found[1][callee.end() :])
     return (Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, inside)),)
-
-
-def _plain_call(convention: str | None, result: str, quoted: str | None, name: str, parameters: str) -> Call:
-    return Call(name if quoted is None else quoted, Type(convention is not None, result, _first_words(parameters)))
-
-
-def _first_words(parameters: str) -> tuple[str, ...]:
-    """The first word of each, where each type is one word."""
-    return tuple([each.split(" ", 1)[0] for each in parameters.split(", ")]) if parameters else ()
 
 
 def _result(prefix: str) -> str:

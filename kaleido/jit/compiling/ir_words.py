@@ -11,11 +11,19 @@ from __future__ import annotations
 import re
 from math import prod
 
-__all__ = ["is_deeply_nested", "is_ordinary", "is_plain", "stack_items", "unknown_flags"]
+__all__ = [
+    "PLAIN_WORDS",
+    "SPACES",
+    "is_deeply_nested",
+    "is_harmless_intrinsic",
+    "is_ordinary",
+    "stack_items",
+    "unknown_flags",
+]
 
 # Instructions and what goes with them; types; attributes; conventions. Words in capitals, numbers and names are never
 # anything else.
-_PLAIN_WORDS = """
+_WORDS = """
 ret br switch unreachable add sub mul udiv sdiv urem srem shl lshr ashr and or xor fadd fsub fmul fdiv frem fneg alloca
 load store getelementptr trunc zext sext fptrunc fpext fptoui fptosi uitofp sitofp ptrtoint inttoptr bitcast icmp fcmp
 phi select freeze call extractvalue insertvalue extractelement insertelement shufflevector fence cmpxchg atomicrmw
@@ -37,8 +45,10 @@ inrange none c splat coldcc errnomem: address_is_null provenance read_provenance
 immarg nonlazybind nocreateundeforpoison
 """
 
-_PLAIN = frozenset(_PLAIN_WORDS.split())
-_ORDINARY = _PLAIN.union(_MORE_WORDS.split())
+PLAIN_WORDS = frozenset(_WORDS.split())
+"""Those of most modules."""
+
+_ORDINARY = PLAIN_WORDS.union(_MORE_WORDS.split())
 
 # What these need is in no C library, if the type has 128 bits.
 _WIDE = frozenset(["udiv", "sdiv", "urem", "srem", "fptoui", "fptosi", "uitofp", "sitofp"])
@@ -56,7 +66,8 @@ _INTRINSICS = re.compile(
     re.ASCII,
 )
 
-_SPACES = str.maketrans(dict.fromkeys("()[]{}<>,=*|", " "))
+SPACES = str.maketrans(dict.fromkeys("()[]{}<>,=*|", " "))
+"""For `str.translate`: what is between words, as spaces."""
 
 _QUOTED = re.compile(r'"[^"]*"')
 _COMMENT = re.compile(r";.*")
@@ -71,9 +82,6 @@ _ATTRIBUTE = re.compile(r'^attributes .*"', re.MULTILINE)
 # In constants: what an object file may be unable to express.
 _COMPUTED = re.compile(r"^@.* = .*\b(?:ptrtoint|ptrauth|add|sub|xor|mul|trunc)\b *(?:nuw |nsw )*\(", re.MULTILINE)
 
-# Arrays and vectors whose size is not obvious, and memory on the stack of a size that is computed.
-_LARGE_ARRAY = re.compile(r"[\[<](?:\d{4,} x|\d+ x [\[<{%])")
-_COMPUTED_ALLOCA, _LARGE_ALIGNMENT = re.compile(r"alloca [^,\n]*, i\d+ %"), re.compile(r"align \d{3}")
 _ARRAYS = re.compile(r"(?:[\[<]\d+ x )+")
 _MOST_ITEMS = 1 << 22
 _ALIGNMENT = re.compile(r", align (\d+)")
@@ -85,29 +93,21 @@ _ANY_NUMBER = re.compile(r"^define .*\.\.\.\)", re.MULTILINE)
 _MOST_BRACKETS, _MOST_NESTED, _MOST_METADATA = 5_000, 256, 5_000
 
 
-def is_plain(text: str) -> bool:
-    """Whether a module, in any notation that LLVM accepts, has functions only, of ordinary words, and nothing large.
-
-    Comments and escapes may hide anything, so it has none.
-    """
-    if ";" in text or "\\" in text or "\n!" in text or _COMPUTED_ALLOCA.search(text) or _LARGE_ALIGNMENT.search(text):
-        return False
-    if ("[" in text or "<" in text) and _LARGE_ARRAY.search(text):
-        return False
-    return _only(text, _PLAIN)
-
-
 def is_ordinary(text: str) -> bool:
     """Whether a module, as LLVM prints it, can be compiled without risk for the process."""
     if _COMPUTED.search(text) is not None or text.count("\n!") > _MOST_METADATA or 'target("' in text:
         return False
     if any(_items(found[0]) > _MOST_ITEMS for found in _ARRAYS.finditer(text)):
         return False
-    text = _COMMENT.sub("", _QUOTED.sub(lambda found: "" if found[0] in _PLAIN else '"', text))
+    text = _COMMENT.sub("", _QUOTED.sub(lambda found: "" if found[0] in PLAIN_WORDS else '"', text))
     # Attributes that are texts, operand bundles, and functions with any number of arguments.
     if _ATTRIBUTE.search(text) is not None or '[ "(' in text or _ANY_NUMBER.search(text) is not None:
         return False
     return _only(text.replace('"', ""), _ORDINARY)
+
+
+def is_harmless_intrinsic(name: str) -> bool:
+    return _INTRINSICS.fullmatch(name) is not None
 
 
 def _items(arrays: str) -> int:
@@ -133,7 +133,7 @@ def unknown_flags(text: str) -> set[str]:
 
 
 def _only(text: str, known: frozenset[str]) -> bool:
-    words = set(text.translate(_SPACES).split())
+    words = set(text.translate(SPACES).split())
     if "i128" in words and not words.isdisjoint(_WIDE):
         return False
     for word in words - known:
@@ -141,7 +141,7 @@ def _only(text: str, known: frozenset[str]) -> bool:
         if first in "%-#.0123456789" or "A" <= first <= "Z":
             continue
         if first == "@":
-            if "llvm." in word[1:7] and _INTRINSICS.fullmatch(word, 1) is None:
+            if "llvm." in word[1:7] and not is_harmless_intrinsic(word[1:]):
                 return False
         elif first == "!":
             if word.startswith("!llvm.") and word not in _METADATA:
@@ -153,7 +153,7 @@ def _only(text: str, known: frozenset[str]) -> bool:
 
 def is_deeply_nested(text: str) -> bool:
     """Whether LLVM's parser, which is recursive, may need more stack for a text than a thread has."""
-    if sum(map(text.count, "([{<")) < _MOST_BRACKETS:
+    if len(text) < _MOST_BRACKETS or sum(map(text.count, "([{<")) < _MOST_BRACKETS:
         return False
     depth = most = 0
     for found in _BRACKET.finditer(_QUOTED.sub("", text)):

@@ -85,7 +85,11 @@ class LazyCompiler:
         return foreign_object_file(self._policy, program, form, machine)
 
     def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
-        """The units with their debug information, if the policy wants it."""
+        """The units with their debug information and with frame pointers, as far as the policy wants them."""
+        if self._policy.frame_pointers:
+            from kaleido.jit.compiling.stack_walks import with_frame_pointers
+
+            units = list(map(with_frame_pointers, units))
         if not self._policy.debug:
             return units
         from kaleido.jit.compiling.debug_metadata import with_variables

@@ -18,6 +18,7 @@ from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_st
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.debug_metadata import with_entry_place, with_variables
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
+from kaleido.jit.compiling.stack_walks import with_unwind_tables
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import Data, Tier, Unit, c_name
 
@@ -46,7 +47,7 @@ def object_file(compiler: Compiler, program: ClosedProgram, form: Form, *, debug
 
 def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
-    units = [with_variables(unit, Tier.OPTIMIZED) if debug else unit for unit in program.units]
+    units = [_described(unit) if debug else unit for unit in program.units]
     exports = program.exports
     signatures = {unit.symbol: unit.signature for unit in units}
     callbacks = {name for unit in units for name in unit.c_functions}
@@ -68,6 +69,10 @@ def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
             if not each.is_declaration:
                 each.linkage = kept.get(each.name, "internal")
     return module
+
+
+def _described(unit: Unit) -> Unit:
+    return with_variables(with_unwind_tables(unit), Tier.OPTIMIZED, linked=True)
 
 
 def _needed(units: Sequence[Unit]) -> list[str]:

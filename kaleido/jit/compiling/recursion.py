@@ -39,7 +39,7 @@ Ackermann's function are loops inside each other: it is slower with more than fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
@@ -98,11 +98,10 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     known = functions(module)
     edges = {name: function.mentions(known) for name, function in known.items()}
     debug = DebugCopies(module)
-    if _NEVER_INLINED.search(module):
-        return module, levels
+    attributes = dict(_GROUP.findall(module))
     for names in strongly_connected(edges):
         cycle = [known[name] for name in sorted(names)]
-        if all(function.prototype() is not None for function in cycle):
+        if all(each.prototype() is not None and not _is_never_inlined(each, attributes) for each in cycle):
             tag = unused_tag("recursion", module)
             expansion = _Expansion(cycle, tag, policy, debug)
             levels = max(levels, expansion.levels)
@@ -111,7 +110,13 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     return module + debug.added, levels
 
 
-_NEVER_INLINED = re.compile(r"^attributes .*\b(noinline|optnone)\b|^define .*\b(noinline|optnone)\b", re.MULTILINE)
+_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
+
+
+def _is_never_inlined(function: Function, groups: Mapping[str, str]) -> bool:
+    """Whether an attribute, in the function's first line or in a group that it names, forbids to inline it."""
+    words = function.attributes().split()
+    return any({"noinline", "optnone"} & {word, *groups.get(word, "").split()} for word in words)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Units at -O3 with arguments that are taken for constants. See ``program.speculation`` for when, and what a failure does.
+"""Units at -O3 with arguments that are taken for constants: see ``program.speculation`` for when, and for failures.
 
 Nothing is cloned. The name of a unit in a module that binds it is a small function that is always inlined
 (``static_stub``). Here that function is a *guard*: it compares the arguments, and passes the constants to the body. So

@@ -18,18 +18,20 @@ checked either.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
-from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents, plain_contents
-from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, is_plain, unknown_flags
+from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents
+from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
 from kaleido.jit.compiling.llvm import SharedContext, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
+from kaleido.jit.compiling.plain_ir import plain_contents
 from kaleido.jit.compiling.rehearsal import rehearse
+from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name
 
@@ -38,18 +40,6 @@ __all__ = ["check_units"]
 _LOCAL_LINKAGE = frozenset({"private", "internal"})
 _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr", "available_externally"}
 
-# Intrinsics for which there is no instruction here.
-_ELSEWHERE = re.compile(
-    r"llvm\.(?:aarch64|amdgcn|arm|bpf|dx|hexagon|loongarch|mips|nvvm|ppc|r600|riscv|s390|spv|ve|wasm|xcore"
-    r"|coro|eh|gcread|gcroot|gcwrite|localescape|localrecover|experimental\.(?:gc|deoptimize|guard|widenable))\."
-)
-
-# What a definition may not have, with the reason.
-_UNUSABLE = {
-    ' gc "': "a garbage collector: there is none here",
-    " personality ": "a personality: nothing unwinds here",
-    " comdat": "a comdat, which may be merged with one of another unit",
-}
 _ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
 
 _MOST_ALIGNED = 64
@@ -57,6 +47,8 @@ _MOST_ALIGNED = 64
 _context = SharedContext()
 
 _PROBED = '"probe-stack"="inline-asm"'
+
+_GROUP = re.compile(r"#(\d+)")
 
 _ENGINE = "jit."
 
@@ -68,6 +60,9 @@ _UNKNOWN = "; Unknown intrinsic"
 
 # Those that have been found right before: plain text does not show whether LLVM knows an intrinsic.
 _known_intrinsics: set[str] = set()
+
+# A name that the process has once, it keeps.
+_found_in_process: set[str] = set()
 
 # What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
 _PROVIDED = {
@@ -89,9 +84,9 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_fields(unit)
     _check_symbol(unit)
     _check_text(unit)
-    plain = is_plain(unit.ir)
-    with _parsed(unit, plain=plain) as module:
-        if plain and _is_plainly_right(unit, externals):
+    plain = plain_contents(unit.ir)
+    with _parsed(unit, plain=plain is not None) as module:
+        if plain is not None and _is_right(unit, plain, externals):
             return
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
@@ -105,14 +100,11 @@ def _rehearse(unit: Unit) -> None:
         raise UnitError(unit, f"LLVM cannot compile it: {reason}")
 
 
-def _is_plainly_right(unit: Unit, externals: Collection[str]) -> bool:
-    plain = plain_contents(unit.ir)
-    if plain is None:
-        return False
+def _is_right(unit: Unit, plain: Contents, externals: Collection[str]) -> bool:
     try:
         _check_contents(unit, plain, externals)
     except UnitError:
-        # It may only seem so, such as where a type has a name. And the error gets its line from what LLVM prints.
+        # It may only seem wrong. And the error gets its line from what LLVM prints.
         return False
     return True
 
@@ -122,6 +114,9 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
         raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
     if found.text and (flags := unknown_flags(found.text)):
         raise UnitError(unit, f"has the module flag `{min(flags)}`, which modules of other units may contradict")
+    for word, reason in unusable_words(found.text) if found.text else ():
+        lines = [number for number, line in enumerate(unit.ir.split("\n"), 1) if word in line]
+        raise UnitError(unit, reason, lines[0] if lines else 0)
     for line in found.wrong_tail_calls:
         name = next((call.callee for call in found.calls if f"@{call.callee}(" in line), "")
         called = f"`{name}`" if name else "a pointer"
@@ -132,10 +127,12 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
     _check_body(unit, found.functions, found.attributes)
     for function in found.functions.values():
         _check_function(unit, function, found.text, externals)
+        # The words of plain text have been looked at.
+        if found.text and function.is_definition:
+            for reason in unusable_attributes(_attributes(function, found.attributes)):
+                raise _error(unit, f"`{function.name}` {reason}", function.name, "define")
     for function in found.large_frames:
-        if _PROBED not in function.rest and not any(
-            _PROBED in found.attributes.get(word[1:], "") for word in function.rest.split()
-        ):
+        if _PROBED not in _attributes(function, found.attributes):
             message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
             raise _error(unit, message, function.name, "define")
     _check_calls(unit, found.calls, found.functions)
@@ -143,7 +140,7 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
 
 def _check_fields(unit: Unit) -> None:
     """Check the types of a unit's fields, as far as another type would be noticed late."""
-    texts = all(isinstance(each, str) for each in (unit.symbol, unit.name))
+    texts = isinstance(unit.symbol, str) and isinstance(unit.name, str)
     if not texts or not isinstance(unit.signature, Signature):
         raise UnitError(unit, "its symbol and name are texts, its signature a Signature")
     calls = isinstance(unit.calls, Mapping) and all(isinstance(each, Signature) for each in unit.calls.values())
@@ -151,7 +148,7 @@ def _check_fields(unit: Unit) -> None:
         raise UnitError(unit, "its `calls` are Signatures by the symbols of other units")
     if unit.externals:
         _check_externals(unit)
-    if isinstance(unit.data, str) or not all(isinstance(each, str) for each in unit.data):
+    if isinstance(unit.data, str) or (unit.data and not all(isinstance(each, str) for each in unit.data)):
         raise UnitError(unit, "its `data` are a set of symbols")
     if not isinstance(unit.counter, RunCounter):
         raise UnitError(unit, "its counter is a RunCounter")
@@ -168,8 +165,10 @@ def _check_externals(unit: Unit) -> None:
 def _check_symbol(unit: Unit) -> None:
     if not unit.symbol or "\0" in unit.symbol or unit.symbol.startswith("\1"):
         raise UnitError(unit, "its symbol is empty, or has a character that means something else to LLVM")
-    if unit.symbol.startswith(("llvm.", _ENGINE)):
-        raise UnitError(unit, f"its symbol begins with `{unit.symbol.partition('.')[0]}.`, which has a meaning already")
+    # So does that of its body, if this is all of the symbol.
+    if unit.body.startswith(("llvm.", _ENGINE)):
+        word = unit.body.partition(".")[0]
+        raise UnitError(unit, f"its symbol is `{word}`, or begins with `{word}.`, which has a meaning already")
 
 
 def _check_text(unit: Unit) -> None:
@@ -239,8 +238,13 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
     if not body.type.agrees(unit.signature):
         shown = _shown(unit.signature)
         raise _error(unit, f"its body is {body.type}, but its signature {shown}", body.name, "define")
-    if not any("nounwind" in attributes.get(word[1:], word).split() for word in body.rest.split()):
+    if "nounwind" not in _attributes(body, attributes).split():
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
+
+
+def _attributes(function: Function, groups: Mapping[str, str]) -> str:
+    """What follows a function's parameters, with the attributes of the groups there."""
+    return _GROUP.sub(lambda found: groups.get(found[1], ""), function.rest) if groups else function.rest
 
 
 def _check_function(unit: Unit, function: Function, text: str, externals: Collection[str]) -> None:
@@ -253,8 +257,10 @@ def _check_function(unit: Unit, function: Function, text: str, externals: Collec
     elif function.name.startswith("llvm."):
         if function.name in _known_intrinsics:
             return
-        if not text or _ELSEWHERE.match(function.name) or f"{_UNKNOWN}\n{function.line}" in text:
-            raise _error(unit, f"calls `{function.name}`, which this machine has no instruction for", function.name)
+        reason = intrinsic_reason(function.name)
+        if not text or reason or f"{_UNKNOWN}\n{function.line}" in text:
+            message = f"calls `{function.name}`, {reason or 'which this machine has no instruction for'}"
+            raise _error(unit, message, function.name)
     elif function.type.is_tail:
         raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
     elif function.name in _PROVIDED:
@@ -279,9 +285,6 @@ def _check_definition(unit: Unit, function: Function) -> None:
         raise _error(unit, message, function.name, "define")
     if function.name.startswith(_ENGINE):
         raise _error(unit, f"defines `{function.name}`, whose name is one of the engine's", function.name, "define")
-    for word, reason in _UNUSABLE.items():
-        if word in function.rest:
-            raise _error(unit, f"`{function.name}` has {reason}", function.name, "define")
 
 
 def _check_callee(unit: Unit, function: Function, signature: Signature) -> None:
@@ -313,7 +316,11 @@ def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
 
 def _in_process(name: str) -> bool:
     # Other names could also be those of units.
-    return is_c_name(name) and bool(llvm.address_of_symbol(name) or in_process(name))
+    if name not in _found_in_process:
+        if not is_c_name(name) or not (llvm.address_of_symbol(name) or in_process(name)):
+            return False
+        _found_in_process.add(name)
+    return True
 
 
 # Errors
@@ -332,6 +339,11 @@ def _error(
 ) -> UnitError:
     """An error at the first line of the unit's IR that has a global `name`, and `word`; skips `before` such lines."""
     place = re.compile(rf"@{re.escape(name)}(?![-\w.$])|{re.escape(quoted(name))}")
-    lines = enumerate(unit.ir.split("\n"), 1)
-    found = [number for number, line in lines if word in line and place.search(line.partition(";")[0])]
-    return kind(unit, message, found[min(before, len(found) - 1)] if found else 0)
+    line = _line(unit, lambda each: word in each and place.search(each.partition(";")[0]) is not None, before)
+    return kind(unit, message, line)
+
+
+def _line(unit: Unit, has: Callable[[str], bool], before: int) -> int:
+    """The number of the line of a unit's IR that `has` something, after `before` such lines; 0 if there is none."""
+    found = [number for number, line in enumerate(unit.ir.split("\n"), 1) if has(line)]
+    return found[min(before, len(found) - 1)] if found else 0

@@ -1,4 +1,4 @@
-"""Leaving native code that does not end by itself: endless recursion, and Ctrl-C.
+"""Leaving native code that does not end by itself: endless recursion, Ctrl-C, and exceptions of Python functions.
 
 The problem. Compiled code contains no checks, neither of the stack in its prologues nor of a flag in its loops: they
 would cost on every call and every iteration. So what stops it comes from outside, as a signal; and a signal handler
@@ -13,6 +13,8 @@ thread's stack and the jump buffer of its innermost entry. Every entry into nati
   of its own. It recognizes the overflow by the address, and jumps to the innermost buffer with ``_longjmp``;
 - an *interruption* is a request in the NativeThread, followed by a signal to the thread. The handler jumps if the
   thread is in the machine code of a unit. Otherwise it does nothing, and the signal is sent again after a short time.
+
+An *exception* of a Python function is a request, too, which the thread makes itself: see ``running/callbacks``.
 
 No handler jumps out of a C function, which may hold a lock. Pure functions such as ``sin`` return soon. Any other is
 called between :data:`LEAVE_JIT` and :data:`REENTER_JIT`. The first makes sure that there is enough stack for it, and
@@ -108,11 +110,12 @@ _PLATFORMS = {("linux", "x86_64")}
 
 
 class Fault(IntEnum):
-    """The reason why native code was left early."""
+    """The reason why native code was left early; RAISED: a Python function that it called raised an exception."""
 
     NONE = 0
     OVERFLOW = 1
     INTERRUPTED = 2
+    RAISED = 3
 
 
 class NativeThread(ctypes.Structure):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,13 @@ class Runtime:
     def request(self, number: int) -> None:
         """Write a number to the recompiler's pipe, as the hook does."""
         os.write(self._requests_in, number.to_bytes(MESSAGE_SIZE, "little", signed=True))
+
+    def wait_for_request(self, seconds: float) -> None:
+        """Return when there is a request, or after so many seconds."""
+        # Not `select`, which takes no numbers of files above 1,023.
+        poll = select.poll()
+        poll.register(self.requests, select.POLLIN)
+        poll.poll(seconds * 1_000)
 
     def open_replies(self) -> None:
         """Create the pipe for replies, if there is none. Raises OSError."""

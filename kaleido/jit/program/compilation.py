@@ -293,10 +293,13 @@ class VersionCompiler:
                 units[0], f"{error}, in the code of {', '.join(unit.label for unit in units)}"
             ) from None
 
-    def install_optimized(self, compilation: Compilation, loaded: LoadedObject) -> None:
+    def install_optimized(
+        self, compilation: Compilation, loaded: LoadedObject, hot_callee: Version | None = None
+    ) -> None:
         """Put loaded optimized code into use, whose root is current, as are all members of its inline group.
 
-        If its unit ran its baseline, that is a swap. Raises MemoryError; then nothing has changed, and it is freed.
+        If its unit ran its baseline, that is a swap; `hot_callee` is why, if not its own runs. Raises MemoryError; then
+        nothing has changed, and it is freed.
         """
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
@@ -308,7 +311,8 @@ class VersionCompiler:
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
             inlined, message = _symbols(compilation.members[1:]), assumptions(compilation.members, constants)
-            self._events.emit(EventKind.SWAPPED, root, code, inlined=inlined, message=message)
+            callee = hot_callee.unit if hot_callee is not None else None
+            self._events.emit(EventKind.SWAPPED, root, code, inlined=inlined, hot_callee=callee, message=message)
 
 
 def _symbols(versions: Iterable[Version]) -> tuple[str, ...]:

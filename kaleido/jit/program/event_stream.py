@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from kaleido.jit.events import Event, EventKind, Listener
 from kaleido.jit.program.versions import MachineCode, Version
+from kaleido.jit.unit import Tier, Unit
 
 __all__ = ["EventStream"]
 
@@ -35,32 +35,46 @@ class EventStream:
         self.needs_lines = self.needs_lines or lines
         return lambda: self._listeners.remove(listener)
 
-    def emit(self, kind: EventKind, version: Version, code: MachineCode | None = None, **details: Any) -> None:
-        """Call every listener. Fields of the event that `details` leaves out are taken from `code` and `version`."""
+    def emit(
+        self,
+        kind: EventKind,
+        version: Version,
+        code: MachineCode | None = None,
+        *,
+        tier: Tier | None = None,
+        runs: int | None = None,
+        seconds: float = 0.0,
+        size: int = 0,
+        address: int = 0,
+        batch: int = 1,
+        message: str = "",
+        began: float = 0.0,
+        threshold: int = 0,
+        error: BaseException | None = None,
+        inlined: tuple[str, ...] = (),
+        hot_callee: Unit | None = None,
+        definition: Unit | None = None,
+        lines: tuple[tuple[int, str, int], ...] = (),
+    ) -> None:
+        """Call every listener. The tier, the seconds, the size and the address are those of `code`, if there is one.
+
+        The runs are those of `version`, if they are not given.
+        """
         if not self._listeners:
             return
         if code is not None:
-            details = {
-                "tier": code.tier,
-                "seconds": code.seconds,
-                "size": code.size,
-                "address": code.address,
-            } | details
-        if "runs" not in details:
-            details["runs"] = version.runs
+            tier, seconds, size, address = code.tier, code.seconds, code.size, code.address
         unit, now = version.unit, time.perf_counter()
+        record = version.record(now) if kind in _CHANGES else None
+        if runs is None:
+            runs = record.counted if record is not None else version.runs
+        # By position, in the order of its fields: keywords take twice as long.
         event = Event(
-            kind,
-            unit.label,
-            unit.symbol,
-            now,
-            threading.get_native_id(),
-            version=version.ordinal,
-            counter=unit.counter,
-            record=version.record(now) if kind in _CHANGES else None,
-            **details,
-        )
-        for listener in list(self._listeners):
+            kind, unit.label, unit.symbol, now, threading.get_native_id(), tier, version.ordinal, runs, unit.counter,
+            seconds, size, address, batch, message, began, threshold, error, inlined, hot_callee, definition, record,
+            lines,
+        )  # fmt: skip
+        for listener in tuple(self._listeners):
             try:
                 listener(event)
             except Exception:

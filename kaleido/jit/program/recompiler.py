@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -26,6 +27,10 @@ T = TypeVar("T")
 # The numbers of versions are positive; these are requests of the engine's own.
 _STOP = -1
 _IDLE = -2
+
+# While requests wait, they are looked at again every so many seconds. Of more than so many, none waits: the program
+# has a lot of hot code, and to look at all of it again and again takes time itself.
+_PAUSE, _MOST_WAITING = 0.002, 64
 
 # All hotness is read again after one of so many pending requests has been handled.
 _REFRESH = 16
@@ -99,10 +104,13 @@ class Recompiler:
         hot: Callable[[int], None],
         hotness: Callable[[int], float | None],
         recompile: Callable[[int], bool | None],
+        patience: Callable[[int], float | None] = lambda _: None,
     ) -> None:
         self._runtime = runtime
-        self._hot, self._recompile = hot, recompile
+        self._hot, self._recompile, self._patience = hot, recompile, patience
         self._pending = Requests(hotness)
+        # When each request arrived that has not become pending.
+        self._waiting: dict[int, float] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self._idle_waiters: SimpleQueue[threading.Event] = SimpleQueue()
@@ -134,17 +142,19 @@ class Recompiler:
     def _work(self) -> None:
         waiters: list[threading.Event] = []
         while True:
-            numbers = self._read(block=not self._pending)
+            if self._waiting and not self._pending:
+                self._runtime.wait_for_request(_PAUSE)
+            numbers = self._read(block=not (self._pending or self._waiting))
             if _STOP in numbers:
                 break
             waiters += (self._idle_waiters.get() for number in numbers if number == _IDLE)
             for number in numbers:
                 if number > 0:
-                    self._hot(number & ~WAITS)
-                    self._pending.add(number & ~WAITS, waits=bool(number & WAITS))
+                    self._add(number & ~WAITS, waits=bool(number & WAITS))
+            self._end_waiting(everything=bool(waiters))
             if self._pending:
                 self._recompile_hottest()
-            if not self._pending:
+            if not (self._pending or self._waiting):
                 while waiters:
                     waiters.pop().set()
         self._runtime.no_more_replies()
@@ -152,6 +162,21 @@ class Recompiler:
             idle.set()
         while not self._idle_waiters.empty():
             self._idle_waiters.get().set()
+
+    def _add(self, number: int, *, waits: bool) -> None:
+        self._hot(number)
+        if waits:
+            self._pending.add(number, waits=True)
+        else:
+            self._waiting.setdefault(number, time.monotonic())
+
+    def _end_waiting(self, *, everything: bool) -> None:
+        """Make those requests pending that have waited for as long as they must."""
+        everything = everything or len(self._waiting) > _MOST_WAITING
+        for number, arrival in list(self._waiting.items()):
+            if everything or time.monotonic() - arrival >= (self._patience(number) or 0.0):
+                del self._waiting[number]
+                self._pending.add(number)
 
     def _recompile_hottest(self) -> None:
         number = self._pending.hottest()

@@ -29,7 +29,7 @@ from kaleido.jit.program.versions import Version
 
 __all__ = ["check_change", "configure", "deoptimize"]
 
-_CHANGEABLE = ("baseline", "optimize", "background", "call_threshold", "iteration_threshold")
+_CHANGEABLE = ("baseline", "optimize", "background", "call_threshold", "iteration_threshold", "patience")
 
 
 def deoptimize(program: Program, name: str) -> frozenset[str]:

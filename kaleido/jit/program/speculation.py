@@ -17,16 +17,16 @@ deoptimization needs nothing that redefinition does not have:
   inlined the guard, so reaches the optimized code of the unit by two jumps.
 
 What must hold: a generic stub never leads to a guard of its own version, or a failed guard would jump in a circle. It
-leads to the baseline body; or to the unit's stub, when no code with the guards is in use or can come into use, which the
-recompiler checks before it publishes.
+leads to the baseline body; or to the unit's stub, when no code with the guards is in use or can come into use. The
+recompiler checks that before it publishes.
 
 When a unit is redefined, its generic stub stays with the old version, and is freed with it. An old caller that is still
 running reaches the old version's baseline by it, or, after giving up, the new version. Loops are units, but their
 arguments are pointers to variables; so a value that does not change in a loop is a constant where it is an argument of
 what the loop calls. On-stack replacement is what it was.
 
-Limits. Arguments that are passed in memory, and vectors and structures, are not looked at. Neither are NaNs and pointers
-other than null: see ``constant``. A unit that never calls itself and is called once has no profile. Without a baseline
+Limits. Arguments that are passed in memory, vectors and structures are not looked at, nor are NaNs and pointers other
+than null: see ``constant``. A unit that never calls itself and is called once has no profile. Without a baseline
 there is nothing to fall back to, so nothing is taken for a constant.
 """
 

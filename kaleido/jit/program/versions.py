@@ -76,6 +76,7 @@ class Version:
     `constants` the arguments that optimized code takes for constants, with their bits: decided once, when it is hot;
                 until then None
     `generic`   the stub that failed guards call, while it has such arguments, and afterwards
+    `runs_before`  the part of its runs that was before it was last covered
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
 
@@ -90,7 +91,7 @@ class Version:
         self.constants: Mapping[int, int] | None = None
         self.generic: Stub | None = None
         self.reachable_compiled = False
-        self.count_at_publication = 0
+        self.count_at_publication = self.runs_before = 0
         self._final_runs: int | None = None
 
     @property
@@ -153,7 +154,7 @@ class Version:
 
     def start_counting(self, count: int) -> None:
         """Count runs from `count`, the value that the stub's record has now."""
-        self.count_at_publication = count
+        self.count_at_publication, self.runs_before = count, 0
 
     def stop_counting(self) -> None:
         """Keep the number of runs: the stub is about to count for another version."""
@@ -172,6 +173,9 @@ class Version:
     def lead_failures_to(self, generic: Stub | None) -> None:
         """Set the stub that failed guards call."""
         self.generic = generic
+
+    def count_work_again(self) -> None:
+        self.runs_before = self.runs
 
     def mark_reachable_compiled(self, compiled: bool) -> None:
         self.reachable_compiled = compiled

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Collection
 from functools import partial
 
 from kaleido.jit.native.faults import INTERRUPT, Fault, NativeThread, missing_protection
@@ -87,10 +88,11 @@ def direct_thread(stack_size: int) -> NativeThread:
     return new.native_thread
 
 
-def stop_in(engine: int) -> None:
-    """Stop the direct calls of the engine whose EngineState is at an address."""
+def stop_in(engine: int, threads: Collection[int] = ()) -> None:
+    """Stop the direct calls of the engine whose EngineState is at an address; if `threads` are given, only on these."""
     for thread in list(_direct_threads):
-        if thread.native_thread.engine == engine and thread.native_thread is not current_native_thread():
+        is_meant = not threads or thread.ident in threads
+        if is_meant and thread.native_thread.engine == engine and thread.native_thread is not current_native_thread():
             stop(thread.native_thread, thread.ident)
 
 

@@ -72,7 +72,7 @@ const HANDLERS = {
 
 /** A run begins a recording of its own. */
 function showRecording(recording) {
-  if (view === null) view = start(recording, { live: true });
+  if (view === null) view = start(recording, { live: true, code: (symbol, tier) => command("code", { symbol, tier }) });
   else view.replace(recording);
 }
 

@@ -53,14 +53,30 @@ class CodeColumn {
     if (!changes.has("moment") && !changes.has("data") && !changes.has("selected")) return;
     const code = this._code();
     this._status.replaceChildren(...this._statusOf(code));
-    const view = code?.view ?? null;
+    const view = code === null ? null : this._viewOf(code);
     // A live session replaces the unit, with the same code in it.
-    const key = JSON.stringify([this.state.selected, code?.began, code?.from, view]);
+    const key = JSON.stringify([this.state.selected, code?.began, code?.from, view !== null]);
     if (this._key === key) return;
-    [this._key, this._shown] = [key, code];
-    this._view = view === null ? null : this.state.model.recording.views[view];
+    [this._key, this._shown, this._view] = [key, code, view];
     this._passes.open(this.form === "ir" ? this._view?.passes ?? [] : []);
     this._showPass(null);
+  }
+
+  /** The view of a code, if the recording has it. That of code in use is asked for otherwise, and shown when it comes.
+   * @param {import("./model.js").Code} code */
+  _viewOf(code) {
+    const { model, selected, askCode } = this.state;
+    if (code.view !== null) return model.recording.views[code.view] ?? null;
+    const key = JSON.stringify([selected, code.tier, code.began]);
+    if (askCode !== null && code.until === null && !model.askedViews.has(key)) {
+      model.askedViews.set(key, null);
+      askCode(selected, code.tier).then((found) => {
+        if (found?.began !== code.began) return;
+        model.askedViews.set(key, found.view);
+        this.state.changed("data");
+      });
+    }
+    return model.askedViews.get(key) ?? null;
   }
 
   /** The code that the unit has at the moment, or will have: it is shown before it comes, to compare. */
@@ -105,6 +121,7 @@ class CodeColumn {
 
   _missing() {
     if (this._shown === null) return this.state.selected === null ? "No unit is selected." : `There is no ${tierLabel(this.tier)} code to show.`;
+    if (this.state.askCode !== null) return this._shown.until === null ? "The code will come." : "The text of code that is out of use is not kept here.";
     return "The text of this code was not recorded: recorders keep the code of the units that matter most.";
   }
 }

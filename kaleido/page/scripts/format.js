@@ -11,26 +11,30 @@ export function tierLabel(tier) {
   return tier === "none" ? "no code" : `${MARKS[tier]} -${tier}`;
 }
 
+// A formatter takes long to make, and toLocaleString makes one each time.
+const decimals = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const seconds = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
 /** A duration or a moment, with three digits or so: "0.84 ms", "12.3 ms", "1,234 ms", "12.3 s".
  * @param {number} value in milliseconds */
 export function milliseconds(value) {
   if (value === 0) return "0 ms";
-  if (value >= 10_000) return `${(value / 1000).toLocaleString("en-US", { maximumFractionDigits: 1 })} s`;
-  const digits = value < 1 ? 2 : value < 1000 ? 1 : 0;
-  return `${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ms`;
+  if (value >= 10_000) return `${seconds.format(value / 1000)} s`;
+  return `${decimals[value < 1 ? 2 : value < 1000 ? 1 : 0].format(value)} ms`;
 }
 
 /** "1,000".
  * @param {number} value */
 export function integer(value) {
-  return Math.round(value).toLocaleString("en-US");
+  return decimals[0].format(Math.round(value));
 }
 
 /** A short form for narrow columns: "1.4M", "12.1k", "999".
  * @param {number} value */
 export function short(value) {
   if (value < 10_000) return integer(value);
-  return value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 }).replace("K", "k");
+  return compact.format(value).replace("K", "k");
 }
 
 /** "1 call", "41 calls", "3,239 iterations".

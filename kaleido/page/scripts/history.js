@@ -11,7 +11,7 @@ export function history(model, symbol, time) {
   const unit = model.bySymbol.get(symbol);
   if (unit === undefined) return "";
   const version = model.versionAt(symbol, time);
-  if (version === null) return `\`${unit.name}\` is not defined at this moment.`;
+  if (version === null) return `\`${unit.name}\` ${absence(unit, time)}.`;
   const many = unit.versions.length > 1 ? ` version ${version.version},` : "";
   const clauses = [...baseline(version, time), ...story(model, unit, version, time)];
   const callers = inliners(model, time).filter((each) => each.inlined.some((one) => one.symbol === symbol));
@@ -19,6 +19,11 @@ export function history(model, symbol, time) {
   const runs = model.runsAt(symbol, time);
   if (runs !== null) clauses.push(counted(model, unit, time, runs));
   return `\`${unit.name}\`:${many} defined at ${milliseconds(version.defined)}; ${clauses.join("; ")}.`;
+}
+
+function absence(unit, time) {
+  const ended = unit.versions.findLast((each) => each.replaced !== null && each.replaced <= time);
+  return ended === undefined ? "is not defined at this moment" : `ended at ${milliseconds(ended.replaced)}`;
 }
 
 function baseline(version, time) {
@@ -70,7 +75,8 @@ function clause(model, unit, event, hot) {
 
 function swap(model, event, hot) {
   const inlined = (event.inlined ?? []).map((symbol) => `\`${model.name(symbol)}\``);
-  const later = hot === null ? `from ${milliseconds(event.time)}` : `${milliseconds(event.time - hot.time)} later`;
+  const because = event.hot_callee ? `, because \`${model.name(event.hot_callee)}\` was hot` : "";
+  const later = hot === null ? `from ${milliseconds(event.time)}${because}` : `${milliseconds(event.time - hot.time)} later`;
   return `${tierLabel("O3")} ${later}${inlined.length > 0 ? `, with ${list(inlined)} inlined` : ""}`;
 }
 

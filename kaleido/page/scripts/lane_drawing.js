@@ -15,7 +15,9 @@ export class LaneDrawing {
     this._headRows = headRows;
     /** Pixels: the width of the picture, the height of a row, and the end of the head. */
     [this._width, this._row, this._top] = [600, 24, 24 * headRows];
-    this.picture = shape("svg", { class: "lane-picture", role: "img", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
+    /** The width to draw for, instead of the present one. */
+    this.widthOnPaper = null;
+    this.picture = shape("svg", { class: "lane-picture", role: "img", preserveAspectRatio: "none", "aria-label": "Timeline: states of the units over time. The table of events has the same in words." });
     this._line = shape("g", { class: "moment-line" });
     /** @type {{time: number, symbol: string, deoptimized: string}[]} */
     this._falls = [];
@@ -49,7 +51,7 @@ export class LaneDrawing {
   /** @param {import("./model.js").Unit[]} units
    * @param {Layout} layout */
   draw(units, layout) {
-    const width = this.picture.clientWidth || 600;
+    const width = this.widthOnPaper ?? (this.picture.clientWidth || 600);
     const [from, until] = this.state.window;
     this._x = (time) => ((time - from) / (until - from)) * width;
     [this._width, this._row, this._top] = [width, layout.row, this._headRows * layout.row];

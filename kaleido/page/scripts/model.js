@@ -24,6 +24,8 @@ export class Model {
   /** @param {object} recording in the form "kaleido-recording", version 1 */
   constructor(recording) {
     this.recording = { ...EMPTY, ...recording };
+    /** Views of code that were asked for, as they are not in the recording. */
+    this.askedViews = new Map();
     this._index();
   }
 

@@ -15,11 +15,12 @@ import { TimelineView } from "./timeline_view.js";
 
 /** Show a recording in the document.
  * @param {object} recording in the form "kaleido-recording", version 1
- * @param {{live?: boolean}} options `live` if changes will come
+ * @param {{live?: boolean, code?: import("./state.js").AskCode}} options `live` if changes will come; `code` asks for
+ *   code that is in use and is not in the recording
  * @returns {{update: (changes: object) => void, replace: (recording: object) => void, state: State}} `update` takes
  *   what has happened since, in the same form, see Model.merge; `replace` another recording */
-export function start(recording, { live = false } = {}) {
-  const state = new State(new Model(recording), live);
+export function start(recording, { live = false, code = null } = {}) {
+  const state = new State(new Model(recording), live, code);
   const part = (id) => document.getElementById(id);
   document.documentElement.classList.add("scripted");
   chooseUnit(state);

@@ -28,7 +28,10 @@ export class SourceView {
 
   _listSources() {
     const sources = this.state.model.recording.sources;
-    this._choice.replaceChildren(...sources.map((source, index) => element("option", { value: index }, source.name)));
+    // A program that was changed is there again, with its new text.
+    const earlier = (index) => sources.slice(0, index).filter((source) => source.name === sources[index].name).length;
+    this._choice.replaceChildren(...sources.map((source, index) => element("option", { value: index },
+      `${source.name}${earlier(index) > 0 ? `, text ${earlier(index) + 1}` : ""}`)));
     this._choice.parentElement.hidden = sources.length < 2;
   }
 

@@ -62,7 +62,7 @@ function shareBars(state) {
   const shown = found.slice(0, 10);
   const rest = found.slice(10).reduce((sum, share) => sum + share.count, 0);
   return [
-    element("p", { class: "note" }, `${integer(total)} samples ${when}, one every ${milliseconds(samples.interval)} of the evaluation thread: shares, not exact times.`),
+    element("p", { class: "note" }, `${integer(total)} sample${total === 1 ? "" : "s"} ${when}, one every ${milliseconds(samples.interval)} of the evaluation thread: shares, not exact times.`),
     element("ol", { class: "bars" }, ...shown.map((share) => shareBar(state, share))),
     ...(rest > 0 ? [element("p", { class: "note" }, `${found.length - 10} more: ${percent(rest / total)}`)] : []),
   ];

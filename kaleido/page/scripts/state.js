@@ -1,13 +1,16 @@
 // What the page shows: a moment and a unit. Views are told of every change, once in a frame.
 
 /** @typedef {Set<"moment"|"selected"|"data"|"size"|"window"|"reset">} Changes */
+/** @typedef {(symbol: string, tier: string) => Promise<{began: number, view: object}|null>} AskCode */
 
 export class State {
   /** @param {import("./model.js").Model} model
-   * @param {boolean} live */
-  constructor(model, live) {
+   * @param {boolean} live
+   * @param {AskCode|null} askCode */
+  constructor(model, live, askCode = null) {
     this.model = model;
     this.live = live;
+    this.askCode = askCode;
     this.moment = model.length;
     /** @type {string|null} */
     this.selected = null;

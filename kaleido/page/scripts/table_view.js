@@ -1,5 +1,6 @@
 // The tables at the end: what Python wrote into the document, made to follow the moment, and to grow while live.
 
+import { inliners } from "./dependencies.js";
 import { absent, element, prose, unitButton } from "./elements.js";
 import { integer, milliseconds, tierLabel } from "./format.js";
 import { sentence } from "./history.js";
@@ -68,9 +69,10 @@ function nameButton(state, row) {
 /** Rows stay, in the order that was chosen; what has changed in them is written, and new ones are added. */
 function fill(state, body) {
   const rows = new Map([...body.rows].map((row) => [row.dataset.symbol, row]));
+  const inlined = new Set(inliners(state.model, state.model.length).flatMap((each) => each.inlined.map((one) => one.symbol)));
   for (const unit of state.model.units) {
     const row = rows.get(unit.symbol) ?? body.appendChild(newRow(state, unit.symbol));
-    for (const [index, text] of cellsOf(state.model, unit).entries())
+    for (const [index, text] of cellsOf(state.model, unit, inlined).entries())
       if (row.cells[index + 1].textContent !== text) row.cells[index + 1].textContent = text;
     row.cells[1].className = `tier-${state.model.tierAt(unit.symbol, state.model.length)}`;
   }
@@ -82,11 +84,12 @@ function newRow(state, symbol) {
 }
 
 /** The cells after the name, as static_tables.py has them. */
-function cellsOf(model, unit) {
+function cellsOf(model, unit, inlined) {
+  const tier = model.tierAt(unit.symbol, model.length);
   const runs = model.runsAt(unit.symbol, model.length);
   const deoptimized = model.eventsOf(unit.symbol).filter((event) => event.kind === "deoptimized").length;
   return [
-    tierLabel(model.tierAt(unit.symbol, model.length)), runs === null ? "" : integer(Math.floor(runs)),
+    `${tierLabel(tier)}${tier === "O0" && inlined.has(unit.symbol) ? ", inlined" : ""}`, runs === null ? "" : integer(Math.floor(runs)),
     compiling(unit, "O0"), compiling(unit, "O3"), String(unit.versions.length), String(deoptimized),
   ];
 }

@@ -8,6 +8,9 @@ import { lanes } from "./lanes.js";
 /** Above the units' lanes: the axis, and one lane each for the compilations at -O0 and at -O3. */
 const HEAD_ROWS = 3;
 
+/** About what the picture has on a page; it is stretched to what it has. */
+const WIDTH_ON_PAPER = 520;
+
 export class TimelineView {
   /** @param {import("./state.js").State} state
    * @param {HTMLElement} root */
@@ -61,7 +64,14 @@ export class TimelineView {
   _listen() {
     this._scroll.addEventListener("scroll", () => this.state.changed("size"), { passive: true });
     this._scroll.addEventListener("keydown", (event) => this._onKey(event));
+    addEventListener("beforeprint", () => this._drawFor(WIDTH_ON_PAPER));
+    addEventListener("afterprint", () => this._drawFor(null));
     new ResizeObserver(() => this.state.changed("size")).observe(this._scroll);
+  }
+
+  _drawFor(width) {
+    this._drawing.widthOnPaper = width;
+    this._draw();
   }
 
   _onKey(event) {

@@ -14,7 +14,7 @@ from pathlib import Path
 from kaleido.diagnostics import KaleidoError, ParseError, Source, counted
 from kaleido.jit import uninterrupted
 from kaleido.language.nodes import Definition, External, Item
-from kaleido.language.source_files import FileSource, decoded, encoded, read, reason, shown
+from kaleido.language.source_files import FileSource, decoded, encoded, read, reason, replace_content, shown
 from kaleido.repl.commands.table import OPTIONAL_FUNCTION, Command, Group, Kind, Parameter, Request, Word
 from kaleido.repl.prompt_lines import explained
 from kaleido.repl.state import State
@@ -104,7 +104,7 @@ def _save(request: Request, word: Word) -> None:
             request.fail(f"`{word.text}` already exists", word, "", hint)
         data, saved = state.files.program(path, items, lambda text: _checked(request.session, text))
         with uninterrupted():
-            _write(path, data)
+            replace_content(path, data)
             state.files.saved(path, data, items)
     except (OSError, ValueError) as error:
         request.fail(f"cannot write `{word.text}`", word, reason(error))
@@ -126,30 +126,6 @@ def _warn(request: Request, saved: Source) -> None:
             request.session.check(saved, initial=False)
     except KaleidoError as error:
         request.console.write_message(f"warning: `{saved.name}` {problem}: {error.diagnostic.title}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace the content of a file atomically: after any failure it has its old content. Follows links."""
-    path = path.resolve()
-    if path.exists() and path.read_bytes() == data:
-        return
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    descriptor, name = tempfile.mkstemp(prefix=".kaleido-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _edit(request: Request, word: Word | None = None) -> None:

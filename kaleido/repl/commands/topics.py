@@ -385,7 +385,8 @@ _JIT = (
         """
         A function is compiled when it is first called, at -O0. This is the baseline tier: it compiles fast, and its
         code is slow and counts calls. After 1,000 calls the function is hot. The recompiler, a background thread,
-        compiles it again at -O3, the optimized tier: this takes longer, and the code is fast. Its address is published
+        compiles it again at -O3, the optimized tier, when it has run for some milliseconds, at the latest 0.1 s later:
+        this takes longer, and the code is fast. Its address is published
         in the slot of the function's stub, while the program runs. Both tiers return the same results to the last bit.
 
         `:tiers` shows the tier of each function and loop, `:events` what happened to them, `:ir f` and `:asm f` show

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from kaleido.diagnostics import COLORED, PLAIN, Palette
 from kaleido.jit import Tier, discard_pending, uninterrupted
@@ -23,6 +23,9 @@ from kaleido.repl.display.themes import theme_name
 from kaleido.repl.settings import Settings
 from kaleido.report import tier_marks
 from kaleido.terminal import streams
+
+if TYPE_CHECKING:
+    from kaleido.session import Result
 
 __all__ = ["Console", "Size", "temporary_file"]
 
@@ -109,6 +112,11 @@ class Console:
     def write(self, text: str) -> None:
         """Write to standard output, in order with the output of programs."""
         streams.write(text)
+
+    def write_value(self, result: Result) -> None:
+        """Write the value of an expression, on a line of its own."""
+        self.begin_line()
+        self.write(f"{result.shown}\n")
 
     def write_message(self, message: str) -> None:
         """Write a line to standard error, after all earlier output: the greeting, a summary, a hint or a warning.

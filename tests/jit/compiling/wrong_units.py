@@ -290,7 +290,8 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
     "an empty symbol": (lambda: Unit("", INTEGER, ir(RET)), "its symbol is empty", 0),
     "a symbol with a NUL": (lambda: Unit("a\0b", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
     "a symbol that is not mangled": (lambda: Unit("\1a", INTEGER, ir(RET)), "its symbol is empty, or has", 0),
-    "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "begins with `llvm.`", 0),
+    "a symbol of an intrinsic": (lambda: Unit("llvm.sqrt.f64", INTEGER, ir(RET)), "or begins with `llvm.`", 0),
+    "a symbol whose body is one of the engine": (lambda: Unit("jit", INTEGER, ir(RET)), "its symbol is `jit`, or", 0),
     "a symbol of the engine": (lambda: Unit("jit.leave", INTEGER, ir(RET)), "begins with `jit.`", 0),
     # What would end the process only when it is compiled
     "an operand bundle": (
@@ -400,6 +401,124 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "defines `jit.count`, whose name is one of the engine's",
         1,
     ),
+    # What would end the process, or change what others in it compute, only when it runs
+    "the mode of the floating-point unit": (
+        lambda: bad(ir("call void @llvm.set.fpmode.i64(i64 0)\nret i64 %x", "declare void @llvm.set.fpmode.i64(i64)")),
+        "calls `llvm.set.fpmode.i64`, which changes how C and Python compute, too",
+        1,
+    ),
+    "the environment of the floating-point unit": (
+        lambda: bad(
+            ir("call void @llvm.set.fpenv.i256(i256 0)\nret i64 %x", "declare void @llvm.set.fpenv.i256(i256)")
+        ),
+        "calls `llvm.set.fpenv.i256`, which changes how",
+        1,
+    ),
+    "the rounding mode": (
+        lambda: bad(ir("call void @llvm.set.rounding(i32 1)\nret i64 %x", "declare void @llvm.set.rounding(i32)")),
+        "calls `llvm.set.rounding`, which changes how",
+        1,
+    ),
+    "the stack pointer": (
+        lambda: bad(
+            ir(
+                "call void @llvm.write_register.i64(metadata !0, i64 0)\nret i64 %x",
+                "declare void @llvm.write_register.i64(metadata, i64)",
+            )
+            + '!0 = !{!"rsp"}\n'
+        ),
+        "which changes a register that the engine needs",
+        1,
+    ),
+    "a trampoline": (
+        lambda: bad(
+            ir(
+                "%b = alloca [32 x i8], align 16\ncall void @llvm.init.trampoline(ptr %b, ptr @h, ptr %b)\nret i64 %x",
+                "declare void @llvm.init.trampoline(ptr, ptr, ptr)\n"
+                "define private i64 @h(ptr nest %n, i64 %y) nounwind { ret i64 %y }\n",
+            )
+        ),
+        "needs a stack whose memory can be executed",
+        1,
+    ),
+    "an argument in the caller's frame": (
+        lambda: bad(
+            ir(
+                "%p = alloca inalloca i64\n%r = call i64 @h(ptr inalloca(i64) %p)\nret i64 %r",
+                "define private i64 @h(ptr inalloca(i64) %p) nounwind { ret i64 1 }\n",
+            )
+        ),
+        "passes an argument as inalloca, which x86-64 does not have",
+        1,
+    ),
+    "a tile of a matrix": (
+        lambda: bad(
+            ir(
+                "%t = call x86_amx @llvm.x86.tilezero.internal(i16 8, i16 8)\nret i64 %x",
+                "declare x86_amx @llvm.x86.tilezero.internal(i16, i16)",
+            )
+        ),
+        "has values of the type x86_amx",
+        1,
+    ),
+    "data that would be run": (lambda: bad(ir(RET, attributes="nounwind prologue i8 -52")), "has prologue data", 2),
+    "a function without a frame": (
+        lambda: bad("define tailcc i64 @bad.impl(i64 %x) naked nounwind {\nunreachable\n}\n"),
+        "`bad.impl` is naked",
+        1,
+    ),
+    "a helper without a frame": (
+        lambda: calls("call i64 @h(i64 %x)", "define private i64 @h(i64 %y) naked nounwind { unreachable }\n"),
+        "`h` is naked",
+        1,
+    ),
+    "another processor": (
+        lambda: bad(ir(RET, attributes='nounwind "target-cpu"="btver1"')),
+        "`bad.impl` is for the processor btver1, and this one is",
+        2,
+    ),
+    "instructions that the processor does not have": (
+        lambda: bad(ir(RET, attributes='nounwind "target-features"="+sse2,+xop"')),
+        "`bad.impl` needs xop, which this processor does not have",
+        2,
+    ),
+    "many items on the stack at once": (
+        lambda: bad(ir("%a = alloca i64, i64 100000000\nstore volatile i64 %x, ptr %a\nret i64 %x")),
+        "large frame",
+        2,
+    ),
+    "many items on the stack, one by one": (
+        lambda: bad(ir("\n".join([*(f"%a{n} = alloca i64" for n in range(5000)), RET]))),
+        "large frame",
+        2,
+    ),
+    "many arrays on the stack": (
+        lambda: bad(ir("\n".join([*(f"%a{n} = alloca [900 x i64]" for n in range(5)), RET]))),
+        "large frame",
+        2,
+    ),
+    "an attribute of no meaning that is called nounwind": (
+        lambda: bad(ir(RET, attributes='"nounwind"')),
+        "is not nounwind",
+        2,
+    ),
+    "a result that is a token": (
+        lambda: bad("define tailcc token @bad.impl(i64 %x) nounwind {\nunreachable\n}\n"),
+        "Function returns a token but isn't an intrinsic",
+        0,
+    ),
+    "a data layout that is none": (
+        lambda: bad('target datalayout = "nonsense"\n' + ir(RET)),
+        "size must be a non-zero 24-bit integer",
+        1,
+    ),
+    "a large integer as a parameter": (
+        lambda: bad("define tailcc i64 @bad.impl(i4096 %x) nounwind {\nret i64 1\n}\n"),
+        "its body is i64 (i4096), but its signature i64 (i64)",
+        1,
+    ),
+    "no text but spaces": (lambda: bad(" \n\t"), "defines nothing, but not its body", 0),
+    "a mark of the order of bytes": (lambda: bad("\ufeff" + ir(RET)), "expected top-level entity", 1),
     # Fields
     "a signature that is none": (lambda: bad(ir(RET), "i64 (i64)"), "its signature a Signature", 0),
     "a name that is a number": (lambda: bad(ir(RET), name=5), "its symbol and name are texts", 0),
@@ -548,6 +667,69 @@ ACCEPTED: Mapping[str, tuple[Callable[[], Unit], int]] = {
     ),
     "names that are numbers": (
         lambda: calls("call i64 @0(i64 %x)", "define private i64 @0(i64 %y) {\nret i64 %y\n}\n"),
+        5,
+    ),
+    "a label that seems to be a call": (
+        lambda: bad(ir('br label %"call i64 @g(i64 %x)"\n"call i64 @g(i64 %x)":\nret i64 %x')),
+        5,
+    ),
+    "a name that seems to be a constant": (
+        lambda: bad(ir('%"c" = add i64 %x, 1\n%" c" = add i64 %"c", 1\nret i64 %" c"')),
+        7,
+    ),
+    "names of digits that seem to be types": (lambda: bad(ir("%i7 = add i64 %x, 1\nret i64 %i7")), 6),
+    "types of pointers": (
+        lambda: bad(ir("%p = alloca i64\nstore i64 %x, i64* %p\n%r = load i64, i64* %p\nret i64 %r")),
+        5,
+    ),
+    "branch weights": (
+        lambda: bad(
+            ir("%c = icmp eq i64 %x, 5\nbr i1 %c, label %a, label %b, !prof !0\na:\nret i64 1\nb:\nret i64 2")
+            + '!0 = !{ !"branch_weights", i32 1, i32 99 }\n'
+        ),
+        1,
+    ),
+    "prefix data": (lambda: bad(ir(RET, attributes="nounwind prefix i64 123")), 5),
+    "a large integer as an argument": (
+        lambda: calls(
+            "call i64 @h(i4096 5)",
+            "define private i64 @h(i4096 %y) noinline nounwind { %r = trunc i4096 %y to i64 ret i64 %r }\n",
+        ),
+        5,
+    ),
+    "a number of 80 bits": (
+        lambda: bad(ir("%z = sitofp i64 %x to x86_fp80\n%r = fptosi x86_fp80 %z to i64\nret i64 %r")),
+        5,
+    ),
+    "a copy as an argument": (
+        lambda: bad(
+            ir(
+                "%p = alloca i64\nstore i64 %x, ptr %p\n%r = call i64 @h(ptr byval(i64) %p)\nret i64 %r",
+                "define private i64 @h(ptr byval(i64) %p) noinline nounwind { %r = load i64, ptr %p ret i64 %r }\n",
+            )
+        ),
+        5,
+    ),
+    "a jump in assembly": (
+        lambda: bad(ir('callbr void asm sideeffect "", "!i"() to label %a [label %b]\na:\nret i64 1\nb:\nret i64 2')),
+        1,
+    ),
+    "another order of bytes": (lambda: bad('target datalayout = "E-p:32:32-i64:128"\n' + ir(RET)), 5),
+    "a source with a NUL": (lambda: bad('source_filename = "a\\00b"\n' + ir(RET)), 5),
+    "its own body as a callee": (
+        lambda: bad(
+            ir(
+                "%c = icmp eq i64 %x, 0\nbr i1 %c, label %a, label %b\na:\nret i64 7\nb:\n%m = sub i64 %x, 1\n"
+                "%r = call tailcc i64 @bad.impl(i64 %m)\nret i64 %r"
+            )
+        ),
+        7,
+    ),
+    "thousands of parameters": (
+        lambda: calls(
+            f"call i64 @h({', '.join(['i64 %x'] * 2000)})",
+            f"define private i64 @h({', '.join(f'i64 %a{n}' for n in range(2000))}) noinline {{ ret i64 %a1999 }}\n",
+        ),
         5,
     ),
     "windows of lines": (lambda: bad(ir(RET).replace("\n", "\r\n")), 5),

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
@@ -95,6 +96,7 @@ def test_a_warm_loop_is_compiled_instead_of_what_it_calls() -> None:
         assert engine.call("up", 250) == 250
         settle(engine)
         assert swapped(log) == ["up.loop"]
+        assert [each.hot_callee.symbol for each in log.events if each.hot_callee is not None] == ["leaf"]
         assert log.kinds("leaf")[-2:] == ["hot", "covered"]
 
 
@@ -192,11 +194,14 @@ class FakeRuntime:
     def __init__(self) -> None:
         self.requests, self._requests_in = os.pipe()
         self.sent = threading.Semaphore(0)
-        self.replies = 0
+        self.replies = self.waits = 0
 
     def request(self, number: int, *, waits: bool = False) -> None:
         os.write(self._requests_in, (number | waits * WAITS).to_bytes(8, "little", signed=True))
         self.sent.release()
+
+    def wait_for_request(self, seconds: float) -> None:
+        self.waits += 1
 
     def reply(self) -> None:
         self.replies += 1
@@ -216,8 +221,10 @@ def runtime() -> Iterator[FakeRuntime]:
     runtime.close()
 
 
-def recompiler(runtime: FakeRuntime, recompile: Callable[[int], bool]) -> Recompiler:
-    return Recompiler(cast(Any, runtime), lambda _: None, float, recompile)
+def recompiler(
+    runtime: FakeRuntime, recompile: Callable[[int], bool], patience: Callable[[int], float] = lambda _: 0.0
+) -> Recompiler:
+    return Recompiler(cast(Any, runtime), lambda _: None, float, recompile, patience)
 
 
 def test_waiting_ends_when_its_message_arrives_together_with_a_request(runtime: FakeRuntime) -> None:
@@ -274,6 +281,105 @@ def test_every_thread_that_waits_for_a_unit_gets_a_reply(runtime: FakeRuntime) -
     Running(thread.wait_until_idle).result()
     thread.close()
     assert runtime.replies == 2
+
+
+def test_a_unit_waits_for_as_long_as_its_patience_says(runtime: FakeRuntime) -> None:
+    done: list[int] = []
+    both = threading.Event()
+
+    def recompile(number: int) -> bool:
+        done.append(number)
+        if len(done) == 2:
+            both.set()
+        return False
+
+    # The first waits until the other has been compiled, and until the thread has looked at it again a few times.
+    thread = recompiler(
+        runtime, recompile, lambda number: 0.0 if number == 2 or (done and runtime.waits > 3) else 3_600
+    )
+    runtime.request(1)
+    runtime.request(2)
+    assert both.wait(TIMEOUT)
+    thread.close()
+    assert done == [2, 1]
+
+
+def test_no_unit_waits_where_all_must_be_compiled(runtime: FakeRuntime) -> None:
+    done: list[int] = []
+
+    def recompile(number: int) -> bool:
+        done.append(number)
+        return False
+
+    thread = recompiler(runtime, recompile, lambda _: 3_600)
+    runtime.request(1)
+    runtime.request(2, waits=True)
+    Running(thread.wait_until_idle).result()
+    thread.close()
+    assert sorted(done) == [1, 2]
+
+
+def test_many_units_do_not_wait(runtime: FakeRuntime) -> None:
+    done = threading.Semaphore(0)
+
+    def recompile(number: int) -> bool:
+        done.release()
+        return False
+
+    thread = recompiler(runtime, recompile, lambda _: 3_600)
+    for number in range(1, 101):
+        runtime.request(number)
+    assert all(done.acquire(timeout=TIMEOUT) for _ in range(65))
+    thread.close()
+
+
+def test_a_hot_unit_is_compiled_when_it_has_done_enough_work() -> None:
+    [a, b] = units("(define (a) 1) (define (b) 2)")
+    done = threading.Semaphore(0)
+    with (
+        patch("kaleido.jit.program.tier_up._WORK", 10 * len(a.ir)),
+        Engine(Policy(call_threshold=3, patience=3_600.0)) as engine,
+    ):
+        engine.define(a, b)
+        log = Log(engine)
+        engine.subscribe(lambda event: done.release() if event.kind in (EventKind.HOT, EventKind.SWAPPED) else None)
+        for symbol, runs in (("a", 9), ("b", 9)):
+            for _ in range(runs):
+                engine.call(symbol)
+            assert done.acquire(timeout=TIMEOUT)
+        engine.call("b")
+        assert done.acquire(timeout=TIMEOUT)
+        assert swapped(log) == ["b"]
+        assert engine.describe("a").tier is Tier.BASELINE
+        # A request from Python does not wait.
+        engine.optimize("a", background=True)
+        settle(engine)
+        assert swapped(log) == ["b", "a"]
+
+
+def test_a_unit_that_was_covered_waits_for_its_later_work() -> None:
+    done = threading.Semaphore(0)
+    with Engine(Policy(call_threshold=3, patience=3_600.0)) as engine:
+        a, leaf, *others = units(CHAIN)
+        engine.define(a, leaf, *others)
+        log = Log(engine)
+        with patch("kaleido.jit.program.tier_up._WORK", 1):
+            make_hot(engine, "top")
+        engine.subscribe(lambda event: done.release() if event.kind in (EventKind.HOT, EventKind.SWAPPED) else None)
+        # It has run six times before, inside of which is the work of a compilation.
+        with patch("kaleido.jit.program.tier_up._WORK", 5 * len(leaf.ir)):
+            for _ in range(3):
+                engine.call("leaf", 1)
+            assert done.acquire(timeout=TIMEOUT)
+            engine.define(unit("(define (b) 2)"))
+            for _ in range(40):
+                engine.call("b")
+            assert all(done.acquire(timeout=TIMEOUT) for _ in range(2))
+            assert swapped(log) == ["a", "top", "b"]
+            for _ in range(2):
+                engine.call("leaf", 1)
+            assert done.acquire(timeout=TIMEOUT)
+        assert swapped(log) == ["a", "top", "b", "leaf"]
 
 
 def test_a_unit_is_tried_again_until_it_is_done(runtime: FakeRuntime) -> None:

@@ -91,6 +91,15 @@ test("a history is one sentence, up to the moment", () => {
   assert.match(history(model, "square", 60), /^`square`: version 2, defined at 50\.0 ms/);
   assert.match(history(model, "square", 30), /● -O3 4\.0 ms later; inlined in `total\.for`; 3,000 calls were counted/);
   assert.match(history(model, "square", 0.5), /not defined at this moment/);
+  model.bySymbol.get("total").versions[0].replaced = 30;
+  assert.equal(history(model, "total", 31), "`total` ended at 30.0 ms.");
+});
+
+test("a unit that was not hot itself was compiled because of one that was", () => {
+  const model = read();
+  model.recording.events = model.recording.events.filter((each) => each.kind !== "hot" || each.symbol !== "total.for")
+    .map((each) => ({ ...each, ...(each.time === 20 ? { hot_callee: "square" } : {}) }));
+  assert.match(history(new Model(model.recording), "total.for", 30), /from 20\.0 ms, because `square` was hot, with `square` inlined/);
 });
 
 test("units are counted by state", () => {

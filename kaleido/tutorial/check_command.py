@@ -1,0 +1,137 @@
+"""The command ``kaleido tutorial check``: what a reader's own program does differently from a chapter's."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from textwrap import indent
+from typing import Any
+
+from kaleido.diagnostics import OK
+from kaleido.language.source_files import read, reason, shown
+from kaleido.terminal import streams
+from kaleido.terminal.text import painted
+from kaleido.tutorial.chapters import chapter_number, chapter_range
+from kaleido.tutorial.own_program import Check, Difference, Step, check
+from kaleido.tutorial.reader import first_difference
+
+__all__ = ["as_data", "run"]
+
+_FAILED = 1
+
+_GREEN, _RED = "32", "31"
+_MOST_DIFFERENCES = 8
+
+_DESCRIPTION = """Check your own program against a chapter of the tutorial.
+
+What the chapter runs after its last change to the program is run with FILE in
+its place, and compared with what the chapter shows. The first step that differs
+is shown, and the definitions that are not the chapter's: look there first. The
+definitions themselves do not count: programs may do the same in another way.
+
+The exit code is 0 if all steps pass, 1 if not, 2 if the command line is wrong.
+The program runs with your rights, each of its commands for a minute at most."""
+
+
+def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
+    """Run the command; `parser` has the options that all commands share. Return the exit code.
+
+    Raises SystemExit if the command line is wrong, and OSError if output cannot be written.
+    """
+    options = _options(arguments, parser)
+    colored = streams.colored(options.color, 1) and not options.json
+
+    def report(step: Step) -> None:
+        if not options.json:
+            mark = painted("✓", _GREEN if colored else "") if step.passed else painted("✗", _RED if colored else "")
+            streams.write(f"{mark} {step.place}  {_summary(step)}\n")
+            streams.flush()
+
+    try:
+        result = check(read(options.file).text, options.chapter, options.exercise, report=report)
+    except SyntaxError as error:
+        parser.exit(_FAILED, f"{shown(options.file)}:{error.lineno}:{error.offset}: {error.msg}\n")
+    except OSError as error:
+        parser.error(f"cannot read {shown(options.file)}: {reason(error)}")
+    except ValueError as error:
+        parser.error(str(error))
+    streams.write(json.dumps(as_data(result), indent=2) + "\n" if options.json else _explanation(result))
+    streams.flush()
+    return OK if result.passed == len(result.steps) else _FAILED
+
+
+def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
+    parser.prog += " check"
+    parser.description = _DESCRIPTION
+    parser.add_argument("chapter", metavar="N", help="the chapter whose end your program has reached")
+    parser.add_argument("file", metavar="FILE", help="your program")
+    parser.add_argument("--exercise", metavar="K", type=int, help="check an exercise of the chapter instead")
+    parser.add_argument("--json", action="store_true", help="write the steps and differences as JSON, for graders")
+    options = parser.parse_args(arguments)
+    number = chapter_number(options.chapter)
+    if number is None:
+        parser.error(f"no chapter {shown(options.chapter)}: {chapter_range()}")
+    options.chapter = number
+    return options
+
+
+def _summary(step: Step) -> str:
+    commands = [line for line in step.shown.splitlines() if line.startswith("$ ")]
+    return ", ".join(commands) or "a Python session"
+
+
+def _explanation(result: Check) -> str:
+    """The first step that failed and what may be the cause, for people."""
+    lines = [f"{result.passed} of {len(result.steps)} steps of the chapter print what it shows."]
+    failed = [step for step in result.steps if not step.passed]
+    if failed:
+        lines = [*_failure(failed[0]), *_hints(result.differences), "", *lines]
+    return "\n".join(lines) + "\n"
+
+
+def _failure(step: Step) -> list[str]:
+    expected, actual = first_difference(step.shown, step.actual)
+    return [
+        "",
+        f"The first step that differs is at {step.place}. Your program:",
+        indent(step.actual.rstrip("\n"), "    "),
+        f"Here the chapter shows:  {expected or '(nothing more)'}",
+        f"Your program printed:    {actual or '(nothing more)'}",
+    ]
+
+
+def _hints(differences: list[Difference]) -> list[str]:
+    if not differences:
+        return ["All definitions are the chapter's: what is at the top level of your program, outside of them?"]
+    more = len(differences) - _MOST_DIFFERENCES
+    return [
+        "These definitions are not the chapter's; begin with the first one:",
+        *(
+            f"    {each.name:28} {'is missing' if each.missing else 'differs'}; it is defined at {each.place}"
+            for each in differences[:_MOST_DIFFERENCES]
+        ),
+        *([f"    and {more} more"] if more > 0 else []),
+    ]
+
+
+def as_data(result: Check) -> dict[str, Any]:
+    """A check as JSON: what `--json` writes."""
+    return {
+        "chapter": result.chapter,
+        "exercise": result.exercise,
+        "passed": result.passed,
+        "total": len(result.steps),
+        "steps": [
+            {
+                "place": step.place,
+                "passed": step.passed,
+                "shown": step.shown,
+                "actual": step.actual,
+            }
+            for step in result.steps
+        ],
+        "differences": [
+            {"name": each.name, "missing": each.missing, "place": each.place} for each in result.differences
+        ],
+    }
