@@ -154,6 +154,7 @@ class Evaluation:
         self._worker: _Worker | None = None
         # The threads of other evaluations that run tasks of this one.
         self._hosts: list[_Worker] = []
+        self._on_start: list[Callable[[], object]] = []
 
     def submit(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> Task:
         """Queue a call of `function`, with the thread's NativeThread, and then of `on_end`. Returns its task.
@@ -225,6 +226,11 @@ class Evaluation:
             return None
         return worker.thread.native_id, worker.native_thread
 
+    def on_start(self, function: Callable[[], object]) -> Callable[[], None]:
+        """Call `function` on each new thread before its first task; it must not raise. Returns what ends that."""
+        self._on_start.append(function)
+        return lambda: self._on_start.remove(function)
+
     def close(self) -> None:
         """Accept no more tasks, and end the thread after those that are queued. Waits for it if it is idle."""
         with self._lock:
@@ -267,6 +273,8 @@ class Evaluation:
         _this_thread.worker = worker
         try:
             with protected_stack() as worker.native_thread:
+                for function in tuple(self._on_start):
+                    function()
                 self._serve(worker)
         except MemoryError as error:
             self._fail_queued(worker, error)

@@ -54,22 +54,27 @@ class Sampler:
         self._sampled: tuple[int, NativeThread] | None = None
         self._closed = False
         self._seconds = self._begun = 0.0
-        self.take()
+        # Programs are short: a thread that is found by a look from time to time has run for a while without samples.
+        self._unsubscribe = evaluation.on_start(self._follow)
+        self._follow()
 
     def take(self) -> list[Sample]:
-        """The samples since the last call. It also has to be called when another thread has become the current one."""
+        """The samples since the last call."""
         with self._lock:
-            if self._closed:
-                return []
-            current = self._evaluation.thread
-            if current is not None and current != self._sampled:
-                self._delete_timer()
-                self._ring.attach(current[1].address)
-                self._timer = _new_timer(self._ring.address, current[0], self._interval)
-                self._sampled = current
-                if self._timer is not None:
-                    self._begun = time.clock_gettime(_clock(current[0]))
-            return self._ring.take()
+            return [] if self._closed else self._ring.take()
+
+    def _follow(self) -> None:
+        """Sample the present evaluation thread."""
+        current = self._evaluation.thread
+        with self._lock:
+            if self._closed or current is None or current == self._sampled:
+                return
+            self._delete_timer()
+            self._ring.attach(current[1].address)
+            self._timer = _new_timer(self._ring.address, current[0], self._interval)
+            self._sampled = current
+            if self._timer is not None:
+                self._begun = time.clock_gettime(_clock(current[0]))
 
     @property
     def seconds(self) -> float:
@@ -82,6 +87,7 @@ class Sampler:
         with self._lock:
             if not self._closed:
                 self._closed = True
+                self._unsubscribe()
                 self._delete_timer()
                 self._ring.close()
 

@@ -39,6 +39,15 @@ def test_samples_are_addresses_in_the_code_that_runs() -> None:
         assert sampler.take() == []
 
 
+def test_a_program_is_sampled_from_its_first_call_on() -> None:
+    with Engine(Policy(optimize=False)) as engine:
+        engine.define(*units(SPIN))
+        sampler = engine.sampler()
+        engine.call("spin", 20_000_000)
+        assert any(each.addresses for each in sampler.take())
+        sampler.close()
+
+
 def test_a_handler_of_the_application_is_left_alone() -> None:
     before = stacks.present_handler(signal.SIGPROF)
     signal.signal(signal.SIGPROF, lambda *_: None)
