@@ -6,6 +6,7 @@
 ``counters``      the counters of units, and the records of their stubs, over time
 ``sampled``       where the time went: samples by unit and tier
 ``jumps``         the jump of a call, before and after
+``account``       where the time of a run went by the clock, in parts that add up to it
 ``advice``        what it says about the program, in words
 ``event_data``    an event as data
 ``redefinitions`` what each has deoptimized, and what that has cost

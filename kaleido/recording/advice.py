@@ -102,11 +102,27 @@ def _ended_before(recording: Json, own: Sequence[Json]) -> _Advice:
     hot = [unit for unit in own if latest.get(unit["symbol"], {}).get("kind") == "hot" and not _codes(unit, "O3")]
     for unit in hot[:_MOST]:
         event = latest[unit["symbol"]]
-        left = milliseconds((_end(recording, unit) - event["time"]) / 1000)
-        when = f"it was hot at {event['threshold']:,} {unit['counter']}, {left} before its end"
-        yield unit["symbol"], f"{quoted_name(unit['name'])} ended before its -O3 code was ready: {when}"
+        left = _end(recording, unit) - event["time"]
+        when = f"it was hot at {event['threshold']:,} {unit['counter']}, {milliseconds(left / 1000)} before its end"
+        why = _waiting(recording, unit["symbol"], left)
+        yield unit["symbol"], f"{quoted_name(unit['name'])} ended before its -O3 code was ready: {when}; {why}"
     if len(hot) > _MOST:
         yield None, f"{counted(len(hot) - _MOST, 'other unit')} ended before their -O3 code was ready"
+
+
+def _waiting(recording: Json, symbol: str, left: float) -> str:
+    """What a unit waited for that was hot for the last milliseconds, and what to do about it."""
+    for event in reversed(recording["events"]):
+        if event["kind"] == "started" and symbol in (event["symbol"], *event.get("inlined", ())):
+            names = {unit["symbol"]: unit["name"] for unit in recording["units"]}
+            whose = "its" if event["symbol"] == symbol else f"with {quoted_name(names[event['symbol']])}, its"
+            begun = milliseconds((recording["length"] - event["time"]) / 1000)
+            return f"{whose} compilation had begun {begun} before the end. In a longer run it gets -O3 code"
+    patience = recording["program"].get("patience", 0.0)
+    if left < patience:
+        paying = f"hot code is compiled when it has run enough to pay for that, or after {patience:,.0f} ms"
+        return f"{paying}. Nothing to do: in a longer run it gets -O3 code"
+    return "the recompiler was busy. In a longer run it gets -O3 code"
 
 
 def _end(recording: Json, unit: Json) -> float:
@@ -140,7 +156,7 @@ def _never_hot(recording: Json, own: Sequence[Json]) -> _Advice:
     cold.sort(key=lambda unit: -runs[unit["symbol"]])
     for unit in cold[:_MOST]:
         number = counted(runs[unit["symbol"]], unit["counter"].removesuffix("s"))
-        yield unit["symbol"], f"{quoted_name(unit['name'])} was never hot: {number}"
+        yield unit["symbol"], f"{quoted_name(unit['name'])} was never hot: {number}, of {limits[unit['counter']]:,}"
     if len(cold) > _MOST:
         yield None, f"{counted(len(cold) - _MOST, 'other unit')} ran, and {_were(len(cold) - _MOST)} never hot"
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kaleido.jit import Engine, Event, EventKind, NotInlined, Policy, Sample, StubRecord, Tier, Unit
+from kaleido.recording.account import account
 from kaleido.recording.additions import Additions
 from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
@@ -117,7 +118,7 @@ class Recorder:
             not_inlined, sources = list(self._not_inlined()), Sources()
             with self._views(sources) as views:
                 recording = self._all(sources) | {"views": views, "sources": sources.as_json()}
-            return recording | {"advice": advice(recording, not_inlined)}
+            return recording | {"account": account(recording), "advice": advice(recording, not_inlined)}
 
     def changes(self) -> Json:
         """What was added since the last call: a message of the live form. The first is a snapshot, which has a format.
@@ -223,6 +224,7 @@ class Recorder:
             "jumps": self._jumps(),
             "samples": self._samples.as_json() if self._samples is not None else NO_SAMPLES,
             "measured": None,
+            "account": [],
             "advice": [],
         }
 
@@ -276,4 +278,5 @@ def _settings(policy: Policy) -> Json:
     mode = "tiered" if policy.background else "sync"
     if not policy.tiered:
         mode = "O0" if policy.baseline else "O3"
-    return {"mode": mode, "thresholds": {"calls": policy.call_threshold, "iterations": policy.iteration_threshold}}
+    thresholds = {"calls": policy.call_threshold, "iterations": policy.iteration_threshold}
+    return {"mode": mode, "thresholds": thresholds, "patience": policy.patience * 1000}

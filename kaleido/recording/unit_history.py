@@ -182,6 +182,9 @@ class History:
                 version.compiled = self._code(event, time)
             case EventKind.LOADED:
                 self._load(version, event, time)
+            case EventKind.SWAPPED:
+                for code in version.codes[-1:]:
+                    code.since = time
             case EventKind.DEOPTIMIZED:
                 for code in version.codes:
                     if code.tier is Tier.OPTIMIZED and code.until is None:

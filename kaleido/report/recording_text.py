@@ -38,7 +38,7 @@ def recording_text(recording: Json, columns: int, *, colored: bool = False) -> s
         _lanes(recording, columns),
         _section("What happened", _happened(recording), columns, _EVENTS),
         _section("Inlined", _inlined(recording), columns, _LISTED),
-        _section("Where the time went", _shares(recording), columns, _LISTED),
+        _section("Where the time went", [*_by_the_clock(recording), *_shares(recording)], columns, _LISTED + 2),
         _section("Measured", _measured(recording), columns, _LISTED),
         _section("Advice", [each["text"] for each in recording["advice"]], columns, _ADVICE),
     ]
@@ -184,15 +184,29 @@ def _inlined(recording: Json) -> list[str]:
     return [f"{name} ← {members}" for name, members in found.items()]
 
 
+def _by_the_clock(recording: Json) -> list[str]:
+    """The parts of a finished run, see ``kaleido.recording.account``."""
+    words = {
+        "start": "before the first compilation", "compile": f"compiling at {label(Tier.BASELINE)}", "load": "loading",
+        "O0": label(Tier.BASELINE), "O3": label(Tier.OPTIMIZED), "other": "C and Python", "wait": "waiting",
+    }  # fmt: skip
+    parts = [f"{_milliseconds(each['time'])} {words[each['part']]}" for each in recording.get("account", ())]
+    return [", ".join(parts)] if parts else []
+
+
 def _shares(recording: Json) -> list[str]:
     samples = recording["samples"]
     names = {unit["symbol"]: unit["name"] for unit in recording["units"]}
     return [
-        f"{share['count'] / samples['total']:>6.1%}  {names.get(share['symbol'], 'outside of units')}"
+        f"{share['count']:>6,}  {names.get(share['symbol'], 'outside of units')}"
         + (f" {label(Tier(share['tier']))}" if share["tier"] != "other" else "")
-        + (f"   ({samples['total']:,} samples)" if index == 0 else "")
+        + (f"   (of {samples['total']:,} samples{_every(samples)})" if index == 0 else "")
         for index, share in enumerate(samples["shares"])
     ]
+
+
+def _every(samples: Json) -> str:
+    return f", one every {_milliseconds(samples['interval'])} of processor time" if samples.get("interval") else ""
 
 
 def _measured(recording: Json) -> list[str]:

@@ -28,7 +28,10 @@ SHAPE = {
     "format": {"kaleido-recording"},
     "version": {1},
     "producer": {"kaleido": str, "llvm": str, "machine": str},
-    "program": {"name": str, "mode": {"tiered", "sync", "O0", "O3"}, "thresholds": {"calls": int, "iterations": int}},
+    "program": {
+        "name": str, "mode": {"tiered", "sync", "O0", "O3"}, "thresholds": {"calls": int, "iterations": int},
+        "patience": NUMBER,
+    },
     "length": NUMBER,
     "live": bool,
     "left_out": {"events": int, "units": int, "versions": int},
@@ -59,6 +62,7 @@ SHAPE = {
         "shares": [{"symbol": (str, None), "tier": {"O0", "O3", "other"}, "count": int}],
     },
     "measured": (None,),
+    "account": [{"part": str, "time": float}],
     "advice": [{"symbol": (str, None), "text": str}],
 }  # fmt: skip
 """The keys of each object; ``...`` stands for others. A set has the values, a tuple the shapes, one of which it is."""

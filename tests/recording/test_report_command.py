@@ -55,7 +55,8 @@ def test_the_page_is_named_after_the_script_and_the_output_is_the_program_s(scri
 def test_json_has_the_story_with_advice(script: Path) -> None:
     assert run(*HOT, "--json", script) == 0
     recorded = data(Path("demo.json"))
-    assert recorded["program"] == {"name": "demo.kal", "mode": "sync", "thresholds": {"calls": 3, "iterations": 3}}
+    thresholds = {"calls": 3, "iterations": 3}
+    assert recorded["program"] == {"name": "demo.kal", "mode": "sync", "thresholds": thresholds, "patience": 0.0}
     kinds = [event["kind"] for event in recorded["events"] if event["symbol"] == "kal.f"]
     assert kinds[0] == "defined"
     assert "swapped" in [event["kind"] for event in recorded["events"]]

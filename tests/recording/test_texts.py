@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kaleido.jit import NotInlined
+from kaleido.recording.account import account
 from kaleido.recording.advice import advice
 from kaleido.report.recording_text import LEAST_COLUMNS, MOST_LINES, recording_text
 from kaleido.session import Session
@@ -31,7 +32,7 @@ Inlined
   f ← g
 
 Where the time went
-   90.0%  f ● -O3   (10 samples)
+       9  f ● -O3   (of 10 samples)
 """
 
 
@@ -62,8 +63,8 @@ def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = No
 @pytest.mark.parametrize(
     ("units", "events", "counts", "text"),
     [
-        ([unit("plot", code("O0", 1))], [], {"plot": [[1, 1, 3], [2, 1, 41]]}, "plot was never hot: 41 calls"),
-        ([unit("f", code("O0", 1))], [], {"f": [[1, 1, 999]]}, "f was never hot: 999 calls"),
+        ([unit("p", code("O0", 1))], [], {"p": [[1, 1, 3], [2, 1, 41]]}, "p was never hot: 41 calls, of 1,000"),
+        ([unit("f", code("O0", 1))], [], {"f": [[1, 1, 999]]}, "f was never hot: 999 calls, of 1,000"),
         ([unit("f"), unit("g", code("O0", 1))], [], {}, "f never ran"),
         (
             [unit("f", code("O0", 1), code("O3", 20, 50), code("O3", 80))],
@@ -78,7 +79,8 @@ def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = No
             [unit("loop", code("O0", 1), counter="iterations", replaced=60.0)],
             [event("hot", "loop", 40, threshold=10_000)],
             {},
-            "loop ended before its -O3 code was ready: it was hot at 10,000 iterations, 20.0 ms before its end",
+            "loop ended before its -O3 code was ready: it was hot at 10,000 iterations, 20.0 ms before its end"
+            "; the recompiler was busy. In a longer run it gets -O3 code",
         ),
         ([unit("f", code("O3", 97.5))], [], {}, "f became fast too late to matter: 2.5 ms before the end"),
         ([unit("f", code("O0", 1))], [event("failed", "f", 5)], {}, "f failed"),
@@ -86,6 +88,35 @@ def made(units: list[Any], events: list[Any], counts: dict[str, Any] | None = No
 )  # fmt: skip
 def test_advice(units: list[Any], events: list[Any], counts: dict[str, Any], text: str) -> None:
     assert text in [each["text"] for each in advice(made(units, events, counts))]
+
+
+def test_a_hot_unit_waits_until_its_compilation_pays() -> None:
+    recorded = made([unit("f", code("O0", 1))], [event("hot", "f", 40, threshold=1000)])
+    recorded["program"]["patience"] = 100.0
+    (told,) = advice(recorded)
+    assert (
+        "60.0 ms before its end; hot code is compiled when it has run enough to pay for that, or after 100 ms."
+        in (told["text"])
+    )
+
+
+def test_a_compilation_that_the_end_overtook_is_told() -> None:
+    units = [unit("f", code("O0", 1)), unit("f.for", code("O0", 1), counter="iterations")]
+    started = event("started", "f.for", 92, inlined=["f"])
+    (told,) = advice(made(units, [event("hot", "f", 40, threshold=1000), started]))
+    assert "; with f.for, its compilation had begun 8.0 ms before the end" in told["text"]
+
+
+def test_the_account_of_a_run_adds_up_to_its_length() -> None:
+    units = [unit("f", code("O0", 15) | {"began": 5.0, "ended": 12.0}, code("O3", 60) | {"began": 30.0, "ended": 59.0})]
+    recorded = made(units, [event("ran", "top", 95.0, began=20.0)])
+    times = [[25.0, "f", "O0"], [29.0, "f", "O0"], [64.0, "f", "O3"], [68.0, None, "other"]]
+    recorded["samples"] |= {"times": times, "interval": 4.0}
+    found = {each["part"]: each["time"] for each in account(recorded)}
+    assert sum(found.values()) == recorded["length"]
+    assert found == {"start": 5.0, "compile": 7.0, "load": 13.0, "O0": 9.0, "O3": 8.0, "other": 12.0, "wait": 46.0}
+    assert account(recorded | {"live": True}) == []
+    assert account(recorded | {"events": []}) == []
 
 
 def test_a_unit_that_waits_for_the_recompiler_is_hot() -> None:
