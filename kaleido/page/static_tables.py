@@ -43,7 +43,10 @@ def unit_rows(recording: Recording) -> str:
 
 def _unit_row(recording: Recording, unit: Mapping[str, Any], inlined: Container[str]) -> str:
     tier = final_tier(unit)
-    state = MARKS.get(tier or "", "no code") + (", inlined" if tier == "O0" and unit["symbol"] in inlined else "")
+    ended = bool(unit["versions"]) and unit["versions"][-1].get("replaced") is not None
+    state = MARKS.get(tier or "", "ended" if ended else "no code") + (
+        ", inlined" if tier == "O0" and unit["symbol"] in inlined else ""
+    )
     counts = recording.get("counts", {}).get(unit["symbol"], ())
     deoptimized = sum(
         event["kind"] == "deoptimized" and event["symbol"] == unit["symbol"] for event in recording.get("events", ())

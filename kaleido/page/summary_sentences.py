@@ -24,9 +24,6 @@ __all__ = ["summary"]
 
 _MOST_UNITS = 3
 
-# A smaller one would be 0 %.
-_LEAST_SHARE = 0.005
-
 
 def summary(recording: Recording) -> list[str]:
     """The paragraphs; none while nothing has run."""
@@ -36,7 +33,12 @@ def summary(recording: Recording) -> list[str]:
         "What became fast": _swaps(recording),
         "What was inlined": _inlining(recording),
         "What was taken back": _deoptimizations(recording),
-        "Where the time went": [*_samples(recording), *_compiling(recording), *_measured(recording)],
+        "Where the time went": [
+            *_by_the_clock(recording),
+            *_samples(recording),
+            *_compiling(recording),
+            *_measured(recording),
+        ],
     }
     paragraphs = [" ".join([f"**{question}.**", *found]) for question, each in answers.items() if (found := [*each])]
     return [_program(recording), *paragraphs]
@@ -87,12 +89,14 @@ def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]
         if event["symbol"] == unit["symbol"] and event["kind"] == "hot" and event["time"] <= code["began"]
     ]
     since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
+    compiled = f"compiling took {milliseconds(code['ended'] - code['began'])}"
     if not hot:
-        return f"{_named(unit)} was compiled {_other_reason(recording, unit, code)}; {since}."
+        return f"{_named(unit)} was compiled {_other_reason(recording, unit, code)}; {compiled}; {since}."
     threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
     why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
     later = milliseconds(code["from"] - hot[-1]["time"])
-    return f"{_named(unit)} {why}; {since}, {later} later."
+    waited = f"it waited {milliseconds(code['began'] - hot[-1]['time'])}, {compiled}"
+    return f"{_named(unit)} {why}; {waited}; {since}, {later} later."
 
 
 def _named(unit: Mapping[str, Any]) -> str:
@@ -121,9 +125,19 @@ def _inlining(recording: Recording) -> Iterator[str]:
     found = [(unit, code) for unit in recording["units"] for code in _swapped(unit)[-1:] if code["inlined"]]
     heaviest = sorted(found, key=lambda pair: _weight(recording, pair[0]), reverse=True)
     for unit, code in heaviest[:_MOST_UNITS]:
-        inlined = [f"`{known.get(symbol, symbol)}`" for symbol, _ in code["inlined"]]
+        inlined = [f"`{known.get(symbol, symbol)}`{_origin(recording, symbol)}" for symbol, _ in code["inlined"]]
         whose = f"the loop `{unit['name']}`" if unit["kind"] == "loop" else f"`{unit['name']}`"
         yield f"The -O3 code of {whose} has {enumeration(inlined)} inlined."
+
+
+def _origin(recording: Recording, symbol: str) -> str:
+    """What a function is that the program does not define."""
+    name = next((each["name"] for each in recording["units"] if each["symbol"] == symbol), "")
+    if not any(each["symbol"] == symbol and each.get("origin") == "prelude" for each in recording["units"]):
+        return ""
+    sign = name.removeprefix("binary").removeprefix("unary")
+    what = f"the operator `{sign}` " if sign != name else ""
+    return f" ({what}of the prelude, Kaleido's own library)"
 
 
 def _deoptimizations(recording: Recording) -> Iterator[str]:
@@ -152,6 +166,21 @@ def _back(recording: Recording, event: Mapping[str, Any]) -> float | None:
     )
 
 
+def _by_the_clock(recording: Recording) -> Iterator[str]:
+    words = {
+        "start": "before the first compilation",
+        "compile": f"compiling at {MARKS['O0']}",
+        "load": "loading code, and between runs",
+        "O0": f"running {MARKS['O0']} code",
+        "O3": f"running {MARKS['O3']} code",
+        "other": "in C and Python",
+        "wait": "waiting",
+    }
+    parts = [f"{milliseconds(each['time'])} {words[each['part']]}" for each in recording.get("account", ())]
+    if parts:
+        yield f"Of {milliseconds(recording['length'])} by the clock: {enumeration(parts, len(words))}."
+
+
 def _samples(recording: Recording) -> Iterator[str]:
     samples = recording.get("samples") or {}
     total = samples.get("total", 0)
@@ -159,15 +188,12 @@ def _samples(recording: Recording) -> Iterator[str]:
         return
     known = names(recording)
     shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
-    parts = [
-        f"{share['count'] / total:.0%} to {_place(share, known)}"
-        for share in shares
-        if share["count"] / total >= _LEAST_SHARE
-    ]
+    parts = [f"{share['count']:,} in {_place(share, known)}" for share in shares]
     noun = "sample" if total == 1 else "samples"
-    yield f"Of {total:,} {noun} of the running program, {enumeration(parts)}.".replace("%", " %").replace(
-        " to ", " belong to ", 1
-    )
+    rest = total - sum(share["count"] for share in shares)
+    more = [f"{rest:,} elsewhere"] if rest else []
+    every = f", one every {milliseconds(samples['interval'])} of its processor time" if samples.get("interval") else ""
+    yield f"Of {total:,} {noun} of the running program{every}: {enumeration([*parts, *more])}."
 
 
 def _place(share: Mapping[str, Any], known: Mapping[str, str]) -> str:
@@ -186,7 +212,7 @@ def _compiling(recording: Recording) -> Iterator[str]:
     if not spent["O0"]:
         return
     beside = recording.get("program", {}).get("mode") == "tiered"
-    where = ", which was beside the running program" if beside else ""
+    where = ", the latter beside the running program" if beside else ""
     more = f" and {milliseconds(spent['O3'])} at -O3{where}" if spent["O3"] else ""
     yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
 

@@ -135,7 +135,8 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
         "and 2 became fast (● -O3)."
     )
     assert swaps.startswith(
-        "**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; its ● -O3 code ran from 10.0 ms on"
+        "**What became fast.** `square` was hot at 6.0 ms, after 1,000 calls; it waited 0.50 ms, "
+        "compiling took 3.0 ms; its ● -O3 code ran from 10.0 ms on, 4.0 ms later."
     )
     assert "The loop `total.for` was hot at 14.0 ms, after 10,000 iterations" in swaps
     assert inlining == "**What was inlined.** The -O3 code of the loop `total.for` has `square` inlined."
@@ -144,9 +145,10 @@ def test_the_summary_says_what_became_fast_when_and_why() -> None:
         "because square has changed; it was at -O3 again 19.9 ms later."
     )
     assert time.startswith(
-        "**Where the time went.** Of 96 samples of the running program, 56 % belong to `total.for` at ● -O3, 38 % to"
+        "**Where the time went.** Of 96 samples of the running program, one every 1.0 ms of its processor time: "
+        "54 in `total.for` at ● -O3, 36 in"
     )
-    assert "6 % to C and Python." in time
+    assert "and 6 in C and Python." in time
     assert "the program takes 313.0 ms with only -O0, 105.0 ms with only -O3 and 100.0 ms with both tiers." in time
 
 
@@ -166,11 +168,25 @@ def test_a_unit_that_was_not_hot_itself_has_another_reason() -> None:
     cold = [each for each in recording["events"] if (each["kind"], each["symbol"]) != ("hot", "total.for")]
     because = [each | {"hot_callee": "square"} if each["time"] == 20.0 else each for each in cold]
     assert (
-        "The loop `total.for` was compiled because `square`, which it inlines, was hot at 6.0 ms; its"
+        "The loop `total.for` was compiled because `square`, which it inlines, was hot at 6.0 ms; compiling took"
         in summary(recording | {"events": because})[1]
     )
     requested = {"time": 13.0, "kind": "requested", "symbol": "total.for"}
-    assert "`total.for` was compiled on request; its" in summary(recording | {"events": [requested, *cold]})[1]
+    assert (
+        "`total.for` was compiled on request; compiling took" in summary(recording | {"events": [requested, *cold]})[1]
+    )
+
+
+def test_the_parts_of_a_run_by_the_clock() -> None:
+    parts = [{"part": "start", "time": 2.0}, {"part": "O0", "time": 38.0}, {"part": "wait", "time": 60.0}]
+    text = summary(redefinition() | {"account": parts})[-1]
+    assert "Of 100.0 ms by the clock: 2.0 ms before the first compilation, 38.0 ms running ○ -O0 code and 60.0" in text
+
+
+def test_a_function_of_the_prelude_is_explained() -> None:
+    recording = redefinition()
+    recording["units"][2]["versions"][0]["codes"][-1]["inlined"] = [["binary:", 1]]
+    assert "has `binary:` (the operator `:` of the prelude, Kaleido's own library) inlined" in summary(recording)[2]
 
 
 def test_what_is_too_long_is_counted() -> None:
