@@ -96,7 +96,7 @@ class CodeColumn {
     const text = `${integer(code.size)} bytes${code.address ? ` at ${code.address}` : ""}${more}`;
     if (code.from === null || code.from > moment) return [this._jump(code.from), ` · ${text}`];
     const running = model.runningCode(selected, moment) === code;
-    const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept, to return to";
+    const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept for a deoptimization";
     return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), ` · ${text}`];
   }
 

@@ -59,7 +59,7 @@ function clause(model, unit, event, hot) {
     case "swapped":
       return swap(model, event, hot);
     case "covered":
-      return `inlined into its hot callers at ${at}, and counted again`;
+      return `from ${at} part of its callers' -O3 code, in which it is inlined; calls from elsewhere are counted from 0`;
     case "deoptimized":
       return `deoptimized at ${at}${because}`;
     case "discarded":
@@ -82,7 +82,7 @@ function swap(model, event, hot) {
 
 function counted(model, unit, time, runs) {
   const text = runsText(Math.floor(runs), unit.counter);
-  return model.tierAt(unit.symbol, time) === "O3" ? `${text} were counted at -O0` : `${text} so far`;
+  return model.tierAt(unit.symbol, time) === "O3" ? `${text} were counted at -O0` : `${text} so far at -O0`;
 }
 
 /** What happened last at a moment: the sentence of the last told event.
@@ -104,12 +104,16 @@ export function sentence(model, event) {
   return `${name}: ${event.kind}${runs}${event.message ? `: ${event.message}` : ""}`;
 }
 
-/** How many units are in which state.
+/** How many functions and loops of the program are in which state, as the summary counts them.
  * @param {import("./model.js").Model} model
  * @param {number} time
- * @returns {{none: number, O0: number, O3: number}} */
+ * @returns {{none: number, O0: number, O3: number, ended: number}} */
 export function tally(model, time) {
-  const found = { none: 0, O0: 0, O3: 0 };
-  for (const unit of model.units) if (model.versionAt(unit.symbol, time) !== null) found[model.tierAt(unit.symbol, time)]++;
+  const found = { none: 0, O0: 0, O3: 0, ended: 0 };
+  for (const unit of model.units) {
+    if (unit.origin === "prelude" || !["function", "loop"].includes(unit.kind)) continue;
+    if (model.versionAt(unit.symbol, time) !== null) found[model.tierAt(unit.symbol, time)]++;
+    else if (model.hasEnded(unit.symbol, time)) found.ended++;
+  }
   return found;
 }

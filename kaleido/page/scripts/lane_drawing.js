@@ -2,8 +2,8 @@
 
 import { redefinitions } from "./dependencies.js";
 import { shape } from "./elements.js";
-import { list, milliseconds, tickDistance, tierLabel } from "./format.js";
-import { arrows, compilations, inlinings } from "./lanes.js";
+import { list, milliseconds, runsText, tickDistance, tierLabel } from "./format.js";
+import { arrows, compilations, inlinings, waits } from "./lanes.js";
 
 /** @typedef {{row: number, offset: number, height: number}} Layout in pixels; `offset` is where the first lane begins */
 
@@ -87,7 +87,7 @@ export class LaneDrawing {
     for (let time = Math.ceil(from / distance) * distance; time <= until; time += distance) {
       const x = this._x(time);
       axis.append(shape("line", { x1: x, x2: x, y1: this._row * 0.8, y2: height }));
-      if (x < this._width - 50) axis.append(shape("text", { x: x + 3, y: this._row * 0.62 }, tickText(time, distance)));
+      if (x < this._width - 24) axis.append(shape("text", { x: x > this._width - 50 ? x - 3 : x + 3, y: this._row * 0.62, "text-anchor": x > this._width - 50 ? "end" : "start" }, tickText(time, distance)));
     }
     return axis;
   }
@@ -99,6 +99,7 @@ export class LaneDrawing {
     const segments = this.state.model.segments(unit.symbol);
     for (const [index, segment] of segments.entries()) lane.append(...this._segment(unit.symbol, segment, segments[index - 1], y));
     lane.append(...(this._inlinings.get(unit.symbol) ?? []).flatMap((each) => this._inlining(each, y)));
+    lane.append(...waits(this.state.model, unit.symbol).flatMap((each) => this._wait(each, y)));
     for (const event of this.state.model.eventsOf(unit.symbol)) lane.append(...this._eventMark(event, y));
     return lane;
   }
@@ -116,11 +117,29 @@ export class LaneDrawing {
     const [left, right] = [Math.max(this._x(segment.from), -2), Math.min(this._x(segment.until), this._width + 2)];
     if (right < 0 || left > this._width) return [];
     const [width, height] = [Math.max(right - left, 1), this._row * 0.56];
-    const found = [bar(segment.tier, left, y, width, height)];
+    const found = [bar(segment.tier, left, y, width, height, this._titleOf(symbol, segment))];
     const version = this.state.model.bySymbol.get(symbol).versions.length > 1 ? ` v${segment.version}` : "";
     const text = segment.tier === "none" ? "" : tierLabel(segment.tier) + version;
     if (text && width > 44 + 10 * version.length) found.push(shape("text", { class: `bar-text tier-${segment.tier}`, x: Math.max(left, 0) + 6, y: y + height * 0.29 }, text));
     if (before !== undefined && before.version !== segment.version) found.push(...this._versionMark(segment, left, y));
+    return found;
+  }
+
+  /** State, begin, end, duration, and the runs that were counted. */
+  _titleOf(symbol, segment) {
+    const { model } = this.state;
+    const [first, last] = [segment.from, segment.until - 1e-6].map((time) => model.runsAt(symbol, time));
+    const counted = segment.tier === "O0" && last !== null ? `; ${runsText(Math.floor(last - (first ?? 0)), model.bySymbol.get(symbol).counter)}` : "";
+    return `${model.name(symbol)}: ${tierLabel(segment.tier)} from ${milliseconds(segment.from)} to ${milliseconds(segment.until)}, ${milliseconds(segment.until - segment.from)}${counted}`;
+  }
+
+  /** A line over the bar while a hot unit waits to be compiled. */
+  _wait({ from, until, text }, y) {
+    const [left, right] = [Math.max(this._x(from), 0), Math.min(this._x(until), this._width)];
+    if (right <= left) return [];
+    const top = y - this._row * 0.39;
+    const found = [shape("line", { class: "wait", x1: left, x2: right, y1: top, y2: top }, shape("title", {}, text))];
+    if (right - left > text.length * this._row * 0.26) found.push(shape("text", { class: "wait-text", x: left + this._row * 2.2, y: y + this._row * 0.16 }, text));
     return found;
   }
 
@@ -149,7 +168,7 @@ export class LaneDrawing {
       drawn[each.tier] = right;
       const [y, height, width] = [this._row * (each.tier === "O0" ? 1.5 : 2.5), this._row * 0.66, Math.max(right - left, 1.5)];
       const names = each.symbols.map((symbol) => this.state.model.name(symbol));
-      const title = `${list(names)} compiled at -${each.tier} in ${milliseconds(each.ended - each.began)}${each.isUsed ? "" : ", in vain"}`;
+      const title = `${list(names)} compiled at -${each.tier} from ${milliseconds(each.began)} to ${milliseconds(each.ended)}, ${milliseconds(each.ended - each.began)}${each.isUnfinished ? ", when the run ended: not finished" : each.isUsed ? "" : ", in vain"}`;
       const own = (each.symbols.includes(this.state.selected) ? " selected" : "") + (each.isUsed ? "" : " unused");
       const slice = shape("g", { class: `slice tier-${each.tier}${own}`, "data-symbol": each.symbols[0] },
         shape("rect", { x: left, y: y - height / 2, width, height, rx: 2 }), shape("title", {}, title));
@@ -189,9 +208,10 @@ export class LaneDrawing {
 }
 
 /** An outlined bar for -O0 and a full one for -O3, as their marks are; a dotted line without code. */
-function bar(tier, x, y, width, height) {
-  if (tier === "none") return shape("line", { class: "bar tier-none", x1: x, x2: x + width, y1: y, y2: y });
-  return shape("rect", { class: `bar tier-${tier}`, x, y: y - height / 2, width, height, rx: 2 });
+function bar(tier, x, y, width, height, text) {
+  const title = shape("title", {}, text);
+  if (tier === "none") return shape("line", { class: "bar tier-none", x1: x, x2: x + width, y1: y, y2: y }, title);
+  return shape("rect", { class: `bar tier-${tier}`, x, y: y - height / 2, width, height, rx: 2 }, title);
 }
 
 function tickText(time, distance) {

@@ -1,5 +1,7 @@
 // Which lanes the timeline has, in which order, and what is drawn in each.
 
+import { milliseconds } from "./format.js";
+
 /** @typedef {{filter: string, order: string, prelude: boolean}} LaneChoice */
 
 /** How much there is to see in a unit's lane.
@@ -27,20 +29,20 @@ function finalRuns(model, unit) {
   return Math.max(0, ...(model.recording.counts[unit.symbol] ?? []).slice(-1).map((count) => count[2]));
 }
 
-/** The units that have a lane, in order.
+/** The units that have a lane, in order. Of those of the prelude, all if they were chosen; otherwise those that matter:
+ * they were sampled, or hot, or inlined, or have -O3 code.
  * @param {import("./model.js").Model} model
  * @param {LaneChoice} choice
  * @returns {import("./model.js").Unit[]} */
 export function lanes(model, choice) {
   const words = choice.filter.toLowerCase();
+  const sampled = new Set((model.recording.samples?.shares ?? []).map((share) => share.symbol));
+  const inlined = inlinings(model);
+  const isShown = (unit) => unit.origin !== "prelude" || sampled.has(unit.symbol) || inlined.has(unit.symbol)
+    || model.eventsOf(unit.symbol).length > 0 || unit.versions.some((version) => version.codes.some((code) => code.tier === "O3"));
   return model.units
     .filter((unit) => unit.name.toLowerCase().includes(words) && (choice.prelude || isShown(unit)))
     .sort(COMPARISONS[choice.order](model));
-}
-
-/** Units of the prelude are shown from the start if they have code; others if they are part of the program. */
-function isShown(unit) {
-  return unit.origin !== "prelude" || unit.versions.some((version) => version.codes.some((code) => code.tier === "O3"));
 }
 
 /** @typedef {{tier: string, began: number, ended: number, symbols: string[], isUsed: boolean}} Compilation */
@@ -63,8 +65,20 @@ export function compilations(model) {
   for (const event of model.recording.events)
     if (event.kind === "compiled" && event.tier === "O3" && !found.has(`O3 ${event.began}`))
       found.set(`O3 ${event.began}`, { tier: "O3", began: event.began, ended: event.time, symbols: [event.symbol], isUsed: false });
+  for (const event of model.recording.events)
+    if (event.kind === "started" && event.tier === "O3" && !isFinished(model, event))
+      found.set(`O3 ${event.time}`, { tier: "O3", began: event.time, ended: model.length, symbols: [event.symbol, ...(event.inlined ?? [])], isUsed: false, isUnfinished: true });
   return [...found.values()].sort((one, other) => one.began - other.began);
 }
+
+/** Whether a compilation that was started has ended before the recording. */
+function isFinished(model, started) {
+  const codes = (model.bySymbol.get(started.symbol)?.versions ?? []).flatMap((version) => version.codes);
+  return codes.some((code) => code.tier === "O3" && code.began >= started.time)
+    || model.recording.events.some((event) => event.symbol === started.symbol && event.time > started.time && ENDINGS.has(event.kind));
+}
+
+const ENDINGS = new Set(["compiled", "swapped", "failed", "discarded"]);
 
 /** @typedef {{hot: number|null, began: number, ended: number, swapped: number}} Arrow */
 
@@ -106,3 +120,26 @@ function joined(all) {
   }
   return found;
 }
+
+/** @typedef {{from: number, until: number, text: string}} Wait */
+
+/** When a unit was hot, and not being compiled yet: until its compilation began, it was covered, or the end.
+ * @param {import("./model.js").Model} model
+ * @param {string} symbol
+ * @returns {Wait[]} */
+export function waits(model, symbol) {
+  const codes = (model.bySymbol.get(symbol)?.versions ?? []).flatMap((version) => version.codes);
+  const hot = model.eventsOf(symbol).filter((event) => event.kind === "hot");
+  const ends = [
+    ...codes.filter((code) => code.tier === "O3").map((code) => code.began),
+    ...model.recording.events.filter((event) => ENDS.has(event.kind) && (event.symbol === symbol || (event.kind === "started" && event.inlined?.includes(symbol)))).map((event) => event.time),
+    ...(model.bySymbol.get(symbol)?.versions ?? []).flatMap((version) => version.replaced ?? []),
+  ];
+  return hot.map((event) => {
+    const until = Math.min(...ends.filter((time) => time >= event.time), model.length);
+    const waited = milliseconds(until - event.time);
+    return { from: event.time, until, text: until < model.length ? `hot, waited ${waited}` : `hot, waited ${waited}: the run ended before its compilation` };
+  });
+}
+
+const ENDS = new Set(["started", "swapped", "covered", "deoptimized", "failed", "discarded"]);

@@ -68,6 +68,14 @@ export class Model {
     return last !== null && last.replaced !== null && last.replaced <= time ? null : last;
   }
 
+  /** Whether a unit was there before a moment, and is not any more: it was removed, or a top-level expression has run.
+   * @param {string} symbol
+   * @param {number} time */
+  hasEnded(symbol, time) {
+    const last = this.bySymbol.get(symbol)?.versions.findLast((version) => version.defined <= time);
+    return last !== undefined && last.replaced !== null && last.replaced <= time;
+  }
+
   /** The code of a tier that the present version has, or had last, at a moment.
    * @param {string} symbol
    * @param {number} time

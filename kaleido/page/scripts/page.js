@@ -11,6 +11,7 @@ import { speedView } from "./speed_view.js";
 import { State } from "./state.js";
 import { stubView } from "./stub_view.js";
 import { eventTable, liveTexts, unitTable } from "./table_view.js";
+import { linkSentences } from "./summary_links.js";
 import { TimelineView } from "./timeline_view.js";
 
 /** Show a recording in the document.
@@ -33,6 +34,7 @@ export function start(recording, { live = false, code = null } = {}) {
   speedView(state, part("speed-view"));
   unitTable(state, part("units"));
   eventTable(state, part("events"));
+  linkSentences(state, part("summary-text"));
   if (live) liveTexts(state, part("summary-text"), part("advice-list"));
   linkLines(part("code"));
   selectedName(state);

@@ -12,7 +12,7 @@ const PLAYING = 12_000;
 export function scrubberView(state, root) {
   const slider = element("input", { type: "range", id: "moment", min: 0, step: "any", "aria-label": "Moment" });
   const time = element("output", { for: "moment", class: "moment-time" });
-  const tiers = element("span", { class: "moment-tiers" });
+  const tiers = element("span", { class: "moment-tiers", title: "functions and loops of the program" });
   const happened = element("p", { class: "moment-sentence", role: "status" });
   const player = new Player(state);
   slider.addEventListener("input", () => state.goTo(Number(slider.value)));
@@ -41,6 +41,7 @@ function tallied(state) {
     element("span", { class: "tier-none" }, `· ${integer(found.none)} without code`),
     element("span", { class: "tier-O0" }, `○ ${integer(found.O0)} at -O0`),
     element("span", { class: "tier-O3" }, `● ${integer(found.O3)} at -O3`),
+    ...(found.ended > 0 ? [element("span", { class: "tier-none" }, `${integer(found.ended)} ended`)] : []),
   ];
 }
 

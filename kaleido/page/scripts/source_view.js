@@ -14,7 +14,9 @@ export class SourceView {
     this._text = element("div", { class: "listing source", role: "group", tabindex: 0, "aria-label": "Source text" });
     this._history = element("p", { class: "history", role: "status" });
     root.append(element("div", { class: "controls" }, this._choice), this._text, this._history);
-    for (const kind of ["mouseover", "focusin"]) this._text.addEventListener(kind, (event) => this._point(event));
+    // Not mouseover: text that scrolls under a pointer that rests was not pointed at.
+    for (const kind of ["pointermove", "focusin"]) this._text.addEventListener(kind, (event) => this._point(event));
+    this._text.addEventListener("scroll", () => this._tell(null), { passive: true });
     this._text.addEventListener("mouseleave", () => this._tell(null));
     this._text.addEventListener("click", (event) => this._select(event));
     state.show((changes) => this._show(changes));

@@ -23,6 +23,13 @@ export function rateAt(all, time) {
   return all.find((each) => each.from <= time && time <= each.until)?.rate ?? null;
 }
 
+/** When something was counted last before a moment, or null.
+ * @param {Rate[]} all
+ * @param {number} time */
+export function lastCounted(all, time) {
+  return all.findLast((each) => each.until < time && each.rate > 0)?.until ?? null;
+}
+
 /** The shares of time up to a moment, the largest first. The recorded totals, if single samples were not kept.
  * @param {import("./model.js").Model} model
  * @param {number} time

@@ -2,17 +2,20 @@
 
 import { absent, badge, element, shape, unitButton } from "./elements.js";
 import { integer, milliseconds, short, tierLabel } from "./format.js";
-import { rateAt, rates, shares } from "./speed.js";
+import { lastCounted, rateAt, rates, shares } from "./speed.js";
 
 /** @param {import("./state.js").State} state
  * @param {HTMLElement} root */
 export function speedView(state, root) {
-  const [chart, parts, runs] = [element("div", {}), element("div", {}), element("div", {})];
-  root.append(chart, element("h3", {}, "Where the time goes"), parts, element("h3", {}, "Measured runs"), runs);
+  const [chart, whole, parts, runs] = Array.from({ length: 4 }, () => element("div", {}));
+  root.append(chart, element("h3", {}, "Where the time went"), whole, parts, element("h3", {}, "Measured runs"), runs);
   state.show((changes) => {
     chart.replaceChildren(...rateChart(state, chart.clientWidth || 400));
     if (changes.has("moment") || changes.has("data")) parts.replaceChildren(...shareBars(state));
-    if (changes.has("data")) runs.replaceChildren(measured(state.model));
+    if (changes.has("data")) {
+      whole.replaceChildren(...clock(state.model));
+      runs.replaceChildren(measured(state.model));
+    }
   });
 }
 
@@ -27,7 +30,8 @@ function rateChart(state, width) {
   if (found.length === 0) return [absent(`\`${unit.name}\` has no speed to show: fewer than two of its counts were recorded.`)];
   const now = rateAt(found, moment);
   const isOptimized = model.tierAt(selected, moment) === "O3";
-  const text = now !== null ? `${short(now)} ${noun} per ms at this moment` : isOptimized ? "-O3 code counts nothing" : "nothing was counted at this moment";
+  const last = lastCounted(found, moment);
+  const text = now !== null ? `${short(now)} ${noun} per ms at this moment` : isOptimized ? "its -O3 code runs without counting" : last === null ? "nothing was counted yet" : `nothing was counted after ${milliseconds(last)}`;
   return [element("p", {}, element("code", {}, unit.name), ` · ${text}`), chartOf(state, found, width, noun)];
 }
 
@@ -44,7 +48,7 @@ function chartOf(state, found, width, noun) {
   return shape("svg", { class: "chart", role: "img", viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT,
     "aria-label": `${noun} per millisecond over time, at most ${short(highest)}` },
   ...optimized.map((segment) => shape("rect", { class: "chart-o3", x: x(segment.from), y: 16, width: Math.max(0, x(segment.until) - x(segment.from)), height: HEIGHT - 34 })),
-  ...optimized.slice(0, 1).map((segment) => shape("text", { class: "tier-O3", x: Math.max(x(segment.from), 0) + 5, y: 30 }, "● -O3 counts nothing")),
+  ...optimized.slice(0, 1).map((segment) => shape("text", { class: "tier-O3", x: Math.max(x(segment.from), 0) + 5, y: 30 }, "● -O3 code does not count")),
   shape("line", { class: "chart-axis", x1: 0, x2: width, y1: HEIGHT - 18, y2: HEIGHT - 18 }),
   shape("text", { x: 0, y: 11 }, `${short(highest)} ${noun}/ms`),
   shape("text", { x: 0, y: HEIGHT - 4 }, milliseconds(from)),
@@ -62,16 +66,16 @@ function shareBars(state) {
   const shown = found.slice(0, 10);
   const rest = found.slice(10).reduce((sum, share) => sum + share.count, 0);
   return [
-    element("p", { class: "note" }, `${integer(total)} sample${total === 1 ? "" : "s"} ${when}, one every ${milliseconds(samples.interval)} of the evaluation thread: shares, not exact times.`),
-    element("ol", { class: "bars" }, ...shown.map((share) => shareBar(state, share))),
-    ...(rest > 0 ? [element("p", { class: "note" }, `${found.length - 10} more: ${percent(rest / total)}`)] : []),
+    element("p", { class: "note" }, `${integer(total)} sample${total === 1 ? "" : "s"} ${when} of what the program's thread ran, one every ${milliseconds(samples.interval)} of its processor time. Time in which it waited, or compiled, has none.`),
+    element("ol", { class: "bars" }, ...shown.map((share) => shareBar(state, share, total))),
+    ...(rest > 0 ? [element("p", { class: "note" }, `${found.length - 10} more: ${integer(rest)} of ${integer(total)}`)] : []),
   ];
 }
 
-function shareBar(state, share) {
+function shareBar(state, share, total) {
   const tier = share.tier === "O0" || share.tier === "O3" ? share.tier : "none";
   const label = share.symbol === null ? element("span", {}, "outside compiled code") : unitButton(state, share.symbol);
-  return barRow(label, badge(tier, tier === "none" ? "" : tierLabel(tier)), share.part, percent(share.part), tier);
+  return barRow(label, badge(tier, tier === "none" ? "" : tierLabel(tier)), share.part, `${integer(share.count)} of ${integer(total)}`, tier);
 }
 
 function barRow(label, mark, part, text, tier) {
@@ -80,13 +84,31 @@ function barRow(label, mark, part, text, tier) {
   return element("li", {}, element("span", { class: "bar-label" }, label, " ", mark), element("span", { class: "bar-track" }, bar), element("span", { class: "bar-value" }, text));
 }
 
-function percent(part) {
-  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+/** The whole run in one bar. The recording has its parts, which add up to its length. */
+function clock(model) {
+  const parts = (model.recording.account ?? []).map((each) => ({ ...each, text: PARTS[each.part] ?? each.part }));
+  if (parts.length === 0) return [];
+  const total = parts.reduce((sum, each) => sum + each.time, 0);
+  const piece = (each) => {
+    const found = element("span", { class: `clock-part ${each.part}`, title: `${each.text}: ${milliseconds(each.time)}` });
+    found.style.width = `${(each.time / total) * 100}%`;
+    return found;
+  };
+  return [
+    element("p", { class: "note" }, `The whole run by the clock: ${milliseconds(total)}.`),
+    element("div", { class: "clock", "aria-hidden": true }, ...parts.map(piece)),
+    element("ul", { class: "clock-legend" }, ...parts.map((each) => element("li", {}, element("span", { class: `clock-part ${each.part}` }), ` ${milliseconds(each.time)} ${each.text}`))),
+  ];
 }
+
+const PARTS = {
+  start: "before the first compilation", compile: "compiling at -O0", load: "loading code, and between runs",
+  O0: "running ○ -O0 code", O3: "running ● -O3 code", other: "in C and Python", wait: "waiting: no sample",
+};
 
 function measured(model) {
   const found = Object.entries(model.recording.measured ?? {}).filter(([, times]) => times);
-  if (found.length === 0) return absent("No run was measured that never tiers up or uses only -O3: that is on request.");
+  if (found.length === 0) return absent(`How long the program takes with only -O0, and with only -O3: \`kaleido report --compare ${model.recording.program.name ?? "script.kal"}\` measures that.`);
   const most = Math.max(...found.map(([, times]) => (times.run ?? 0) + (times.compile ?? 0)), 1e-9);
   const names = { O0: "only -O0", O3: "only -O3", tiered: "tiered" };
   const beside = found.reduce((sum, [, times]) => sum + (times.beside ?? 0), 0);

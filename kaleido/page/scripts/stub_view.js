@@ -1,6 +1,6 @@
 // The stub of the selected unit: its record as it is at the moment, and where its jump leads.
 
-import { absent, element } from "./elements.js";
+import { absent, element, unitButton } from "./elements.js";
 import { integer } from "./format.js";
 
 /** @param {import("./state.js").State} state
@@ -54,9 +54,9 @@ function record(state, stub) {
   const rows = [
     ["slot", stub.slot, `the address that the stub jumps to: ${TARGETS[stub.target] ?? stub.target}`],
     ["runs", integer(Math.floor(Math.max(runs, 0))), "counted by the prologue"],
-    ["limit", limit(stub.limit), "at this number the prologue reports the unit as hot"],
+    ["limit", limit(stub.limit), limit(stub.limit) === "none" ? "it was reported as hot: once is enough" : "at this number the prologue reports the unit as hot"],
     ["body", stub.body, "where the prologue goes on"],
-    ["number", String(stub.number), "what the hook writes to the recompiler's pipe"],
+    ["number", String(stub.number), "of this version: what the prologue tells the recompiler when the limit is reached"],
   ];
   return element("table", { class: "record" }, element("caption", {}, `The record of ${state.model.name(state.selected)}`),
     element("tbody", {}, ...rows.map(([name, value, meaning]) => element("tr", {},
@@ -65,7 +65,7 @@ function record(state, stub) {
 
 /** A limit that no counter reaches means: it has been reported. */
 function limit(value) {
-  return value === null || value === undefined || value >= 2 ** 53 ? "none: reported" : integer(value);
+  return value === null || value === undefined || value >= 2 ** 53 ? "none" : integer(value);
 }
 
 /** The machine code of one stub, before and after its swap: that of another unit, if it is the one that was recorded. */
@@ -73,9 +73,11 @@ function jumps(state) {
   const code = state.model.recording.jumps;
   if (!code || ((code.before ?? []).length === 0 && (code.after ?? []).length === 0)) return [absent("The machine code of no stub was recorded.")];
   const symbol = code.symbol ?? state.selected;
-  const target = state.model.stubAt(symbol, state.moment)?.target;
+  const other = symbol !== state.selected;
+  const target = other ? undefined : state.model.stubAt(symbol, state.moment)?.target;
   const now = target === "body" ? "after" : target === undefined ? "" : "before";
-  return [element("div", { class: "jumps" }, ...["before", "after"].map((when) => jump(state, symbol, when, code[when] ?? [], when === now)))];
+  const example = other ? [element("p", { class: "note" }, "The machine code of one stub was recorded, as an example: that of ", unitButton(state, symbol), ".")] : [];
+  return [...example, element("div", { class: "jumps" }, ...["before", "after"].map((when) => jump(state, symbol, when, code[when] ?? [], when === now)))];
 }
 
 function jump(state, symbol, when, lines, isNow) {

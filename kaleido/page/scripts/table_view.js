@@ -4,6 +4,7 @@ import { inliners } from "./dependencies.js";
 import { absent, element, prose, unitButton } from "./elements.js";
 import { integer, milliseconds, tierLabel } from "./format.js";
 import { sentence } from "./history.js";
+import { linkSentences } from "./summary_links.js";
 
 /** Events in the table at most. The document has as many, if there are more; see static_tables.py. */
 const MOST_EVENTS = 2000;
@@ -89,7 +90,7 @@ function cellsOf(model, unit, inlined) {
   const runs = model.runsAt(unit.symbol, model.length);
   const deoptimized = model.eventsOf(unit.symbol).filter((event) => event.kind === "deoptimized").length;
   return [
-    `${tierLabel(tier)}${tier === "O0" && inlined.has(unit.symbol) ? ", inlined" : ""}`, runs === null ? "" : integer(Math.floor(runs)),
+    `${tier === "none" && model.hasEnded(unit.symbol, model.length) ? "ended" : tierLabel(tier)}${tier === "O0" && inlined.has(unit.symbol) ? ", inlined" : ""}`, runs === null ? "" : integer(Math.floor(runs)),
     compiling(unit, "O0"), compiling(unit, "O3"), String(unit.versions.length), String(deoptimized),
   ];
 }
@@ -127,6 +128,7 @@ export function liveTexts(state, summary, advice) {
     if (!changes.has("data")) return;
     const sentences = state.model.recording.summary ?? [];
     summary.replaceChildren(...(sentences.length > 0 ? sentences.map((text) => element("p", {}, ...prose(text))) : [absent("Nothing has run yet.")]));
+    linkSentences(state, summary);
     const found = state.model.recording.advice;
     advice.replaceChildren(...(found.length > 0 ? found.map((each) => element("li", {}, ...prose(each.text))) : [element("li", { class: "absent" }, "There is nothing to advise.")]));
   });

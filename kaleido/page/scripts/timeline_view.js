@@ -41,7 +41,7 @@ export class TimelineView {
     order.addEventListener("change", () => this._choose({ order: order.value }));
     prelude.addEventListener("change", () => this._choose({ prelude: prelude.checked }));
     return element("div", { class: "controls" }, filter, order,
-      element("label", {}, prelude, " prelude"), this._counted, element("span", { class: "spring" }),
+      element("label", {}, prelude, " all of the prelude"), this._counted, element("span", { class: "spring" }),
       this._zoomButton("−", "Zoom out", 2), this._zoomButton("+", "Zoom in", 0.5), this._zoomButton("all", "Show all of the time", Infinity));
   }
 
@@ -52,7 +52,15 @@ export class TimelineView {
   /** @param {number} factor of the time that is in sight */
   zoom(factor) {
     const [from, until] = this.state.window;
-    this.state.zoom(this.state.moment, Math.min(this.state.model.length, (until - from) * factor));
+    this.state.zoom(this._center(from, until), Math.min(this.state.model.length, (until - from) * factor));
+  }
+
+  /** Where to zoom in: at the moment; at the first swap of the selected unit while the moment is at the end. */
+  _center(from, until) {
+    const { model, moment, selected } = this.state;
+    if (moment < model.length) return moment;
+    const swap = model.eventsOf(selected).find((event) => event.kind === "swapped" && event.time >= from && event.time <= until);
+    return swap?.time ?? moment;
   }
 
   _choose(change) {
@@ -63,6 +71,7 @@ export class TimelineView {
 
   _listen() {
     this._scroll.addEventListener("scroll", () => this.state.changed("size"), { passive: true });
+    this._scroll.addEventListener("wheel", (event) => this._onWheel(event), { passive: false });
     this._scroll.addEventListener("keydown", (event) => this._onKey(event));
     addEventListener("beforeprint", () => this._drawFor(WIDTH_ON_PAPER));
     addEventListener("afterprint", () => this._drawFor(null));
@@ -72,6 +81,17 @@ export class TimelineView {
   _drawFor(width) {
     this._drawing.widthOnPaper = width;
     this._draw();
+  }
+
+  /** With Ctrl (and as a pinch on a touchpad), zoom around the pointer. The wheel alone scrolls, the page in the end. */
+  _onWheel(event) {
+    if (!event.ctrlKey || event.deltaY === 0) return;
+    event.preventDefault();
+    const [from, until] = this.state.window;
+    const box = this._drawing.picture.getBoundingClientRect();
+    const part = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+    const length = Math.min(this.state.model.length, (until - from) * (event.deltaY < 0 ? 0.8 : 1.25));
+    this.state.zoom(from + part * (until - from) + (0.5 - part) * length, length);
   }
 
   _onKey(event) {
@@ -160,5 +180,5 @@ export class TimelineView {
 const LABEL = "Lanes of the units. Up and down select a unit, left and right move the moment.";
 
 const ORDERS = [
-  ["interest", "interesting first"], ["hot", "first hot"], ["runs", "most runs"], ["definition", "as defined"], ["name", "by name"],
+  ["interest", "by what happened"], ["hot", "first hot"], ["runs", "most runs"], ["definition", "as defined"], ["name", "by name"],
 ];

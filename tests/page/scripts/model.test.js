@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { history, lastHappened, tally } from "../scripts/history.js";
-import { arrows, compilations, inlinings, lanes } from "../scripts/lanes.js";
+import { arrows, compilations, inlinings, lanes, waits } from "../scripts/lanes.js";
 import { Model } from "../scripts/model.js";
+import { timeOf } from "../scripts/summary_links.js";
 
 const read = () => new Model(JSON.parse(readFileSync(new URL("recording.json", import.meta.url), "utf-8")));
 
@@ -82,7 +83,7 @@ test("an empty recording has answers, too", () => {
 test("a history is one sentence, up to the moment", () => {
   const model = read();
   assert.equal(history(model, "total.for", 16),
-    "`total.for`: defined at 1.0 ms; ○ -O0 from 4.0 ms; hot after 10,000 iterations at 14.0 ms; 14,000 iterations so far.");
+    "`total.for`: defined at 1.0 ms; ○ -O0 from 4.0 ms; hot after 10,000 iterations at 14.0 ms; 14,000 iterations so far at -O0.");
   assert.equal(history(model, "total.for", 30),
     "`total.for`: defined at 1.0 ms; ○ -O0 from 4.0 ms; hot after 10,000 iterations at 14.0 ms; "
     + "● -O3 6.0 ms later, with `square` inlined; 22,000 iterations were counted at -O0.");
@@ -103,8 +104,11 @@ test("a unit that was not hot itself was compiled because of one that was", () =
 });
 
 test("units are counted by state", () => {
-  assert.deepEqual(tally(read(), 30), { none: 0, O0: 2, O3: 2 });
-  assert.deepEqual(tally(read(), 0), { none: 0, O0: 0, O3: 0 });
+  assert.deepEqual(tally(read(), 30), { none: 0, O0: 1, O3: 2, ended: 0 });
+  assert.deepEqual(tally(read(), 0), { none: 0, O0: 0, O3: 0, ended: 0 });
+  const model = read();
+  model.bySymbol.get("total").versions[0].replaced = 30;
+  assert.deepEqual(tally(model, 31), { none: 0, O0: 0, O3: 2, ended: 1 });
 });
 
 test("lanes are filtered and ordered, without changing the recording", () => {
@@ -124,6 +128,33 @@ test("a batch is one compilation; discarded code is one, too", () => {
   const found = compilations(read());
   assert.deepEqual(found[0].symbols, ["total", "total.for", "binary:"].toSpliced(0, 0, "square"));
   assert.deepEqual(found.filter((each) => !each.isUsed).map((each) => [each.began, each.ended]), [[75, 80]]);
+});
+
+test("a hot unit waits until its compilation begins, alone or in a caller, or until the end", () => {
+  const model = read();
+  const texts = (events) => {
+    model.recording.events = [...read().recording.events, ...events];
+    return waits(new Model(model.recording), "total").map((each) => [each.from, each.until, each.text]);
+  };
+  const hot = { time: 85, kind: "hot", symbol: "total", runs: 1000, threshold: 1000 };
+  assert.deepEqual(waits(model, "total"), []);
+  assert.deepEqual(texts([hot]), [[85, 100, "hot, waited 15.0 ms: the run ended before its compilation"]]);
+  const started = { time: 90, kind: "started", symbol: "total.for", tier: "O3", inlined: ["total"] };
+  assert.deepEqual(texts([hot, started]), [[85, 90, "hot, waited 5.0 ms"]]);
+  const last = compilations(new Model(model.recording)).pop();
+  assert.deepEqual([last.began, last.ended, last.isUnfinished, last.symbols], [90, 100, true, ["total.for", "total"]]);
+});
+
+test("a unit of the prelude that matters has a lane", () => {
+  const model = read();
+  model.recording.samples.shares.push({ symbol: "binary:", tier: "O0", count: 1 });
+  assert.ok(lanes(model, { filter: "", order: "name", prelude: false }).some((unit) => unit.name === "binary:"));
+});
+
+test("a moment in a sentence is that of its event", () => {
+  const model = read();
+  model.story.push({ time: 82.0371, kind: "swapped", symbol: "total" });
+  assert.deepEqual(["82.0 ms", "83.5 ms", "1,234 ms", "12.3 s"].map((text) => timeOf(model, text)), [82.0371, 83.5, 1234, 12_300]);
 });
 
 test("when a unit is inlined in the code of others", () => {

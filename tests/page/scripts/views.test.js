@@ -8,7 +8,7 @@ import { list, milliseconds, runsText, short, tickDistance } from "../scripts/fo
 import { lineDiff } from "../scripts/line_diff.js";
 import { Model } from "../scripts/model.js";
 import { sourceLines } from "../scripts/source_spans.js";
-import { rateAt, rates, shares } from "../scripts/speed.js";
+import { lastCounted, rateAt, rates, shares } from "../scripts/speed.js";
 
 const read = () => new Model(JSON.parse(readFileSync(new URL("recording.json", import.meta.url), "utf-8")));
 
@@ -57,6 +57,7 @@ test("runs per millisecond, within a version", () => {
   assert.deepEqual(found.map((each) => each.rate), [500, 500, 1000]);
   assert.equal(rateAt(found, 55), 1000);
   assert.equal(rateAt(found, 30), null);
+  assert.deepEqual([lastCounted(found, 30), lastCounted(found, 5)], [10, null]);
 });
 
 test("shares of time up to a moment", () => {
