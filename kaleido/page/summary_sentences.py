@@ -214,7 +214,11 @@ def _compiling(recording: Recording) -> Iterator[str]:
     beside = recording.get("program", {}).get("mode") == "tiered"
     where = ", the latter beside the running program" if beside else ""
     more = f" and {milliseconds(spent['O3'])} at -O3{where}" if spent["O3"] else ""
-    yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
+    if recording.get("account") and beside:
+        # Which has the compilation at -O0.
+        yield from [f"Compiling at -O3 took {milliseconds(spent['O3'])}, beside the program."] if spent["O3"] else ()
+    else:
+        yield f"Compiling took {milliseconds(spent['O0'])} at -O0{more}."
 
 
 def _measured(recording: Recording) -> Iterator[str]:

@@ -399,3 +399,51 @@ def test_axe_finds_nothing_serious(load: Open, recording: Recording, theme: str,
 
 def _is_serious(violation: dict[str, Any]) -> bool:
     return violation["impact"] in ("moderate", "serious", "critical")
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_with_control(load: Open) -> None:
+    page = load(redefinition(), viewport={"width": 1280, "height": 500})
+    page.locator("#timeline .lane-picture").hover()
+    ticks = page.locator(".axis text")
+    before = ticks.all_text_contents()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -300)
+    settle(page)
+    page.keyboard.up("Control")
+    assert ticks.all_text_contents() != before
+    top = page.evaluate("scrollY")
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("top => scrollY > top", arg=top)
+
+
+def test_a_sentence_of_the_summary_leads_to_its_moment(load: Open) -> None:
+    page = load(redefinition())
+    page.locator("#summary-text").get_by_role("button", name="10.0 ms", exact=True).click()
+    page.locator("#summary-text").get_by_role("button", name="square", exact=True).first.click()
+    settle(page)
+    assert page.locator(".moment-time").inner_text() == "10.0 ms"
+    assert page.locator("#stub-title").inner_text() == "The stub of square"
+    assert "now" in page.locator("figure.now").inner_text()
+
+
+def test_the_stub_of_another_unit_is_an_example(load: Open) -> None:
+    recording = redefinition()
+    recording["jumps"]["symbol"] = "square"
+    page = load(recording)
+    assert page.locator("#stub-title").inner_text() == "The stub of total.for"
+    assert "as an example: that of square" in page.locator("#stub-view").inner_text()
+    assert page.locator("figure.now").count() == 0
+
+
+def test_the_bars_tell_how_long_they_last(load: Open) -> None:
+    page = load(redefinition())
+    titles = page.locator(".lane[data-symbol='total.for'] .bar title").all_text_contents()
+    assert "total.for: ○ -O0 from 4.0 ms to 20.0 ms, 16.0 ms; 22,000 iterations" in titles
+
+
+def test_the_whole_run_is_one_bar(load: Open) -> None:
+    account = [{"part": "start", "time": 40.0}, {"part": "O3", "time": 60.0}]
+    page = load(redefinition() | {"account": account})
+    widths = page.locator(".clock .clock-part").evaluate_all("parts => parts.map((part) => part.style.width)")
+    assert widths == ["40%", "60%"]
+    assert "60.0 ms running ● -O3 code" in page.locator(".clock-legend").inner_text()

@@ -1,5 +1,6 @@
 // The code of the selected unit: IR or machine code, at -O0 and at -O3, with the lines of source it was made from.
 
+import { inliners } from "./dependencies.js";
 import { absent, element } from "./elements.js";
 import { integer, list, milliseconds, tierLabel } from "./format.js";
 import { Listing } from "./listing.js";
@@ -96,6 +97,8 @@ class CodeColumn {
     const text = `${integer(code.size)} bytes${code.address ? ` at ${code.address}` : ""}${more}`;
     if (code.from === null || code.from > moment) return [this._jump(code.from), ` · ${text}`];
     const running = model.runningCode(selected, moment) === code;
+    const callers = running && this.tier === "O0" ? inliners(model, moment).filter((each) => each.inlined.some((one) => one.symbol === selected)) : [];
+    if (callers.length > 0) return [`for calls from elsewhere: inlined in ${list(callers.map((each) => model.name(each.symbol)))} · ${text}`];
     const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept for a deoptimization";
     return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), ` · ${text}`];
   }

@@ -129,7 +129,8 @@ export class LaneDrawing {
   _titleOf(symbol, segment) {
     const { model } = this.state;
     const [first, last] = [segment.from, segment.until - 1e-6].map((time) => model.runsAt(symbol, time));
-    const counted = segment.tier === "O0" && last !== null ? `; ${runsText(Math.floor(last - (first ?? 0)), model.bySymbol.get(symbol).counter)}` : "";
+    const runs = segment.tier === "O0" ? Math.round((last ?? 0) - (first ?? 0)) : 0;
+    const counted = runs > 0 ? `; ${runsText(runs, model.bySymbol.get(symbol).counter)}` : "";
     return `${model.name(symbol)}: ${tierLabel(segment.tier)} from ${milliseconds(segment.from)} to ${milliseconds(segment.until)}, ${milliseconds(segment.until - segment.from)}${counted}`;
   }
 
@@ -183,9 +184,20 @@ export class LaneDrawing {
     if (y < this._top) return [];
     const [strong, foot] = [unit.symbol === this.state.selected ? " selected" : "", this._row * 2.83];
     return arrows(this.state.model, unit.symbol).flatMap((each) => [
+      ...(strong === "" ? [] : this._labels(each)),
       ...(each.hot === null ? [] : [this._curve(each.hot, y - this._row * 0.4, each.began, foot, `to-compiler${strong}`)]),
       this._curve(each.ended, foot, each.swapped, y - this._row * 0.3, `to-swap${strong}`),
     ]);
+  }
+
+  /** Beside the slice in the compiler's lane: what came before, and what after it. */
+  _labels({ hot, began, ended, swapped }) {
+    const y = this._row * 2.68;
+    const before = hot === null ? "" : `▼ hot ${milliseconds(hot)}, waited ${milliseconds(began - hot)} `;
+    const after = ` swapped ${milliseconds(swapped)}`;
+    const [left, right] = [this._x(began) - 4, this._x(ended) + 4];
+    return [[before, left, "end"], [after, right, "start"]].filter(([text, x]) => text !== "" && x > 0 && x < this._width)
+      .map(([text, x, anchor]) => shape("text", { class: "arrow-text", x, y, "text-anchor": anchor }, text));
   }
 
   /** From the lane of a redefined unit to that of code that it deoptimized, if both are in sight. */

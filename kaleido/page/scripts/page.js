@@ -35,6 +35,9 @@ export function start(recording, { live = false, code = null } = {}) {
   unitTable(state, part("units"));
   eventTable(state, part("events"));
   linkSentences(state, part("summary-text"));
+  state.show((changes) => {
+    if (changes.has("data")) document.querySelector(".legend-deoptimized").hidden = !state.model.story.some((event) => event.kind === "deoptimized");
+  });
   if (live) liveTexts(state, part("summary-text"), part("advice-list"));
   linkLines(part("code"));
   selectedName(state);

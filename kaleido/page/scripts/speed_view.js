@@ -19,6 +19,11 @@ export function speedView(state, root) {
   });
 }
 
+/** How long a run takes at a rate, those that it calls included. */
+function perRun(rate) {
+  return rate > 1000 ? `${Math.round(1e6 / rate)} ns` : rate > 1 ? `${(1000 / rate).toPrecision(2)} µs` : milliseconds(1 / rate);
+}
+
 const HEIGHT = 150;
 
 function rateChart(state, width) {
@@ -31,7 +36,7 @@ function rateChart(state, width) {
   const now = rateAt(found, moment);
   const isOptimized = model.tierAt(selected, moment) === "O3";
   const last = lastCounted(found, moment);
-  const text = now !== null ? `${short(now)} ${noun} per ms at this moment` : isOptimized ? "its -O3 code runs without counting" : last === null ? "nothing was counted yet" : `nothing was counted after ${milliseconds(last)}`;
+  const text = now !== null ? `${short(now)} ${noun} per ms at this moment${now > 0 ? `, one in ${perRun(now)}` : ""}` : isOptimized ? "its -O3 code runs without counting" : last === null ? "nothing was counted yet" : `nothing was counted after ${milliseconds(last)}`;
   return [element("p", {}, element("code", {}, unit.name), ` · ${text}`), chartOf(state, found, width, noun)];
 }
 
@@ -106,9 +111,15 @@ const PARTS = {
   O0: "running ○ -O0 code", O3: "running ● -O3 code", other: "in C and Python", wait: "waiting: no sample",
 };
 
+/** The path of the program, as far as the recording has it. */
+function script(model) {
+  const name = model.recording.program.name ?? "script.kal";
+  return model.recording.sources.find((source) => source.name.endsWith(name))?.name ?? name;
+}
+
 function measured(model) {
   const found = Object.entries(model.recording.measured ?? {}).filter(([, times]) => times);
-  if (found.length === 0) return absent(`How long the program takes with only -O0, and with only -O3: \`kaleido report --compare ${model.recording.program.name ?? "script.kal"}\` measures that.`);
+  if (found.length === 0) return absent(`How long the program takes with only -O0, and with only -O3: \`kaleido report --compare ${script(model)}\` measures that.`);
   const most = Math.max(...found.map(([, times]) => (times.run ?? 0) + (times.compile ?? 0)), 1e-9);
   const names = { O0: "only -O0", O3: "only -O3", tiered: "tiered" };
   const beside = found.reduce((sum, [, times]) => sum + (times.beside ?? 0), 0);
