@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from kaleido.jit import PROBED, Unit
+from kaleido.jit import PROBED
 from kaleido.jit.compiling.ir_lines import contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested
 from kaleido.jit.compiling.llvm import parse_as_it_is
@@ -15,9 +15,7 @@ from tests.jit.compiling.wrong_units import ACCEPTED, REFUSED, ir
 
 
 def texts() -> Iterator[str]:
-    makers: list[Callable[[], Unit]] = [make for make, *_ in ACCEPTED.values()]
-    makers += [make for make, *_ in REFUSED.values()]
-    for make in makers:
+    for make in [*(make for make, _ in ACCEPTED.values()), *(make for make, _, _ in REFUSED.values())]:
         unit = make()
         # LLVM's parser has no stack for what is deeply nested.
         if isinstance(unit.ir, str) and not is_deeply_nested(unit.ir):
