@@ -320,7 +320,7 @@ def test_gdb_knows_lines_functions_and_variables(tmp_path: Path) -> None:
     commands = ["break demo.kal:4", "run", "backtrace 3", "info args", "break demo.kal:11", "continue", "backtrace 3"]
     options = [each for command in commands for each in ("-ex", command)]
     seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
-    assert re.search(r"Breakpoint 1, deep \(n=0\) at .*demo.kal:4\n4\t    printd\(n\)", seen)
+    assert re.search(r"Breakpoint 1[.0-9]*, deep \(n=0\) at .*demo.kal:4\n4\t    printd\(n\)", seen)
     assert re.search(r"#1 .* deep \(n=.*\) at .*demo.kal:6\n", seen)
     assert re.search(r"#0 .*loop.for@10:4 \(.*\) at .*demo.kal:11\n#1 .*loop \(n=3\) at .*demo.kal:10\n", seen)
 

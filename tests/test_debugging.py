@@ -191,7 +191,7 @@ def test_perf_finds_callers_in_an_executable(tmp_path: Path) -> None:
         pytest.skip(f"perf cannot record: {done.stderr.strip()[:80]}")
     script = ["perf", "script", "-i", "data", "-F", "ip,sym"]
     stacks = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout.split("\n\n")
-    frames = [re.findall(r"^ *[0-9a-f]+ (\S+)", stack, re.MULTILINE) for stack in stacks]
+    frames = [re.findall(r"^\s*[0-9a-f]+ (\S+)", stack, re.MULTILINE) for stack in stacks]
     if not any(frame and frame[0].startswith(("fib", "kal.fib")) for frame in frames):
         pytest.skip("perf has recorded no samples")
     assert any(re.search(r"^(kal\.)?fib.* fib .*sum\.for@7:6.* sum", " ".join(frame)) for frame in frames), frames[:5]

@@ -11,8 +11,9 @@ each record::
 The format is described in the sources of Linux, ``tools/perf/Documentation/jitdump-specification.txt``. perf finds the
 file by a *marker*: a mapping of it into memory as executable, which perf records.
 
-With ``Policy.frame_pointers``, ``perf record -g`` finds the callers of native code, up to the call from Python. There
-are no unwind tables, for ``--call-graph dwarf``: functions of units are ``nounwind``, and LLVM writes none for them.
+With ``Policy.frame_pointers``, ``perf record -g`` finds the callers of native code, up to the call from Python.
+There are no unwind tables, for ``--call-graph dwarf``: functions of units are ``nounwind``, and LLVM writes none for
+them.
 """
 
 from __future__ import annotations
