@@ -34,6 +34,16 @@ def test_a_term_is_in_its_chapter(term: str, chapter: str) -> None:
     assert re.search(rf"\b{re.escape(term)}", text, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("number", range(9, 17))
+def test_the_line_after_a_title(number: int) -> None:
+    text = " ".join(prose(chapters()[number].read_text("utf-8")).replace("`", "").split())
+    line = re.search(r"\*Goal: [^·*]+ · \d+ min to read, \d+ to type · new: ([^·*]+) · needs: [^*]+\* ", text)
+    assert line
+    new = line[1].split(", ")
+    assert len(new) <= 5
+    assert [idea for idea in new if idea.lower() not in text[line.end() :].lower()] == []
+
+
 def found(blocks_of_hunt: list[Block], title: str) -> Block:
     [block] = [block for block in blocks_of_hunt if block.title == title]
     return block
