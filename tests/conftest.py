@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
+import hypothesis
 import pytest
 
 from kaleido.session import modes
@@ -20,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     modes.CHECK_UNITS = True
     check_once()
+    # A deadline in time would depend on what else the machine does.
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
     if config.getoption("update") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
     # What a test compiles must not depend on earlier runs.

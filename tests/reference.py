@@ -405,8 +405,7 @@ class Reference:
     def _at_once(self, expression: Expression, scope: Scope) -> float | None:
         """The value of an operand that needs no evaluation of its own, as most do not: otherwise None.
 
-        These are numbers, variables, and a built-in operator between two of them. A match statement takes twice as
-        long.
+        These are numbers, variables, and a built-in operator between two of them. A match statement takes longer.
         """
         kind = type(expression)
         if kind is Variable:

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import pytest
 
 from kaleido import cli
+from tests import forked
 
 COMMAND = [sys.executable, "-m", "kaleido"]
 # Unbuffered streams would tell at once what buffered ones tell only when they are flushed.
@@ -35,13 +36,15 @@ needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"
 
 
 def ends(*arguments: str | bytes | Path, **options: Any) -> Outcome:
-    """Run it with `arguments`; options are those of subprocess.run."""
-    usual: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "timeout": 120}
-    if "input" not in options:
-        usual["stdin"] = subprocess.DEVNULL
-    command: list[str | bytes | Path] = [*COMMAND, *arguments]
-    done = subprocess.run(command, check=False, **(usual | options))
-    output, errors = (stream.decode() if stream is not None else "" for stream in (done.stdout, done.stderr))
+    """Run it with `arguments`; options are those of subprocess.run. `starts` is for tests of the start of a process."""
+    if options.pop("starts", False):
+        command: list[str | bytes | Path] = [*COMMAND, *arguments]
+        done: subprocess.CompletedProcess[Any] = subprocess.run(
+            command, capture_output=True, timeout=120, check=False, **({"env": ENVIRONMENT} | options)
+        )
+    else:
+        done = forked.run(["-m", "kaleido", *arguments], **({"env": ENVIRONMENT} | options))
+    output, errors = done.stdout.decode(), done.stderr.decode()
     assert done.returncode in (0, 1, 2), errors
     assert "Traceback" not in errors
     assert "LLVM" not in errors
@@ -129,7 +132,10 @@ def test_big_programs_take_little_memory(name: str) -> None:
     text, expected = BIG[name]
     limit = (MEMORY, MEMORY)
     code, output, errors = ends(
-        "-", input=text().encode(), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit)
+        "-",
+        input=text().encode(),
+        starts=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
     )
     assert (code, output, errors) == (0, expected + "\n", "")
 
@@ -263,11 +269,13 @@ def test_surroundings(name: str, tmp_path: Path) -> None:
     environment = dict(SURROUNDINGS[name]) if name == "nothing" else {**ENVIRONMENT, **SURROUNDINGS[name]}
     trace = tmp_path / "é.json"
     program = "var é = 1 in printd(é); def 日(x) x; 日(2)\nü"
-    code, output, errors = ends("--trace", trace, "-i", "-c", program, env=environment, cwd=tmp_path, input=b"1 + 2\n")
+    code, output, errors = ends(
+        "--trace", trace, "-i", "-c", program, env=environment, cwd=tmp_path, input=b"1 + 2\n", starts=True
+    )
     assert (code, output) == (1, "1.000000\n0.0\n2.0\n3.0\n")
     assert errors.startswith("error: unknown variable `")
     assert '"unit": "\\u65e5"' in trace.read_text()
-    code, output, errors = ends("--emit=ast", "-c", "extern é日(x)", env=environment)
+    code, output, errors = ends("--emit=ast", "-c", "extern é日(x)", env=environment, starts=True)
     assert (code, output, errors) == (0, "External é日(x)\n", "")
 
 

@@ -15,6 +15,7 @@ from kaleido import Session
 from kaleido.cache import directory
 from kaleido.cache.directory import DirectoryCache, Unsafe, Usage
 from kaleido.cache.place import cache_at
+from tests import forked
 
 KEY, OTHER = "a" * 64, "b" * 64
 ROOT = Path(__file__).parents[1]
@@ -29,10 +30,9 @@ def cache(tmp_path: Path) -> DirectoryCache:
 
 def kaleido(folder: Path | str, *arguments: str) -> str:
     environment = {**os.environ, "KALEIDO_CACHE": str(folder)}
-    command = [sys.executable, "-m", "kaleido", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    done = forked.run(["-m", "kaleido", *arguments], env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
 
 
 def run(folder: Path | str, *options: str) -> None:

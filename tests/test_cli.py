@@ -17,6 +17,7 @@ from kaleido import __version__, cli
 from kaleido.command_line.arguments import parsed
 from kaleido.command_line.options import of_plain
 from kaleido.report.columns import COLUMNS
+from tests import forked
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tutorials" / "examples"
@@ -25,9 +26,8 @@ MODES = ["tiered", "sync", "O0", "O3"]
 
 def kaleido(*arguments: str | Path, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    command = [sys.executable, "-m", "kaleido", *map(str, arguments)]
-    done = subprocess.run(command, input=data, capture_output=True, timeout=120)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+    done = forked.run(["-m", "kaleido", *map(str, arguments)], input=data)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def outcome(*arguments: str | Path, stdin: str | bytes = "") -> tuple[int, str, str]:

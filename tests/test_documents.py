@@ -27,7 +27,7 @@ README, TESTS_README, JIT_README = ROOT / "README.md", TESTS / "README.md", JIT 
 GUIDES = (README, TESTS_README, JIT_README, JIT / "LANGUAGES.md", ROOT / "tutorials" / "languages" / "README.md")
 
 # Files of the user, and those that a search writes.
-NOT_IN_THE_TREE = {"build/fuzz/", "init.kal"}
+NOT_IN_THE_TREE = {"build/fuzz/", "demo.kal", "init.kal"}
 
 # The part of the engine that only handles stack overflow, Ctrl-C, fork and shutdown.
 SURVIVAL = (

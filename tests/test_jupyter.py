@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,19 @@ def test_values_go_from_python_to_kaleido_and_back(shell: InteractiveShell, capf
     assert shell.run_line_magic("kaleido", "f(5) - total") == 15.5
     assert shell.run_line_magic("kaleido", "").variables["total"] == 9.5
     assert shell.run_cell_magic("kaleido", "", "def g(x) x") is None
+
+
+def test_an_interrupted_magic_is_one_line(shell: InteractiveShell) -> None:
+    session, ended = shell.run_line_magic("kaleido", ""), threading.Event()
+
+    def interrupt() -> None:
+        while not ended.wait(0.05):
+            session.interrupt()
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(UsageError, match="interrupted in the loop at <kaleido "):
+        shell.run_line_magic("kaleido", "for i = 0, 1 in sin(i)")
+    ended.set()
 
 
 def test_errors_of_magics(shell: InteractiveShell, capfd: pytest.CaptureFixture[str]) -> None:

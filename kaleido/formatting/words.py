@@ -66,14 +66,17 @@ class _Collector:
         self._text, self._original = text, original
         self._done: Word | None = None
         self._next = Word("", 0)
-        self._end = 0
+        # Where the last token ends, and where its line begins.
+        self._end = self._line = 0
         # The column of the comment that the next one may continue.
         self._column: int | None = None
 
     def words(self) -> Iterator[Word]:
         for token in lex(self._text, comments=True):
-            breaks = len(_LINE_BREAK.findall(self._text, self._end, token.start))
-            self._next.on_new_line |= breaks > 0
+            found = [each.end() for each in _LINE_BREAK.finditer(self._text, self._end, token.start)]
+            breaks = len(found)
+            if found:
+                self._next.on_new_line, self._line = True, found[-1]
             if token.type == "COMMENT":
                 self._comment(token, breaks)
             else:
@@ -94,7 +97,7 @@ class _Collector:
 
     def _comment(self, token: Token, breaks: int) -> None:
         text = self._original[token.start : token.end].rstrip()
-        column = self._column_of(token.start)
+        column = width(self._text[self._line : token.start].expandtabs())
         if self._done is not None and self._done.comment is None and not self._next.on_new_line:
             self._done.comment, self._column = Comment(text), column
             return
@@ -102,10 +105,6 @@ class _Collector:
         self._next.comments.append(Comment(text, breaks > 1 or self._next.blank_before, continues))
         self._next.blank_before = False
         self._column = self._column if continues else None
-
-    def _column_of(self, offset: int) -> int:
-        start = max(self._text.rfind("\n", 0, offset), self._text.rfind("\r", 0, offset)) + 1
-        return width(self._text[start:offset].expandtabs())
 
 
 def words(text: str, original: str) -> Iterator[Word]:

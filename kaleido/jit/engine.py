@@ -136,8 +136,8 @@ class Engine:
         self._runtime.set_waiting(not policy.background)
         # Its thread must not keep the program alive, whose listeners and transform may refer to this engine.
         up = self._tier_up
-        callbacks = (up.became_hot, up.hotness, up.recompile_number, up.patience)
-        return Recompiler(self._runtime, *map(weakly, callbacks))
+        hot, hotness, recompile = weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number)
+        return Recompiler(self._runtime, hot, hotness, recompile, weakly(up.patience))
 
     def __enter__(self) -> Engine:
         return self

@@ -91,6 +91,8 @@ class KaleidoMagics(Magics):  # type: ignore[misc]
             # IPython would show the frames of Kaleido's own Python code.
             print(error, file=sys.stderr)
             raise UsageError(error.diagnostic.title) from None
+        except KeyboardInterrupt as stop:
+            raise UsageError(str(stop) or "interrupted") from None
         return self.session.variables[LAST_VALUE] if result is not None else None
 
     def _number(self, name: str) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from kaleido.diagnostics import Span
@@ -221,7 +223,10 @@ def outline(document: Document) -> Iterator[Outline]:
     program = document.program
     if program is None:
         return
-    variables = {symbol.definitions[0]: symbol for symbol in program.symbols.variables.values()}
+    # In the order of the text, as the items are.
+    variables = deque(
+        sorted(((each.definitions[0], each) for each in program.symbols.variables.values()), key=itemgetter(0))
+    )
     for item in program.items:
         span = document.now(item.span)
         if span is None:
@@ -234,8 +239,9 @@ def outline(document: Document) -> Iterator[Outline]:
                 detail = program.source.text[item.span.start : item.prototype.span.end]
                 yield Outline(symbol.name, symbol.kind, span, name, detail)
         else:
-            for place, symbol in variables.items():
-                if item.span.start <= place.start < item.span.end and (name := document.now(place)) is not None:
+            while variables and variables[0][0].start < item.span.end:
+                place, symbol = variables.popleft()
+                if place.start >= item.span.start and (name := document.now(place)) is not None:
                     yield Outline(symbol.name, symbol.kind, span, name, "")
 
 

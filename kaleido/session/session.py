@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +12,7 @@ from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
 from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats
 from kaleido.language.nodes import Definition, Expression, External, Item
-from kaleido.language.operators import OperatorTable
+from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
 from kaleido.session.expression import CompiledExpression
 from kaleido.session.function import Function
@@ -41,6 +41,7 @@ class Session:
     `prelude`     whether the session begins with the definitions of the prelude
     `externs`     whether programs may declare C functions beyond those of the prelude; if not, `libraries` is empty
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
+    `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
     `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
@@ -64,19 +65,20 @@ class Session:
         cache: ObjectCache | None = None,
         debug: bool = False,
         frame_pointers: bool = False,
+        speculate: bool = False,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers)
+        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
         self.engine = Engine(policy, cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))
         if prelude:
-            source = prelude_source()
-            self.run(source.text, source.name)
+            for _ in self._pipeline.results(_prelude()):
+                pass
         self._table.externs = externs
         self._prelude = self._table.copy()
         self.make_initial()
@@ -319,3 +321,9 @@ class Session:
         if event not in list(EventKind):
             raise ValueError(f"an event is one of {', '.join(EventKind)}, not {event!r}")
         return self.subscribe(lambda each: callback(each) if each.kind == event else None)
+
+
+@cache
+def _prelude() -> Text:
+    """The prelude after parsing. All sessions of a process share it: a text is only read."""
+    return parsed(prelude_source(), BUILTINS, ())

@@ -53,16 +53,19 @@ def block(tables: Sequence[str], clock: Clock, where: str, note: str = "") -> st
 def merged(old: str, tables: Sequence[str]) -> list[str]:
     """The tables of the text `old`, with the rows of the new `tables`.
 
-    A new row replaces the one with the same first cell, in the table with the same columns; a table of the same first
-    column, but other columns, is replaced. All others stay.
+    A new row replaces the one with the same first cell, in the table with the same columns. Where a table of the same
+    first column has other columns, the new one replaces it if it has all of its rows. All others stay.
     """
     kept = {_name(table): table for table in re.findall(r"(?:^\|.*\n)+", old, re.MULTILINE)}
     for new in tables:
-        lines, name = new.splitlines(keepends=True), _name(new)
-        before = kept.get(name, "").splitlines(keepends=True)
-        rows = {_name(line): line for line in (before if before[:1] == lines[:1] else [])[2:]}
-        rows |= {_name(line): line for line in lines[2:]}
-        kept[name] = "".join([*lines[:2], *rows.values()])
+        name = _name(new)
+        head, rule, *lines = new.splitlines(keepends=True)
+        before = kept.get(name, new).splitlines(keepends=True)
+        rows, old_rows = ({_name(line): line for line in each} for each in (lines, before[2:]))
+        if before[0] == head:
+            kept[name] = "".join([head, rule, *(old_rows | rows).values()])
+        elif rows.keys() >= old_rows.keys():
+            kept[name] = new
     return list(kept.values())
 
 

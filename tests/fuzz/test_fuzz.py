@@ -15,6 +15,7 @@ from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
 from kaleido.jit import Unit
 from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
 from kaleido.session import Session
@@ -70,8 +71,9 @@ def test_a_search_finds_code_that_a_redefinition_left_stale(monkeypatch: pytest.
 def test_a_search_finds_an_instruction_that_is_wrong_at_o3_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     link = Compiler._linked_statically
 
-    def link_wrong(self: Compiler, units: Sequence[Unit]) -> llvm.ModuleRef:
-        return link(self, [replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units])
+    def link_wrong(self: Compiler, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
+        wrong = [replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units]
+        return link(self, wrong, constants)
 
     monkeypatch.setattr(Compiler, "_linked_statically", link_wrong)
     finding = found_by_search(monkeypatch)
@@ -86,14 +88,15 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
         return difference(table, earlier)._replace(operators=table.operators)
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
-    case = found_by_search(monkeypatch).case
+    # With this seed, one of the first programs shows it.
+    case = found_by_search(monkeypatch, seed=5).case
     assert any(b"binary" in each.data for each in case.earlier)
     assert program_case(program_file(case, "a note\nof two lines")) == case
 
 
-def found_by_search(monkeypatch: pytest.MonkeyPatch) -> Finding:
+def found_by_search(monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> Finding:
     monkeypatch.setattr(search, "REDUCTION_SECONDS", 2.0)
-    finding = Search().tiers(200, seed=0)
+    finding = Search().tiers(200, seed=seed)
     assert finding is not None
     return finding
 

@@ -14,6 +14,7 @@ import pytest
 from kaleido import cli
 from kaleido.repl.commands import COMMANDS
 from kaleido.terminal import streams
+from tests import forked
 
 PROGRAM = "def f(x) x * x\nfor i = 1, i < 5 in f(i)\nf(2)\n"
 HOT = ("--jit=sync", "--threshold=3", "--no-cache")
@@ -21,8 +22,7 @@ HOT = ("--jit=sync", "--threshold=3", "--no-cache")
 
 def outcome(*arguments: str | Path, stdin: str = "") -> tuple[int, str, str]:
     """As a program: exit code, standard output, standard error."""
-    command = [sys.executable, "-m", "kaleido", *map(str, arguments)]
-    done = subprocess.run(command, input=stdin.encode(), capture_output=True, timeout=120)
+    done = forked.run(["-m", "kaleido", *map(str, arguments)], input=stdin.encode())
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -16,8 +17,9 @@ import pytest
 
 from kaleido.terminal.text import width
 from kaleido.tutorial.chapters import FOLDER, Block, blocks, blocks_of, chapters, program_at, sections, solutions
-from kaleido.tutorial.reader import Reader, agrees
+from kaleido.tutorial.reader import Reader, _environment, agrees
 from kaleido.tutorial.tangle import tangle
+from tests import forked
 from tests.documents import prose, resolve
 
 ROOT = FOLDER.parent
@@ -28,6 +30,15 @@ BUILDING = [number for number in CHAPTERS if program_at(number)]
 
 each_chapter = pytest.mark.parametrize("number", CHAPTERS)
 each_building = pytest.mark.parametrize("number", BUILDING)
+
+
+class ForkedReader(Reader):
+    """A reader that runs commands with :mod:`tests.forked`; test_reader.py tests how it starts them itself."""
+
+    def _execute(self, command: Sequence[str], write: Callable[[str], object]) -> tuple[int, str]:
+        environment = _environment()
+        done = forked.run(command[1:], stderr=subprocess.STDOUT, env=environment, cwd=self.folder)
+        return done.returncode, done.stdout.decode("utf-8", errors="replace")
 
 
 def chapter_blocks(number: int) -> list[Block]:
@@ -52,7 +63,7 @@ def ruff(*arguments: str, program: str) -> str:
 
 @each_chapter
 def test_following_it_gives_what_it_shows(number: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    reader = Reader(tmp_path, program_at(number - 1))
+    reader = ForkedReader(tmp_path, program_at(number - 1))
     check(reader, chapter_blocks(number), CHAPTERS[number], request.config.getoption("--update"))
     if reader.missing:
         pytest.skip(f"without the blocks that need what is missing here: {', '.join(sorted(reader.missing))}")
@@ -66,7 +77,7 @@ def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.F
     found = blocks(text, f"{path.name}, {exercise}")
     assert any(block.language in ("console", "pycon") for block in found)
     files = [block for block in chapter_blocks(number) if block.language == "kal"]
-    reader = Reader(tmp_path, program_at(number))
+    reader = ForkedReader(tmp_path, program_at(number))
     check(reader, [*files, *found], path, request.config.getoption("--update"))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
 from kaleido.tutorial.chapters import chapters, program_at
 from kaleido.tutorial.tangle import tangle
+from tests import forked
 from tests.test_examples import EXAMPLES, examples
 from tests.test_language import expectations
 
@@ -25,10 +25,9 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def run(program: Path, *arguments: str | Path) -> str:
-    command: list[str | Path] = [sys.executable, "-X", "utf8", program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    done = forked.run([program, *arguments], env={**os.environ, "PYTHONUTF8": "1"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
 
 
 @examples

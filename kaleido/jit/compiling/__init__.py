@@ -9,6 +9,8 @@
 ``module_names``      names in modules that differ from those in the IR of units
 ``ir_words``          which modules LLVM compiles without ending the process
 ``ir_lines``          the functions, calls and globals in LLVM assembly
+``plain_ir``          the same as most front ends write them, read in less time
+``unusable_ir``       what LLVM compiles, and the engine cannot honor
 ``rehearsal``         a compilation in another process, for all other modules
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
@@ -18,6 +20,7 @@
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
+``specialization``    guards: units with arguments that are taken for constants
 ``stack_walks``       functions whose callers profilers find
 ``counting``          counters of a language's own, in baseline code
 ``compiler``          the two ways to bind the names that units call, one for each tier

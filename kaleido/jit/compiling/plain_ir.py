@@ -47,6 +47,7 @@ _HEADER = re.compile(
     r"\n(define|declare) (tailcc )?(\w+) @([-\w.$]+)\(((?:[-\w.$% ,]++|\([-\w.$% ]*+\))*+)\)([^@{};\n]*\{?)$",
     re.ASCII | re.MULTILINE,
 )
+_DEFINITION = re.compile(r"\ndefine [^\n]*")
 _CALL_OF_POINTER = re.compile(r"call (?:tailcc )?\w+ %")
 _WORD_CALL = re.compile(r"(?<![-\w.$%@])call(?![-\w.$])")
 _WORD_HEADER = re.compile(r"(?<![-\w.$%@])(?:define|declare)(?![-\w.$])")
@@ -186,7 +187,7 @@ def _is_small(text: str) -> bool:
         return True
     if _ALLOCA_OF_MANY.search(text) is not None:
         return False
-    return most * text.count("alloca") <= MOST_ITEMS or text.count(_PROBES) == text.count("define")
+    return most * text.count("alloca") <= MOST_ITEMS or all(_PROBES in each for each in _DEFINITION.findall(text))
 
 
 def _has_known_words(text: str) -> bool:

@@ -114,8 +114,9 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
         raise UnitError(unit, "has assembly of a module, which would be there once for each tier")
     if found.text and (flags := unknown_flags(found.text)):
         raise UnitError(unit, f"has the module flag `{min(flags)}`, which modules of other units may contradict")
-    for word, reason in unusable_words(found.text):
-        raise UnitError(unit, reason, _line(unit, lambda line, word=word: word in line, 0))
+    for word, reason in unusable_words(found.text) if found.text else ():
+        lines = [number for number, line in enumerate(unit.ir.split("\n"), 1) if word in line]
+        raise UnitError(unit, reason, lines[0] if lines else 0)
     for line in found.wrong_tail_calls:
         name = next((call.callee for call in found.calls if f"@{call.callee}(" in line), "")
         called = f"`{name}`" if name else "a pointer"
@@ -139,7 +140,7 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
 
 def _check_fields(unit: Unit) -> None:
     """Check the types of a unit's fields, as far as another type would be noticed late."""
-    texts = all(isinstance(each, str) for each in (unit.symbol, unit.name))
+    texts = isinstance(unit.symbol, str) and isinstance(unit.name, str)
     if not texts or not isinstance(unit.signature, Signature):
         raise UnitError(unit, "its symbol and name are texts, its signature a Signature")
     calls = isinstance(unit.calls, Mapping) and all(isinstance(each, Signature) for each in unit.calls.values())
@@ -147,7 +148,7 @@ def _check_fields(unit: Unit) -> None:
         raise UnitError(unit, "its `calls` are Signatures by the symbols of other units")
     if unit.externals:
         _check_externals(unit)
-    if isinstance(unit.data, str) or not all(isinstance(each, str) for each in unit.data):
+    if isinstance(unit.data, str) or (unit.data and not all(isinstance(each, str) for each in unit.data)):
         raise UnitError(unit, "its `data` are a set of symbols")
     if not isinstance(unit.counter, RunCounter):
         raise UnitError(unit, "its counter is a RunCounter")

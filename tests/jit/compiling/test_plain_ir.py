@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaleido.jit import Unit
+from kaleido.jit import PROBED
 from kaleido.jit.compiling.ir_lines import contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested
 from kaleido.jit.compiling.llvm import parse_as_it_is
@@ -15,8 +15,8 @@ from tests.jit.compiling.wrong_units import ACCEPTED, REFUSED, ir
 
 
 def texts() -> Iterator[str]:
-    for make, *_ in (*ACCEPTED.values(), *REFUSED.values()):
-        unit: Unit = make()
+    for make in [*(make for make, _ in ACCEPTED.values()), *(make for make, _, _ in REFUSED.values())]:
+        unit = make()
         # LLVM's parser has no stack for what is deeply nested.
         if isinstance(unit.ir, str) and not is_deeply_nested(unit.ir):
             yield unit.ir
@@ -70,6 +70,10 @@ NOT_PLAIN = {
     "an unknown word": ir("ret i64 0", attributes="nounwind naked"),
     "a large array": ir("%a = load [100000 x i64], ptr null\nret i64 0"),
     "a large frame": ir("%a = alloca i64, i64 100000\nret i64 0"),
+    "a large frame, and a declaration with probes": ir(
+        "\n".join([*(f"%a{n} = alloca i64" for n in range(5000)), "ret i64 0"]),
+        f"declare void @h() {PROBED}\n",
+    ),
     "a call of two lines": ir("%r = call tailcc i64 @g(\ni64 %x)\nret i64 %r", TAIL),
     "a call that extends": ir("%r = call tailcc i64 @g(i64 noundef %x)\nret i64 %r", TAIL),
     "metadata": ir("ret i64 0") + "!0 = !{}\n",

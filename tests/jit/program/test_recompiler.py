@@ -129,10 +129,10 @@ def test_a_callee_is_compiled_where_its_caller_cannot_be() -> None:
         log = Log(engine)
         compile_optimized = engine._program.compiler.compile_optimized
 
-        def failing(members: Any, runs: int) -> Any:
+        def failing(members: Any, constants: Any, runs: int) -> Any:
             if members[0].unit.symbol == "top":
                 raise ValueError("too large")
-            return compile_optimized(members, runs=runs)
+            return compile_optimized(members, constants, runs=runs)
 
         engine._program.compiler.compile_optimized = failing  # type: ignore[method-assign, assignment]
         make_hot(engine, "top")
@@ -306,7 +306,12 @@ def test_a_unit_waits_for_as_long_as_its_patience_says(runtime: FakeRuntime) -> 
 
 def test_no_unit_waits_where_all_must_be_compiled(runtime: FakeRuntime) -> None:
     done: list[int] = []
-    thread = recompiler(runtime, lambda number: bool(done.append(number)), lambda _: 3_600)
+
+    def recompile(number: int) -> bool:
+        done.append(number)
+        return False
+
+    thread = recompiler(runtime, recompile, lambda _: 3_600)
     runtime.request(1)
     runtime.request(2, waits=True)
     Running(thread.wait_until_idle).result()
@@ -315,11 +320,16 @@ def test_no_unit_waits_where_all_must_be_compiled(runtime: FakeRuntime) -> None:
 
 
 def test_many_units_do_not_wait(runtime: FakeRuntime) -> None:
-    all_done = threading.Semaphore(0)
-    thread = recompiler(runtime, lambda _: bool(all_done.release()), lambda _: 3_600)
+    done = threading.Semaphore(0)
+
+    def recompile(number: int) -> bool:
+        done.release()
+        return False
+
+    thread = recompiler(runtime, recompile, lambda _: 3_600)
     for number in range(1, 101):
         runtime.request(number)
-    assert all(all_done.acquire(timeout=TIMEOUT) for _ in range(65))
+    assert all(done.acquire(timeout=TIMEOUT) for _ in range(65))
     thread.close()
 
 
