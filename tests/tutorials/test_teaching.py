@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from kaleido.tutorial.chapters import FOLDER, GLOSSARY, Block, blocks, chapters, program_at, sections
-from kaleido.tutorial.reader import Reader, agrees
+from kaleido.tutorial.reader import agrees
 from kaleido.tutorial.tangle import tangle
 from tests.documents import prose
+from tests.tutorials.test_chapters import ForkedReader
 
 TEACHING = (FOLDER / "TEACHING.md").read_text("utf-8")
 TERMS = re.findall(r"^- \*\*(.+?)\*\* \((\d+)\): ", GLOSSARY.read_text("utf-8"), re.MULTILINE)
@@ -57,7 +58,7 @@ def test_a_hunt(chapter: int, change: str, right: bool, tmp_path: Path) -> None:
     if change == "repair":
         added.insert(0, found(hunt, "fault"))
     schedule = found(hunt, "schedule")
-    actual = Reader(tmp_path, [*program_at(chapter), *added]).run(schedule)
+    actual = ForkedReader(tmp_path, [*program_at(chapter), *added]).run(schedule)
     assert agrees(schedule.text, actual) is right
     if not right:
         # It fails in its last line only: the schedule shows the fault, and the fault alone.
