@@ -187,7 +187,7 @@ def _samples(recording: Recording) -> Iterator[str]:
     if not total:
         return
     known = names(recording)
-    shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[:_MOST_UNITS]
+    shares = sorted(samples.get("shares", ()), key=lambda share: -share["count"])[: _MOST_UNITS + 1]
     parts = [f"{share['count']:,} in {_place(share, known)}" for share in shares]
     noun = "sample" if total == 1 else "samples"
     rest = total - sum(share["count"] for share in shares)

@@ -69,7 +69,7 @@ class Sentences:
         return f"was hot at {event.counter.of(hot.threshold)}; -{event.tier} {later} later{after}"
 
     def _covered(self, event: Event) -> str:
-        return "runs as part of its callers' -O3 code, in which it is inlined; calls from elsewhere are counted from 0"
+        return "is not compiled alone: its callers' -O3 code has it inlined; calls from elsewhere are counted from 0"
 
     def _discarded(self, event: Event) -> str:
         return f"was compiled at -{event.tier} in vain: {event.message} meanwhile"

@@ -15,7 +15,7 @@ export function history(model, symbol, time) {
   const many = unit.versions.length > 1 ? ` version ${version.version},` : "";
   const clauses = [...baseline(version, time), ...story(model, unit, version, time)];
   const callers = inliners(model, time).filter((each) => each.inlined.some((one) => one.symbol === symbol));
-  if (callers.length > 0) clauses.push(`inlined in ${list(callers.map((each) => `\`${model.name(each.symbol)}\``))}`);
+  if (callers.length > 0) clauses.push(`inlined in ${list(callers.map((each) => `\`${model.name(each.symbol)}\` from ${milliseconds(model.codeAt(each.symbol, time, "O3").from)}`))}`);
   const runs = model.runsAt(symbol, time);
   if (runs !== null) clauses.push(counted(model, unit, time, runs));
   return `\`${unit.name}\`:${many} defined at ${milliseconds(version.defined)}; ${clauses.join("; ")}.`;
@@ -59,7 +59,7 @@ function clause(model, unit, event, hot) {
     case "swapped":
       return swap(model, event, hot);
     case "covered":
-      return `from ${at} part of its callers' -O3 code, in which it is inlined; calls from elsewhere are counted from 0`;
+      return `not compiled alone, as its callers' -O3 code has it inlined (${at})`;
     case "deoptimized":
       return `deoptimized at ${at}${because}`;
     case "discarded":

@@ -79,7 +79,7 @@ function shareBars(state) {
 
 function shareBar(state, share, total) {
   const tier = share.tier === "O0" || share.tier === "O3" ? share.tier : "none";
-  const label = share.symbol === null ? element("span", {}, "outside compiled code") : unitButton(state, share.symbol);
+  const label = share.symbol === null ? element("span", {}, "C and Python") : unitButton(state, share.symbol);
   return barRow(label, badge(tier, tier === "none" ? "" : tierLabel(tier)), share.part, `${integer(share.count)} of ${integer(total)}`, tier);
 }
 

@@ -55,11 +55,12 @@ export class TimelineView {
     this.state.zoom(this._center(from, until), Math.min(this.state.model.length, (until - from) * factor));
   }
 
-  /** Where to zoom in: at the moment; at the first swap of the selected unit while the moment is at the end. */
+  /** Where to zoom in: at the moment; at a swap, of the selected unit if it has one, while the moment is at the end. */
   _center(from, until) {
     const { model, moment, selected } = this.state;
     if (moment < model.length) return moment;
-    const swap = model.eventsOf(selected).find((event) => event.kind === "swapped" && event.time >= from && event.time <= until);
+    const swaps = model.story.filter((event) => event.kind === "swapped" && event.time >= from && event.time <= until);
+    const swap = swaps.find((event) => event.symbol === selected) ?? swaps[0];
     return swap?.time ?? moment;
   }
 

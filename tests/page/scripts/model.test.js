@@ -90,7 +90,7 @@ test("a history is one sentence, up to the moment", () => {
   assert.match(history(model, "total.for", 55), /deoptimized at 50\.1 ms, because square has changed/);
   assert.match(history(model, "total.for", 80), /deoptimized once before; hot after .* ● -O3 9\.0 ms later/);
   assert.match(history(model, "square", 60), /^`square`: version 2, defined at 50\.0 ms/);
-  assert.match(history(model, "square", 30), /● -O3 4\.0 ms later; inlined in `total\.for`; 3,000 calls were counted/);
+  assert.match(history(model, "square", 30), /● -O3 4\.0 ms later; inlined in `total\.for` from 20\.0 ms; 3,000 calls were counted/);
   assert.match(history(model, "square", 0.5), /not defined at this moment/);
   model.bySymbol.get("total").versions[0].replaced = 30;
   assert.equal(history(model, "total", 31), "`total` ended at 30.0 ms.");
