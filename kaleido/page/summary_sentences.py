@@ -174,7 +174,7 @@ def _by_the_clock(recording: Recording) -> Iterator[str]:
         "O0": f"running {MARKS['O0']} code",
         "O3": f"running {MARKS['O3']} code",
         "other": "in C and Python",
-        "wait": "waiting",
+        "wait": "waiting, for the processor or in C",
     }
     parts = [f"{milliseconds(each['time'])} {words[each['part']]}" for each in recording.get("account", ())]
     if parts:

@@ -181,7 +181,7 @@ def test_the_parts_of_a_run_by_the_clock() -> None:
     parts = [{"part": "start", "time": 2.0}, {"part": "O0", "time": 38.0}, {"part": "wait", "time": 60.0}]
     text = summary(redefinition() | {"account": parts})[-1]
     assert "Of 100.0 ms by the clock: 2.0 ms before the first compilation, 38.0 ms running ○ -O0 code and 60.0" in text
-    assert "Compiling at -O3 took " in text
+    assert "Compiling at -O3 took 16.0 ms, beside the program." in text
 
 
 def test_a_function_of_the_prelude_is_explained() -> None:

@@ -196,8 +196,13 @@ export class LaneDrawing {
     const before = hot === null ? "" : `▼ hot ${milliseconds(hot)}, waited ${milliseconds(began - hot)} `;
     const after = ` swapped ${milliseconds(swapped)}`;
     const [left, right] = [this._x(began) - 4, this._x(ended) + 4];
-    return [[before, left, "end"], [after, right, "start"]].filter(([text, x]) => text !== "" && x > 0 && x < this._width)
+    return [[before, left, "end"], [after, right, "start"]].filter(([text, x, anchor]) => text !== "" && this._hasRoom(text, x, anchor))
       .map(([text, x, anchor]) => shape("text", { class: "arrow-text", x, y, "text-anchor": anchor }, text));
+  }
+
+  _hasRoom(text, x, anchor) {
+    const width = text.length * this._row * 0.26;
+    return anchor === "end" ? x >= width && x <= this._width : x >= 0 && x + width <= this._width;
   }
 
   /** From the lane of a redefined unit to that of code that it deoptimized, if both are in sight. */

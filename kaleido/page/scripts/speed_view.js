@@ -108,7 +108,7 @@ function clock(model) {
 
 const PARTS = {
   start: "before the first compilation", compile: "compiling at -O0", load: "loading code, and between runs",
-  O0: "running ○ -O0 code", O3: "running ● -O3 code", other: "in C and Python", wait: "waiting: no sample",
+  O0: "running ○ -O0 code", O3: "running ● -O3 code", other: "in C and Python", wait: "waiting, for the processor or in C",
 };
 
 /** The path of the program, as far as the recording has it. */
