@@ -366,7 +366,7 @@ def test_an_exception_in_print_ends_the_program() -> None:
 
 def test_endless_recursion_in_typed() -> None:
     with pytest.raises(StackOverflow, match="stack overflow in f"):
-        typed("def f(n: int) -> int: return f(n) + 1\nprint(f(1))")
+        typed("def f(n: int) -> int: return f(n + 1) + f(n + 2)\nprint(f(1))")
 
 
 def test_ctrl_c_in_typed() -> None:

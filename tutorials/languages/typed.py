@@ -90,7 +90,7 @@ class Builder:
             case ast.While(orelse=[]):
                 self.loop(node)
             case ast.Return(ast.expr() as value) if self.function.name in self.names:
-                self.code.ret(self.convert(node, self.value(value), self.function.return_value.type))
+                self.code.ret(self.convert(value, self.value(value), self.function.return_value.type))
             case _:
                 raise TypedError(node, f"{type(node).__name__} cannot be used here")
 
@@ -233,7 +233,7 @@ class Typed(Engine):
             main = Builder(names, "main program", ir.FunctionType(INT, [])).unit(rest, RunCounter.NONE)
             self.define(*(definition(each, names) for each in definitions), main)
         except (SyntaxError, ValueError, RecursionError) as error:
-            place = ast.Pass(lineno=getattr(error, "lineno", 1), col_offset=getattr(error, "offset", 1) - 1)
+            place = ast.Pass(lineno=getattr(error, "lineno", 0) or 1, col_offset=(getattr(error, "offset", 0) or 1) - 1)
             raise TypedError(place, getattr(error, "msg", str(error))) from None
         self.names = names
         self.call("main program")
