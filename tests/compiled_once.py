@@ -17,13 +17,14 @@ from kaleido.codegen import lowering
 from kaleido.jit import Tier, Unit
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.specialization import Constants
 
 __all__ = ["CompiledOnce"]
 
 # Objects that are kept, the latest used: those of a few programs, and of the prelude.
 OBJECTS = 500
 
-_Key = tuple[Tier, tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...]]
+_Key = tuple[Tier, tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], str]
 
 
 class CompiledOnce:
@@ -40,10 +41,16 @@ class CompiledOnce:
         """
         compile_units = Compiler.compile
 
-        def compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier) -> ObjectCode:
-            key = tier, tuple((unit.symbol, unit.ir, tuple(unit.externals.items())) for unit in units)
+        def compile_once(
+            compiler: Compiler, units: Sequence[Unit], tier: Tier, constants: Constants | None = None
+        ) -> ObjectCode:
+            key = (
+                tier,
+                tuple((unit.symbol, unit.ir, tuple(unit.externals.items())) for unit in units),
+                repr(constants or {}),
+            )
             if key not in self._objects:
-                self._objects[key] = compile_units(compiler, units, tier)
+                self._objects[key] = compile_units(compiler, units, tier, constants)
                 if len(self._objects) > OBJECTS:
                     self._objects.popitem(last=False)
             return self._objects[key]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,8 +20,14 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.client import LanguageClient
 
-from kaleido.lsp.semantic_tokens import MODIFIERS, TYPES
+from kaleido.language.source_files import read
+from kaleido.lsp import answers
+from kaleido.lsp.open_document import Document
+from kaleido.lsp.renaming import RenameRefused, renamed
+from kaleido.lsp.semantic_tokens import MODIFIERS, TYPES, semantic_tokens
 from kaleido.lsp.text_positions import TextPositions
+from kaleido.session import Session
+from tests.test_language import PROGRAMS
 
 PROGRAM = """# One more.
 # Of anything.
@@ -343,3 +351,44 @@ def test_columns_count_in_the_units_of_the_encoding(encoding: str, columns: list
     assert [positions.offset(1, column) for column in columns] == [2, 3, 4, 5]
     assert positions.offset(1, 99) == 5 and positions.offset(9, 0) == 7
     assert positions.range(Span(6, 7)) == ((2, 0), (2, 1))
+
+
+def test_no_text_and_no_place_is_refused() -> None:
+    choices = random.Random(0)
+    files = sorted(PROGRAMS.rglob("*.kal"))
+    with Session() as session:
+        for path in choices.sample(files, 40):
+            text = read(path).text
+            if len(text) > 5_000:
+                continue
+            document = Document(path.name, session)
+            # Whole, then damaged: a part is missing, or is there twice.
+            first, last = sorted(choices.choices(range(len(text) + 1), k=2))
+            for version in (text, text[:first] + text[last:], text[:last] + text[first:]):
+                document.change(version)
+                for offset in choices.choices(range(len(version) + 1), k=8):
+                    check_answers(document, offset)
+                check_whole(document)
+
+
+def check_answers(document: Document, offset: int) -> None:
+    answers.hover(document, offset)
+    answers.completion(document, offset)
+    for each in answers.occurrences(document, offset):
+        assert document.text[each.span.start : each.span.end] == each.symbol.text
+    definition = answers.definition(document, offset)
+    assert definition is None or document.text[definition.start : definition.end]
+    with suppress(RenameRefused):
+        spans = renamed(document, offset, "renamed")
+        assert {document.text[span.start : span.end] for span in spans} != {""}
+
+
+def check_whole(document: Document) -> None:
+    end = 0
+    for token in semantic_tokens(document):
+        assert end <= token.span.start < token.span.end
+        end = token.span.end
+    for each in answers.outline(document):
+        assert each.span.start <= each.name_span.start and each.name_span.end <= each.span.end
+    assert all(first < last for first, last, _ in answers.folds(document))
+    assert all(0 <= each.offset <= len(document.text) for each in answers.hints(document, Span(0, end)))

@@ -36,7 +36,7 @@ class EventKind(StrEnum, metaclass=Words):
     hot          it ran as often as its threshold says, or was requested, and the recompiler knows
     requested    ``Engine.optimize(symbol, background=True)`` asked the recompiler for optimized code
     started      an optimized compilation began, of the unit with `inlined`; `compiled` follows, unless it fails
-    swapped      its stub now leads to the optimized code
+    swapped      its stub now leads to the optimized code; `message` says which arguments that takes for constants
     covered      its callers inlined it while it waited to be recompiled: it is not, and its runs are counted again
     discarded    an optimized compilation was never used; `message` says what has happened meanwhile
     deoptimized  its optimized code is out of use, and it runs its baseline; `message` says why: it inlined a version

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import CodeLines, MemoryUse, NotInlined, PassChange, StubCode, StubRecord, UnitStats
 from kaleido.jit.native.loader import Loader
 from kaleido.jit.process.interrupts import signals_deferred
@@ -111,11 +112,17 @@ class Inspection:
 
     def ir(self, name: str, tier: Tier) -> str:
         with signals_deferred():
-            return self._compiler.ir(self.inline_group(name, tier), tier)
+            return self._compiler.ir(self.inline_group(name, tier), tier, self._constants(name, tier))
 
     def assembly(self, name: str, tier: Tier) -> str:
         with signals_deferred():
-            return self._compiler.assembly(self.inline_group(name, tier), tier)
+            return self._compiler.assembly(self.inline_group(name, tier), tier, self._constants(name, tier))
+
+    def _constants(self, name: str, tier: Tier) -> Constants:
+        """The arguments that the optimized code of a unit takes for constants, if it has such code."""
+        with self._access.opened():
+            code = self._program.symbols.defined(name).optimized
+            return code.constants if code is not None and tier is Tier.OPTIMIZED else {}
 
     def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
         with signals_deferred():

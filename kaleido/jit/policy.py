@@ -30,6 +30,8 @@ class Policy:
     `recursion_bodies`     the most bodies of a recursive function in one frame at -O3, its own included, see
                            ``compiling/recursion.py``; with 1 no call of itself is inlined
     `recursion_size`       and the most instructions of these bodies
+    `speculate`            whether an argument that was the same in all runs of a unit until it was hot is taken for a
+                           constant at -O3, see ``program/speculation.py``. An experiment, which gains on few programs
     `arena_libraries`      objects that LLVM's linker, where it is in use, loads into one arena before a new one
                            begins. An arena stays as long as one of its objects is in use, and keeps 7 KB for each that
                            is not
@@ -54,6 +56,7 @@ class Policy:
     inline_threshold: int = 225
     recursion_bodies: int = 8
     recursion_size: int = 400
+    speculate: bool = False
     arena_libraries: int = 64
     stack_size: int = 256 << 20
     check: bool = True

@@ -24,7 +24,8 @@ class EventLines:
     def line(self, event: Event) -> str:
         """One line, in which a swap comes with what made the unit hot."""
         if event.kind is EventKind.SWAPPED:
-            return f"{_name(event.unit)}: {self._swapped(event)}"
+            assumed = f", if {event.message}" if event.message else ""
+            return f"{_name(event.unit)}: {self._swapped(event)}{assumed}"
         self.observe(event)
         return f"{_name(event.unit)}{_SEPARATORS.get(event.kind, ': ')}{_happened(event)}"
 

@@ -41,6 +41,7 @@ class Session:
     `prelude`     whether the session begins with the definitions of the prelude
     `externs`     whether programs may declare C functions beyond those of the prelude; if not, `libraries` is empty
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
+    `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
     `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
@@ -64,12 +65,13 @@ class Session:
         cache: ObjectCache | None = None,
         debug: bool = False,
         frame_pointers: bool = False,
+        speculate: bool = False,
     ) -> None:
         if libraries and not externs:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers)
+        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
         self.engine = Engine(policy, cache=cache)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()

@@ -11,6 +11,7 @@ slow run says little, and the fastest one disturbs least.
 ``peak.py``       kernels against peers: the table of ratios
 ``figures.py``    a figure and its goal
 ``tiering.py``    tiered runs against -O0 and -O3 alone
+``speculation.py``  speculation on arguments, on and off; ``constants/`` has programs for it
 ``waiting.py``    the start, the prompt, an entry, a call from Python, optimized code
 ``floor.py``      what llvmlite alone takes to compile the same
 ``output.py``     output in a loop against C

@@ -23,10 +23,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.evaluate")
     parser.add_argument("--jit", default="tiered")
     parser.add_argument("--again", action="store_true", help="evaluate it twice, and measure the second time")
+    parser.add_argument("--speculate", action="store_true", help="take arguments that never changed for constants")
     parser.add_argument("file", type=Path)
     options = parser.parse_args()
     text = options.file.read_text(encoding="utf-8")
-    with Session(jit=options.jit) as session:
+    with Session(jit=options.jit, speculate=options.speculate) as session:
         session.run(text if options.again else "0")
         wall, cpu = time.perf_counter(), _cpu()
         value = session.run(text)

@@ -54,7 +54,8 @@ class Difference(Exception):
 
 @dataclass(frozen=True)
 class Mode:
-    """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released.
+    """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released; `speculate`
+    takes arguments that never changed for constants.
 
     One program in `every` is run so. Without `jit`, it is built as an executable: to link and start that takes longer
     than a short program does in all other modes.
@@ -65,6 +66,7 @@ class Mode:
     thresholds: tuple[int | None, ...] = (None,)
     scheduled: bool = False
     every: int = 1
+    speculate: bool = False
 
 
 MODES = (
@@ -73,6 +75,7 @@ MODES = (
     Mode("sync at 1", "sync", (1,)),
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
+    Mode("speculating", "sync", (1, 2, 3), every=4, speculate=True),
     *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
 )
 
@@ -145,7 +148,7 @@ def _by_engine(
 
     threshold = choices.choice(mode.thresholds)
     with (
-        sessions.session(mode.jit, threshold) as session,
+        sessions.session(mode.jit, threshold, speculate=mode.speculate) as session,
         captured() as output,
         watched(session, watch),
         Schedule(session, choices if mode.scheduled else None) as schedule,

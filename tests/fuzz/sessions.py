@@ -23,7 +23,7 @@ class Sessions:
 
     def __init__(self, *, shared: bool = True) -> None:
         self._shared = shared
-        self._sessions: dict[tuple[str, int | None], Session] = {}
+        self._sessions: dict[tuple[str, int | None, bool], Session] = {}
         self._compiled = CompiledOnce()
 
     def __enter__(self) -> Sessions:
@@ -38,15 +38,16 @@ class Sessions:
             self._sessions.popitem()[1].close()
 
     @contextmanager
-    def session(self, jit: str, threshold: int | None) -> Iterator[Session]:
+    def session(self, jit: str, threshold: int | None, *, speculate: bool = False) -> Iterator[Session]:
         """A session in its initial state. An AssertionError unless it can be made that again after the block."""
         if not self._shared:
-            with Session(jit=jit, threshold=threshold) as session:
+            with Session(jit=jit, threshold=threshold, speculate=speculate) as session:
                 yield session
             return
-        if (jit, threshold) not in self._sessions:
-            self._sessions[jit, threshold] = Session(jit=jit, threshold=threshold)
-        session = self._sessions[jit, threshold]
+        key = jit, threshold, speculate
+        if key not in self._sessions:
+            self._sessions[key] = Session(jit=jit, threshold=threshold, speculate=speculate)
+        session = self._sessions[key]
         try:
             with self._compiled.block():
                 yield session

@@ -15,6 +15,7 @@ from kaleido.codegen import builtin_operators
 from kaleido.diagnostics import ParseError, Source
 from kaleido.jit import Unit
 from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.program.publication import Publisher
 from kaleido.language.parser import parse
 from kaleido.session import Session
@@ -70,8 +71,9 @@ def test_a_search_finds_code_that_a_redefinition_left_stale(monkeypatch: pytest.
 def test_a_search_finds_an_instruction_that_is_wrong_at_o3_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     link = Compiler._linked_statically
 
-    def link_wrong(self: Compiler, units: Sequence[Unit]) -> llvm.ModuleRef:
-        return link(self, [replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units])
+    def link_wrong(self: Compiler, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
+        wrong = [replace(unit, ir=unit.ir.replace("fdiv double", "fmul double")) for unit in units]
+        return link(self, wrong, constants)
 
     monkeypatch.setattr(Compiler, "_linked_statically", link_wrong)
     finding = found_by_search(monkeypatch)

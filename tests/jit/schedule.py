@@ -28,6 +28,7 @@ from kaleido.jit import Engine, Event, EventKind, Policy, Tier, Unit
 from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.program.recompiler import Recompiler
 from tests.jit.helpers import TIMEOUT
 
@@ -244,7 +245,7 @@ def _stop_when_compiled(schedule: Schedule, engine: Engine, event: Event) -> Non
 
 # LLVM emits the same code for the same text in every order, and most of the time is spent there.
 _emitted: dict[tuple[str, Tier], ObjectCode] = {}
-_compiled: dict[tuple[Tier, tuple[str, ...]], ObjectCode] = {}
+_compiled: dict[tuple[Tier, tuple[str, ...], str], ObjectCode] = {}
 _emit, _compile = Target.emit, Compiler.compile
 
 
@@ -255,10 +256,12 @@ def _emit_once(target: Target, module: Any, tier: Tier) -> ObjectCode:
     return _emitted[key]
 
 
-def _compile_once(compiler: Compiler, units: Sequence[Unit], tier: Tier) -> ObjectCode:
-    key = tier, tuple(each.ir for each in units)
+def _compile_once(
+    compiler: Compiler, units: Sequence[Unit], tier: Tier, constants: Constants | None = None
+) -> ObjectCode:
+    key = tier, tuple(each.ir for each in units), repr(constants or {})
     if key not in _compiled:
-        _compiled[key] = _compile(compiler, units, tier)
+        _compiled[key] = _compile(compiler, units, tier, constants)
     return _compiled[key]
 
 

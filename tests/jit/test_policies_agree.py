@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ POLICIES = {
     "sync3": sync(3),
     "background": Policy(call_threshold=2, iteration_threshold=2),
     "alone": sync(1, max_group_units=1),
+    "speculating": sync(1, speculate=True),
     "O3 alone": Policy(baseline=False, max_group_units=1),
 }
 
@@ -100,6 +102,13 @@ def tail_call_with_arguments_on_the_stack() -> None:
 def test_a_tail_call_may_pass_arguments_on_the_stack() -> None:
     # LLVM 22.1 drops them where the call is `musttail`: llvm-project#199224.
     in_new_process(tail_call_with_arguments_on_the_stack)
+
+
+def test_a_tail_call_of_code_elsewhere_beside_a_call_whose_value_is_dropped(engine: Engine) -> None:
+    # LLVM 22.1 makes a loop of the second, and leaves the first `musttail` in front of a `select`.
+    f, g = units("(define (f n a) (if (= n 0) (g n a) (do (f (- n 1) a) 0))) (define (g n a) (+ a n))")
+    engine.define(f, replace(g, inline=False))
+    assert [engine.call("f", n, a) for n, a in ((0, 5), (5, 5), (0, 7), (1, 7))] == [5, 0, 7, 0]
 
 
 def test_memory_is_written_in_order_by_functions_without_result(engine: Engine) -> None:

@@ -81,6 +81,10 @@ SWAPPED, DEOPTIMIZED, FREED, HOT = EventKind.SWAPPED, EventKind.DEOPTIMIZED, Eve
     [
         (event(DEOPTIMIZED, size=30, message="g has changed"), "f deoptimized, ● -O3 → ○ -O0: g has changed"),
         (
+            event(SWAPPED, message="argument 2 of f is 7"),
+            "f: ● -O3 on request, in 2.4 ms, if argument 2 of f is 7",
+        ),
+        (
             event(EventKind.DISCARDED, tier=Tier.OPTIMIZED, size=30, message="g has changed"),
             "f: 30 bytes of ● -O3 code discarded: g has changed meanwhile",
         ),

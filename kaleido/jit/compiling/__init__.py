@@ -20,6 +20,7 @@
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
+``specialization``    guards: units with arguments that are taken for constants
 ``stack_walks``       functions whose callers profilers find
 ``counting``          counters of a language's own, in baseline code
 ``compiler``          the two ways to bind the names that units call, one for each tier

@@ -16,10 +16,12 @@ import llvmlite.binding as llvm
 from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
 from kaleido.jit.compiling.counting import define_counting
-from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, parse_alone, rename
+from kaleido.jit.compiling.ir_text import with_possible_tail_calls
+from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, link_to, parse_alone, rename
 from kaleido.jit.compiling.module_names import renamed, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.recursion import may_recur, with_copies
+from kaleido.jit.compiling.specialization import Constants, guarded_entry, guarded_stub, special_body
 from kaleido.jit.unit import RunCounter, Tier, Unit, UnitError, quoted
 
 __all__ = ["Compiler", "Transform", "link_dynamically", "static_stub"]
@@ -42,30 +44,30 @@ class Compiler:
         # Of most engines none: each costs time in each unit.
         self._renamed_externals = {name: shared[name] for name in renamed({}, shared)}
 
-    def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
+    def compile(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
 
-        Raises ValueError where LLVM rejects the IR.
+        `constants` are arguments that -O3 takes for constants. Raises ValueError where LLVM rejects the IR.
         """
         try:
-            module, levels = self._compiled(units, tier)
+            module, levels = self._compiled(units, tier, constants)
             with module:
                 return self.emit(module, tier)._replace(levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
-    def module(self, units: Sequence[Unit], tier: Tier) -> llvm.ModuleRef:
+    def module(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""
-        return self._compiled(units, tier)[0]
+        return self._compiled(units, tier, constants)[0]
 
-    def _compiled(self, units: Sequence[Unit], tier: Tier) -> tuple[llvm.ModuleRef, int]:
+    def _compiled(self, units: Sequence[Unit], tier: Tier, constants: Constants | None) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
             module = link_dynamically(units, self._names, self._transformed)
             with closed_on_error(module):
                 define_counting(module, units, tier)
             return module, 1
-        module = self._linked_statically(units)
+        module = self._linked_statically(units, constants or {})
         with closed_on_error(module):
             define_counting(module, units, tier)
         return self.optimize(module, units)
@@ -87,19 +89,36 @@ class Compiler:
                 # decide that, such as the startup of an executable.
                 in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
                 self._target.simplify(module, unroll=not in_integers)
-                text = with_integer_counters(str(module))
+                text = with_integer_counters(with_possible_tail_calls(str(module)))
                 text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
             self._target.optimize(module)
-        return module, levels
+        return _with_possible_tail_calls(module), levels
 
-    def _linked_statically(self, units: Sequence[Unit]) -> llvm.ModuleRef:
-        """One module that exports the body of the first of `units`, and in which the names of all of them are bound."""
-        module = link_dynamically(units, self._names)
+    def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
+        """One module that exports the body of the first of `units`, and in which the names of all of them are bound.
+
+        Names of units with `constants` are bound to guards; so is the body of the first.
+        """
+        module, root = link_dynamically(units, self._names), units[0]
         with closed_on_error(module):
-            link_in(module, "\n".join(map(static_stub, units)))
+            bodies = {unit.symbol: unit.body for unit in units}
+            if root.symbol in constants:
+                bodies[root.symbol] = special_body(root)
+                rename(module, {root.body: special_body(root)})
+            stubs = (
+                guarded_stub(unit, constants[unit.symbol], bodies[unit.symbol])
+                if unit.symbol in constants
+                else static_stub(unit)
+                for unit in units
+            )
+            link_in(module, "\n".join(stubs))
+            if root.symbol in constants:
+                # Before everything else: object code begins with what it exports.
+                module = link_to(guarded_entry(root, constants[root.symbol]), module)
+        with closed_on_error(module):
             for function in module.functions:
                 if not function.is_declaration and function.name != units[0].body:
                     function.linkage = "internal"
@@ -139,19 +158,29 @@ class Compiler:
             message = f"the transform at -{tier} has failed: {type(error).__name__}: {error}"
             raise UnitError(unit, message) from error
 
-    def ir(self, units: Sequence[Unit], tier: Tier) -> str:
+    def ir(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> str:
         """The IR of :meth:`module` as text."""
-        with self.module(units, tier) as module:
+        with self.module(units, tier, constants) as module:
             return str(module)
 
-    def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
+    def assembly(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> str:
         """The machine code as text."""
-        with self.module(units, tier) as module:
+        with self.module(units, tier, constants) as module:
             return self.assembly_of(module, tier)
 
     def assembly_of(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code for a module as it is, as text."""
         return self._target.assembly(module, tier)
+
+
+def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module, or where LLVM's passes have made it invalid another one that is valid. Raises ValueError."""
+    try:
+        module.verify()
+        return module
+    except RuntimeError:
+        with module:
+            return parse_alone(with_possible_tail_calls(str(module)))
 
 
 def link_dynamically(

@@ -11,7 +11,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, pairwise
 
-__all__ = ["Function", "functions", "mentioned", "reachable", "renamed", "strongly_connected", "unused_tag"]
+__all__ = [
+    "Function",
+    "functions",
+    "mentioned",
+    "reachable",
+    "renamed",
+    "strongly_connected",
+    "unused_tag",
+    "with_possible_tail_calls",
+]
 
 # Types of one word.
 _TYPES = ("double", "float", "ptr", "i64", "i32", "i16", "i8", "i1")
@@ -95,6 +104,18 @@ def functions(module: str) -> dict[str, Function]:
 def unused_tag(word: str, module: str) -> str:
     """A word for names that the text of a module does not contain."""
     return next(tag for n in count() if (tag := f"{word}{n or ''}") not in module)
+
+
+def with_possible_tail_calls(module: str) -> str:
+    """The text of a module in which each call that is marked ``musttail`` is followed by a return.
+
+    LLVM 22 leaves others, which it then rejects: where it makes a recursion a loop whose value is not that of the last
+    call, it puts a ``select`` between every other call in tail position and its return.
+    """
+    return _MUST_TAIL.sub("tail call", module)
+
+
+_MUST_TAIL = re.compile(r"musttail call(?=[^\n]*\n(?!(?:    #dbg_[^\n]*\n)*  ret ))")
 
 
 def mentioned(text: str, names: Collection[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kaleido.jit.compiling.module_names import renamed
 from kaleido.jit.compiling.object_cache import ObjectCache, cached_code
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import CodeLines
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier, Unit
@@ -44,20 +45,27 @@ class LazyCompiler:
 
         return Compiler(Target(self._policy), self._transform, self._externals)
 
-    def compile(self, units: Sequence[Unit], tier: Tier) -> ObjectCode:
+    def compile(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> ObjectCode:
         """All `units` in one object. At the baseline it exports every body, at -O3 only that of the first unit.
+
+        `constants` are arguments that -O3 takes for constants.
 
         Raises ValueError where LLVM rejects the IR.
         """
         units = self._described(units, tier)
         objects = self._objects if self._transform is None else None
-        return cached_code(objects, self._parts(units, tier), lambda: self._compiler.compile(units, tier))
 
-    def _parts(self, units: Sequence[Unit], tier: Tier) -> Iterator[str]:
+        def compile_units() -> ObjectCode:
+            return self._compiler.compile(units, tier, constants)
+
+        return cached_code(objects, self._parts(units, tier, constants), compile_units)
+
+    def _parts(self, units: Sequence[Unit], tier: Tier, constants: Constants | None) -> Iterator[str]:
         """What determines the code of `units`."""
         yield tier
         if tier is Tier.OPTIMIZED:
             yield repr(self._policy)
+            yield repr(sorted((symbol, sorted(bits.items())) for symbol, bits in (constants or {}).items()))
         for unit in units:
             yield from (unit.symbol, repr(unit.signature), unit.ir)
             # They are other names in modules because of their addresses, which are not the same in each process.
@@ -88,9 +96,9 @@ class LazyCompiler:
 
         return [with_variables(unit, tier) for unit in units]
 
-    def ir(self, units: Sequence[Unit], tier: Tier) -> str:
+    def ir(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> str:
         """The IR just before emission, as text."""
-        return self._compiler.ir(units, tier)
+        return self._compiler.ir(units, tier, constants)
 
     def code_lines(self, units: Sequence[Unit], tier: Tier) -> CodeLines:
         """As ``code_places.code_lines``."""
@@ -98,9 +106,9 @@ class LazyCompiler:
 
         return code_lines(self._compiler, units, tier)
 
-    def assembly(self, units: Sequence[Unit], tier: Tier) -> str:
+    def assembly(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> str:
         """The machine code as text."""
-        return self._compiler.assembly(units, tier)
+        return self._compiler.assembly(units, tier, constants)
 
 
 def baseline_code(ir: str, objects: ObjectCache | None = None) -> ObjectCode:

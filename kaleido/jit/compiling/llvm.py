@@ -34,6 +34,7 @@ __all__ = [
     "host_description",
     "host_has_fused_multiply_add",
     "link_in",
+    "link_to",
     "parse",
     "parse_alone",
     "parse_as_it_is",
@@ -102,6 +103,14 @@ def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef],
         if prepare is not None:
             prepare(added)
     module.link_in(added)
+
+
+def link_to(ir: str, module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module with the definitions of `ir` before those of `module`, which is used up. Raises ValueError."""
+    first = parse(ir, module._context)
+    with closed_on_error(first):
+        first.link_in(module)
+    return first
 
 
 def rename(module: llvm.ModuleRef, names: Mapping[str, str]) -> None:

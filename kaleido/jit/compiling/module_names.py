@@ -20,7 +20,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-__all__ = ["external_name", "in_process", "is_c_name", "renamed", "stub_name"]
+__all__ = ["external_name", "generic_name", "in_process", "is_c_name", "renamed", "stub_name"]
 
 _C_NAME = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 
@@ -33,6 +33,11 @@ def is_c_name(name: str) -> bool:
 def stub_name(symbol: str) -> str:
     """The name of the stub of `symbol` in modules and object code, whatever it is called in the IR of units."""
     return f"jit.stub.{symbol}" if is_c_name(symbol) else symbol
+
+
+def generic_name(symbol: str) -> str:
+    """The name of what a failed guard of `symbol` calls: the unit for any arguments."""
+    return f"jit.generic.{symbol}"
 
 
 def external_name(name: str, address: int) -> str:

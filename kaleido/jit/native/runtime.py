@@ -26,13 +26,16 @@ from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
 from kaleido.jit.unit import Signature
 
-__all__ = ["MESSAGE_SIZE", "WAITS", "Runtime"]
+__all__ = ["FAILED", "MESSAGE_SIZE", "WAITS", "Runtime"]
 
 MESSAGE_SIZE = 8
 """Bytes of a message to the recompiler: a number of a unit, perhaps with WAITS."""
 
 WAITS = 1 << 62
 """The bit of a message that says that the hook waits for a reply."""
+
+FAILED = 1 << 61
+"""The bit of a number that says that guards of the unit have failed, again and again."""
 
 _NO_PIPE = -1
 

@@ -18,6 +18,11 @@ The *counter prologue* adds one to `runs`, and takes the way over the hook once 
 reach the limit disarms it with a compare-and-swap and calls the hook: one request for each limit that is set, however
 many threads count, and whatever the count is by then.
 
+In an engine that speculates, a unit is profiled before it is counted: the slot leads to the *profiler*, which jumps to
+the prologue. For each argument it combines the bits of all values by "and" and by "or". The two are equal exactly where
+all values were. So there is no first run to be told from the others, and no branch. Threads that count at the same time
+may lose a value; what relies on the profile is guarded (see ``program.speculation``).
+
 A stub outlives every version of its unit, so it is part of no unit's object code. Stubs are allocated from pools, one
 kind for each signature, and used again after their unit is removed. Pools of the same signature and size are the same
 code: it is compiled once, and loaded once for each pool. To compile a pool of 16 takes seven times as long as one of a
@@ -55,6 +60,7 @@ import ctypes
 import re
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
@@ -82,6 +88,18 @@ class _Record(ctypes.Structure):
 
 _FIELDS = struct.Struct("=5q")
 
+# What the profiler has combined for one argument, by "and" and by "or": at first, and in memory.
+_NOTHING_SEEN, _SEEN = b"\xff" * 8 + bytes(8), struct.Struct("=2Q")
+
+# How the profiler makes 64 bits of an argument, by its type. Others are not profiled.
+_BITS = {
+    **{f"i{size}": [f"zext i{size} {{value}} to i64"] for size in (1, 8, 16, 32)},
+    "i64": [],
+    "float": ["bitcast float {value} to i32", "zext i32 {value} to i64"],
+    "double": ["bitcast double {value} to i64"],
+    "ptr": ["ptrtoint ptr {value} to i64"],
+}
+
 
 class Stub(NamedTuple):
     """The stub of a symbol.
@@ -90,6 +108,8 @@ class Stub(NamedTuple):
     `prologue`  the counter prologue, to be published for a unit that counts its runs
     `undefined` a function that does nothing and returns zero, to be published when the symbol has no unit
     `record`    the address of the record
+    `profiler`  what is published instead of the prologue where arguments are profiled, and `profile` the address of
+                what it has combined; 0 where they are not
     """
 
     signature: Signature
@@ -97,6 +117,8 @@ class Stub(NamedTuple):
     prologue: int
     undefined: int
     record: int
+    profiler: int = 0
+    profile: int = 0
 
     @property
     def fields(self) -> _Record:
@@ -111,8 +133,22 @@ class Stub(NamedTuple):
     def read(self) -> tuple[int, str, int, int | None, int, int]:
         """What is in the record: the slot, what that leads to, the runs, the limit, the body, the number."""
         slot, runs, limit, body, number = _FIELDS.unpack(ctypes.string_at(self.record, _FIELDS.size))
-        target = "prologue" if slot == self.prologue else "none" if slot == self.undefined else "body"
+        counts = slot in (self.prologue, self.profiler)
+        target = "prologue" if counts else "none" if slot == self.undefined else "body"
         return slot, target, runs, None if limit == _NEVER else limit, body, number
+
+    def forget_arguments(self) -> None:
+        """Begin a new profile of the arguments."""
+        if self.profile:
+            count = len(self.signature.parameters)
+            ctypes.memmove(self.profile, _NOTHING_SEEN * count, _SEEN.size * count)
+
+    def constant_arguments(self) -> Mapping[int, int]:
+        """The arguments, by index from 0, that were the same in every run of the profile, with their bits."""
+        if not self.profile:
+            return {}
+        data = ctypes.string_at(self.profile, _SEEN.size * len(self.signature.parameters))
+        return {index: both for index, (both, any_) in enumerate(_SEEN.iter_unpack(data)) if both == any_}
 
     def code(self) -> StubCode:
         """The machine code of the stub and of its prologue."""
@@ -157,10 +193,13 @@ def _field_name(found: re.Match[str]) -> str:
 
 
 class Stubs:
-    """Stubs in `pools`, which stay until the engine is closed. Not thread-safe by itself."""
+    """Stubs in `pools`, which stay until the engine is closed. Not thread-safe by itself.
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    `profiled` says whether they have profilers, if the arguments are all in registers.
+    """
+
+    def __init__(self, runtime: Runtime, *, profiled: bool = False) -> None:
+        self._runtime, self._profiled = runtime, profiled
         self._unused: dict[Signature, list[Stub]] = {}
         self.pools: list[LoadedObject] = []
         # How many stubs of each signature exist.
@@ -195,16 +234,51 @@ class Stubs:
         return self._runtime.thunk(stub.signature, stub.address)
 
     def _pool(self, signature: Signature, count: int) -> list[Stub]:
-        exports = [f"{kind}.{index}" for kind in ("stub", "prologue") for index in range(count)]
-        imports = {"hook": self._runtime.hook, **handlers().imports}
-        loaded = self._runtime.load(_pool_ir(signature, count), [*exports, "records", "undefined"], imports)
+        is_profiled = self._profiled and bool(signature.parameters) and signature.in_registers
+        kinds = ("stub", "prologue", *(("profiler",) if is_profiled else ()))
+        exports = [f"{kind}.{index}" for kind in kinds for index in range(count)]
+        exports += ["records", "undefined", *(("profiles",) if is_profiled else ())]
+        ir = _pool_ir(signature, count) + (_profilers_ir(signature, count) if is_profiled else "")
+        loaded = self._runtime.load(ir, exports, {"hook": self._runtime.hook, **handlers().imports})
         self.pools.append(loaded)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
+        profile, profile_size = at.get("profiles", 0), _SEEN.size * len(signature.parameters)
         # In reverse: allocation takes from the end.
         return [
-            Stub(signature, at[f"stub.{index}"], at[f"prologue.{index}"], at["undefined"], at["records"] + index * size)
+            Stub(
+                signature,
+                at[f"stub.{index}"],
+                at[f"prologue.{index}"],
+                at["undefined"],
+                at["records"] + index * size,
+                at.get(f"profiler.{index}", 0),
+                profile and profile + index * profile_size,
+            )
             for index in reversed(range(count))
         ]
+
+
+def _profilers_ir(signature: Signature, count: int) -> str:
+    """The profilers of a pool, and the memory that they combine arguments in."""
+    kind = f"[{count} x [{len(signature.parameters)} x [2 x i64]]]"
+    functions = []
+    for stub in range(count):
+        lines = [f"define dso_local {signature.prototype(f'profiler.{stub}')} nounwind {{"]
+        for index, type_ in enumerate(signature.parameter_types):
+            if type_ not in _BITS:
+                continue
+            value = f"%{index}"
+            for step, conversion in enumerate(_BITS[type_]):
+                lines.append(f"  %bits.{index}.{step} = {conversion.format(value=value)}")
+                value = f"%bits.{index}.{step}"
+            for place, operation in enumerate(("and", "or")):
+                name = f"{operation}.{index}"
+                at = f"getelementptr ({kind}, ptr @profiles, i64 0, i64 {stub}, i64 {index}, i64 {place})"
+                lines.append(f"  %before.{name} = load i64, ptr {at}")
+                lines.append(f"  %after.{name} = {operation} i64 %before.{name}, {value}")
+                lines.append(f"  store i64 %after.{name}, ptr {at}")
+        functions.append("\n".join([*lines, signature.forward(f"@prologue.{stub}") + "}\n"]))
+    return "\n".join([f"@profiles = dso_local global {kind} zeroinitializer", *functions])
 
 
 def _pool_ir(signature: Signature, count: int) -> str:

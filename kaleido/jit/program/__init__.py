@@ -13,6 +13,7 @@ In the order in which a definition meets them:
 ``grouping``      which versions share a module: batches, inline groups
 ``publication``   which code a stub leads to; taking code out of use
 ``dependencies``  which optimized code inlined which versions
+``speculation``   arguments that are taken for constants, and what happens when they change
 ``recompiler``    the thread that reads the numbers of hot units
 ``tier_up``       ... and what it does with them: compile at -O3, check, publish
 ``reconfiguration``  deoptimization on request, and another policy

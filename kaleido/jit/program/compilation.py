@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
-from kaleido.jit.compiling.module_names import external_name, stub_name
+from kaleido.jit.compiling.module_names import external_name, generic_name, stub_name
 from kaleido.jit.compiling.object_code import ObjectCode
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_memory import check_headroom
 from kaleido.jit.native.handlers import handlers
@@ -26,6 +27,7 @@ from kaleido.jit.program.event_stream import EventStream
 from kaleido.jit.program.grouping import batches, inline_group
 from kaleido.jit.program.publication import Publisher
 from kaleido.jit.program.reclaim import Reclaimer
+from kaleido.jit.program.speculation import assumptions, constants_of
 from kaleido.jit.program.symbols import Names, SymbolTable
 from kaleido.jit.program.versions import MachineCode, Version
 from kaleido.jit.unit import Tier, Unit, UnresolvedName, c_name
@@ -48,7 +50,7 @@ class UndefinedUnit(LookupError):
 class Compilation(NamedTuple):
     """Object code of `members`: a batch at the baseline; at -O3 an inline group, whose root is the first.
 
-    `seconds` is what compiling took; it began at `began`.
+    `seconds` is what compiling took; it began at `began`. `constants` are arguments that the code takes for constants.
     """
 
     tier: Tier
@@ -56,6 +58,7 @@ class Compilation(NamedTuple):
     code: ObjectCode
     seconds: float
     began: float
+    constants: Constants
 
     @property
     def root(self) -> Version:
@@ -203,11 +206,20 @@ class VersionCompiler:
 
         return inline_group(root, callees, self.policy)
 
-    def compile_optimized(self, members: Sequence[Version], *, runs: int = 0) -> Compilation:
+    def constants(self, members: Iterable[Version]) -> Constants:
+        """The arguments of an inline group that its optimized code is to take for constants."""
+        if not self.policy.speculate or not self.policy.tiered:
+            return {}
+        found = {each.unit.symbol: constants_of(each, self._publisher.threshold(each)) for each in members}
+        return {symbol: constants for symbol, constants in found.items() if constants}
+
+    def compile_optimized(
+        self, members: Sequence[Version], constants: Constants | None = None, *, runs: int = 0
+    ) -> Compilation:
         """Compile an inline group at -O3, whose root had `runs`. Raises ValueError. Needs no lock."""
         inlined = _symbols(members[1:])
         self._events.emit(EventKind.STARTED, members[0], tier=Tier.OPTIMIZED, runs=runs, inlined=inlined)
-        compilation = self._compile(members, Tier.OPTIMIZED)
+        compilation = self._compile(members, Tier.OPTIMIZED, constants)
         self._events.emit(
             EventKind.COMPILED,
             members[0],
@@ -220,11 +232,11 @@ class VersionCompiler:
         )
         return compilation
 
-    def _compile(self, members: Sequence[Version], tier: Tier) -> Compilation:
+    def _compile(self, members: Sequence[Version], tier: Tier, constants: Constants | None = None) -> Compilation:
         check_headroom(_HEADROOM + _HEADROOM_FOR_IR * sum(len(member.unit.ir) for member in members))
         begin = time.perf_counter()
-        code = self._compiler.compile([member.unit for member in members], tier)
-        return Compilation(tier, tuple(members), code, time.perf_counter() - begin, begin)
+        code = self._compiler.compile([member.unit for member in members], tier, constants)
+        return Compilation(tier, tuple(members), code, time.perf_counter() - begin, begin, constants or {})
 
     def _compile_baseline(self, batch: Sequence[Version], after: Names) -> None:
         """Compile, load and install a batch; publish the versions in it that are current."""
@@ -268,6 +280,9 @@ class VersionCompiler:
                     imports[stub_name(name)] = self._publisher.stub(symbol, signature).address
                     if name in version.unit.c_functions:
                         imports[c_name(name)] = self._publisher.c_function(symbol, signature)
+        for version in compilation.members:
+            if version.unit.symbol in compilation.constants:
+                imports[generic_name(version.unit.symbol)] = self._publisher.generic(version).address
         exports = compilation.exports
         try:
             return self._loader.load(compilation.code, exports, imports, users=len(exports))
@@ -289,13 +304,15 @@ class VersionCompiler:
         root, size = compilation.root, compilation.code.text_size
         address = loaded.addresses[root.unit.body]
         seconds, calls, levels = compilation.seconds, compilation.stub_calls, compilation.code.levels
-        code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels)
+        constants = compilation.constants
+        code = MachineCode(Tier.OPTIMIZED, address, size, seconds, loaded, calls, levels, constants)
         with _released_on_error(loaded, uses=1):
             self._publisher.install(root, code, compilation.code.data, compilation.members[1:])
         if root.baseline is not None:
             # Now the runs are final: loading takes time, in which the baseline code counted on.
-            inlined, callee = _symbols(compilation.members[1:]), hot_callee.unit if hot_callee is not None else None
-            self._events.emit(EventKind.SWAPPED, root, code, inlined=inlined, hot_callee=callee)
+            inlined, message = _symbols(compilation.members[1:]), assumptions(compilation.members, constants)
+            callee = hot_callee.unit if hot_callee is not None else None
+            self._events.emit(EventKind.SWAPPED, root, code, inlined=inlined, hot_callee=callee, message=message)
 
 
 def _symbols(versions: Iterable[Version]) -> tuple[str, ...]:

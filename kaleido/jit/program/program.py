@@ -50,7 +50,7 @@ class Program:
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
         self.data = DataTable(loader, self.reclaimer)
-        stubs = Stubs(runtime)
+        stubs = Stubs(runtime, profiled=policy.speculate)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
             policy,

@@ -16,6 +16,7 @@ from functools import partial
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.code_ranges import CodeMap
 from kaleido.jit.native.line_tables import source_lines
+from kaleido.jit.native.runtime import FAILED
 from kaleido.jit.native.stubs import Stub, Stubs
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.dependencies import Dependencies
@@ -78,6 +79,7 @@ class Publisher:
         if code.tier is Tier.BASELINE:
             # Another thread may be counting at this moment: the count is not reset, its present value is the origin.
             version.start_counting(stub.fields.runs)
+            stub.forget_arguments()
             target = self._counted(version, code, stub)
         self.stubs.publish(stub, target)
 
@@ -88,6 +90,7 @@ class Publisher:
             return
         if not self.policy.tiered:
             version.start_counting(stub.fields.runs)
+            stub.forget_arguments()
         self.stubs.publish(stub, self._counted(version, code, stub))
 
     def _counted(self, version: Version, code: MachineCode, stub: Stub) -> int:
@@ -99,7 +102,7 @@ class Publisher:
         record.body, record.number = code.address, version.number
         # Last: a thread that reaches the new limit must report the new number.
         record.limit = version.count_at_publication + threshold
-        return stub.prologue
+        return stub.profiler or stub.prologue
 
     def threshold(self, version: Version) -> int | None:
         """How many runs make a version hot: more and more, where its optimized code went out of use again and again."""
@@ -135,6 +138,22 @@ class Publisher:
             symbol.stub = self.stubs.allocate(signature)
         return symbol.stub
 
+    def generic(self, version: Version) -> Stub:
+        """The stub that failed guards of a version call, allocated when it is first needed.
+
+        It leads to the baseline, and reports the version with FAILED when it was called as often as makes a unit hot.
+        """
+        if version.generic is None:
+            assert version.baseline is not None
+            stub = self.stubs.allocate(version.unit.signature)
+            record = stub.fields
+            record.body, record.number = version.baseline.address, version.number | FAILED
+            record.limit = record.runs + (self.threshold(version) or 0)
+            self.stubs.publish(stub, stub.prologue)
+            version.lead_failures_to(stub)
+        assert version.generic is not None
+        return version.generic
+
     def c_function(self, symbol: Symbol, signature: Signature) -> int:
         """The address of a C function that calls the stub of a symbol, made when it is first needed."""
         if symbol.thunk is None:
@@ -165,9 +184,30 @@ class Publisher:
         if code is not None:
             self._retire(version, code)
 
+    def forget_constants(self, version: Version, reason: str) -> set[Version]:
+        """Take no argument of a version for a constant any more. Returns the versions that are deoptimized for that.
+
+        Code that is running still has the guards: what they call when they fail is the unit's stub from now on.
+        """
+        version.take_for_constants({})
+        roots = {
+            root
+            for root in {version, *self._dependencies.dependents(version)}
+            if root.optimized is not None and version.unit.symbol in root.optimized.constants
+        }
+        for root in roots:
+            self.deoptimize(root, reason)
+        if version.generic is not None:
+            # Last: the stub must not lead to a guard that fails.
+            self.stubs.publish(version.generic, self.stub(version.symbol, version.unit.signature).address)
+        return roots
+
     def retire_code(self, version: Version) -> None:
         """Retire all code of a version that is superseded, removed, or never became current."""
         self._dependencies.forget(version)
+        if version.generic is not None:
+            self._reclaimer.retire(partial(self.stubs.free, version.generic))
+            version.lead_failures_to(None)
         for code in version.drop_code():
             self._retire(version, code)
 

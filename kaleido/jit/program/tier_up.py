@@ -31,9 +31,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import EventKind
-from kaleido.jit.native.runtime import Runtime
+from kaleido.jit.native.runtime import FAILED, Runtime
 from kaleido.jit.program.program import Program
+from kaleido.jit.program.speculation import not_constant
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.versions import Version
 from kaleido.jit.unit import Tier
@@ -76,7 +78,12 @@ class TierUp:
         self._runtime.request(version.number)
 
     def hotness(self, number: int) -> float:
-        """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted."""
+        """The runs of a version, in thresholds; 0 for a stale request, and for a version whose runs are not counted.
+
+        Failed guards come first: each further failure runs the baseline.
+        """
+        if number & FAILED:
+            return float("inf")
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             return self._heat(version) if version is not None else 0.0
@@ -100,6 +107,9 @@ class TierUp:
 
         An error is an event: the unit stays at the baseline.
         """
+        if number & FAILED:
+            self._give_up_constants(number & ~FAILED)
+            return False
         version = self._program.symbols.versions.get(number)
         if version is None or not self._program.policy.optimize or self._is_pointless(version):
             return False
@@ -108,6 +118,18 @@ class TierUp:
         except BaseException as error:
             self._program.events.emit(EventKind.FAILED, version, message=str(error), error=error, runs=0)
             return False
+
+    def _give_up_constants(self, number: int) -> None:
+        """Guards of a version have failed too often: recompile without them what has them."""
+        with self._access.lock:
+            version = self._program.symbols.versions.get(number)
+            if version is None or self._access.closed:
+                return
+            roots = self._program.publisher.forget_constants(version, not_constant(version))
+            self._program.reclaimer.collect()
+        for root in sorted(roots, key=lambda each: each.number):
+            while self.recompile_number(root.number):
+                pass
 
     def _recompile_caller(self, version: Version) -> bool:
         """Recompile a warm caller of `version` instead of it; returns whether there was one."""
@@ -169,12 +191,13 @@ class TierUp:
             if self._is_pointless(version):
                 return False
             members, runs, policy = compiler.inline_group(version, {}), version.runs, self._program.policy
-        compilation = compiler.compile_optimized(members, runs=runs)
+            constants = compiler.constants(members)
+        compilation = compiler.compile_optimized(members, constants, runs=runs)
         with self._access.lock:
             if self._access.closed:
                 return False
             is_off = policy.optimize and not self._program.policy.optimize
-            reason = "-O3 was switched off" if is_off else _overtaken(version, members)
+            reason = "-O3 was switched off" if is_off else _overtaken(version, members, constants)
             if reason:
                 size, seconds = compilation.code.text_size, compilation.seconds
                 events.emit(
@@ -193,11 +216,14 @@ class TierUp:
         return self._access.closed or not version.current or is_done
 
 
-def _overtaken(version: Version, members: Iterable[Version]) -> str:
+def _overtaken(version: Version, members: Iterable[Version], constants: Constants) -> str:
     """What has happened to a version while it was compiled with `members`; empty if the compilation can be used."""
     if version.optimized is not None:
         return "it was optimized"
     if version.symbol.version is None:
         return "it was removed"
+    if varied := [each for each in members if each.unit.symbol in constants and not each.constants]:
+        # Code with their guards must not come into use: where these lead when they fail is the unit's stub.
+        return f"arguments of {labels(varied)} have changed"
     changed = [member for member in members if not member.current]
     return f"{labels(changed)} {'has' if len(changed) == 1 else 'have'} changed" if changed else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import StubRecord
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.stubs import Stub
@@ -25,6 +26,7 @@ class MachineCode:
     `loaded`      the loaded object that it is a part of
     `stub_calls`  the symbols that it calls through stubs, each with a unit in it that does
     `levels`      how many calls of itself one frame holds, because recursion is inlined
+    `constants`   the arguments that it takes for constants, of its unit and of units that it inlined
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class MachineCode:
         loaded: LoadedObject,
         stub_calls: Mapping[str, Unit],
         levels: int = 1,
+        constants: Constants | None = None,
     ) -> None:
         self.tier, self.address, self.size, self.seconds = tier, address, size, seconds
         self.loaded, self.stub_calls, self.levels = loaded, stub_calls, levels
+        self.constants: Constants = constants or {}
 
 
 class Symbol:
@@ -69,6 +73,9 @@ class Version:
     `count_at_publication`  what its stub's record had counted when its runs began to be counted
     `invalidations`  how often its optimized code went out of use because something that it inlined changed
     `is_covered`  whether it was inlined into optimized code after it had become hot, and while it waited to be compiled
+    `constants` the arguments that optimized code takes for constants, with their bits: decided once, when it is hot;
+                until then None
+    `generic`   the stub that failed guards call, while it has such arguments, and afterwards
     `runs_before`  the part of its runs that was before it was last covered
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
@@ -81,6 +88,8 @@ class Version:
         self.optimized: MachineCode | None = None
         self.invalidations = 0
         self.is_covered = False
+        self.constants: Mapping[int, int] | None = None
+        self.generic: Stub | None = None
         self.reachable_compiled = False
         self.count_at_publication = self.runs_before = 0
         self._final_runs: int | None = None
@@ -156,6 +165,14 @@ class Version:
 
     def mark_covered(self, covered: bool) -> None:
         self.is_covered = covered
+
+    def take_for_constants(self, constants: Mapping[int, int]) -> None:
+        """Decide which arguments are constants."""
+        self.constants = constants
+
+    def lead_failures_to(self, generic: Stub | None) -> None:
+        """Set the stub that failed guards call."""
+        self.generic = generic
 
     def count_work_again(self) -> None:
         self.runs_before = self.runs

@@ -129,10 +129,10 @@ def test_a_callee_is_compiled_where_its_caller_cannot_be() -> None:
         log = Log(engine)
         compile_optimized = engine._program.compiler.compile_optimized
 
-        def failing(members: Any, runs: int) -> Any:
+        def failing(members: Any, constants: Any, runs: int) -> Any:
             if members[0].unit.symbol == "top":
                 raise ValueError("too large")
-            return compile_optimized(members, runs=runs)
+            return compile_optimized(members, constants, runs=runs)
 
         engine._program.compiler.compile_optimized = failing  # type: ignore[method-assign, assignment]
         make_hot(engine, "top")
