@@ -11,7 +11,7 @@
             i += 1
         return total / n                   # not in a loop; without `return`, the value is 0
 
-    print(mean(10))                        # runs at once, when what the text defines has taken effect
+    if mean(10) > 28: print("large")       # without `else`; runs at once, when what the text defines is in effect
 
 A function becomes a unit by `Unit.from_function`; so does a loop, which gets the variables around it *by pointer*, and
 calls itself through its stub. An array is `Data`. `print` is a `Callback`; so is an error, which ends the native code.
