@@ -26,7 +26,8 @@ _VERSION, _LINKED_VERSION = 5, 4
 # LLVM keeps a column in 16 bits.
 _MAX_COLUMN = 0xFFFF
 
-_PRODUCER = "kaleido"
+# GDB looks for the end of a prologue in line tables only where the name begins so. rustc has the same beginning.
+_PRODUCER = "clang LLVM (kaleido)"
 
 # The name for people, the size in bits, and the encoding.
 _TYPES = {
