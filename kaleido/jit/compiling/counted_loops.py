@@ -55,6 +55,18 @@ _LABELS = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):|label (%[-a-zA-Z$._0-9]+|%"[
 # Where an instruction comes from; and what a debugger is told about variables.
 _PLACE, _RECORD = re.compile(r", !dbg !\d+"), re.compile(r"^ *#dbg_.*\n", re.MULTILINE)
 
+# A record of a value, and how a debugger computes the value from an integer.
+_VALUE = re.compile(rf"(#dbg_value\()double ({NAMES.pattern})(, !\d+, !DIExpression\()\)")
+_CONVERTED = "DW_OP_LLVM_convert, 64, DW_ATE_signed, DW_OP_LLVM_convert, 64, DW_ATE_float, DW_OP_stack_value"
+
+# DWARF converts from version 5 on. LLVM leaves conversions out of an expression in older versions, which is wrong.
+_CONVERTING = '!"Dwarf Version", i32 5'
+
+# What `_as_double` writes: the integer, and the double.
+_AS_DOUBLE = re.compile(
+    rf" = add nsw i64 ({NAMES.pattern}), {bits(_ORIGIN)}\n.* = bitcast .*\n  ({NAMES.pattern}) = fsub double "
+)
+
 _INTRINSICS = ("fabs", "ceil", "floor")
 
 
@@ -88,26 +100,34 @@ def with_integer_counters(module: str) -> str:
     before = module
     for function in functions(module).values():
         if "fcmp " in function.text and " = phi double " in function.text:
-            module = module.replace(function.text, _converted(function, tag))
+            module = module.replace(function.text, _converted(function, tag, converting=_CONVERTING in before))
     if module == before:
         return module
     declared = (f"declare double @llvm.{name}.f64(double)" for name in _INTRINSICS)
     return "\n".join([module, *(each for each in declared if each not in module), ""])
 
 
-def _converted(function: Function, tag: str) -> str:
-    """The text of a function with its loops converted. Places in the source stay with the instructions that stay."""
+def _converted(function: Function, tag: str, *, converting: bool) -> str:
+    """The text of a function with its loops converted. Places in the source stay with the instructions that stay.
+
+    `converting` says whether debug information can convert integers.
+    """
     plain = Function(_RECORD.sub("", _PLACE.sub("", function.text)), function.name)
     text = _Conversion(plain, tag).converted()
     if text == plain.text:
         return function.text
-    return "\n".join(_with_debug_information(text.split("\n"), function.text.split("\n"), _copy_prefix(tag)))
+    integers = {double: integer for integer, double in _AS_DOUBLE.findall(text)} if converting else {}
+    lines = _with_debug_information(text.split("\n"), function.text.split("\n"), _copy_prefix(tag), integers)
+    return "\n".join(lines)
 
 
-def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix: str) -> list[str]:
+def _with_debug_information(
+    lines: Sequence[str], before: Sequence[str], prefix: str, integers: Mapping[str, str]
+) -> list[str]:
     """The lines of a converted function, with the places and the records of its lines `before`.
 
-    Names in copies of loops begin with `prefix`. A copy has the records of the loop, about its own values.
+    Names in copies of loops begin with `prefix`. A copy has the records of the loop, about its own values. Records of
+    the doubles in `integers` are about the integer: the double is computed late, or not at all.
     """
     places: dict[str, str] = {}
     records: dict[str, list[str]] = {}
@@ -125,6 +145,11 @@ def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix:
         name = _copied(match[0], prefix)
         return name if name in defined else match[0]
 
+    def counted(match: re.Match[str]) -> str:
+        if match[2] not in integers:
+            return match[0]
+        return f"{match[1]}i64 {integers[match[2]]}{match[3]}{_CONVERTED})"
+
     result: list[str] = []
     waiting: list[str] = []
     for line in lines:
@@ -135,7 +160,9 @@ def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix:
             waiting = []
         result.append(line + places.get(key, ""))
         kept = records.get(key, [])
-        waiting += [NAMES.sub(copied, each) for each in kept] if prefix in line else kept
+        if prefix in line:
+            kept = [NAMES.sub(copied, each) for each in kept]
+        waiting += [_VALUE.sub(counted, each) for each in kept]
     return result + waiting
 
 
