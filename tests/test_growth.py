@@ -19,9 +19,10 @@ from tests.jit.helpers import in_new_process
     [("called once", 300, 400), ("entered once", 300, 400), ("with a loop, in both tiers", 100, 150)],
 )
 def test_nothing_stays_of_what_was_redefined(name: str, settled: int, redefinitions: int) -> None:
-    found = growth(name, settled + redefinitions + PERIOD, settled)
-    # Less than a version, its code or its text would take.
-    assert found.unexplained < 400 * redefinitions
+    # Less than a version, its code or its text would take. A leak shows in each run; a hash table of Python's that
+    # doubles, such as that of interned strings, in one.
+    runs = (growth(name, settled + redefinitions + PERIOD, settled).unexplained for _ in range(2))
+    assert any(unexplained < 400 * redefinitions for unexplained in runs)
 
 
 def call_one_by_one() -> None:

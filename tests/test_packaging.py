@@ -15,7 +15,15 @@ import kaleido
 ROOT = Path(__file__).parents[1]
 TEXTS = [
     path
-    for pattern in ("[0-9][0-9]-*.md", "REFERENCE.md", "solutions/*.md", "examples/*", "languages/*.*", "cluster/*.py")
+    for pattern in (
+        "[0-9][0-9]-*.md",
+        "REFERENCE.md",
+        "GLOSSARY.md",
+        "solutions/*.md",
+        "examples/*",
+        "languages/*.*",
+        "cluster/*.py",
+    )
     for path in (ROOT / "tutorials").glob(pattern)
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "FENCE",
     "FOLDER",
+    "GLOSSARY",
     "REFERENCE",
     "Block",
     "blocks",
@@ -41,6 +42,9 @@ FOLDER = _folder()
 
 REFERENCE = FOLDER / "REFERENCE.md"
 """The language on one page."""
+
+GLOSSARY = FOLDER / "GLOSSARY.md"
+"""The terms of the tutorial, each with the chapter that introduces it."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kaleido.language.source_files import reason, shown
 from kaleido.repl.display.console import Console
 from kaleido.terminal import streams
 from kaleido.tutorial.block_runner import BlockRunner
-from kaleido.tutorial.chapters import REFERENCE, Block, chapter_number, chapter_range, chapters, program_at
+from kaleido.tutorial.chapters import GLOSSARY, REFERENCE, Block, chapter_number, chapter_range, chapters, program_at
 from kaleido.tutorial.keyboard import Keyboard, LineKeyboard, TerminalKeyboard, terminal_mode
 from kaleido.tutorial.layout import Layout
 from kaleido.tutorial.navigator import Navigator, chapter_text, contents
@@ -32,11 +32,18 @@ printed, or without a number, the list of chapters.
   kaleido tutorial check N FILE    check your own program against chapter N
   kaleido tutorial history FOLDER  the growth of the program, as a git repository
   kaleido tutorial reference       the language on one page
+  kaleido tutorial glossary        the terms, with the chapters that introduce them
 """
 
 
 # The commands of `kaleido tutorial`, and the modules that implement them with a function `run`.
 _COMMANDS = {"check": "kaleido.tutorial.check_command", "history": "kaleido.tutorial.program_history"}
+
+# The words that show a page, with the page and the description of the command.
+_PAGES = {
+    "reference": (REFERENCE, "Show the language on one page."),
+    "glossary": (GLOSSARY, "Show the terms of the tutorial, with the chapters that introduce them."),
+}
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -46,8 +53,8 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     """
     if arguments and arguments[0] in _COMMANDS:
         return int(import_module(_COMMANDS[arguments[0]]).run(arguments[1:], parser))
-    if arguments and arguments[0] == "reference":
-        return _show_reference(arguments[1:], parser)
+    if arguments and arguments[0] in _PAGES:
+        return _show_page(arguments[0], arguments[1:], parser)
     options = _options(arguments, parser)
     if options.program is not None:
         return _write_program(options, parser)
@@ -61,13 +68,13 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     return OK
 
 
-def _show_reference(arguments: Sequence[str], parser: ArgumentParser) -> int:
-    parser.prog += " reference"
-    parser.description = "Show the language on one page."
+def _show_page(name: str, arguments: Sequence[str], parser: ArgumentParser) -> int:
+    page, parser.description = _PAGES[name]
+    parser.prog += f" {name}"
     console = Console.of_streams(
         parser.parse_args(arguments).color, interactive=sys.stdin.isatty() and sys.stdout.isatty()
     )
-    console.show(chapter_text(REFERENCE, Layout.on(console)))
+    console.show(chapter_text(page, Layout.on(console)))
     console.flush()
     return OK
 

@@ -65,7 +65,7 @@ _BODIES = (
         re, im = re * re - im * im + cr, 2.0 * re * im + ci
         n = n + 1.0
     return n""",
-        4,
+        20,
     ),
 )
 

@@ -33,9 +33,11 @@ each_building = pytest.mark.parametrize("number", BUILDING)
 
 
 class ForkedReader(Reader):
-    """A reader that runs commands with :mod:`tests.forked`; test_reader.py tests how it starts them itself."""
+    """A reader that runs Python with :mod:`tests.forked`; test_reader.py tests how it starts commands itself."""
 
     def _execute(self, command: Sequence[str], write: Callable[[str], object]) -> tuple[int, str]:
+        if command[0] != sys.executable:
+            return super()._execute(command, write)
         environment = _environment()
         done = forked.run(command[1:], stderr=subprocess.STDOUT, env=environment, cwd=self.folder)
         return done.returncode, done.stdout.decode("utf-8", errors="replace")

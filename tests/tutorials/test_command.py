@@ -151,3 +151,10 @@ def test_the_language_on_one_page(capfd: pytest.CaptureFixture[str]) -> None:
     assert output.startswith("The language on one page\n═")
     assert "even(1000001)                     # expect: 0.0" in output
     assert "usage: kaleido tutorial reference" in outcome(capfd, "tutorial", "reference", "2")[2]
+
+
+def test_the_glossary(capfd: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = outcome(capfd, "tutorial", "glossary")
+    assert (code, errors) == (0, "")
+    assert output.startswith("Glossary\n═")
+    assert "slot (8): " in output.replace("*", "")
