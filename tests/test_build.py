@@ -250,7 +250,7 @@ def test_unused_definitions_are_removed(tmp_path: Path) -> None:
 
 
 def test_startup_does_not_decide_whether_loops_are_unrolled_early(tmp_path: Path) -> None:
-    """Twelve steps in a row are vectors over four sums, as in the JIT. The startup compares integers; this loop does not."""
+    """Four sums of twelve steps are computed as vectors, as in the JIT. Only the startup compares integers."""
     text = (
         "def root(x n steps) if steps == 0 then x else root((x + n / x) / 2, n, steps - 1)\n"
         "def sum(limit) var s in (for n = 1, n < limit in s = s + root(n, n, 12)) : s\nsum(5000)"

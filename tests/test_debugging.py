@@ -5,6 +5,7 @@ The blocks of README.md that show these tools, and `kaleido build`, are run as a
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -34,11 +35,11 @@ f(5)
 """
 
 
-def debugged(folder: Path, mode: str, *commands: str) -> str:
-    """What gdb shows of the program above, from its first breakpoint on."""
+def debugged(folder: Path, mode: str, *commands: str, text: str = DEBUGGED) -> str:
+    """What gdb shows of a program, from its first breakpoint on."""
     if shutil.which("gdb") is None:
         pytest.skip("no gdb")
-    (folder / "demo.kal").write_text(DEBUGGED)
+    (folder / "demo.kal").write_text(text)
     setup = ["set confirm off", "set breakpoint pending on", "handle SIGSEGV SIGURG nostop noprint pass"]
     arguments = [word for command in (*setup, *commands) for word in ("-ex", command)]
     program = [sys.executable, "-m", "kaleido", "--no-cache", f"--jit={mode}", "--threshold=3", "--gdb", "demo.kal"]
@@ -117,6 +118,19 @@ def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
     # A function that is finished returns to a frame whose variables are where they were. `step` enters the next call,
     # and stops where its argument can be read.
     assert re.search(r"\nValue returned is \$2 = 3\n\$3 = 1\ng \(x=2\) at <entry 1>:2\n.*\n\$4 = 2\n", shown), shown
+
+
+def test_variables_of_a_loop_that_counts_in_an_integer_are_never_out_of_date(tmp_path: Path) -> None:
+    text = "def h()\n  var s = 1 in\n  (for i = 1, i < 1000 in\n     s = s / i + sqrt(i)) :\n  s\nh()\n"
+    commands = ["break demo.kal:4", "run", "continue", "print s", "print i"]
+    shown = debugged(tmp_path, "O3", *commands, text=text)
+    sums = [1.0]
+    for i in range(1, 1000):
+        sums.append(sums[-1] / i + math.sqrt(i))
+    [value] = re.findall(r"\n\$1 = (\S+)\n", shown)
+    iteration = sums.index(float(value)) + 1
+    assert iteration > 1
+    assert re.search(rf"\n\$2 = (<optimized out>|{iteration})\n", shown), shown
 
 
 @pytest.mark.parametrize("tier", Tier)

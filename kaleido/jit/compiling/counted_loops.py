@@ -28,6 +28,11 @@ It is done where it pays: where a loop has a division or a square root, or nothi
 iteration to the next. Sums of anything else wait for their own additions. Only innermost loops without calls are
 converted, and those around loops of a constant number of iterations, which LLVM
 unrolls. In others, the time of an addition does not count.
+
+A debugger sees the variable where its double is computed, and elsewhere that it is optimized out. A record of the
+integer, with an expression that converts it (``DW_OP_LLVM_convert``), was tried: LLVM's strength reduction changes where
+the integer begins without changing the record, so that GDB showed 0, 10, 20 for 1, 11, 21. And before version 5 of
+DWARF, which linkers do not merge correctly, LLVM leaves the conversion out.
 """
 
 from __future__ import annotations
@@ -54,18 +59,6 @@ _LABELS = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):|label (%[-a-zA-Z$._0-9]+|%"[
 
 # Where an instruction comes from; and what a debugger is told about variables.
 _PLACE, _RECORD = re.compile(r", !dbg !\d+"), re.compile(r"^ *#dbg_.*\n", re.MULTILINE)
-
-# A record of a value, and how a debugger computes the value from an integer.
-_VALUE = re.compile(rf"(#dbg_value\()double ({NAMES.pattern})(, !\d+, !DIExpression\()\)")
-_CONVERTED = "DW_OP_LLVM_convert, 64, DW_ATE_signed, DW_OP_LLVM_convert, 64, DW_ATE_float, DW_OP_stack_value"
-
-# DWARF converts from version 5 on. LLVM leaves conversions out of an expression in older versions, which is wrong.
-_CONVERTING = '!"Dwarf Version", i32 5'
-
-# What `_as_double` writes: the integer, and the double.
-_AS_DOUBLE = re.compile(
-    rf" = add nsw i64 ({NAMES.pattern}), {bits(_ORIGIN)}\n.* = bitcast .*\n  ({NAMES.pattern}) = fsub double "
-)
 
 _INTRINSICS = ("fabs", "ceil", "floor")
 
@@ -100,34 +93,26 @@ def with_integer_counters(module: str) -> str:
     before = module
     for function in functions(module).values():
         if "fcmp " in function.text and " = phi double " in function.text:
-            module = module.replace(function.text, _converted(function, tag, converting=_CONVERTING in before))
+            module = module.replace(function.text, _converted(function, tag))
     if module == before:
         return module
     declared = (f"declare double @llvm.{name}.f64(double)" for name in _INTRINSICS)
     return "\n".join([module, *(each for each in declared if each not in module), ""])
 
 
-def _converted(function: Function, tag: str, *, converting: bool) -> str:
-    """The text of a function with its loops converted. Places in the source stay with the instructions that stay.
-
-    `converting` says whether debug information can convert integers.
-    """
+def _converted(function: Function, tag: str) -> str:
+    """The text of a function with its loops converted. Places in the source stay with the instructions that stay."""
     plain = Function(_RECORD.sub("", _PLACE.sub("", function.text)), function.name)
     text = _Conversion(plain, tag).converted()
     if text == plain.text:
         return function.text
-    integers = {double: integer for integer, double in _AS_DOUBLE.findall(text)} if converting else {}
-    lines = _with_debug_information(text.split("\n"), function.text.split("\n"), _copy_prefix(tag), integers)
-    return "\n".join(lines)
+    return "\n".join(_with_debug_information(text.split("\n"), function.text.split("\n"), _copy_prefix(tag)))
 
 
-def _with_debug_information(
-    lines: Sequence[str], before: Sequence[str], prefix: str, integers: Mapping[str, str]
-) -> list[str]:
+def _with_debug_information(lines: Sequence[str], before: Sequence[str], prefix: str) -> list[str]:
     """The lines of a converted function, with the places and the records of its lines `before`.
 
-    Names in copies of loops begin with `prefix`. A copy has the records of the loop, about its own values. Records of
-    the doubles in `integers` are about the integer: the double is computed late, or not at all.
+    Names in copies of loops begin with `prefix`. A copy has the records of the loop, about its own values.
     """
     places: dict[str, str] = {}
     records: dict[str, list[str]] = {}
@@ -145,11 +130,6 @@ def _with_debug_information(
         name = _copied(match[0], prefix)
         return name if name in defined else match[0]
 
-    def counted(match: re.Match[str]) -> str:
-        if match[2] not in integers:
-            return match[0]
-        return f"{match[1]}i64 {integers[match[2]]}{match[3]}{_CONVERTED})"
-
     result: list[str] = []
     waiting: list[str] = []
     for line in lines:
@@ -160,9 +140,7 @@ def _with_debug_information(
             waiting = []
         result.append(line + places.get(key, ""))
         kept = records.get(key, [])
-        if prefix in line:
-            kept = [NAMES.sub(copied, each) for each in kept]
-        waiting += [_VALUE.sub(counted, each) for each in kept]
+        waiting += [NAMES.sub(copied, each) for each in kept] if prefix in line else kept
     return result + waiting
 
 
