@@ -30,8 +30,8 @@ converted, and those around loops of a constant number of iterations, which LLVM
 unrolls. In others, the time of an addition does not count.
 
 A debugger sees the variable where its double is computed, and elsewhere that it is optimized out. A record of the
-integer, with an expression that converts it (``DW_OP_LLVM_convert``), was tried: LLVM's strength reduction changes where
-the integer begins without changing the record, so that GDB showed 0, 10, 20 for 1, 11, 21. And before version 5 of
+integer, with an expression that converts it (``DW_OP_LLVM_convert``), was tried. LLVM's strength reduction changes
+where the integer begins without changing the record: GDB showed 0, 10, 20 for 1, 11, 21. And before version 5 of
 DWARF, which linkers do not merge correctly, LLVM leaves the conversion out.
 """
 
