@@ -289,7 +289,7 @@ def _session(options: Options) -> Session:
             externs=options.externs,
             cache=cache_at() if options.cache else None,
             debug=options.gdb or options.jitdump,
-            frame_pointers=options.perf_map or options.jitdump,
+            frame_pointers=options.perf_map or options.jitdump or options.gdb,
         )
     except LibraryError as error:
         raise UsageError(f"cannot load {shown(error.library)}: {error.reason}") from None

@@ -249,6 +249,15 @@ def test_unused_definitions_are_removed(tmp_path: Path) -> None:
     assert build(tmp_path, f"{many}\nprintd(1)").stat().st_size == small
 
 
+def test_startup_does_not_decide_whether_loops_are_unrolled_early(tmp_path: Path) -> None:
+    """Four sums of twelve steps are computed as vectors, as in the JIT. Only the startup compares integers."""
+    text = (
+        "def root(x n steps) if steps == 0 then x else root((x + n / x) / 2, n, steps - 1)\n"
+        "def sum(limit) var s in (for n = 1, n < limit in s = s + root(n, n, 12)) : s\nsum(5000)"
+    )
+    assert re.search(r"= fdiv <\d x double>", build(tmp_path, text, "--emit=llvm").read_text())
+
+
 def test_recursive_functions_have_copies_of_themselves_inlined(tmp_path: Path) -> None:
     """As the optimized code of the JIT has them."""
     text = "def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)\nfib(20)"

@@ -5,11 +5,13 @@ The blocks of README.md that show these tools, and `kaleido build`, are run as a
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from kaleido import Session, cli
 from kaleido.jit import Tier
 from kaleido.tutorial.reader import agrees
+from tests.terminals import leave, spawning
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these tools are those of Linux")
 
@@ -32,11 +35,11 @@ f(5)
 """
 
 
-def debugged(folder: Path, mode: str, *commands: str) -> str:
-    """What gdb shows of the program above, from its first breakpoint on."""
+def debugged(folder: Path, mode: str, *commands: str, text: str = DEBUGGED) -> str:
+    """What gdb shows of a program, from its first breakpoint on."""
     if shutil.which("gdb") is None:
         pytest.skip("no gdb")
-    (folder / "demo.kal").write_text(DEBUGGED)
+    (folder / "demo.kal").write_text(text)
     setup = ["set confirm off", "set breakpoint pending on", "handle SIGSEGV SIGURG nostop noprint pass"]
     arguments = [word for command in (*setup, *commands) for word in ("-ex", command)]
     program = [sys.executable, "-m", "kaleido", "--no-cache", f"--jit={mode}", "--threshold=3", "--gdb", "demo.kal"]
@@ -53,13 +56,16 @@ def debugged(folder: Path, mode: str, *commands: str) -> str:
 
 
 def test_gdb_steps_through_calls_and_iterations_and_into_the_next_tier(tmp_path: Path) -> None:
-    steps = ["step"] * 17
+    steps = ["step"] * 14
     shown = debugged(tmp_path, "sync", "break f", "run", *steps, "backtrace 2", "print s", "delete", "continue")
     assert re.search(r"f \(n=5\) at demo.kal:4\n4\t  var s = 0, t = n in", shown)
-    assert re.search(r"\n1\tdef g\(x\)\n2\t  x \* 3\n", shown)
-    # After three iterations the loop is optimized code, with `g` inlined; the frame around it is the one it was.
+    # A step into a function ends where its arguments can be read.
+    assert re.search(r"\nf.for@5:6 \(i=1, s=0, t=5, n=5\) at demo.kal:6\n", shown)
+    assert re.search(r"\ng \(x=5\) at demo.kal:2\n2\t  x \* 3\n", shown)
+    # After three iterations the loop is optimized code, with `g` inlined; the frame around it is the one it was. In the
+    # second iteration of that code, the variables that change are in registers.
     assert re.search(
-        r"#0 .*f.for@5:6 \(i=4, s=.*, t=5, n=5\) at demo.kal:[56]\n#1 .* in f \(n=5\) at demo.kal:5\n", shown
+        r"#0 .*f.for@5:6 \(i=5, s=150, t=5, n=5\) at demo.kal:6\n#1 .* in f \(n=5\) at demo.kal:5\n", shown
     )
     assert re.search(r"\n\$1 = \d+", shown)
     assert "exited normally" in shown
@@ -72,6 +78,59 @@ def test_gdb_stops_at_lines_and_shows_variables_of_a_loop(mode: str, tmp_path: P
     assert re.search(r"f.for@5:6 \(i=1, s=0, t=5, n=5\) at demo.kal:6\n6\t       s = s", shown)
     assert re.search(r"\n\$1 = 6\n#0 .*\n#1 .*f \(n=5\) at demo.kal:5\n", shown)
     assert re.search(r"\ni = 1\nt = 5\ns = 0\n", shown)
+
+
+def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
+    if shutil.which("gdb") is None:
+        pytest.skip("no gdb")
+    commands = [
+        *("set breakpoint pending on", "handle SIGSEGV SIGURG nostop noprint pass", "break '<entry 1>':2"),
+        *("set confirm off", "echo ready\\n", "continue", "print x", "backtrace 3"),
+        *("delete", "finish", "print i", "step", "print x"),
+    ]
+    places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with spawning() as spawn:
+        terminal = spawn(["-m", "kaleido", "--no-cache", "--jit=O0", "--gdb"], places, (40, 200))
+        terminal.expect_exact("[1] kal>")
+        # A paste is one entry of two lines.
+        terminal.send("\x1b[200~def g(x)\n  x * 3\x1b[201~\r")
+        terminal.expect_exact("[2] kal>")
+        terminal.send("def f(n) var s = 0 in (for i = 1, i < n in s = s + g(i)) : s\r")
+        terminal.expect_exact("[3] kal>")
+        # In batch mode, gdb detaches at its end.
+        attach = ["gdb", "-nx", "-q", "-batch", "-p", str(terminal.pid)]
+        attach += [word for command in commands for word in ("-ex", command)]
+        with subprocess.Popen(attach, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as gdb:
+            assert gdb.stdout is not None
+            before = "".join(takewhile(lambda line: line != "ready\n", gdb.stdout))
+            terminal.send("f(5)\r")
+            shown = gdb.stdout.read()
+        terminal.expect_exact("45.0")
+        assert leave(terminal, "\x04") == 0
+    if "ptrace" in before:
+        pytest.skip("gdb may not attach to a process")
+    assert re.search(r"hit Breakpoint 1.*, g \(x=1\) at <entry 1>:2\n", shown), shown
+    assert re.search(
+        r"\n\$1 = 1\n#0 .*g \(x=1\) at <entry 1>:2\n"
+        r"#1 .* in f.for@1:24 \(i=1, s=0, n=5\) at <entry 2>:1\n#2 .* in f \(n=5\) at <entry 2>:1\n",
+        shown,
+    )
+    # A function that is finished returns to a frame whose variables are where they were. `step` enters the next call,
+    # and stops where its argument can be read.
+    assert re.search(r"\nValue returned is \$2 = 3\n\$3 = 1\ng \(x=2\) at <entry 1>:2\n.*\n\$4 = 2\n", shown), shown
+
+
+def test_variables_of_a_loop_that_counts_in_an_integer_are_never_out_of_date(tmp_path: Path) -> None:
+    text = "def h()\n  var s = 1 in\n  (for i = 1, i < 1000 in\n     s = s / i + sqrt(i)) :\n  s\nh()\n"
+    commands = ["break demo.kal:4", "run", "continue", "print s", "print i"]
+    shown = debugged(tmp_path, "O3", *commands, text=text)
+    sums = [1.0]
+    for i in range(1, 1000):
+        sums.append(sums[-1] / i + math.sqrt(i))
+    [value] = re.findall(r"\n\$1 = (\S+)\n", shown)
+    iteration = sums.index(float(value)) + 1
+    assert iteration > 1
+    assert re.search(rf"\n\$2 = (<optimized out>|{iteration})\n", shown), shown
 
 
 @pytest.mark.parametrize("tier", Tier)
@@ -130,7 +189,7 @@ def reader_environment(folder: Path) -> dict[str, str]:
 
 def test_ten_lines_of_each_tool_are_shown() -> None:
     assert len(SHOWN) == 4
-    assert max(len(block.splitlines()) for block in SHOWN) <= 14
+    assert max(len(block.splitlines()) for block in SHOWN) <= 10
 
 
 def needed(block: str) -> set[str]:

@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from kaleido.jit.calls import Calls
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
@@ -139,7 +139,7 @@ class Engine:
         hot, hotness, recompile = weakly(up.became_hot), weakly(up.hotness), weakly(up.recompile_number)
         return Recompiler(self._runtime, hot, hotness, recompile, weakly(up.patience))
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

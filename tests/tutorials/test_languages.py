@@ -6,6 +6,7 @@ They import the engine only, and are small enough to be read.
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import os
 import re
@@ -18,8 +19,7 @@ from pathlib import Path
 
 import pytest
 from tape import Tape, TapeError
-from typed import Typed
-from typed_units import TypedError
+from typed import Typed, TypedError
 
 from kaleido.jit import Event, EventKind, Interrupted, Policy, StackOverflow, Tier
 from tests.jit.helpers import settle, sync
@@ -65,7 +65,15 @@ def test_they_are_short_and_import_the_engine_alone(path: Path) -> None:
     imported = {each.module or "" for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
     imported |= {alias.name for each in ast.walk(tree) if isinstance(each, ast.Import) for alias in each.names}
     assert {each for each in imported if each.startswith("kaleido")} == {"kaleido.jit"}
-    assert len(path.read_text("utf-8").splitlines()) < 250
+
+
+def test_a_front_end_is_one_file_of_less_than_250_lines() -> None:
+    """What its file imports beside Python, llvmlite and the engine would be a part of it."""
+    for path in FOLDER.glob("*.py"):
+        text = path.read_text("utf-8")
+        assert len(text.splitlines()) < 250, path.name
+        modules = {each.split()[1].partition(".")[0] for each in re.findall(r"^(?:import|from) .*", text, re.MULTILINE)}
+        assert modules <= {*sys.stdlib_module_names, "llvmlite", "kaleido"}, path.name
 
 
 def test_the_table_has_each_program_once() -> None:
@@ -201,35 +209,67 @@ def test_typed(path: Path, policy: Policy) -> None:
     assert typed(path.read_text("utf-8"), policy).splitlines() == expected(path) != []
 
 
+@typed_programs
+def test_programs_in_typed_print_what_they_print_in_python(path: Path) -> None:
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(path.read_text("utf-8"), {})
+    assert output.getvalue().splitlines() == expected(path)
+
+
+def test_a_loop_in_typed_is_replaced_while_it_runs() -> None:
+    events: list[Event] = []
+    output = io.StringIO()
+    with Typed(Policy(background=False), output) as language:
+        language.subscribe(events.append)
+        language.run("n = 0\nwhile n < 100000:\n  n += 1\nprint(n)")
+    assert output.getvalue() == "100000\n"
+    happened = [(each.kind, re.sub(r"\d+ at", "N at", each.unit)) for each in events]
+    assert happened.index((EventKind.SWAPPED, "loop N at 2:1")) < happened.index((EventKind.RAN, "main program"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x =", "line 1: invalid syntax"),
-        ("\0", "line 1: source code string cannot contain null bytes"),
-        ("import os", "line 1: Import cannot be used here"),
-        ("print(x)", "line 1: `x` is not defined here"),
-        ("print(gone(1))", "line 1: `gone(1)` cannot be used here"),
-        ("print(1 < 2)", "line 1: `1 < 2` cannot be used here"),
-        ("print(9223372036854775808)", "line 1: `9223372036854775808` is no number of 64 bits"),
-        ("x = True", "line 1: `True` is no number of 64 bits"),
-        ("x = [0] * 0", "line 1: an array has 1 to 16,777,216 items"),
-        ("x = y = 3", "line 1: this defines neither a function nor a number nor an array"),
-        ("def f(a): return a", "line 1: a type is int or float"),
-        ("def f(a: int):\n  return a", "line 2: this is int, and nothing is needed"),
-        ("def f(a: int) -> int:\n  return a / 2", "line 2: this is float, and int is needed"),
-        ("def f() -> int:\n  while 1:\n    return 2", "line 3: Return cannot be used here"),
-        ("def f():\n  x = f()", "line 2: nothing cannot be assigned"),
-        ("print(two())", "line 1: two takes 1 arguments, not 0"),
-        ("print(2.0 % 2)", "line 1: Mod is not defined for float"),
-        ("if 1:\n  x = 1\nprint(x)", "line 3: `x` is not defined here"),
-        ("def f(): 1\ndef f(): 1", "line 1: a symbol is given twice"),
-        ("\nitems[3] = 1", "line 2: this defines neither a function nor a number nor an array"),
-        ("if two(1) == 2:\n  print(items[3])", "line 2: the index is out of range"),
-        ("print(items[-1])", "line 1: the index is out of range"),
-        ("print(1 // 0)", "line 1: the divisor is not positive"),
-        ("for i in range(5):\n  print(two(3) %\n  (1 - i))", "line 2: the divisor is not positive"),
-        ("print(" + "1+" * 5_000 + "1)", "line 1: this is nested too deeply"),
-        ("def two(x: float) -> int: return 2", "line 1: two is called by another signature: by user"),
+        ("x =", "1:4: invalid syntax"),
+        ("\0", "1:1: source code string cannot contain null bytes"),
+        ("import os", "1:1: Import cannot be used here"),
+        ("for i in range(3): 1", "1:1: For cannot be used here"),
+        ("print(x)", "1:7: `x` is not defined here"),
+        ("print('a', 'b')", "1:1: `print('a', 'b')` cannot be used here"),
+        ("print(gone(1))", "1:7: `gone(1)` cannot be used here"),
+        ("print(1 < 2)", "1:7: this is i1, and i64 is needed"),
+        ("if 1:\n  two(1)", "1:4: this is i64, and i1 is needed"),
+        ("if 1 < 2 < 3: two(1)", "1:4: `1 < 2 < 3` cannot be used here"),
+        ("print(9223372036854775808)", "1:7: `9223372036854775808` cannot be used here"),
+        ("x = True", "1:5: `True` cannot be used here"),
+        ("x = 'text'", "1:5: `'text'` cannot be used here"),
+        ("x = 1\nx = 1.5", "2:1: this is double, and i64 is needed"),
+        ("x = 2 % 2", "1:5: Mod is not defined"),
+        (
+            "x: list[int] = [0] * 0",
+            "1:1: " + (types := "the types of parameters and items are int or float, and items begin as 0"),
+        ),
+        ("x: list[int] = [1] * 3", f"1:1: {types}"),
+        ("x: int = 3", f"1:1: {types}"),
+        ("x: list[int] = [0] * " + "9" * 40, "1:1: "),
+        ("def f(a): return a", f"1:1: {types}"),
+        ("def f(a: int = 3): return a", f"1:1: {types}"),
+        ("def f(*a: int): return a", f"1:1: {types}"),
+        ("@f\ndef f(a: int): return a", f"2:1: {types}"),
+        ("def f(a: float):\n  return a", "2:10: this is double, and i64 is needed"),
+        ("def f(a: int) -> int:\n  return a / 2", "2:10: this is double, and i64 is needed"),
+        ("def f() -> int:\n  while 1 < 2:\n    return 2", "3:5: Return cannot be used here"),
+        ("return 1", "1:1: Return cannot be used here"),
+        ("print(two())", "1:7: two takes 1 arguments, not 0"),
+        ("if 1 < 2:\n  x = 1\nprint(x)", "3:7: `x` is not defined here"),
+        ("def f(): 1\ndef f(): 1", "1:1: a symbol is given twice"),
+        ("items[3] = 1", "1:1: the index is out of range"),
+        ("if two(1) == 2:\n  print(items[3])", "2:9: the index is out of range"),
+        ("print(items[-1])", "1:7: the index is out of range"),
+        ("i = 0\nwhile i < 5:\n  items[i] = two(3)\n  i += 1", "3:3: the index is out of range"),
+        ("print(" + "1+" * 5_000 + "1)", "1:1: "),
+        ("def two(x: float) -> int: return 2", "1:1: two is called by another signature: by user"),
     ],
 )
 @each_mode
@@ -237,12 +277,13 @@ def test_mistakes_in_typed(text: str, message: str, policy: Policy) -> None:
     output = io.StringIO()
     with Typed(policy, output) as language:
         language.run(
-            "items = [0] * 3\ndef two(x: int) -> int:\n  items[x - 1] = x\n  return 2 * x\n"
+            "items: list[int] = [0] * 3\ndef two(x: int) -> int:\n  items[x - 1] = x\n  return 2 * x\n"
             "def user() -> int: return two(1)"
         )
         with pytest.raises(TypedError) as raised:
             language.run(text)
-        assert str(raised.value) == message
+        # What Python and LLVM say of a number or of recursion is not the same in each of their versions.
+        assert str(raised.value) == message or (message == "1:1: " and str(raised.value).startswith(message))
         output.truncate(0)
         output.seek(0)
         language.run("print(user())")
@@ -251,35 +292,65 @@ def test_mistakes_in_typed(text: str, message: str, policy: Policy) -> None:
 
 @each_mode
 def test_arithmetic_is_that_of_python(policy: Policy) -> None:
-    numbers = [-(2**63), -7, -1, 0, 1, 3, 2**63 - 1]
-    divisors = [1, 2, 3, 7, 2**63 - 1]
-    program = "def div(a: int, b: int) -> int: return a // b\ndef mod(a: int, b: int) -> int: return a % b\n"
-    program += "\n".join(f"print(div({a}, {b}), ' ', mod({a}, {b}))" for a in numbers for b in divisors)
-    assert typed(program, policy).splitlines() == [f"{a // b} {a % b}" for a in numbers for b in divisors]
+    numbers = [-7, -1, 0, 1, 3, 2**31 - 1, 0.5, -2.5]
+    lines = [f"print({a} {operator} {b})" for a in numbers for b in numbers if b for operator in "+-*/"]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec("\n".join(lines))
+    assert typed("\n".join(lines), policy) == output.getvalue()
+
+
+@each_mode
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
+def test_comparisons_are_those_of_python(sign: str, policy: Policy) -> None:
+    pairs = [(a, b) for a in (-1, 0, 1.5) for b in (-1, 0, 1.5)]
+    program = "".join(f"if {a} {sign} {b}:\n  print('{a} {b}')\n" for a, b in pairs)
+    assert typed(program, policy).splitlines() == [f"{a} {b}" for a, b in pairs if eval(f"{a} {sign} {b}")]
 
 
 def test_a_number_that_is_none_differs_from_itself() -> None:
-    program = "x = 0.0\nif x / x != x / x: print('differs')\nif x / x == x / x: print('equals')"
-    assert typed(program.replace(": print", ":\n  print")) == "differs\n"
+    program = "x = 0.0\nif x / x != x / x:\n  print('differs')\nif x / x == x / x:\n  print('equals')"
+    assert typed(program) == "differs\n"
+
+
+def test_integers_wrap_around_and_texts_are_utf_8() -> None:
+    program = "print(9223372036854775807 + 1)\nprint('é\\0\\ud800')"
+    assert typed(program) == "-9223372036854775808\né?\n"
 
 
 @each_mode
 def test_definitions_together_change_a_type(policy: Policy) -> None:
     before = "def f(x: int) -> int: return x\ndef g() -> float: return f(3)\n"
     after = "def f(x: float) -> float: return x / 2\ndef g() -> float: return f(3)\n"
-    run = "for i in range(5): print(g())\n"
-    assert typed(before + run + after + run, policy) == "3.0\n" * 5 + "1.5\n" * 5
+    run = "i = 0\nwhile i < 5:\n  print(g())\n  i += 1\n"
+    output = io.StringIO()
+    with Typed(policy, output) as language:
+        language.run(before + run)
+        language.run(after + run)
+    assert output.getvalue() == "3.0\n" * 5 + "1.5\n" * 5
+
+
+def test_an_array_of_the_same_length_keeps_its_items() -> None:
+    output = io.StringIO()
+    with Typed(output=output) as language:
+        language.run("items: list[float] = [0] * 3\nitems[1] = 7")
+        language.run("items: list[float] = [0] * 3\nprint(items[1])")
+        language.run("items: list[float] = [0] * 4\nprint(items[1])")
+    assert output.getvalue() == "7.0\n0.0\n"
 
 
 def test_a_constant_is_folded_and_a_new_one_deoptimizes() -> None:
     output = io.StringIO()
     with Typed(sync(3), output) as language:
-        language.run("scale = 10\ndef f(x: int) -> int: return scale * x\nfor i in range(9): print(f(i))")
-        settle(language.engine)
-        assert language.engine.describe("f").tier is Tier.OPTIMIZED
-        assert language.engine.describe("scale").dependents != ()
-        language.run("scale = 11")
-        assert language.engine.describe("f").tier is Tier.BASELINE
+        language.run(
+            "def scale() -> int: return 10\ndef f(x: int) -> int: return scale() * x\n"
+            "i = 0\nwhile i < 9:\n  print(f(i))\n  i += 1"
+        )
+        settle(language)
+        assert language.describe("f").tier is Tier.OPTIMIZED
+        assert language.describe("scale").dependents != ()
+        language.run("def scale() -> int: return 11")
+        assert language.describe("f").tier is Tier.BASELINE
         language.run("print(f(9))")
     assert output.getvalue().splitlines() == [str(10 * i) for i in range(9)] + ["99"]
 
@@ -289,22 +360,21 @@ def test_an_exception_in_print_ends_the_program() -> None:
         def write(self, text: str) -> int:
             raise OSError("the disk is full")
 
-    with Typed(sync(3), Full()) as language, pytest.raises(TypedError, match="line 2: print has failed") as raised:
-        language.run("\nfor i in range(1000): print(i)".replace(": print", ":\n  print").lstrip())
-    assert isinstance(raised.value.__cause__, OSError)
+    with Typed(sync(3), Full()) as language, pytest.raises(OSError, match="the disk is full"):
+        language.run("i = 0\nwhile i < 1000:\n  print(i)\n  i += 1")
 
 
 def test_endless_recursion_in_typed() -> None:
     with pytest.raises(StackOverflow, match="stack overflow in f"):
-        typed("def f(n: int) -> int: return f(n) + 1\nprint(f(1))")
+        typed("def f(n: int) -> int: return f(n + 1) + f(n + 2)\nprint(f(1))")
 
 
 def test_ctrl_c_in_typed() -> None:
     output = io.StringIO()
     with Typed(Policy(background=False), output) as language:
-        language.engine.subscribe(stop_by_ctrl_c(press))
-        with pytest.raises(Interrupted):
-            language.run("while 1: 1")
+        language.subscribe(stop_by_ctrl_c(press))
+        with pytest.raises(Interrupted, match=r"interrupted in loop \d+ at 1:1"):
+            language.run("while 1 < 2: 1")
         language.run("print(1)")
     assert output.getvalue() == "1\n"
 
@@ -312,5 +382,5 @@ def test_ctrl_c_in_typed() -> None:
 def test_typed_as_a_command() -> None:
     done = as_command("typed.py", "primes.typed")
     assert (done.stdout.splitlines(), done.stderr) == (expected(FOLDER / "primes.typed"), "")
-    done = as_command("typed.py", text="x = 3\nprint(x + 1)\nprint(y)\n")
-    assert (done.stdout, done.stderr) == ("typed> typed> 4\ntyped> line 1: `y` is not defined here\ntyped> ", "")
+    done = as_command("typed.py", text="def x() -> int: return 3\nprint(x() + 1)\nprint(y)\n")
+    assert (done.stdout, done.stderr) == ("typed> typed> 4\ntyped> 1:7: `y` is not defined here\ntyped> ", "")

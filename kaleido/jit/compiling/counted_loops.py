@@ -28,6 +28,11 @@ It is done where it pays: where a loop has a division or a square root, or nothi
 iteration to the next. Sums of anything else wait for their own additions. Only innermost loops without calls are
 converted, and those around loops of a constant number of iterations, which LLVM
 unrolls. In others, the time of an addition does not count.
+
+A debugger sees the variable where its double is computed, and elsewhere that it is optimized out. A record of the
+integer, with an expression that converts it (``DW_OP_LLVM_convert``), was tried. LLVM's strength reduction changes
+where the integer begins without changing the record: GDB showed 0, 10, 20 for 1, 11, 21. And before version 5 of
+DWARF, which linkers do not merge correctly, LLVM leaves the conversion out.
 """
 
 from __future__ import annotations

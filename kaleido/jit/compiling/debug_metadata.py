@@ -9,6 +9,7 @@ function.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
@@ -26,7 +27,8 @@ _VERSION, _LINKED_VERSION = 5, 4
 # LLVM keeps a column in 16 bits.
 _MAX_COLUMN = 0xFFFF
 
-_PRODUCER = "kaleido"
+# GDB looks for the end of a prologue in line tables only where the name begins so. rustc has the same beginning.
+_PRODUCER = "clang LLVM (kaleido)"
 
 # The name for people, the size in bits, and the encoding.
 _TYPES = {
@@ -163,17 +165,21 @@ class _Metadata:
         """Records of where variables are, each with the index of the line before which it is.
 
         The baseline forgets after a call, which pops its arguments, where a captured variable is. So it is told again.
-        In optimized code LLVM follows the variable itself.
+        In optimized code LLVM's LICM keeps a captured variable that changes in a register, and stores it behind the
+        loop, without a record: its memory is out of date in the loop. So each value of it has a record.
         """
         again = list(_after_calls(lines)) if self._is_baseline else []
         for variable in self._info.variables:
-            if variable.captured and self._is_baseline:
-                record = self._record(variable, "value", "!DIExpression(DW_OP_deref)")
+            values = _values(lines, variable) if variable.captured and not self._is_baseline else ()
+            if variable.captured and (self._is_baseline or values):
+                record = self._record(variable, "value", f"ptr {variable.address}", "DW_OP_deref")
                 yield from ((index, record) for index in [variable.ir_line, *again])
             else:
-                yield variable.ir_line, self._record(variable, "declare", "!DIExpression()")
+                yield variable.ir_line, self._record(variable, "declare", f"ptr {variable.address}")
+            for index, value in values:
+                yield index, self._record(variable, "value", f"{variable.type} {value}")
 
-    def _record(self, variable: DebugVariable, kind: str, expression: str) -> str:
+    def _record(self, variable: DebugVariable, kind: str, value: str, expression: str = "") -> str:
         scope = self._scope(variable.scope)
         argument = f"arg: {variable.argument}, " if variable.argument else ""
         node = self._node(
@@ -181,7 +187,20 @@ class _Metadata:
             f"line: {variable.line}, type: {self._type(variable.type)})"
         )
         place = self._location(variable.line, 0, variable.scope)
-        return f"    #dbg_{kind}(ptr {variable.address}, !{node}, {expression}, !{place})"
+        return f"    #dbg_{kind}({value}, !{node}, !DIExpression({expression}), !{place})"
+
+
+def _values(lines: Sequence[str], variable: DebugVariable) -> list[tuple[int, str]]:
+    """The values of a variable that are loaded or stored, each with the index of the next line.
+
+    There are none if it is never stored: its memory is up to date then.
+    """
+    kind, address = re.escape(variable.type), re.escape(variable.address)
+    access = re.compile(rf"  (?:(%\S+) = load {kind}|store {kind} ([^,]+)), ptr {address}(?:,|$)")
+    found = [(index, match) for index, line in enumerate(lines, 1) if (match := access.match(line))]
+    if not any(match[2] for _, match in found):
+        return []
+    return [(index, match[1] or match[2]) for index, match in found]
 
 
 def _after_calls(lines: Sequence[str]) -> Iterator[int]:

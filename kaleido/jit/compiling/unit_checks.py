@@ -18,8 +18,7 @@ checked either.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import llvmlite.binding as llvm
@@ -182,12 +181,11 @@ def _check_text(unit: Unit) -> None:
         _rehearse(unit)
 
 
-@contextmanager
-def _parsed(unit: Unit, *, plain: bool) -> Iterator[llvm.ModuleRef]:
-    """The module of a unit's IR; disposed of at the end of the block."""
+def _parsed(unit: Unit, *, plain: bool) -> llvm.ModuleRef:
+    """The module of a unit's IR, which the caller disposes of."""
     try:
         # Not for other IR: types with names get others, where a context has those names.
-        module = parse_as_it_is(unit.ir, _context.get() if plain else None)
+        return parse_as_it_is(unit.ir, _context.get() if plain else None)
     except UnicodeError:
         raise UnitError(unit, "its IR has a character that is not Unicode") from None
     except ValueError as error:
@@ -196,8 +194,6 @@ def _parsed(unit: Unit, *, plain: bool) -> Iterator[llvm.ModuleRef]:
         if place is None:
             raise UnitError(unit, message) from None
         raise UnitError(unit, message[place.end() :].rstrip(), int(place[1])) from None
-    with module:
-        yield module
 
 
 def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
