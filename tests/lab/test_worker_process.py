@@ -14,7 +14,7 @@ from kaleido.lab.worker_process import WorkerEnded, WorkerProcess
 LOOP = """def square(x) x*x
 def sum(n) var s in (for i = 1, i < n in s = s + square(i)) : s
 """
-FOREVER = "for i = 0, 1 in sin(i)"
+FOREVER = "for i = 0, 1 in i"
 
 Message = dict[str, Any]
 
