@@ -207,7 +207,7 @@ def test_an_interrupted_magic_is_one_line(shell: InteractiveShell) -> None:
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(UsageError, match="interrupted in the loop at <kaleido "):
-        shell.run_line_magic("kaleido", "for i = 0, 1 in sin(i)")
+        shell.run_line_magic("kaleido", "for i = 0, 1 in i")
     ended.set()
 
 

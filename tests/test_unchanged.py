@@ -82,12 +82,20 @@ def test_the_text_follows(session: Session, define: Define) -> None:
 def test_a_moved_loop_is_found_where_its_text_is_now(session: Session, define: Define) -> None:
     define("def f(x) for i = 0, 1 in x")
     assert define("\n\ndef f(x) for i = 0, 1 in x") == []
-    timer = threading.Timer(0.2, session.interrupt)
-    timer.start()
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        # Before the loop runs there is nothing to interrupt.
+        while not ended.wait(0.05):
+            session.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     # At -O3 alone the loop is a part of `f`.
     with pytest.raises(Interrupted, match=r"in the loop at <test>:3$|in f$"):
         session.run("f(1)")
-    timer.join()
+    ended.set()
+    thread.join()
 
 
 @pytest.mark.parametrize(
