@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kaleido.tutorial.chapters import Block, blocks, blocks_of, chapters, program_at, sections, solutions
-from kaleido.tutorial.reader import RUN, Reader, agrees
+from kaleido.tutorial.reader import Reader, agrees
 from kaleido.tutorial.tangle import definitions, tangle
 
 __all__ = ["Check", "Difference", "Step", "check"]
@@ -104,7 +104,7 @@ def _solution(chapter: int, exercise: int) -> list[Block]:
 
 
 def _steps(text: str, program: list[Block], found: list[Block], timeout: float | None) -> Iterator[Step]:
-    """Run the blocks in `found` that use the program.
+    """Run the blocks in `found` that use the program, but for those that need a tool that is missing here.
 
     The last blocks of a chapter show its whole program. Those before its last Python block may show an earlier one:
     such a block is a step only if the chapter's own whole program does what the block shows.
@@ -113,13 +113,11 @@ def _steps(text: str, program: list[Block], found: list[Block], timeout: float |
         reader = Reader(Path(folder), timeout=timeout, own=text)
         whole = Reader(Path(folder), program, timeout=timeout)
         last = max((index for index, block in enumerate(found) if block.language == "python"), default=-1)
-        for index, block in enumerate(found):
-            if block.language not in RUN:
-                reader.take(block)
-                continue
-            # The others may write the files that later blocks read.
-            step = Step(block.place, block.text, reader.run(block))
-            if "kaleidoscope" in block.text and (step.passed or index > last or agrees(block.text, whole.run(block))):
+        final = found[last + 1 :]
+        # Blocks that do not use the program may write the files that later ones read.
+        for shown, actual in reader.follow(found):
+            step = Step(shown.place, shown.text, actual.text)
+            if "kaleidoscope" in shown.text and (step.passed or shown in final or agrees(shown.text, whole.run(shown))):
                 yield step
 
 

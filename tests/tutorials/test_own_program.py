@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kaleido.cli import run
-from kaleido.tutorial.chapters import chapters, program_at
+from kaleido.tutorial import own_program, reader
+from kaleido.tutorial.chapters import blocks, chapters, program_at
 from kaleido.tutorial.own_program import check
 from kaleido.tutorial.reader import first_difference
 from kaleido.tutorial.tangle import tangle
@@ -63,6 +64,13 @@ def test_what_a_program_does_not_have_yet() -> None:
 def test_a_program_that_does_not_end() -> None:
     result = check("while True: pass", 2, timeout=0.2)
     assert result.passed == 0
+
+
+def test_a_block_for_a_missing_tool_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "```console\n$ gdb -q kaleidoscope.py\n```\n\n```console\n$ python kaleidoscope.py\n```\n"
+    monkeypatch.setattr(reader, "_is_usable", lambda tool: False)
+    monkeypatch.setattr(own_program, "blocks_of", lambda path: blocks(text, "chapter.md"))
+    assert [step.shown for step in check("", CHAPTER).steps] == ["$ python kaleidoscope.py\n"]
 
 
 def test_an_exercise_as_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
