@@ -185,6 +185,12 @@ def test_errors_are_found_while_the_text_changes(editor: Editor) -> None:
     assert page.problems == []
 
 
+def test_a_comment_is_about_the_first_definition_below_it(editor: Editor) -> None:
+    page = editor.open("# Of f.\ndef f(x) x def g(x) f(x)\n")
+    assert page.hover("g(x) f", "(") == "```kaleido\ndef f(x)\n```\n\nOf f."
+    assert page.hover("def g", "(") == "```kaleido\ndef g(x)\n```"
+
+
 def test_hover_shows_a_signature_and_after_a_run_tier_and_value(editor: Editor) -> None:
     page = editor.open(PROGRAM)
     assert page.problems == []

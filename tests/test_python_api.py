@@ -64,6 +64,8 @@ COMMENTS = {
     "without a blank": ("#f\n#  g\ndef f(x) x", "f\n g"),
     "an empty line in it": ("# a\n#\n# b\ndef f(x) x", "a\n\nb"),
     "at the end of a line": ("1 # one\ndef f(x) x", None),
+    "the name of an interpreter": ("#!/usr/bin/env kaleido\ndef f(x) x", None),
+    "below that name": ("#!/usr/bin/env kaleido\n# f\ndef f(x) x", "f"),
 }
 
 

@@ -15,6 +15,7 @@ In the order in which a text meets them:
 ``syntax_errors``    the message for a token that the parser cannot accept
 ``hints``            what to write instead: for habits from other languages, and for slips of the keys
 ``printer``          a tree as an outline, and as a program again
+``comments``         the comment above a definition, for Python and for editors
 ``highlighting``     Pygments lexers made from the grammar's terminals
 ===================  ===================================================================================
 

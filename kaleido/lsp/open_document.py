@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from kaleido.diagnostics import Diagnostic, KaleidoError, ParseError, Source, Span
+from kaleido.language.comments import comment_above
 from kaleido.language.nodes import Definition, External, Item
-from kaleido.language.operators import OperatorTable
+from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.parser import parse
 from kaleido.language.prelude import prelude, prelude_operators
 from kaleido.lsp.program_symbols import Occurrence, Symbol, Symbols
@@ -51,13 +52,7 @@ class Program:
     def comment(self, symbol: Symbol) -> str:
         """The comment on the lines above the definition of a function, without its marks."""
         item = self.definition(symbol)
-        if item is None:
-            return ""
-        number, lines = self.source.position(item.span.start)[0] - 1, list[str]()
-        while number > 0 and (line := self.source.line(number).strip()).startswith("#") and not line.startswith("#!"):
-            lines.insert(0, line.removeprefix("#").strip())
-            number -= 1
-        return "\n".join(lines)
+        return comment_above(self.source.text, item.span.start) if item is not None else ""
 
 
 class _Shift(NamedTuple):
@@ -162,13 +157,7 @@ def _common(one: str, other: str, limit: int) -> int:
     return low
 
 
-_prelude: list[Program] = []
-
-
+@cache
 def prelude_program() -> Program:
     """The prelude, as a program."""
-    if not _prelude:
-        from kaleido.language.operators import BUILTINS
-
-        _prelude.append(Program(prelude(), BUILTINS))
-    return _prelude[0]
+    return Program(prelude(), BUILTINS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import Source, Span, counted
 from kaleido.jit import Callback, Interrupted, SignatureChanged, StackOverflow, Tier, UndefinedUnit, Unit
+from kaleido.language.comments import comment_above
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import memory, undefined_call
 from kaleido.session.pipeline import Pipeline
@@ -204,11 +205,7 @@ class Function:
         if python is not None:
             return python.__doc__
         source, span = self.origin
-        *above, beside = source.text[: span.start].split("\n")
-        lines: list[str] = []
-        while not beside.strip() and above and above[-1].lstrip().startswith("#"):
-            lines.insert(0, above.pop().strip().removeprefix("#").removeprefix(" "))
-        return "\n".join(lines) if lines else None
+        return comment_above(source.text, span.start) or None
 
     @property
     def signature(self) -> str:
