@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from kaleido.command_line.options import Options
 from kaleido.terminal import streams
 
-__all__ = ["add_color", "add_program_options", "base_parser", "parsed", "parsed_by"]
+__all__ = ["add_color", "add_program_options", "base_parser", "missing_extra", "parsed", "parsed_by"]
 
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
@@ -33,6 +33,11 @@ def add_color(parser: ArgumentParser) -> None:
         "--color", choices=("auto", "always", "never"), default="auto",
         help="colors: auto obeys NO_COLOR and FORCE_COLOR, and otherwise colors output to a terminal (default: auto)",
     )  # fmt: skip
+
+
+def missing_extra(parser: ArgumentParser, what: str, extra: str, error: ImportError) -> NoReturn:
+    """Report that a part of Kaleido needs a package of one of the distribution's extras. Raises SystemExit."""
+    parser.error(f"{what} needs {error.name}: install the extra, as in pip install 'kaleido-lang[{extra}]'")
 
 
 def parsed(arguments: Sequence[str]) -> Options:

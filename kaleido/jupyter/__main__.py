@@ -6,6 +6,8 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
+from kaleido.command_line.arguments import missing_extra
+
 __all__ = ["main"]
 
 
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
         folder = install(user=options.user, prefix=None if options.user else options.prefix)
     except ImportError as error:
-        parser.error(f"the kernel needs {error.name}: install the extra, as in pip install 'kaleido-lang[jupyter]'")
+        missing_extra(parser, "the kernel", "jupyter", error)
     except OSError as error:
         parser.error(f"the kernel cannot be installed: {error}")
     print(f"The kernel is in {folder}")

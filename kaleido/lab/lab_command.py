@@ -9,6 +9,7 @@ import webbrowser
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 
+from kaleido.command_line.arguments import missing_extra
 from kaleido.diagnostics import OK
 from kaleido.language.source_files import read, reason, shown
 
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
         from kaleido.lab.programs import programs
         from kaleido.lab.server import application
     except ImportError as error:
-        parser.error(f"the workbench needs {error.name}: install the extra, as in pip install 'kaleido-lang[lab]'")
+        missing_extra(parser, "the workbench", "lab", error)
     if hasattr(signal, "SIGPIPE"):
         # A page that is closed must not end the server: the command has set the signal to its default.
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)

@@ -6,6 +6,7 @@ import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 
+from kaleido.command_line.arguments import missing_extra
 from kaleido.diagnostics import OK
 
 __all__ = ["run"]
@@ -31,9 +32,7 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     try:
         from kaleido.lsp.language_server import create_server
     except ImportError as error:
-        parser.error(
-            f"the language server needs {error.name}: install the extra, as in pip install 'kaleido-lang[lsp]'"
-        )
+        missing_extra(parser, "the language server", "lsp", error)
     create_server(seconds=options.run_seconds, externs=options.extern).start_io()
     return OK
 
