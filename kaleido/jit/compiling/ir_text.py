@@ -13,6 +13,7 @@ from itertools import count, pairwise
 
 __all__ = [
     "Function",
+    "attribute_groups",
     "functions",
     "mentioned",
     "reachable",
@@ -32,6 +33,7 @@ _FUNCTION = re.compile(r"^define .*?^}\n", re.MULTILINE | re.DOTALL)
 _LABEL = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):')
 _TARGET = re.compile(r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")')
 _BRACKET = re.compile(r'"[^"]*"|[(){}<>\[\]]|, ')
+_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
 _TAIL_CALL = re.compile(r"^  (?:\S+ = |%\"[^\"]*\" = )?(?:must)?tail call tailcc ")
 _PARAMETER = re.compile(r'(\w+) (?:.* )?(%[-a-zA-Z$._0-9]+|%"[^"]*")')
 
@@ -99,6 +101,11 @@ def functions(module: str) -> dict[str, Function]:
     found = (match[0] for match in _FUNCTION.finditer(module))
     named = ((next(name for name in NAME.findall(text) if name.startswith("@")), text) for text in found)
     return {name: Function(text, name) for name, text in named}
+
+
+def attribute_groups(module: str) -> dict[str, str]:
+    """The attributes in each group of a module, by the name of the group."""
+    return dict(_GROUP.findall(module))
 
 
 def unused_tag(word: str, module: str) -> str:
