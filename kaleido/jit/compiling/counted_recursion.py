@@ -11,7 +11,7 @@ subtraction takes one cycle instead of three. So the time grows with a smaller p
 
 It is done where the function accesses no memory, and calls itself at least twice; where each of these calls passes the
 parameters on, unchanged or with a constant integer added; and where none of them is a tail call. A parameter that all
-calls pass on unchanged stays a double.
+calls pass on unchanged stays a double. Code for a debugger is not changed: there each call can be seen.
 
 Why it is exact. Arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come to 2^53,
 up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that large, and
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
 from kaleido.jit.compiling.ir_text import Function, attribute_groups, functions, renamed, unused_tag
-from kaleido.jit.compiling.loop_guard import integer
+from kaleido.jit.compiling.loop_guard import constant, integer
 from kaleido.jit.compiling.loops import DEFINED, NAMES
 
 __all__ = ["with_counted_recursion"]
@@ -70,8 +70,7 @@ class _Recursion:
 
     def _choice(self, tag: str) -> str:
         """The function that tests its arguments."""
-        lines, place = [], location(self.function.text, "")
-        arguments = []
+        lines, arguments, place = [], [], location(self.function.text)
         for index, (name, counted) in enumerate(zip(self.parameters, self.counted, strict=True)):
             if not counted:
                 arguments.append(f"double {name}")
@@ -80,15 +79,15 @@ class _Recursion:
             arguments.append(f"i64 {own}.integer")
             lines += [
                 f"  {own}.size = call double @llvm.fabs.f64(double {name}){place}",
-                f"  {own}.small = fcmp ole double {own}.size, {_LARGEST:e}{place}",
-                f"  br i1 {own}.small, label {own}.test, label %{tag}.general{place}",
+                f"  {own}.small = fcmp ole double {own}.size, {constant(_LARGEST)}",
+                f"  br i1 {own}.small, label {own}.test, label %{tag}.general",
                 f"{own[1:]}.test:",
-                f"  {own}.integer = fptosi double {name} to i64{place}",
-                f"  {own}.back = sitofp i64 {own}.integer to double{place}",
-                f"  {own}.bits = bitcast double {own}.back to i64{place}",
-                f"  {own}.given = bitcast double {name} to i64{place}",
-                f"  {own}.same = icmp eq i64 {own}.bits, {own}.given{place}",
-                f"  br i1 {own}.same, label {own}.passed, label %{tag}.general{place}",
+                f"  {own}.integer = fptosi double {name} to i64",
+                f"  {own}.back = sitofp i64 {own}.integer to double",
+                f"  {own}.bits = bitcast double {own}.back to i64",
+                f"  {own}.given = bitcast double {name} to i64",
+                f"  {own}.same = icmp eq i64 {own}.bits, {own}.given",
+                f"  br i1 {own}.same, label {own}.passed, label %{tag}.general",
                 f"{own[1:]}.passed:",
             ]
         general = ", ".join(f"double {name}" for name in self.parameters)
@@ -98,7 +97,7 @@ class _Recursion:
             lines += [f"{tag}.general:"] if part == "general" else []
             lines += [
                 f"  {value} = call tailcc {self.result} {self._named(tag, part)}({passed}){place}",
-                f"  ret {self.result} {value}{place}",
+                f"  ret {self.result} {value}",
             ]
         return "\n".join([first, *lines, "}\n"])
 
@@ -119,10 +118,10 @@ class _Recursion:
         for line in body:
             value = m[1] if (m := DEFINED.match(line)) else ""
             if value in self.calls:
-                arguments = []
+                arguments, place = [], location(self.function.text, line)
                 for index, (step, (old, new)) in enumerate(zip(self.calls[value], both, strict=True)):
                     if new:
-                        lines.append(f"  %{tag}.{len(lines)}.{index} = add nsw i64 {new}, {step}")
+                        lines.append(f"  %{tag}.{len(lines)}.{index} = add nsw i64 {new}, {step}{place}")
                         arguments.append(f"i64 %{tag}.{len(lines) - 1}.{index}")
                     else:
                         arguments.append(f"double {old}")
