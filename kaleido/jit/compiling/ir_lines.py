@@ -109,7 +109,7 @@ def contents(text: str) -> Contents:
             function = _function(line)
             functions[function.name] = function
         elif first == "@" and (found := _GLOBAL.match(line)) is not None:
-            globals_.append(Global(_unescaped(found), found[3].split()))
+            globals_.append(Global(_unescaped(found), _QUOTED.sub('""', found[3]).split()))
         elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
             attributes[group[1]] = group[2]
     large = [functions[name] for name, number in items.items() if number > MOST_ITEMS]

@@ -14,9 +14,11 @@ Nothing here has to hold for text that LLVM does not accept: a unit with such te
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import compress
 from operator import not_
+from typing import NamedTuple
 
 from kaleido.jit.compiling.ir_lines import MOST_ITEMS, Call, Contents, Function, Global, Type
 from kaleido.jit.compiling.ir_words import PLAIN_WORDS, SPACES, is_harmless_intrinsic
@@ -69,9 +71,11 @@ _INTRINSIC = re.compile(r"@(llvm\.[-\w.$]+)")
 
 # Zero stays: it begins a number, such as 0x3FF0000000000000.
 _DIGITS = str.maketrans("", "", "123456789")
-# Lines without digits, of texts that have been read; and those of them in which nothing is looked for.
+# Lines without digits, of texts that have been read; those of them in which nothing is looked for; and whole lines that
+# declare something.
 _looked_at_lines: set[str] = set()
 _harmless_lines: set[str] = set()
+_declarations: dict[str, _Declared] = {}
 _MOST_LINES = 10_000
 _READ_EACH_TIME = re.compile(r"call|define|declare|alloca|align|[;\\]| x |@llvm|^[@!]")
 
@@ -84,46 +88,80 @@ def plain_contents(text: str) -> Contents | None:
         text = text[header.end() :]
     if _ODD_WIDTH.search(text) is not None and _ODD_TYPE.search(text) is not None:
         return None
-    kept, keys = _without_harmless(text)
-    unquoted = _unquoted("\n" + kept)
+    lines, keys, known = _without_known(text)
+    found = _read("\n".join(lines), known)
+    if found is None:
+        return None
+    text, names = found
+    is_known = keys <= _looked_at_lines
+    if not _is_small(text) or not (is_known or _has_known_words(text)) or not _has_harmless_intrinsics(text):
+        return None
+    calls = _calls(text, known.functions, names)
+    if calls is None:
+        return None
+    if not is_known:
+        _learn(keys - _looked_at_lines, lines)
+    return Contents(known.functions, calls, known.globals, {}, False, "")
+
+
+class _Declared(NamedTuple):
+    functions: dict[str, Function]
+    globals: list[Global]
+
+
+def _without_known(text: str) -> tuple[list[str], set[str], _Declared]:
+    """The lines of a text that have to be read; all lines without digits; and what is declared by lines known before.
+
+    A string or an instruction of several lines is not read, so it does not matter where a line is.
+    """
+    keys = text.translate(_DIGITS).split("\n")
+    lines: list[str] = []
+    declared = _Declared({}, [])
+    for line in compress(text.split("\n"), map(not_, map(_harmless_lines.__contains__, keys))):
+        known = _declarations.get(line)
+        if known is None:
+            lines.append(line)
+        else:
+            declared.functions.update(known.functions)
+            declared.globals.extend(known.globals)
+    return lines, set(keys) - _harmless_lines, declared
+
+
+def _read(text: str, declared: _Declared) -> tuple[str, dict[str, str]] | None:
+    """Add what is declared in `text`. Returns the rest, and its names: see :func:`_unquoted`. None if it is not plain."""
+    unquoted = _unquoted("\n" + text)
     if unquoted is None:
         return None
     text, names = unquoted
     if "*" in text:
         text = _untyped(text)
-    globals_ = []
     if "\n@" in text:
-        globals_ = [Global(names.get(name, name), words.split()) for name, words in _GLOBAL.findall(text)]
+        declared.globals.extend(Global(names.get(name, name), words.split()) for name, words in _GLOBAL.findall(text))
         text = _GLOBAL.sub("", text)
-    is_known = keys <= _looked_at_lines
-    if not _is_small(text) or not (is_known or _has_known_words(text)) or not _has_harmless_intrinsics(text):
+    headers = _HEADER.findall(text)
+    if len(headers) != text.count("define") + text.count("declare") and len(headers) != len(_WORD_HEADER.findall(text)):
         return None
-    functions = _functions(text, names)
-    calls = _calls(text, functions, names) if functions is not None else None
-    if functions is None or calls is None:
-        return None
-    if not is_known:
-        _learn(keys)
-    return Contents(functions, calls, globals_, {}, False, "")
+    for kind, convention, result, name, parameters, rest in headers:
+        type_ = _type(convention, result, parameters)
+        if "..." in type_.parameters and kind == "define":
+            return None
+        name = names.get(name, name)
+        declared.functions[name] = Function(name, "", "", type_, kind == "define", _NO_WORDS, rest)
+    return text, names
 
 
-def _without_harmless(text: str) -> tuple[str, set[str]]:
-    """The lines of a text that are not known to be harmless; and these without digits.
-
-    A string or an instruction of several lines is not read, so it does not matter where a line is.
-    """
-    keys = text.translate(_DIGITS).split("\n")
-    kept = compress(text.split("\n"), map(not_, map(_harmless_lines.__contains__, keys)))
-    return "\n".join(kept), set(keys) - _harmless_lines
-
-
-def _learn(keys: set[str]) -> None:
-    """Lines of a text that has been read: those of a front end recur."""
+def _learn(keys: set[str], lines: Iterable[str]) -> None:
+    """Lines of a text that has been read: those of a front end recur. `keys` are the new ones, without digits."""
     if len(_looked_at_lines) > _MOST_LINES:
-        _looked_at_lines.clear()
-        _harmless_lines.clear()
+        for each in (_looked_at_lines, _harmless_lines, _declarations):
+            each.clear()
     _looked_at_lines.update(keys)
     _harmless_lines.update(key for key in keys if _READ_EACH_TIME.search(key) is None and key.count('"') % 2 == 0)
+    for line in lines:
+        if line.startswith(("declare ", "@")) and line.translate(_DIGITS) in keys:
+            declared = _Declared({}, [])
+            if _read(line, declared) is not None:
+                _declarations[line] = declared
 
 
 def _unquoted(text: str) -> tuple[str, dict[str, str]] | None:
@@ -203,20 +241,6 @@ def _has_known_words(text: str) -> bool:
 
 def _has_harmless_intrinsics(text: str) -> bool:
     return "@llvm." not in text or all(map(is_harmless_intrinsic, _INTRINSIC.findall(text)))
-
-
-def _functions(text: str, names: dict[str, str]) -> dict[str, Function] | None:
-    functions = {}
-    headers = _HEADER.findall(text)
-    if len(headers) != text.count("define") + text.count("declare") and len(headers) != len(_WORD_HEADER.findall(text)):
-        return None
-    for kind, convention, result, name, parameters, rest in headers:
-        type_ = _type(convention, result, parameters)
-        if "..." in type_.parameters and kind == "define":
-            return None
-        name = names.get(name, name)
-        functions[name] = Function(name, "", "", type_, kind == "define", _NO_WORDS, rest)
-    return functions
 
 
 @lru_cache(maxsize=1024)

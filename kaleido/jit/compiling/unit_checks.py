@@ -26,7 +26,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
-from kaleido.jit.compiling.llvm import SharedContext, parse_as_it_is
+from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
 from kaleido.jit.compiling.rehearsal import rehearse
@@ -46,6 +46,8 @@ _MOST_ALIGNED = 64
 _context = SharedContext()
 
 _PROBED = '"probe-stack"="inline-asm"'
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _GROUP = re.compile(r"#(\d+)")
 
@@ -84,9 +86,10 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_symbol(unit)
     _check_text(unit)
     plain = plain_contents(unit.ir)
-    with _parsed(unit, plain=plain is not None) as module:
-        if plain is not None and _is_right(unit, plain, externals):
-            return
+    # Not in a shared context for other IR: types with names get others, where a context has those names.
+    if plain is not None and _is_right(unit, plain, externals) and is_valid(unit.ir, _context.get()):
+        return
+    with _parsed(unit) as module:
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
     if not is_ordinary(printed.text):
@@ -176,18 +179,17 @@ def _check_text(unit: Unit) -> None:
         raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
+    if not unit.ir.isascii() and _SURROGATE.search(unit.ir) is not None:
+        raise UnitError(unit, "its IR has a character that is not Unicode")
     # LLVM's parser ends the process for what it has no stack for, or for this attribute.
     if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
         _rehearse(unit)
 
 
-def _parsed(unit: Unit, *, plain: bool) -> llvm.ModuleRef:
+def _parsed(unit: Unit) -> llvm.ModuleRef:
     """The module of a unit's IR, which the caller disposes of."""
     try:
-        # Not for other IR: types with names get others, where a context has those names.
-        return parse_as_it_is(unit.ir, _context.get() if plain else None)
-    except UnicodeError:
-        raise UnitError(unit, "its IR has a character that is not Unicode") from None
+        return parse_as_it_is(unit.ir)
     except ValueError as error:
         message = str(error).removeprefix("LLVM IR parsing error\n")
         place = re.match(r"<string>:(\d+):\d+: (?:error: )?", message)
@@ -198,28 +200,25 @@ def _parsed(unit: Unit, *, plain: bool) -> llvm.ModuleRef:
 
 def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
     name, words = found
+    kind = next(index for index, word in enumerate(words) if word in ("global", "constant", "alias", "ifunc"))
     if "�" in name:
         raise _error(unit, "has a name that is not UTF-8", name)
-    if "ifunc" in words:
+    if words[kind] == "ifunc":
         raise _error(unit, f"defines `{name}` by a resolver, which the engine does not call", name)
-    if any(word.startswith("thread_local") for word in words[: _index_of_kind(words)]):
+    if any(word.startswith("thread_local") for word in words[:kind]):
         raise _error(unit, f"`{name}` is thread-local, which code that is loaded at run time cannot be", name)
     if words[0] in ("external", "extern_weak"):
         _check_resolved(unit, name, externals)
     elif words[0] not in _LOCAL_LINKAGE:
         raise _error(unit, f"`{name}` is neither private nor internal: each tier has a copy of it", name)
-    elif words[_index_of_kind(words)] == "global":
+    elif words[kind] == "global":
         raise _error(unit, f"`{name}` is a variable, not a constant: each tier would have one of its own", name)
-    for word, following in pairwise(words):
-        if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
-            raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
-    if found_word := _ELSEWHERE_WORDS.intersection(words):
-        raise _error(unit, f"`{name}` has a {min(found_word)}, which the engine cannot load", name)
-
-
-def _index_of_kind(words: list[str]) -> int:
-    """The index of the word that says what a global is."""
-    return next(index for index, word in enumerate(words) if word in ("global", "constant", "alias", "ifunc"))
+    if "align" in words:
+        for word, following in pairwise(words):
+            if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
+                raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
+    if not _ELSEWHERE_WORDS.isdisjoint(words):
+        raise _error(unit, f"`{name}` has a {min(_ELSEWHERE_WORDS.intersection(words))}, which the engine cannot load", name)
 
 
 def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mapping[str, str]) -> None:
