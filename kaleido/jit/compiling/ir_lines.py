@@ -15,7 +15,7 @@ from kaleido.jit.compiling.ir_words import stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "unescaped"]
+__all__ = ["MOST_ITEMS", "PROBED", "Call", "Contents", "Function", "Global", "Type", "contents", "unescaped"]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -30,6 +30,9 @@ _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
 _INNERMOST = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
+
+PROBED = '"probe-stack"="inline-asm"'
+"""As ``native.faults`` has it."""
 
 MOST_ITEMS = 4_000
 """On the stack, in a function that is not PROBED: half of the guard zone (``native.faults``), in items of 8 bytes."""

@@ -24,7 +24,7 @@ from itertools import pairwise
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
-from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents
+from kaleido.jit.compiling.ir_lines import PROBED, Call, Contents, Function, Global, Type, contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
 from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
@@ -39,13 +39,16 @@ __all__ = ["check_units"]
 _LOCAL_LINKAGE = frozenset({"private", "internal"})
 _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr", "available_externally"}
 
+# What a global is: one of these words says it.
+_KINDS = frozenset({"global", "constant", "alias", "ifunc"})
+
+_THREAD_LOCAL = frozenset({"thread_local", *(f"thread_local({m})" for m in ("localdynamic", "initialexec", "localexec"))})
+
 _ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
 
 _MOST_ALIGNED = 64
 
 _context = SharedContext()
-
-_PROBED = '"probe-stack"="inline-asm"'
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -59,11 +62,9 @@ _C_NAME = c_name("")
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
 
-# Those that have been found right before: plain text does not show whether LLVM knows an intrinsic.
-_known_intrinsics: set[str] = set()
-
-# A name that the process has once, it keeps.
-_found_in_process: set[str] = set()
+# Functions of C and intrinsics that were found before. What the process has, it keeps; and plain text does not show
+# whether LLVM knows an intrinsic.
+_known_names: set[str] = set()
 
 # What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
 _PROVIDED = {
@@ -94,7 +95,7 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_contents(unit, printed, externals)
     if not is_ordinary(printed.text):
         _rehearse(unit)
-    _known_intrinsics.update(name for name in printed.functions if name.startswith("llvm."))
+    _known_names.update(name for name in printed.functions if name.startswith("llvm."))
 
 
 def _rehearse(unit: Unit) -> None:
@@ -134,7 +135,7 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
             for reason in unusable_attributes(_attributes(function, found.attributes)):
                 raise _error(unit, f"`{function.name}` {reason}", function.name, "define")
     for function in found.large_frames:
-        if _PROBED not in _attributes(function, found.attributes):
+        if PROBED not in _attributes(function, found.attributes):
             message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
             raise _error(unit, message, function.name, "define")
     _check_calls(unit, found.calls, found.functions)
@@ -200,18 +201,18 @@ def _parsed(unit: Unit) -> llvm.ModuleRef:
 
 def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
     name, words = found
-    kind = next(index for index, word in enumerate(words) if word in ("global", "constant", "alias", "ifunc"))
+    kind = next(filter(_KINDS.__contains__, words))
     if "�" in name:
         raise _error(unit, "has a name that is not UTF-8", name)
-    if words[kind] == "ifunc":
+    if kind == "ifunc":
         raise _error(unit, f"defines `{name}` by a resolver, which the engine does not call", name)
-    if any(word.startswith("thread_local") for word in words[:kind]):
+    if not _THREAD_LOCAL.isdisjoint(words):
         raise _error(unit, f"`{name}` is thread-local, which code that is loaded at run time cannot be", name)
     if words[0] in ("external", "extern_weak"):
         _check_resolved(unit, name, externals)
     elif words[0] not in _LOCAL_LINKAGE:
         raise _error(unit, f"`{name}` is neither private nor internal: each tier has a copy of it", name)
-    elif words[kind] == "global":
+    elif kind == "global":
         raise _error(unit, f"`{name}` is a variable, not a constant: each tier would have one of its own", name)
     if "align" in words:
         for word, following in pairwise(words):
@@ -243,30 +244,30 @@ def _attributes(function: Function, groups: Mapping[str, str]) -> str:
 
 
 def _check_function(unit: Unit, function: Function, text: str, externals: Collection[str]) -> None:
-    if "�" in function.name:
-        raise _error(unit, "has a name that is not UTF-8", function.name)
+    name, kind = function.name, function.type
+    if "�" in name:
+        raise _error(unit, "has a name that is not UTF-8", name)
     if function.is_definition:
         _check_definition(unit, function)
-    elif function.name in unit.calls:
-        _check_callee(unit, function, unit.calls[function.name])
-    elif function.name.startswith("llvm."):
-        if function.name in _known_intrinsics:
-            return
-        reason = intrinsic_reason(function.name)
+    elif name in unit.calls:
+        _check_callee(unit, function, unit.calls[name])
+    elif name in _known_names and not kind.is_tail:
+        return
+    elif name.startswith("llvm."):
+        reason = intrinsic_reason(name)
         if not text or reason or f"{_UNKNOWN}\n{function.line}" in text:
-            message = f"calls `{function.name}`, {reason or 'which this machine has no instruction for'}"
-            raise _error(unit, message, function.name)
-    elif function.type.is_tail:
-        raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
-    elif function.name in _PROVIDED:
-        if not function.type.can_call(_PROVIDED[function.name]):
-            raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
-    elif function.name.startswith(_C_NAME) and function.name[len(_C_NAME) :] in unit.c_functions:
-        signature = unit.calls[function.name[len(_C_NAME) :]]
-        if function.type.is_tail or not function.type.agrees(signature):
-            raise _differs(unit, function.name, function.type, f"{_shown(signature)} in C", "declare")
+            raise _error(unit, f"calls `{name}`, {reason or 'which this machine has no instruction for'}", name)
+    elif kind.is_tail:
+        raise _error(unit, f"calls `{name}`, which is not among its `calls`", name)
+    elif name in _PROVIDED:
+        if not kind.can_call(_PROVIDED[name]):
+            raise _differs(unit, name, kind, str(_PROVIDED[name]), "declare")
+    elif name.startswith(_C_NAME) and name[len(_C_NAME) :] in unit.c_functions:
+        signature = unit.calls[name[len(_C_NAME) :]]
+        if not kind.agrees(signature):
+            raise _differs(unit, name, kind, f"{_shown(signature)} in C", "declare")
     elif not text or _is_used(function, text):
-        _check_resolved(unit, function.name, externals)
+        _check_resolved(unit, name, externals)
 
 
 def _is_used(function: Function, text: str) -> bool:
@@ -311,10 +312,10 @@ def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
 
 def _in_process(name: str) -> bool:
     # Other names could also be those of units.
-    if name not in _found_in_process:
+    if name not in _known_names:
         if not is_c_name(name) or not (llvm.address_of_symbol(name) or in_process(name)):
             return False
-        _found_in_process.add(name)
+        _known_names.add(name)
     return True
 
 
