@@ -40,6 +40,7 @@ LAYERS = tuple(
         "kaleido.jupyter",
         "kaleido.cache",
         "kaleido.cli",
+        "kaleido.installation",
         "kaleido.program_report",
         "kaleido.__main__",
     )
