@@ -58,7 +58,7 @@ def _shown(line: Line, columns: int, colored: bool) -> str:
 def _head(recording: Json) -> Iterator[Line]:
     program = recording["program"]
     thresholds = " or ".join(f"{number:,} {counter}" for counter, number in program["thresholds"].items())
-    hot = f", hot at {thresholds}" if program["mode"] in ("tiered", "sync") else ""
+    hot = f", hot at {thresholds}" if thresholds and program["mode"] in ("tiered", "sync") else ""
     yield [(None, f"{program['name'] or 'A session'} · {program['mode']}{hot} · {_milliseconds(recording['length'])}")]
 
 
