@@ -65,7 +65,7 @@ def fast_import_stream() -> Iterator[bytes]:
     program: list[Block] = []
     for number, path in chapters().items():
         for block in blocks_of(path):
-            if block.language == "python":
+            if block.changes_program:
                 program.append(block)
                 yield from _commit("kaleidoscope.py", tangle(program), _message(number, path, block))
             elif block.language == "kal" and block.title:
@@ -80,7 +80,7 @@ def _message(number: int, path: Path, block: Block) -> str:
         subject = block.title
     else:
         # The names of methods follow their class's.
-        names = [name for name in definitions(block) if "." not in name or name.partition(".")[0] not in block.text]
+        names = [name for name in definitions(block) if "." not in name or name.partition(".")[0] not in block.code]
         subject = ", ".join(dict.fromkeys(names)) or "imports"
     return f"{number}: {subject}\n\n{title(path)}, {block.place}\n"
 

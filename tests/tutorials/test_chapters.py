@@ -24,7 +24,7 @@ from tests.documents import prose, resolve
 
 ROOT = FOLDER.parent
 CHAPTERS = chapters()
-LANGUAGES = {"python", "kal", "console", "pycon", "llvm", "lark", "sh", "text"}
+LANGUAGES = {"python", "diff", "kal", "console", "pycon", "llvm", "lark", "sh", "text"}
 EXERCISES = ["Exercise 1", "Exercise 2", "Exercise 3"]
 BUILDING = [number for number in CHAPTERS if program_at(number)]
 
