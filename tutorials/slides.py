@@ -55,7 +55,8 @@ const at = () => Math.max(0, slides.findIndex((each) => `#${each.id}` === locati
 const show = (index) => { location.replace(`#${slides[Math.min(Math.max(index, 0), slides.length - 1)].id}`); };
 const count = () => { document.querySelector("footer").textContent = `${at() + 1} / ${slides.length}`; };
 const keys = {
-  ArrowRight: () => show(at() + 1), ArrowDown: () => show(at() + 1), PageDown: () => show(at() + 1), " ": () => show(at() + 1),
+  ArrowRight: () => show(at() + 1), ArrowDown: () => show(at() + 1), PageDown: () => show(at() + 1),
+  " ": () => show(at() + 1),
   ArrowLeft: () => show(at() - 1), ArrowUp: () => show(at() - 1), PageUp: () => show(at() - 1),
   Home: () => show(0), End: () => show(slides.length - 1),
 };
@@ -99,9 +100,10 @@ def _of_chapters() -> Iterator[tuple[str, str]]:
             continue
         goal = _GOAL.search(text)
         assert goal is not None, path
+        aim, new = _prose(goal["goal"][0].upper() + goal["goal"][1:]), _prose(goal["new"])
         parts = [
             f"<h2><small>{chapter}.</small> {_prose(title(path))}</h2>",
-            f'<p>{_prose(goal["goal"][0].upper() + goal["goal"][1:])}. <span class="new">New: {_prose(goal["new"])}.</span></p>',
+            f'<p>{aim}. <span class="new">New: {new}.</span></p>',
             _picture(text, _PICTURES.get(chapter), title(path)),
             *(f'<p class="ask">Predict: {_prose(question)}</p>' for question in questions.get(chapter, ())),
         ]
