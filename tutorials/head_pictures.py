@@ -17,12 +17,12 @@ from pathlib import Path
 from kaleido.tutorial.chapters import FOLDER, chapters, title
 from kaleido.tutorial.markdown import PICTURE
 
-__all__ = ["drawn", "main", "pictures"]
+__all__ = ["STYLE", "drawn", "main", "pictures"]
 
 CELL, ROW, MARGIN = 8.4, 18, 10
 """The width and the height of a character, and the room around a picture."""
 
-_STYLE = """\
+STYLE = """\
 text{font:14px ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#22252a;white-space:pre}
 .p{fill:#faf9f6}.b{fill:#eef3fb}.l{fill:none;stroke:#5d6168;stroke-width:1.4;stroke-linecap:square}
 .d{stroke-dasharray:3 4}
@@ -69,7 +69,7 @@ def drawn(text: str, title: str, description: str) -> str:
             f'height="{height:g}" role="img" aria-labelledby="t d">',
             f'<title id="t">{escape(title)}</title>',
             f'<desc id="d">{escape(description)}</desc>',
-            f"<style>\n{_STYLE}</style>",
+            f"<style>\n{STYLE}</style>",
             f'<rect class="p" width="{width:g}" height="{height:g}" rx="6"/>',
             *shapes,
             "</svg>\n",

@@ -1,13 +1,15 @@
-"""The SVG pictures of the chapters: they are what their text pictures make, and terminals show those."""
+"""The SVG pictures of the chapters and the slides: they are what the chapters make, and terminals show characters."""
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 
 from kaleido.tutorial.chapters import FOLDER, Block, blocks, chapters
 from kaleido.tutorial.markdown import PICTURE, parts
+from tutorials import slides
 from tutorials.head_pictures import drawn, pictures
 
 PICTURES = pictures()
@@ -50,3 +52,12 @@ def test_lines_are_joined_and_boxes_have_a_ground() -> None:
     assert [each.get("class") for each in root.findall(f"{SVG}rect")] == ["p", "b"]
     assert [each.text for each in root.findall(f"{SVG}text")] == ["a", "-O3", "now"]
     assert [each.get("class") for each in root.findall(f"{SVG}text")] == [None, "o3", None]
+
+
+def test_the_slides_are_up_to_date() -> None:
+    """``python -m tutorials.slides`` writes them."""
+    text = slides.OUTPUT.read_text("utf-8")
+    assert text == slides.html()
+    assert 12 <= text.count("<section ") <= 20
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
