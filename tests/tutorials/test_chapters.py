@@ -81,7 +81,7 @@ def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.F
     text = sections(path.read_text("utf-8"))[exercise]
     found = blocks(text, f"{path.name}, {exercise}")
     assert any(block.language in ("console", "pycon") for block in found)
-    files = [block for block in chapter_blocks(number) if block.language == "kal"]
+    files = [block for block in chapter_blocks(number) if block.is_file]
     reader = ForkedReader(tmp_path, program_at(number))
     check(reader, [*files, *found], path, request.config.getoption("--update"))
 
