@@ -20,9 +20,9 @@ _USAGE = 2
 _DESCRIPTION = """Write the growth of the tutorial's program as a git repository.
 
 There is one commit for each block of the chapters that changes the program or
-writes a file, and a tag for the end of each chapter, such as chapter-04. So
-`git log -p` is the tutorial as a series of changes, and `git diff chapter-07
-chapter-08` is one chapter. The command needs git."""
+writes a file, and a tag for the end of each chapter, such as chapter-05. So
+`git log -p` is the tutorial as a series of changes, and `git diff chapter-09
+chapter-10` is one chapter. The command needs git."""
 
 # All copies of a history are equal: they have this author and time.
 _AUTHOR = b"Kaleido's tutorial <tutorial@localhost> 1767225600 +0000"

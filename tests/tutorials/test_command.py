@@ -157,4 +157,4 @@ def test_the_glossary(capfd: pytest.CaptureFixture[str]) -> None:
     code, output, errors = outcome(capfd, "tutorial", "glossary")
     assert (code, errors) == (0, "")
     assert output.startswith("Glossary\n═")
-    assert "slot (8): " in output.replace("*", "")
+    assert "slot (10): " in output.replace("*", "")
