@@ -127,6 +127,7 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 !0 = distinct !{!0, !1}
 !1 = !{!"llvm.loop.unroll.disable"}
 !2 = !{i32 1}
+!3 = distinct !{!3, !1}
 """
 
 # Bytes of a line of the cache, and elements of a block: 4 KiB, so that it and what it is computed from stay in the
@@ -232,7 +233,7 @@ def _streamed(name: str, layout: str) -> list[str]:
         f"store <{_LINE // 8} x double> %values, ptr %target, align {_LINE}, !nontemporal !2",
         f"%sent.next = add nuw nsw i64 %sent, {_LINE // 8}",
         f"%is.sent = icmp eq i64 %sent.next, {_BLOCK}",
-        "br i1 %is.sent, label %written, label %stream",
+        "br i1 %is.sent, label %written, label %stream, !llvm.loop !3",
         "copy:",
         "%bytes = mul nuw nsw i64 %size, 8",
         "call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %buffer, i64 %bytes, i1 false)",
