@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
-__all__ = ["TangleError", "definitions", "main", "tangle"]
+__all__ = ["Program", "TangleError", "definitions", "main", "tangle"]
 
 _LAST = ("main", "__main__")
 
@@ -26,23 +26,50 @@ class TangleError(Exception):
     """A block that cannot be part of a program. The message has the block's place and the reason."""
 
 
-def tangle(program: Iterable[Block]) -> str:
-    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
-    imports, pieces = _Imports(), dict[str, str]()
-    for block in program:
+class Program:
+    """A program that grows by one block after the other.
+
+    `pieces`  the text of each definition, by name
+    """
+
+    def __init__(self) -> None:
+        self.pieces = dict[str, str]()
+        self._imports = _Imports()
+
+    def take(self, block: Block) -> None:
+        """Add a block. Raises TangleError."""
         if block.replaced:
-            _prepare(block, pieces)
+            _prepare(block, self.pieces)
         for statement, text in _statements(block, block.code):
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                imports.add(statement)
+                self._imports.add(statement)
             elif isinstance(statement, ast.Delete):
-                _delete(statement, pieces, block)
+                _delete(statement, self.pieces, block)
             else:
                 name = _name(statement, block)
-                pieces[name] = _extended(pieces.get(name), statement, text, block)
-    body = [text for name, text in pieces.items() if name not in _LAST]
-    body += [pieces[name] for name in _LAST if name in pieces]
-    return "".join(_spaced([*imports.used_in("\n".join(body)), *body]))
+                self.pieces[name] = _extended(self.pieces.get(name), statement, text, block)
+
+    def members(self) -> dict[str, str]:
+        """The text of each definition, and of each member of a class: ``Engine``, ``Engine.define``."""
+        found = dict(self.pieces)
+        for name, text in self.pieces.items():
+            if re.search("^class ", text, re.MULTILINE):
+                found |= {f"{name}.{member}": part for member, part in _members(text)[1].items()}
+        return found
+
+    def text(self) -> str:
+        """The whole program."""
+        body = [text for name, text in self.pieces.items() if name not in _LAST]
+        body += [self.pieces[name] for name in _LAST if name in self.pieces]
+        return "".join(_spaced([*self._imports.used_in("\n".join(body)), *body]))
+
+
+def tangle(blocks: Iterable[Block]) -> str:
+    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
+    program = Program()
+    for block in blocks:
+        program.take(block)
+    return program.text()
 
 
 def definitions(block: Block) -> list[str]:
@@ -108,7 +135,7 @@ def _parts(block: Block, code: str) -> dict[str, str]:
     for statement, text in _statements(block, code):
         if isinstance(statement, ast.ClassDef) and _extends(statement):
             found |= {f"{statement.name}.{name}": part for name, part in _members(text)[1].items()}
-        elif not isinstance(statement, ast.Import | ast.ImportFrom):
+        elif not isinstance(statement, ast.Import | ast.ImportFrom | ast.Delete):
             found[_name(statement, block)] = text
     return found
 

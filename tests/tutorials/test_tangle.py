@@ -8,7 +8,7 @@ import pytest
 
 from kaleido.tutorial.chapters import Block, blocks, sections
 from kaleido.tutorial.reader import agrees
-from kaleido.tutorial.tangle import TangleError, definitions, main, tangle
+from kaleido.tutorial.tangle import Program, TangleError, definitions, main, tangle
 from tests.tutorials.changes import as_change, slight, staying
 
 
@@ -123,13 +123,15 @@ def test_a_change_of_what_is_not_in_the_program(text: str, message: str) -> None
 
 def test_rewriting_a_block_as_a_change() -> None:
     first = Block("python", "", "class C:\n    def f(self):\n        a = 1\n        return a\n\n\nD = 1\n", "first")
+    program = Program()
+    program.take(first)
     again = Block("python", "", "class C(C):\n    def f(self):\n        a = 2\n        return a\n", "again")
-    text = as_change(again, [first])
+    text = as_change(again, program)
     assert text == (" class C(C):\n     def f(self):\n-        a = 1\n+        a = 2\n         return a\n")
     assert tangle([first, change(text)]) == tangle([first, again])
     assert staying(text) == 3 / 4
-    assert slight(again, [first]) == ["C.f"]
-    assert slight(Block("python", "", "D = 2\n", "other"), [first]) == []
+    assert slight(again, program) == ["C.f"]
+    assert slight(Block("python", "", "D = 2\n", "other"), program) == []
 
 
 @pytest.mark.parametrize(
