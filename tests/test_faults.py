@@ -493,10 +493,12 @@ def test_an_unknown_platform_works_without(monkeypatch: pytest.MonkeyPatch) -> N
 import os
 os.uname = lambda: os.uname_result(("Linux", "", "", "", "riscv128"))
 import kaleido
+from kaleido.terminal import streams
 with kaleido.Session() as session:
     assert "riscv128" in session.engine.unprotected
     assert session.run("def f(x) x + 1 printd(0) : f(1)") == 2.0
     assert session.run("for i = 0, i < 100000 in f(i)") == 0.0
+streams.flush()
 print(kaleido.__version__)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=TIMEOUT)

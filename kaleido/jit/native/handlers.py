@@ -96,7 +96,7 @@ def _compile(objects: ObjectCache | None) -> Handlers:
         loader.close()
         raise
     _never_closed.append(loader)
-    addresses = loaded.addresses | output.addresses
+    addresses = {**loaded.addresses, **output.addresses}
     held = Held.from_address(addresses["held.bytes"])
     if hasattr(libc := ctypes.CDLL(None), "stdout"):
         held.stream = ctypes.c_void_p.in_dll(libc, "stdout").value or 0
