@@ -166,7 +166,7 @@ def _begin(request: bytes, descriptors: list[int]) -> list[str]:
     through = bool(environment.get("PYTHONUNBUFFERED"))
     _set_stream("stdin", io.TextIOWrapper(open(0, "rb"), "utf-8", "surrogateescape"))
     for name, number, handling in (("stdout", 1, "surrogateescape"), ("stderr", 2, "backslashreplace")):
-        raw = open(number, "wb", buffering=0 if through else -1)
+        raw = open(number, "wb", buffering=0 if through else -1, closefd=False)
         stream = io.TextIOWrapper(raw, "utf-8", handling, line_buffering=number == 2, write_through=through)
         _set_stream(name, stream)
     return list(arguments)

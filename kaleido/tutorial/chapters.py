@@ -62,6 +62,29 @@ class Block:
     text: str
     place: str
 
+    @property
+    def changes_program(self) -> bool:
+        """Whether the block is a part of the program: new code, or a change to earlier code."""
+        return self.language in ("python", "diff") and not self.title
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the block is a file of its own, named by its title."""
+        return self.language in ("kal", "python") and bool(self.title)
+
+    @property
+    def code(self) -> str:
+        """The text; that of a change, as it is afterwards."""
+        return self._without("-") if self.language == "diff" else self.text
+
+    @property
+    def replaced(self) -> str:
+        """The code that a change replaces, as it was before; empty for other blocks."""
+        return self._without("+") if self.language == "diff" else ""
+
+    def _without(self, sign: str) -> str:
+        return "".join(line[1:] or "\n" for line in self.text.splitlines(keepends=True) if not line.startswith(sign))
+
 
 def chapters() -> dict[int, Path]:
     """The paths of the chapters, by number."""
@@ -116,5 +139,5 @@ def program_at(chapter: int) -> list[Block]:
         for number, path in chapters().items()
         if number <= chapter
         for block in blocks_of(path)
-        if block.language == "python"
+        if block.changes_program
     ]

@@ -1,7 +1,7 @@
 """Renders the parts of a chapter as lines of a terminal, and fits them into screenfuls.
 
 Text is wrapped. Blocks are not wrapped and have no margin, so that they can be copied from the terminal, which itself
-wraps lines that are too long.
+wraps lines that are too long. A change to the program keeps its signs, with or without colors.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _RUNNABLE = ("kal", *RUN)
 
 # Parameters of the terminal's SGR sequence. These colors are readable on black and on white.
 _COLORS = {"code": "35", "strong": "1", "emphasis": "4", "link": "4"}
-_HEADING, _RULE = "1", "90"
+_HEADING, _RULE, _OLD, _NEW = "1", "90", "90", "1;32"
 
 # By a block's language: the title of a block without one, and Pygments' name of the language if it differs.
 _TITLES = {
-    "python": "kaleidoscope.py", "kal": "Kaleidoscope", "console": "terminal", "sh": "terminal", "pycon": "Python",
-    "llvm": "IR", "lark": "grammar",
+    "python": "kaleidoscope.py", "diff": "kaleidoscope.py: a change", "kal": "Kaleidoscope", "console": "terminal",
+    "sh": "terminal", "pycon": "Python", "llvm": "IR", "lark": "grammar",
 }  # fmt: skip
 _LEXERS = {"kal": "kaleido", "lark": "ebnf"}
 
@@ -151,11 +151,21 @@ class Layout:
 
     def _block(self, block: Block) -> list[str]:
         language = _LEXERS.get(block.language, block.language)
-        lines = self.highlighted(block.text, language).splitlines()
+        lines = [*self._change(block)] if language == "diff" else self.highlighted(block.text, language).splitlines()
         if block.language == "text":
             return lines
         rule, title = "─" * self._width, f"── {block.title or _TITLES.get(block.language, block.language)} "
         return [self._painted((title + rule)[: self._width], _RULE), *lines, self._painted(rule, _RULE)]
+
+    def _change(self, block: Block) -> Iterator[str]:
+        """The lines of a change: those that go are grey, those that come are marked."""
+        after = iter(self.highlighted(block.code, "python").splitlines())
+        for line in block.text.splitlines():
+            if line.startswith("-"):
+                yield self._painted(line, _OLD)
+            else:
+                code = next(after)
+                yield (self._painted("+", _NEW) if line.startswith("+") else " " if code else "") + code
 
     def _table(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
         natural = [max(map(self._natural, column)) for column in zip_longest(*rows, fillvalue="")]

@@ -86,8 +86,8 @@ def check(
     if exercise is not None:
         # Exercises may use the files of their chapter.
         before = program_at(chapter)
-        found = [*(block for block in found if block.language == "kal"), *_solution(chapter, exercise)]
-    program = before + [block for block in found if block.language == "python"]
+        found = [*(block for block in found if block.is_file), *_solution(chapter, exercise)]
+    program = before + [block for block in found if block.changes_program]
     steps = []
     for step in _steps(text, program, found, timeout):
         steps.append(step)
@@ -106,13 +106,13 @@ def _solution(chapter: int, exercise: int) -> list[Block]:
 def _steps(text: str, program: list[Block], found: list[Block], timeout: float | None) -> Iterator[Step]:
     """Run the blocks in `found` that use the program, but for those that need a tool that is missing here.
 
-    The last blocks of a chapter show its whole program. Those before its last Python block may show an earlier one:
-    such a block is a step only if the chapter's own whole program does what the block shows.
+    The last blocks of a chapter show its whole program. Those before the last one that is part of it may show an
+    earlier one: such a block is a step only if the chapter's own whole program does what the block shows.
     """
     with TemporaryDirectory(prefix="kaleido-tutorial-") as folder:
         reader = Reader(Path(folder), timeout=timeout, own=text)
         whole = Reader(Path(folder), program, timeout=timeout)
-        last = max((index for index, block in enumerate(found) if block.language == "python"), default=-1)
+        last = max((index for index, block in enumerate(found) if block.changes_program), default=-1)
         final = found[last + 1 :]
         # Blocks that do not use the program may write the files that later ones read.
         for shown, actual in reader.follow(found):

@@ -20,9 +20,9 @@ _USAGE = 2
 _DESCRIPTION = """Write the growth of the tutorial's program as a git repository.
 
 There is one commit for each block of the chapters that changes the program or
-writes a file, and a tag for the end of each chapter, such as chapter-04. So
-`git log -p` is the tutorial as a series of changes, and `git diff chapter-07
-chapter-08` is one chapter. The command needs git."""
+writes a file, and a tag for the end of each chapter, such as chapter-05. So
+`git log -p` is the tutorial as a series of changes, and `git diff chapter-09
+chapter-10` is one chapter. The command needs git."""
 
 # All copies of a history are equal: they have this author and time.
 _AUTHOR = b"Kaleido's tutorial <tutorial@localhost> 1767225600 +0000"
@@ -65,10 +65,10 @@ def fast_import_stream() -> Iterator[bytes]:
     program: list[Block] = []
     for number, path in chapters().items():
         for block in blocks_of(path):
-            if block.language == "python":
+            if block.changes_program:
                 program.append(block)
                 yield from _commit("kaleidoscope.py", tangle(program), _message(number, path, block))
-            elif block.language == "kal" and block.title:
+            elif block.is_file:
                 yield from _commit(block.title, block.text, _message(number, path, block))
         if program:
             yield b"reset refs/tags/chapter-%02d\nfrom refs/heads/main\n\n" % number
@@ -76,11 +76,11 @@ def fast_import_stream() -> Iterator[bytes]:
 
 def _message(number: int, path: Path, block: Block) -> str:
     """What a commit says: the chapter, what is new, and the place of the block."""
-    if block.language == "kal":
+    if block.is_file:
         subject = block.title
     else:
         # The names of methods follow their class's.
-        names = [name for name in definitions(block) if "." not in name or name.partition(".")[0] not in block.text]
+        names = [name for name in definitions(block) if "." not in name or name.partition(".")[0] not in block.code]
         subject = ", ".join(dict.fromkeys(names)) or "imports"
     return f"{number}: {subject}\n\n{title(path)}, {block.place}\n"
 

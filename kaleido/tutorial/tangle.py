@@ -1,6 +1,7 @@
 """Tangles the reader's program from the fenced blocks of the chapters (literate programming).
 
-The blocks are the only source of the program. A later definition of a name replaces an earlier one.
+The blocks are the only source of the program. A later definition of a name replaces an earlier one. A `diff` block has
+the definition before and after its change: before must be as the program has it, so that the two cannot drift apart.
 `tutorials/README.md` describes the kinds of blocks.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
-__all__ = ["TangleError", "definitions", "main", "tangle"]
+__all__ = ["Program", "TangleError", "definitions", "main", "tangle"]
 
 _LAST = ("main", "__main__")
 
@@ -25,27 +26,56 @@ class TangleError(Exception):
     """A block that cannot be part of a program. The message has the block's place and the reason."""
 
 
-def tangle(program: Iterable[Block]) -> str:
-    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
-    imports, pieces = _Imports(), dict[str, str]()
-    for block in program:
-        for statement, text in _statements(block):
+class Program:
+    """A program that grows by one block after the other.
+
+    `pieces`  the text of each definition, by name
+    """
+
+    def __init__(self) -> None:
+        self.pieces = dict[str, str]()
+        self._imports = _Imports()
+
+    def take(self, block: Block) -> None:
+        """Add a block. Raises TangleError."""
+        if block.replaced:
+            _prepare(block, self.pieces)
+        for statement, text in _statements(block, block.code):
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                imports.add(statement)
+                self._imports.add(statement)
             elif isinstance(statement, ast.Delete):
-                _delete(statement, pieces, block)
+                _delete(statement, self.pieces, block)
             else:
                 name = _name(statement, block)
-                pieces[name] = _extended(pieces.get(name), statement, text, block)
-    body = [text for name, text in pieces.items() if name not in _LAST]
-    body += [pieces[name] for name in _LAST if name in pieces]
-    return "".join(_spaced([*imports.used_in("\n".join(body)), *body]))
+                self.pieces[name] = _extended(self.pieces.get(name), statement, text, block)
+
+    def members(self) -> dict[str, str]:
+        """The text of each definition, and of each member of a class: ``Engine``, ``Engine.define``."""
+        found = dict(self.pieces)
+        for name, text in self.pieces.items():
+            if re.search("^class ", text, re.MULTILINE):
+                found |= {f"{name}.{member}": part for member, part in _members(text)[1].items()}
+        return found
+
+    def text(self) -> str:
+        """The whole program."""
+        body = [text for name, text in self.pieces.items() if name not in _LAST]
+        body += [self.pieces[name] for name in _LAST if name in self.pieces]
+        return "".join(_spaced([*self._imports.used_in("\n".join(body)), *body]))
+
+
+def tangle(blocks: Iterable[Block]) -> str:
+    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
+    program = Program()
+    for block in blocks:
+        program.take(block)
+    return program.text()
 
 
 def definitions(block: Block) -> list[str]:
     """The names that a block of the program defines, with the members of classes: ``Engine``, ``Engine.define``."""
     found = []
-    for statement, _ in _statements(block):
+    for statement, _ in _statements(block, block.code):
         if not isinstance(statement, ast.Import | ast.ImportFrom | ast.Delete):
             found.append(name := _name(statement, block))
             if isinstance(statement, ast.ClassDef):
@@ -53,13 +83,13 @@ def definitions(block: Block) -> list[str]:
     return found
 
 
-def _statements(block: Block) -> Iterator[tuple[ast.stmt, str]]:
-    """Each statement of a block, with its text including the comments above it."""
+def _statements(block: Block, code: str) -> Iterator[tuple[ast.stmt, str]]:
+    """Each statement of a block's code, with its text including the comments above it."""
     try:
-        tree = ast.parse(block.text)
+        tree = ast.parse(code)
     except SyntaxError as error:
         raise TangleError(f"{block.place}: {error}") from None
-    yield from _with_text(tree.body, block.text.splitlines(), 0)
+    yield from _with_text(tree.body, code.splitlines(), 0)
 
 
 def _with_text(body: list[ast.stmt], lines: list[str], before: int) -> Iterator[tuple[ast.stmt, str]]:
@@ -80,6 +110,36 @@ def _name(statement: ast.stmt, block: Block) -> str:
     raise TangleError(f"{block.place}: only definitions can be part of the program, not: {ast.unparse(statement)}")
 
 
+def _prepare(block: Block, pieces: dict[str, str]) -> None:
+    """Check that the program has what a change replaces, and remove what it removes.
+
+    The names are those of definitions, and of members where the change extends a class.
+    """
+    before, after = _parts(block, block.replaced), _parts(block, block.code)
+    for name, text in before.items():
+        if name not in pieces and name.partition(".")[0] not in pieces:
+            raise TangleError(f"{block.place}: {name} is not defined and cannot be changed")
+        class_name, _, member = name.partition(".")
+        heading, members = _members(pieces[class_name]) if member else ("", pieces)
+        if members.get(member or name) != text:
+            raise TangleError(f"{block.place}: {name} is not in the program as the block has it without its + lines")
+        if name not in after:
+            del members[member or name]
+            if member:
+                pieces[class_name] = _class_text(heading, members)
+
+
+def _parts(block: Block, code: str) -> dict[str, str]:
+    """The definitions in a block's code by name; of a class that it extends, the members: ``Engine.define``."""
+    found = dict[str, str]()
+    for statement, text in _statements(block, code):
+        if isinstance(statement, ast.ClassDef) and _extends(statement):
+            found |= {f"{statement.name}.{name}": part for name, part in _members(text)[1].items()}
+        elif not isinstance(statement, ast.Import | ast.ImportFrom | ast.Delete):
+            found[_name(statement, block)] = text
+    return found
+
+
 def _delete(statement: ast.Delete, pieces: dict[str, str], block: Block) -> None:
     for target in statement.targets:
         if pieces.pop(ast.unparse(target), None) is None:
@@ -88,12 +148,20 @@ def _delete(statement: ast.Delete, pieces: dict[str, str], block: Block) -> None
 
 def _extended(before: str | None, statement: ast.stmt, text: str, block: Block) -> str:
     """The definition that replaces `before`: `text`, or for ``class C(C)`` both merged."""
-    if not isinstance(statement, ast.ClassDef) or not any(ast.unparse(b) == statement.name for b in statement.bases):
+    if not isinstance(statement, ast.ClassDef) or not _extends(statement):
         return text
     if before is None:
         raise TangleError(f"{block.place}: class {statement.name} is not defined and cannot be extended")
     heading, members = _members(before)
-    members |= _members(text)[1]
+    return _class_text(heading, members | _members(text)[1])
+
+
+def _extends(statement: ast.ClassDef) -> bool:
+    """Whether a class is written as ``class C(C)``."""
+    return any(ast.unparse(base) == statement.name for base in statement.bases)
+
+
+def _class_text(heading: str, members: dict[str, str]) -> str:
     return heading + "".join(_spaced_members(members, heading.endswith('"""')))
 
 

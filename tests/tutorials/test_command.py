@@ -52,7 +52,7 @@ def test_a_chapter_that_is_not_there(number: str, capfd: pytest.CaptureFixture[s
 
 
 def test_help(capfd: pytest.CaptureFixture[str]) -> None:
-    assert "kaleido tutorial" in outcome(capfd, "--help")[1]
+    assert "\n  tutorial     " in outcome(capfd, "--help")[1]
     code, output, _ = outcome(capfd, "tutorial", "--help")
     assert code == 0
     assert "--program FILE" in output
@@ -157,4 +157,4 @@ def test_the_glossary(capfd: pytest.CaptureFixture[str]) -> None:
     code, output, errors = outcome(capfd, "tutorial", "glossary")
     assert (code, errors) == (0, "")
     assert output.startswith("Glossary\n═")
-    assert "slot (8): " in output.replace("*", "")
+    assert "slot (10): " in output.replace("*", "")

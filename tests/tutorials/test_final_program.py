@@ -13,8 +13,8 @@ from tests import forked
 from tests.test_examples import EXAMPLES, examples
 from tests.test_language import expectations
 
-# Redefinition and deep tail calls come with chapter 9, all of the JIT with chapter 13.
-COMPLETE, TIERED = 9, 13
+# Redefinition and deep tail calls come with chapter 12, all of the JIT with chapter 16.
+COMPLETE, TIERED = 12, 16
 
 
 @pytest.fixture(scope="module", params=[COMPLETE, TIERED, max(chapters())])

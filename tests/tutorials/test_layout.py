@@ -155,6 +155,21 @@ def test_blocks_are_highlighted_in_their_language() -> None:
     assert layout.lines(Block("kal", "", "def f(x) x\n", ""))[1].startswith("\x1b[1;35mdef")
 
 
+CHANGE = Block("diff", "", " def f():\n-    a\n+    return b\n\n c\n", "")
+
+
+def test_a_change_keeps_its_signs() -> None:
+    assert Layout(20).lines(CHANGE)[1:-2] == CHANGE.text.splitlines()
+
+
+def test_the_colors_of_a_change() -> None:
+    console = Console(Settings(), interactive=False, colored=True)
+    lines = Layout.on(console).lines(CHANGE)[1:-2]
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines] == CHANGE.text.splitlines()
+    assert lines[1] == "\x1b[90m-    a\x1b[0m"
+    assert lines[2].startswith("\x1b[1;32m+\x1b[0m    \x1b[1;35mreturn"), lines[2]
+
+
 @each_text
 @pytest.mark.parametrize("columns", [20, 40, 100])
 @pytest.mark.parametrize("colored", [False, True])

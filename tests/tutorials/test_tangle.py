@@ -8,7 +8,8 @@ import pytest
 
 from kaleido.tutorial.chapters import Block, blocks, sections
 from kaleido.tutorial.reader import agrees
-from kaleido.tutorial.tangle import TangleError, main, tangle
+from kaleido.tutorial.tangle import Program, TangleError, definitions, main, tangle
+from tests.tutorials.changes import as_change, slight, staying
 
 
 def program(*texts: str) -> str:
@@ -63,6 +64,74 @@ def test_imports_are_gathered_sorted_and_dropped_when_unused() -> None:
 
 def test_deleting() -> None:
     assert program("A = 1\nB = 2\n", "del A\n") == "B = 2\n"
+
+
+def change(text: str) -> Block:
+    return Block("diff", "", text, "change")
+
+
+def test_a_change_has_the_code_before_and_after() -> None:
+    block = change(" def f():\n-    return 1\n+    return 2\n\n")
+    assert (block.replaced, block.code) == ("def f():\n    return 1\n\n", "def f():\n    return 2\n\n")
+    assert definitions(block) == ["f"]
+
+
+FIRST = Block(
+    "python", "", "import sys\n\n\ndef f():\n    # why\n    return sys\n\n\ndef g():\n    return f()\n", "first"
+)
+
+
+def test_a_change_replaces() -> None:
+    text = " def f():\n     # why\n-    return sys\n+    return 2\n"
+    assert tangle([FIRST, change(text)]) == "def f():\n    # why\n    return 2\n\n\ndef g():\n    return f()\n"
+
+
+def test_a_change_may_have_new_definitions_and_imports() -> None:
+    text = "+import re\n+\n+\n def g():\n-    return f()\n+    return h()\n\n\n+def h():\n+    return re\n"
+    assert tangle([FIRST, change(text)]) == (
+        "import re\nimport sys\n\n\ndef f():\n    # why\n    return sys\n\n\n"
+        "def g():\n    return h()\n\n\ndef h():\n    return re\n"
+    )
+
+
+def test_a_change_removes_what_has_no_lines_afterwards() -> None:
+    text = "-def f():\n-    # why\n-    return sys\n \n \n def g():\n-    return f()\n+    return 1\n"
+    assert tangle([FIRST, change(text)]) == "def g():\n    return 1\n"
+
+
+def test_a_change_to_members() -> None:
+    first = Block(
+        "python", "", 'class C:\n    """A class."""\n\n    a = 1\n\n    def f(self):\n        pass\n', "first"
+    )
+    text = " class C(C):\n-    a = 1\n-\n     def f(self):\n-        pass\n+        return 1\n"
+    assert tangle([first, change(text)]) == 'class C:\n    """A class."""\n\n    def f(self):\n        return 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (" def f():\n-    return 1\n+    return 2\n", "change: f is not in the program as the block has it"),
+        (" def h():\n-    return 1\n+    return 2\n", "change: h is not defined and cannot be changed"),
+        (" class C(C):\n-    a = 1\n+    a = 2\n", "change: C.a is not defined"),
+        ("def f():\n    return sys\n", "invalid syntax"),
+    ],
+)
+def test_a_change_of_what_is_not_in_the_program(text: str, message: str) -> None:
+    with pytest.raises(TangleError, match=message):
+        tangle([FIRST, change(text)])
+
+
+def test_rewriting_a_block_as_a_change() -> None:
+    first = Block("python", "", "class C:\n    def f(self):\n        a = 1\n        return a\n\n\nD = 1\n", "first")
+    program = Program()
+    program.take(first)
+    again = Block("python", "", "class C(C):\n    def f(self):\n        a = 2\n        return a\n", "again")
+    text = as_change(again, program)
+    assert text == (" class C(C):\n     def f(self):\n-        a = 1\n+        a = 2\n         return a\n")
+    assert tangle([first, change(text)]) == tangle([first, again])
+    assert staying(text) == 3 / 4
+    assert slight(again, program) == ["C.f"]
+    assert slight(Block("python", "", "D = 2\n", "other"), program) == []
 
 
 @pytest.mark.parametrize(
