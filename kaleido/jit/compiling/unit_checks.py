@@ -238,7 +238,11 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
     if not body.type.agrees(unit.signature):
         shown = _shown(unit.signature)
         raise _error(unit, f"its body is {body.type}, but its signature {shown}", body.name, "define")
-    if "nounwind" not in _attributes(body, attributes).split():
+    words = _attributes(body, attributes).split()
+    if "alwaysinline" in words:
+        message = f"its body `{body.name}` is alwaysinline, for which LLVM has no limit: the engine decides"
+        raise _error(unit, message, body.name, "define")
+    if "nounwind" not in words:
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
 
 

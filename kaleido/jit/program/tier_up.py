@@ -34,6 +34,7 @@ from itertools import islice
 from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.runtime import FAILED, Runtime
+from kaleido.jit.process.thread_placement import move_apart
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.speculation import not_constant
 from kaleido.jit.program.symbols import labels
@@ -192,6 +193,7 @@ class TierUp:
                 return False
             members, runs, policy = compiler.inline_group(version, {}), version.runs, self._program.policy
             constants = compiler.constants(members)
+        move_apart()
         compilation = compiler.compile_optimized(members, constants, runs=runs)
         with self._access.lock:
             if self._access.closed:
