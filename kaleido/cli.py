@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from kaleido.report.trace import Trace
     from kaleido.session import Session
 
-__all__ = ["Observe", "UsageError", "main", "run", "run_program"]
+__all__ = ["COMMANDS", "Observe", "UsageError", "main", "run", "run_program"]
 
 # Exit codes, beside OK, FAILED and INTERRUPTED: a wrong command line, a defect of Kaleido.
 USAGE, DEFECT = 2, 70
 
 # The subcommands, and the modules that implement them with a function `run`. A subcommand is recognized only as the
 # first argument, so a script of that name is run as ./cache.
-_COMMANDS = {
+COMMANDS = {
     "bench": "kaleido.bench.bench_command",
     "build": "kaleido.build.build_command",
     "cache": "kaleido.cache.cache_command",
+    "completions": "kaleido.installation.completion_command",
+    "doctor": "kaleido.installation.doctor_command",
     "fmt": "kaleido.formatting.format_command",
     "lab": "kaleido.lab.lab_command",
     "lsp": "kaleido.lsp.lsp_command",
+    "man": "kaleido.installation.manual_command",
     "report": "kaleido.program_report.report_command",
     "tutorial": "kaleido.tutorial.command",
 }
@@ -88,7 +91,7 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
     until the process ends.
     """
     try:
-        if arguments and arguments[0] in _COMMANDS:
+        if arguments and arguments[0] in COMMANDS:
             return _command(*arguments)
         return run_program(of_plain(arguments) or _parsed(arguments), close=close)
     except SystemExit as stop:
@@ -101,19 +104,22 @@ def run(arguments: Sequence[str], *, close: bool = True) -> int:
         return _write_error(f"error: {reason(error)}", FAILED)
     except MemoryError as error:
         return _write_error(f"error: {error or 'out of memory'}", FAILED)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ImportError) and error.name == "llvmlite":
+            # It is missing, or another version than the engine works with, or there is none for this platform.
+            return _write_error(f"error: {error}", FAILED)
         from traceback import format_exc
 
         return _write_error(f"{format_exc()}kaleido: {DEFECT_NOTICE}", DEFECT)
 
 
 def _command(name: str, *arguments: str) -> int:
-    """Run one of _COMMANDS, which adds its own arguments to those that all commands share."""
+    """Run one of COMMANDS, which adds its own arguments to those that all commands share."""
     from kaleido.command_line.arguments import add_color, base_parser
 
     parser = base_parser(f"kaleido {name}")
     add_color(parser)
-    code: int = import_module(_COMMANDS[name]).run(arguments, parser)
+    code: int = import_module(COMMANDS[name]).run(arguments, parser)
     return code
 
 

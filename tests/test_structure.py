@@ -30,6 +30,7 @@ LAYERS = tuple(
         "kaleido.numpy_map",
         "kaleido.formatting",
         "kaleido.session",
+        "kaleido.cache",
         "kaleido.bench",
         "kaleido.build",
         "kaleido.repl",
@@ -38,8 +39,8 @@ LAYERS = tuple(
         "kaleido.lab",
         "kaleido.lsp",
         "kaleido.jupyter",
-        "kaleido.cache",
         "kaleido.cli",
+        "kaleido.installation",
         "kaleido.program_report",
         "kaleido.__main__",
     )

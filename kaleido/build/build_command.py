@@ -11,8 +11,9 @@ from pathlib import Path
 
 from kaleido.build.c_header import ENTRY, c_functions, c_header
 from kaleido.build.linker_driver import LinkError, link
-from kaleido.build.native_code import native_code
+from kaleido.build.native_code import executable_code, native_code
 from kaleido.build.static_program import static_program
+from kaleido.cache.place import cache_at
 from kaleido.command_line.program_file import program_source, write_errors
 from kaleido.diagnostics import FAILED, OK, KaleidoError, Source
 from kaleido.jit.ahead_of_time import Form, Machine
@@ -73,6 +74,9 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     parser.add_argument(
         "--load", action="append", default=[], metavar="LIB", help="a shared library to search for externs, and to link"
     )
+    parser.add_argument(
+        "--no-cache", dest="cache", action="store_false", help="use no machine code of earlier builds, and keep none"
+    )
     options = parser.parse_args(arguments)
     if options.target and options.emit is None:
         parser.error("--target needs --emit: only objects can be made for another platform")
@@ -84,8 +88,9 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
 
 
 def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
+    cache = cache_at() if options.cache else None
     try:
-        session = Session(libraries=options.load, debug=options.debug)
+        session = Session(libraries=options.load, debug=options.debug, cache=cache)
     except LibraryError as error:
         parser.error(f"cannot load {shown(error.library)}: {error.reason}")
     with session:
@@ -98,15 +103,15 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         header = c_header(output.stem, {name: program.functions[name][1] for name in callable_from_c}, others)
         _write(output, header.encode())
         return
-    form = Form(options.emit) if options.emit is not None else Form.OBJECT
     machine = Machine(options.target, options.cpu)
     if options.emit is not None:
+        form = Form(options.emit)
         _write(
             output,
             native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c, debug=options.debug),
         )
     else:
-        _link(native_code(program, form, machine, debug=options.debug), output, options)
+        _link(executable_code(program, machine, debug=options.debug, cache=cache), output, options)
 
 
 def _default_output(options: Namespace) -> str:
@@ -114,10 +119,11 @@ def _default_output(options: Namespace) -> str:
     return stem + _SUFFIXES.get(options.emit, "")
 
 
-def _link(code: bytes, output: Path, options: Namespace) -> None:
+def _link(code: Sequence[bytes], output: Path, options: Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="kaleido-") as folder:
-        objects, program = Path(folder, "program.o"), Path(folder, "program")
-        objects.write_bytes(code)
+        program, objects = Path(folder, "program"), [Path(folder, f"{number}.o") for number in range(len(code))]
+        for path, data in zip(objects, code, strict=True):
+            path.write_bytes(data)
         link(objects, program, options.load, options.linker)
         _write(output, program.read_bytes(), executable=True)
 

@@ -21,13 +21,13 @@ class LinkError(Exception):
     """There is no linker driver, or it has failed; the message says which, for people."""
 
 
-def link(objects: Path, program: Path, libraries: Sequence[str], driver: str | None) -> None:
-    """Link an object file, with libraries by their paths or names. `driver` is a command; None for the first found.
+def link(objects: Sequence[Path], program: Path, libraries: Sequence[str], driver: str | None) -> None:
+    """Link object files, with libraries by their paths or names. `driver` is a command; None for the first found.
 
     The program finds a library where it is now. Raises LinkError.
     """
     command = _command(driver) if driver else _found()
-    arguments = [str(objects), "-o", str(program), *chain.from_iterable(map(_library, libraries)), "-lm"]
+    arguments = [*map(str, objects), "-o", str(program), *chain.from_iterable(map(_library, libraries)), "-lm"]
     try:
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
     except OSError as error:

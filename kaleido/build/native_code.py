@@ -1,18 +1,29 @@
-"""A whole program as native code: its units, C's ``main``, and the functions that C can call, in one module."""
+"""A whole program as native code: its units, C's ``main``, and the functions that C can call, in one module.
+
+An executable for this machine has two: what does not depend on the program is an object file of its own, which comes
+from the object cache, and so does the program if it is the same as before.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from kaleido.build.startup import MAIN, main_unit, startup_data, startup_units
+from kaleido.build.number_output import SHOW
+from kaleido.build.startup import MAIN, RUN, main_unit, startup_data, startup_units
 from kaleido.build.static_program import StaticProgram
 from kaleido.codegen.mangling import signature
-from kaleido.jit import DebugInfo, Engine, Policy, RunCounter, Unit, quoted
+from kaleido.jit import DebugInfo, Engine, ObjectCache, Policy, RunCounter, Signature, Unit, quoted
 from kaleido.jit.ahead_of_time import Form, Machine
 
-__all__ = ["native_code"]
+__all__ = ["executable_code", "native_code"]
+
+# The C functions by which the two object files of an executable call each other.
+_PROGRAM, _SHOW = "kaleido.program", "kaleido.show.number"
 
 # Architectures of 32 bits. C's types have other sizes there, and that of Intel computes with more digits.
 _NARROW = re.compile(r"i\d86|x86|arm(?!64).*|thumb.*|wasm32|riscv32|mips(el)?|powerpc|ppc|sparc")
@@ -35,7 +46,7 @@ def native_code(
 
     Raises ValueError where LLVM rejects or does not know something, OSError where its subprocess fails.
     """
-    triple = machine.triple or _host_triple()
+    triple = machine.triple or _host_platform()
     if _NARROW.fullmatch(triple.partition("-")[0]):
         raise ValueError(f"{triple} is a platform of 32 bits: programs need one of 64 bits")
     start = [*startup_units(entry, triple), main_unit(entry)] if entry else startup_units(MAIN, triple)
@@ -47,15 +58,49 @@ def native_code(
         return engine.object_file(*names, weak=[MAIN] if entry else (), form=form, machine=machine)
 
 
+def executable_code(
+    program: StaticProgram, machine: Machine, *, debug: bool = False, cache: ObjectCache | None = None
+) -> list[bytes]:
+    """The object files of an executable. Raises ValueError and OSError as :func:`native_code` does."""
+    if debug or not machine.is_host:
+        return [native_code(program, Form.OBJECT, machine, debug=debug)]
+    units = {unit.symbol: unit for unit in program.units}
+    run, show = units.pop(RUN), units.pop(SHOW)
+    own = [*units.values(), run, _calling_c(SHOW, show.signature, _SHOW)]
+    common = [*startup_units(MAIN, _host_platform()), show, _calling_c(RUN, run.signature, _PROGRAM)]
+    # A program that prints no value needs not the unit that does.
+    names = [MAIN, _SHOW] if SHOW in run.calls else [MAIN]
+    with Engine(Policy(check=False), cache=cache) as engine:
+        engine.define(*own, *program.data, _called_by_c(_PROGRAM, run.signature, RUN))
+        program_object = engine.object_file(_PROGRAM)
+    with Engine(Policy(check=False), cache=cache) as engine:
+        engine.define(*common, *startup_data(_host_platform()), _called_by_c(_SHOW, show.signature, SHOW))
+        return [program_object, engine.object_file(*names)]
+
+
+def _calling_c(symbol: str, kind: Signature, function: str) -> Unit:
+    """A unit that calls a C function of the other object file, which has no address here."""
+    call = f"call {kind.result} {quoted(function)}({kind.arguments})"
+    end = "ret void" if kind.result == "void" else f"ret {kind.result_type} %result"
+    ir = (
+        f"define {kind.prototype(f'{symbol}.impl')} nounwind {{\n"
+        f"  {call if kind.result == 'void' else f'%result = {call}'}\n  {end}\n}}\n"
+        f"declare {kind.result} {quoted(function)}({', '.join(kind.parameters)}) nounwind\n"
+    )
+    return Unit(symbol, kind, ir, externals={function: 1}, counter=RunCounter.NONE)
+
+
+def _called_by_c(function: str, kind: Signature, symbol: str) -> Unit:
+    """The unit of a C function that calls a unit."""
+    ir = f"define {kind.prototype(f'{function}.impl')} nounwind {{\n{kind.forward(quoted(symbol))}}}\n"
+    ir += f"declare {kind.prototype(symbol)}\n"
+    return Unit(function, kind, ir, {symbol: kind}, counter=RunCounter.NONE)
+
+
 def _exported(name: str, symbol: str, parameters: Sequence[str], units: Mapping[str, Unit]) -> Unit:
     """The unit for C function `name`, which calls the function of the language, and is where that begins."""
-    kind = signature(len(parameters))
-    ir = (
-        f"define {kind.prototype(f'{name}.impl')} nounwind {{\n{kind.forward(quoted(symbol))}}}\n"
-        f"declare {kind.prototype(symbol)}\n"
-    )
-    debug = units[symbol].debug
-    return Unit(name, kind, ir, {symbol: kind}, counter=RunCounter.NONE, debug=partial(_at_beginning, debug, ir))
+    unit = _called_by_c(name, signature(len(parameters)), symbol)
+    return replace(unit, debug=partial(_at_beginning, units[symbol].debug, unit.ir))
 
 
 def _at_beginning(debug: Callable[[], DebugInfo] | None, ir: str) -> DebugInfo:
@@ -65,8 +110,6 @@ def _at_beginning(debug: Callable[[], DebugInfo] | None, ir: str) -> DebugInfo:
     return found._replace(places=places, scopes=((0, 0, 0),), variables=())
 
 
-def _host_triple() -> str:
-    from llvmlite.binding import get_default_triple
-
-    triple: str = get_default_triple()
-    return triple
+def _host_platform() -> str:
+    """This platform, as far as the startup depends on it, in the manner of LLVM's names: LLVM need not be loaded."""
+    return f"{os.uname().machine}-{sys.platform}"

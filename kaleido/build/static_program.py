@@ -13,7 +13,8 @@ session says which units it can call at that moment. From this follow:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from kaleido.build.number_output import SHOW, show_unit
 from kaleido.build.startup import RUN
@@ -30,8 +31,7 @@ _SHOW = Signature("void", ("double",))
 _RUN = Signature("ptr", ("ptr",))
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """An expression at top level.
 
     `place`     its line and column, from 1
@@ -45,8 +45,7 @@ class Statement:
     shown: bool
 
 
-@dataclass(frozen=True)
-class StaticProgram:
+class StaticProgram(NamedTuple):
     """`units` and `data` are everything. `functions` has the symbol and the parameters of each function for C."""
 
     units: Sequence[Unit]

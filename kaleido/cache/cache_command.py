@@ -11,7 +11,7 @@ from kaleido.diagnostics import OK
 from kaleido.language.source_files import reason, shown
 from kaleido.terminal import streams
 
-__all__ = ["run"]
+__all__ = ["run", "state"]
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -25,13 +25,17 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
         help="status: where it is, and its size (default); clear: remove all entries",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    cache = cache_at()
-    if cache is None:
-        streams.write("the object cache is off\n")
-    else:
-        streams.write(f"{shown(cache.folder)}: {_state(cache, clear=options.action == 'clear')}\n")
+    streams.write(f"{state(clear=options.action == 'clear')}\n")
     streams.flush()
     return OK
+
+
+def state(*, clear: bool = False) -> str:
+    """Where the cache is, and its size, or with `clear` what was removed."""
+    cache = cache_at()
+    if cache is None:
+        return "the object cache is off"
+    return f"{shown(cache.folder)}: {_state(cache, clear=clear)}"
 
 
 def _state(cache: DirectoryCache, *, clear: bool) -> str:

@@ -13,14 +13,14 @@ from typing import Any, NoReturn, TypeVar
 from kaleido.command_line.options import Options
 from kaleido.terminal import streams
 
-__all__ = ["add_color", "add_program_options", "base_parser", "missing_extra", "parsed", "parsed_by"]
+__all__ = ["add_color", "add_program_options", "base_parser", "main_parser", "missing_extra", "parsed", "parsed_by"]
 
 SMALLEST_STACK, LARGEST_STACK = 1 << 20, 1 << 40
 
 
-def base_parser(name: str) -> ArgumentParser:
+def base_parser(name: str, kind: type[ArgumentParser] = ArgumentParser) -> ArgumentParser:
     """The parser of a command, with no options but `--help`."""
-    parser = ArgumentParser(
+    parser = kind(
         prog=name, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False, add_help=False
     )  # fmt: skip
     parser.add_argument("-h", "--help", action=_Help, default=SUPPRESS, nargs=0, help="show this help and exit")
@@ -42,7 +42,7 @@ def missing_extra(parser: ArgumentParser, what: str, extra: str, error: ImportEr
 
 def parsed(arguments: Sequence[str]) -> Options:
     """The options that a command line sets. Raises SystemExit, with the exit code, after a message about an error."""
-    return parsed_by(_parser(), arguments, Options())
+    return parsed_by(main_parser(), arguments, Options())
 
 
 Parsed = TypeVar("Parsed", bound=Options)
@@ -65,17 +65,25 @@ def _with_code_joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _parser() -> ArgumentParser:
+def main_parser() -> ArgumentParser:
+    """The parser of ``kaleido`` without a subcommand."""
     parser = base_parser("kaleido")
     parser.description = (
         "A Kaleidoscope-style language with a tiered JIT.\n\n"
         "Without a script: start the REPL on a terminal, otherwise run standard input.\n"
-        "`kaleido tutorial [N]` opens the tutorial; see `kaleido tutorial --help`.\n"
-        "`kaleido bench FILE` measures a program in each mode; see `kaleido bench --help`.\n"
-        "`kaleido build FILE` makes a native executable of a program; see `kaleido build --help`.\n"
-        "`kaleido fmt FILE...` writes programs in one layout; see `kaleido fmt --help`.\n"
-        "`kaleido lsp` is the language server for editors; see `kaleido lsp --help`.\n"
-        "`kaleido report FILE` runs a program and makes a page of what the JIT did; see `kaleido report --help`."
+        "\n"
+        "Commands, each with a --help of its own:\n"
+        "  tutorial     build a small language of this kind yourself\n"
+        "  bench        measure a program in each mode\n"
+        "  report       run a program and make a page of what the JIT did\n"
+        "  lab          that page, live, beside an editor in the browser\n"
+        "  build        make a native executable of a program\n"
+        "  fmt          write programs in one layout\n"
+        "  lsp          the language server for editors\n"
+        "  cache        the machine code of earlier runs\n"
+        "  doctor       what is installed and what works\n"
+        "  completions  completions for bash, zsh and fish\n"
+        "  man          the manual page"
     )
     add_program_options(parser)
     parser.add_argument("-i", dest="interactive", action="store_true", help="start the REPL afterwards")

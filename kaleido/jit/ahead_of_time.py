@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from kaleido.jit.unit import Data, Unit, Words
 
@@ -20,8 +20,7 @@ class Form(StrEnum, metaclass=Words):
     BITCODE = "bc"
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(NamedTuple):
     """The machine that code is for.
 
     `triple`  LLVM's name of a platform, such as ``aarch64-linux-gnu``; empty for this one
@@ -39,8 +38,7 @@ class Machine:
 HOST = Machine()
 
 
-@dataclass(frozen=True)
-class ClosedProgram:
+class ClosedProgram(NamedTuple):
     """Units that call no others, with the data that they use, to compile into one module.
 
     `exports`  the units that are C functions, of the name of their symbol
@@ -50,4 +48,4 @@ class ClosedProgram:
     units: Collection[Unit]
     data: Collection[Data]
     exports: Collection[Unit]
-    weak: Collection[str] = field(default=())
+    weak: Collection[str] = ()

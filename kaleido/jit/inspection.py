@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
@@ -146,7 +145,7 @@ class Inspection:
             program = self._closed_program(names)
             for unit in program.exports:
                 unit.signature.check_foreign(unit.label)
-            return self._compiler.object_file(replace(program, weak=weak), form, machine)
+            return self._compiler.object_file(program._replace(weak=weak), form, machine)
 
     def _closed_program(self, names: Sequence[str]) -> ClosedProgram:
         """The units that `names` reach and the data that these use; the names are the exports."""

@@ -58,7 +58,7 @@ def _shown(line: Line, columns: int, colored: bool) -> str:
 def _head(recording: Json) -> Iterator[Line]:
     program = recording["program"]
     thresholds = " or ".join(f"{number:,} {counter}" for counter, number in program["thresholds"].items())
-    hot = f", hot at {thresholds}" if program["mode"] in ("tiered", "sync") else ""
+    hot = f", hot at {thresholds}" if thresholds and program["mode"] in ("tiered", "sync") else ""
     yield [(None, f"{program['name'] or 'A session'} · {program['mode']}{hot} · {_milliseconds(recording['length'])}")]
 
 
@@ -166,7 +166,25 @@ def _codes(unit: Json, tier: str = "") -> list[Json]:
 def _happened(recording: Json) -> list[str]:
     """The latest events are left out where there are too many: how it begins is what explains the rest."""
     told = [each for each in recording["events"] if each["kind"] in _TOLD or _is_redefinition(each)]
-    return [f"{_milliseconds(each['time'])}  {each['sentence']}" for each in told]
+    return [f"{_milliseconds(each['time'])}  {each['sentence']}{_wait(recording, each)}" for each in told]
+
+
+def _wait(recording: Json, swap: Json) -> str:
+    """How the time from hot to swapped was spent, for the swap of a unit that was hot itself: as the page has it."""
+    if swap["kind"] != "swapped":
+        return ""
+    own = [unit for unit in recording["units"] if unit["symbol"] == swap["symbol"]]
+    used = [code for unit in own for code in _codes(unit, "O3") if code["from"] is not None]
+    code = min(used, key=lambda code: abs(float(code["from"] - swap["time"])), default=None)
+    hot = [
+        each["time"]
+        for each in recording["events"]
+        if (each["kind"], each["symbol"]) == ("hot", swap["symbol"]) and code and each["time"] <= code["began"]
+    ]
+    if code is None or not hot:
+        return ""
+    waited, compiled = code["began"] - hot[-1], code["ended"] - code["began"]
+    return f": it waited {_milliseconds(waited)}, compiling took {_milliseconds(compiled)}"
 
 
 def _is_redefinition(event: Json) -> bool:

@@ -2,7 +2,8 @@
 
 Headings begin with `#`, and blocks are fenced; both begin at the start of a line. Lists are flat. A text may have
 `code`, *emphasis*, **strong** words, [links](address) and [links][name], not nested in each other. The address of a
-name is on a line by itself, after `[name]:`, and is shown there.
+name is on a line by itself, after `[name]:`, and is shown there. A picture is a line ``![text](pictures/NAME.svg)``,
+and then a comment with the same in characters, which is shown instead.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypeAlias
 
 from kaleido.tutorial.chapters import FENCE, Block, blocks
 
-__all__ = ["Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "parts", "runs"]
+__all__ = ["PICTURE", "Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "parts", "runs"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,16 @@ _BAR = re.compile(r"(?<!\\)\|")
 _ADDRESS = re.compile(r"\[[^]]+\]: +\S+$")
 
 
+PICTURE = re.compile(
+    r"^!\[(?P<alt>[^]]*)\]\((?P<file>pictures/[\w-]+\.svg)\)\n\n<!--[^\n]*\n(?P<block>```text\n(?P<text>.*?)^```\n)-->\n",
+    re.MULTILINE | re.DOTALL,
+)
+"""A picture, as SVG for browsers and in characters for terminals."""
+
+
 def parts(text: str, name: str) -> list[Part]:
     """The parts of a Markdown text, in order. `name` is the file name in the places of blocks."""
+    text = PICTURE.sub(_in_characters, text)
     fenced = iter(blocks(text, name))
     found: list[Part] = []
     end = 0
@@ -68,6 +77,12 @@ def parts(text: str, name: str) -> list[Part]:
         found += [*_prose(text[end : match.start()]), next(fenced)]
         end = match.end()
     return [*found, *_prose(text[end:])]
+
+
+def _in_characters(picture: re.Match[str]) -> str:
+    """The block of a picture alone, on the lines on which it is."""
+    before = picture.string[picture.start() : picture.start("block")]
+    return "\n" * before.count("\n") + picture["block"] + "\n"
 
 
 def _prose(text: str) -> Iterator[Part]:

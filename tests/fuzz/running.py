@@ -17,11 +17,11 @@ from pathlib import Path
 from unittest import mock
 
 from kaleido.build.linker_driver import link
-from kaleido.build.native_code import native_code
+from kaleido.build.native_code import executable_code
 from kaleido.build.static_program import static_program
 from kaleido.diagnostics import KaleidoError, Source
 from kaleido.jit import Event, EventKind, Tier
-from kaleido.jit.ahead_of_time import HOST, Form
+from kaleido.jit.ahead_of_time import HOST
 from kaleido.language import parser
 from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
@@ -162,8 +162,9 @@ def _by_executable(text: str, sessions: Sessions) -> Outcome:
     with sessions.session("O0", None) as session:
         program = static_program(session, Source("<program>", text), quiet=False, functions=False)
     with tempfile.TemporaryDirectory() as folder:
-        objects, executable = Path(folder, "program.o"), Path(folder, "program")
-        objects.write_bytes(native_code(program, Form.OBJECT, HOST))
+        objects, executable = [Path(folder, "program.o"), Path(folder, "common.o")], Path(folder, "program")
+        for path, code in zip(objects, executable_code(program, HOST), strict=True):
+            path.write_bytes(code)
         link(objects, executable, [], None)
         done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)
     return Outcome(done.stdout, "" if done.returncode == 0 else f"exit code {done.returncode}")

@@ -26,7 +26,7 @@ g     ··············▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒�
   f.for is a loop in f
 
 What happened
-  70.0 ms  f swapped
+  70.0 ms  f swapped: it waited 10.0 ms, compiling took 20.0 ms
 
 Inlined
   f ← g
@@ -153,11 +153,12 @@ def test_a_report_has_the_advice_of_llvm() -> None:
 
 def test_the_text_has_lanes_and_what_happened() -> None:
     units = [
-        unit("f", code("O0", 25.0), code("O3", 70.0, 93.0, "g")),
+        unit("f", code("O0", 25.0), code("O3", 70.0, 93.0, "g") | {"began": 45.0, "ended": 65.0}),
         unit("f.for", code("O0", 25.0), counter="iterations", parent="f"),
         unit("g", code("O0", 25.0)),
     ]
-    assert recording_text(made(units, [event("swapped", "f", 70.0)]), 64) == TEXT
+    hot = event("hot", "f", 35.0, threshold=1000)
+    assert recording_text(made(units, [hot, event("swapped", "f", 70.0)]), 64) == TEXT
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_a_chapter_that_is_not_there(number: str, capfd: pytest.CaptureFixture[s
 
 
 def test_help(capfd: pytest.CaptureFixture[str]) -> None:
-    assert "kaleido tutorial" in outcome(capfd, "--help")[1]
+    assert "\n  tutorial     " in outcome(capfd, "--help")[1]
     code, output, _ = outcome(capfd, "tutorial", "--help")
     assert code == 0
     assert "--program FILE" in output

@@ -18,6 +18,7 @@
 ``loops``             loops in the text of a module, and what they count
 ``loop_guard``        the test that a variable counts in integers
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
+``branches``          branches in place of selects that loops wait for
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
 ``specialization``    guards: units with arguments that are taken for constants

@@ -14,6 +14,7 @@ from functools import partial
 import llvmlite.binding as llvm
 
 from kaleido.jit.ahead_of_time import Form
+from kaleido.jit.compiling.branches import with_branches
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.ir_text import with_possible_tail_calls
@@ -95,7 +96,8 @@ class Compiler:
         with closed_on_error(module):
             self._target.format(module)
             self._target.optimize(module)
-        return _with_possible_tail_calls(module), levels
+        module = _with_possible_tail_calls(module)
+        return (_with_branches(module) if counts else module), levels
 
     def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
         """One module that exports the body of the first of `units`, and in which the names of all of them are bound.
@@ -181,6 +183,17 @@ def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
     except RuntimeError:
         with module:
             return parse_alone(with_possible_tail_calls(str(module)))
+
+
+def _with_branches(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module, or where selects become branches another one in its place."""
+    with closed_on_error(module):
+        text = str(module)
+        changed = with_branches(text)
+    if changed == text:
+        return module
+    with module:
+        return parse_alone(changed)
 
 
 def link_dynamically(

@@ -36,7 +36,7 @@ _REJECTED = 3
 
 def foreign_object_file(policy: Policy, program: ClosedProgram, form: Form, machine: Machine) -> bytes:
     """As ``object_files.object_file``, for a machine. Raises ValueError, and OSError where the subprocess fails."""
-    program = replace(program, units=_sent(program.units, policy), exports=_sent(program.exports, policy))
+    program = program._replace(units=_sent(program.units, policy), exports=_sent(program.exports, policy))
     command = [sys.executable, "-I", "-c", _PROGRAM, *filter(None, sys.path)]
     done = subprocess.run(command, input=pickle.dumps((policy, program, form, machine)), capture_output=True)
     messages = done.stderr.decode("utf-8", "replace")

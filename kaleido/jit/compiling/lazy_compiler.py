@@ -72,17 +72,34 @@ class LazyCompiler:
             yield " ".join(sorted(renamed({}, {**self._externals, **unit.externals})))
 
     def object_file(self, program: ClosedProgram, form: Form | None, machine: Machine | None) -> bytes:
-        """As ``object_files.object_file``, for a machine."""
+        """As ``object_files.object_file``, for a machine. The cache has object files for this machine."""
         from kaleido.jit.ahead_of_time import Form as Forms
 
         form = form or Forms.OBJECT
-        if machine is None or machine.is_host:
+        if machine is not None and not machine.is_host:
+            from kaleido.jit.compiling.foreign_machines import foreign_object_file
+
+            return foreign_object_file(self._policy, program, form, machine)
+        # Debug information is not in the IR.
+        is_cached = form is Forms.OBJECT and self._transform is None and not self._policy.debug
+
+        def compile_program() -> ObjectCode:
             from kaleido.jit.compiling.object_files import object_file
 
-            return object_file(self._compiler, program, form, debug=self._policy.debug)
-        from kaleido.jit.compiling.foreign_machines import foreign_object_file
+            return ObjectCode(object_file(self._compiler, program, form, debug=self._policy.debug), 0, 1)
 
-        return foreign_object_file(self._policy, program, form, machine)
+        objects = self._objects if is_cached else None
+        return cached_code(objects, self._parts_of_program(program), compile_program).data
+
+    def _parts_of_program(self, program: ClosedProgram) -> Iterator[str]:
+        """What determines the object file of a program, beside debug information."""
+        yield "object file"
+        yield repr([unit.symbol for unit in program.exports])
+        yield repr(sorted(program.weak))
+        yield from map(repr, program.data)
+        for unit in program.units:
+            yield repr((unit.counter, sorted(unit.c_functions), sorted(unit.calls)))
+        yield from self._parts(list(program.units), Tier.OPTIMIZED, None)
 
     def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
         """The units with their debug information and with frame pointers, as far as the policy wants them."""

@@ -21,6 +21,7 @@ from typing import Protocol
 import llvmlite
 
 from kaleido.jit import unit
+from kaleido.jit.compiling.llvmlite_version import check
 from kaleido.jit.compiling.object_code import ObjectCode
 from kaleido.jit.compiling.processor import processor
 
@@ -32,6 +33,8 @@ except ImportError:
 
 __all__ = ["ObjectCache", "cached_code"]
 
+# The first use of llvmlite in a process.
+check(llvmlite.__version__, sys.platform)
 
 # An entry: the hash, the numbers of ObjectCode, the object file.
 _HASH, _NUMBERS = 32, Struct("<QQ")

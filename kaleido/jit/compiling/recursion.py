@@ -63,6 +63,10 @@ _ARITHMETIC = frozenset(["fadd", "fsub", "fmul", "fdiv", "fneg", "add", "sub", "
 _PURE_OPCODES = _ARITHMETIC | {"fcmp", "icmp", "select", "zext", "sext", "sitofp", "uitofp"}
 _MAX_PURE = 10
 _MAX_LEVELS = 4
+
+# Bytes, a cache line: a function takes the same time in an executable as in the memory of a process. Beginning 16 to 48
+# bytes behind one cost Ackermann's 1.02 to 1.04 on an AMD processor of the kind Zen 4, and fib up to 1.12 on a Zen 3.
+_ALIGNMENT = 64
 _LABEL = r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")'
 _BRANCH = re.compile(rf"  br i1 ([^,]+), {_LABEL}, {_LABEL}")
 _CALL = re.compile(r'^(  (?:(?:%[-a-zA-Z$._0-9]+|%"[^"]*") = )?(?:tail |notail )?call )tailcc ')
@@ -217,9 +221,12 @@ class _Expansion:
 
     def _head(self, function: Function, part: str, *, inline: bool) -> str:
         result, arguments = function.prototype() or ("", "")
-        attributes = f"{'alwaysinline ' if inline else ''}{function.attributes()}"
+        attributes, described, place = function.attributes().partition(" !dbg ")
+        if not inline and " align " not in attributes:
+            attributes += f" align {_ALIGNMENT}"
         name = self._named(function.name, part)
-        return f"define internal {self._convention} {result} {name}({arguments}) {attributes} {{"
+        head = f"define internal {self._convention} {result} {name}({arguments})"
+        return f"{head} {'alwaysinline ' * inline}{attributes}{described}{place} {{"
 
     def _named(self, name: str, part: str) -> str:
         suffix = f".{self._tag}.{part}"

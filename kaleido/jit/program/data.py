@@ -23,9 +23,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from kaleido.jit.compiling.lazy_compiler import baseline_code
 from kaleido.jit.native.entry_points import c_function
-from kaleido.jit.native.loader import LoadedObject, Loader
+from kaleido.jit.native.loader import LoadedObject
+from kaleido.jit.native.runtime import Runtime
 from kaleido.jit.program.reclaim import Reclaimer
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.versions import Version
@@ -57,8 +57,8 @@ class _Variable:
 class DataTable:
     """The data that is defined. Used under the engine's lock."""
 
-    def __init__(self, loader: Loader, reclaimer: Reclaimer) -> None:
-        self._loader, self._reclaimer = loader, reclaimer
+    def __init__(self, runtime: Runtime, reclaimer: Reclaimer) -> None:
+        self._runtime, self._reclaimer = runtime, reclaimer
         self.variables: dict[str, _Variable] = {}
         # Of the transaction in progress: what it adds, and None for what it removes.
         self._pending: dict[str, _Variable | None] = {}
@@ -85,7 +85,7 @@ class DataTable:
         """Load data that is not in the table yet. Raises ValueError where LLVM rejects its type or initial value."""
         module = _thread_local_ir(data) if data.thread_local else _ir(data)
         names = [data.symbol, *([_create(data), _destroy(data)] if data.thread_local else [])]
-        loaded = self._loader.load(baseline_code(module), [*names, _size(data)], {})
+        loaded = self._runtime.load(module, [*names, _size(data)])
         if data.thread_local:
             created = c_function(loaded.addresses[_create(data)], Signature("i32", ()))()
             if created:

@@ -49,7 +49,7 @@ class Program:
         self.access, self.externals = access, dict(externals)
         self.symbols, self.dependencies, self.events = SymbolTable(), Dependencies(), EventStream()
         self.reclaimer = Reclaimer(runtime)
-        self.data = DataTable(loader, self.reclaimer)
+        self.data = DataTable(runtime, self.reclaimer)
         stubs = Stubs(runtime, profiled=policy.speculate)
         self.publisher = Publisher(policy, stubs, self.reclaimer, self.dependencies, self.events)
         self.compiler = VersionCompiler(
