@@ -19,7 +19,8 @@ from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
-from kaleido.jit.compiling.ir_lines import MOST_ITEMS, PROBED, Contents, Function, Global, Type
+from kaleido.jit.compiling.frame_sizes import MOST_ITEMS, PROBED
+from kaleido.jit.compiling.ir_lines import Contents, Function, Global, Type
 from kaleido.jit.compiling.ir_words import MOST_INLINED, PLAIN_WORDS, SPACES, is_harmless_intrinsic
 
 __all__ = ["plain_contents"]
@@ -58,6 +59,8 @@ _ODD_WIDTH = re.compile(r"i(?!(?:64|1|32|8|16)(?!\d))\d")
 _ODD_TYPE = re.compile(r"[^-\w.$%@]i(?!(?:64|1|32|8|16)(?!\d))\d")
 
 _LARGE_ALIGNMENT = re.compile(r"align \d{3}")
+# Perhaps one of less alignment than its size: see ``ir_words``.
+_ALIGNED_ATOMIC = re.compile(r"(?:atomic|cmpxchg)[^\n]*, align")
 _ALLOCA_OF_MANY = re.compile(r"alloca [^\n]*, i\d")
 _ITEMS = re.compile(r"[\[<](\d+) x ([\[<{%])?")
 _MOST_ARRAY = 999
@@ -184,19 +187,19 @@ def _is_small(text: str) -> bool:
         return False
     if "align" in text and _LARGE_ALIGNMENT.search(text) is not None:
         return False
-    most = 1
+    if _ALIGNED_ATOMIC.search(text) is not None:
+        return False
+    items = text.count("alloca")
     if "[" in text or "<" in text:
         sizes = _ITEMS.findall(_OF_ADDRESS.sub("", text))
-        if any(inner for _, inner in sizes):
+        if any(inner or int(number) > _MOST_ARRAY for number, inner in sizes):
             return False
-        most = max((int(number) for number, _ in sizes), default=1)
-        if most > _MOST_ARRAY:
-            return False
+        items += sum(int(number) for number, _ in sizes)
     if "alloca" not in text:
         return True
     if _ALLOCA_OF_MANY.search(text) is not None:
         return False
-    return most * text.count("alloca") <= MOST_ITEMS or all(PROBED in each for each in _DEFINITION.findall(text))
+    return items <= MOST_ITEMS or all(PROBED in each for each in _DEFINITION.findall(text))
 
 
 def _has_known_words(text: str) -> bool:
