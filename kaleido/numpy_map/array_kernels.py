@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from kaleido.codegen.mangling import array_symbol, signature, symbol
 from kaleido.jit import Signature, Unit, quoted
 
-__all__ = ["ACCUMULATE", "HEADER", "MASKED", "REDUCE", "ROWS", "STRIDED", "fold_kernel", "map_kernel"]
+__all__ = ["ACCUMULATE", "HEADER", "MASKED", "REDUCE", "ROWS", "STRIDED", "fold_kernel", "map_kernel", "map_kind"]
 
 STRIDED, MASKED = "strided", "masked"
 """Kinds of kernels beside the layouts: with strides, and with a mask, too."""
@@ -109,6 +109,11 @@ _LOOP = """
 """
 
 
+def map_kind(arity: int, kind: str) -> str:
+    """The kind of a map in its symbol: kernels for different numbers of inputs are never one unit."""
+    return f"map-{kind}-{arity}"
+
+
 def map_kernel(name: str, arity: int, kind: str) -> Unit:
     """The kernel that calls a function for each element.
 
@@ -143,7 +148,7 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
     label = f"{name}.map" if set(kind) <= {"c"} else f"{name}.map.{kind}"
     operands = 1 + arity + (kind == MASKED)
     if is_one_row:
-        return _kernel(name, arity, f"map-{kind}", label, _Row(operands, "noalias ", row, ""))
+        return _kernel(name, arity, map_kind(arity, kind), label, _Row(operands, "noalias ", row, ""))
     elements = """
   %row = udiv i64 %position, %length
   %first = urem i64 %position, %length
@@ -152,7 +157,9 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
   %is.last = icmp ult i64 %wanted, %left
   %count = select i1 %is.last, i64 %wanted, i64 %left
   %passed = add i64 %count, 0"""
-    return _kernel(name, arity, f"map-{kind}", label, _Row(operands, "" if strided else "noalias ", row, elements))
+    return _kernel(
+        name, arity, map_kind(arity, kind), label, _Row(operands, "" if strided else "noalias ", row, elements)
+    )
 
 
 def fold_kernel(name: str, kind: str) -> Unit:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaleido.codegen.mangling import array_symbol
-from kaleido.numpy_map.array_kernels import MASKED, ROWS, STRIDED, map_kernel
+from kaleido.numpy_map.array_kernels import MASKED, ROWS, STRIDED, map_kernel, map_kind
 from kaleido.numpy_map.kernel_table import Frame, KernelTable
 
 __all__ = ["Array", "addresses_of", "as_float64", "frame_of", "map_arrays", "result_array"]
@@ -92,7 +92,7 @@ def _given(result: Array, out: Any) -> Any:
 
 def _run(kernels: KernelTable, name: str, kind: str, arity: int, frame: Frame, size: int, workers: int) -> None:
     make = partial(map_kernel, name, arity, kind)
-    kernels.run(array_symbol(name, f"map-{kind}"), make, frame, size, size, workers)
+    kernels.run(array_symbol(name, map_kind(arity, kind)), make, frame, size, size, workers)
 
 
 def _are_plain(inputs: Sequence[Array], result: Array | None) -> bool:

@@ -163,8 +163,9 @@ def _read(text: str, declared: _Declared) -> str | None:
 def _learn(keys: set[str], lines: Iterable[str]) -> None:
     """Lines of a text that has been read: those of a front end recur. `keys` are the new ones, without digits."""
     if len(_looked_at_lines) > _MOST_LINES:
-        for each in (_looked_at_lines, _harmless_lines, _declarations):
-            each.clear()
+        _looked_at_lines.clear()
+        _harmless_lines.clear()
+        _declarations.clear()
     _looked_at_lines.update(keys)
     _harmless_lines.update(key for key in keys if _READ_EACH_TIME.search(key) is None and key.count('"') % 2 == 0)
     for line in lines:
