@@ -148,7 +148,7 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
     """
     if kind.endswith(STREAMED):
         row = _streamed(name, kind.removesuffix(STREAMED))
-        return _kernel(name, arity, f"map-{kind}", f"{name}.map.{kind}", _Row(1 + arity, "noalias ", row, ""))
+        return _kernel(name, arity, map_kind(arity, kind), f"{name}.map.{kind}", _Row(1 + arity, "noalias ", row, ""))
     strided, is_one_row = kind in (STRIDED, MASKED), not kind.endswith(ROWS) and kind not in (STRIDED, MASKED)
     layout = "c" * arity if strided else kind.removesuffix(ROWS)
     inputs = range(1, 1 + arity)
