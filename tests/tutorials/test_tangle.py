@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.tutorial.chapters import Block, blocks, sections
+from kaleido.tutorial.chapters import Block, blocks, blocks_of, chapters, program_at, sections
 from kaleido.tutorial.reader import agrees
 from kaleido.tutorial.tangle import Program, TangleError, definitions, main, tangle
 from tests.tutorials.changes import as_change, slight, staying
@@ -174,3 +174,9 @@ def test_the_command_tells_how_it_is_used(arguments: list[str], capsys: pytest.C
 )
 def test_what_may_vary(shown: str, real: str, agree: bool) -> None:
     assert agrees(shown, real) is agree
+
+
+def test_the_chapter_on_speculation_continues_the_one_on_inlining() -> None:
+    """Its line of needs says so; the chapters between them are not needed."""
+    changes = [block for block in blocks_of(chapters()[20]) if block.changes_program]
+    assert "def guard(" in tangle([*program_at(16), *changes])

@@ -542,7 +542,6 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
 ADDS = "define private fastcc i64 @h(i64 %y) {\n%r = add i64 %y, 1\nret i64 %r\n}\n"
 
 
-
 def inlined(levels: int) -> str:
     """Helpers that are always inlined, each of which calls the one before twice."""
     first = "define private i64 @h0(i64 %y) alwaysinline {\n%r = mul i64 %y, 3\nret i64 %r\n}\n"
