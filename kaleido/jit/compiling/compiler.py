@@ -74,10 +74,8 @@ class Compiler:
             define_counting(module, units, tier)
         return self.optimize(module, units)
 
-    def optimize(
-        self, module: llvm.ModuleRef, units: Sequence[Unit], *, debug: bool = False
-    ) -> tuple[llvm.ModuleRef, int]:
-        """Apply the transform and LLVM's -O3 pipeline to the linked module of `units`; with `debug`, for a debugger.
+    def optimize(self, module: llvm.ModuleRef, units: Sequence[Unit]) -> tuple[llvm.ModuleRef, int]:
+        """Apply the transform and LLVM's -O3 pipeline to the linked module of `units`.
 
         Returns the module, or another one in its place, and how many calls of a recursive function one of its frames
         holds. The module that was given is closed if it is not returned.
@@ -95,7 +93,7 @@ class Compiler:
                 self._target.simplify(module, unroll=not in_integers)
                 text = with_integer_counters(with_possible_tail_calls(str(module)))
                 if recurs:
-                    counted = text if debug or self._target.policy.debug else with_counted_recursion(text)
+                    counted = with_counted_recursion(text)
                     merges = counted != text
                     text, levels = with_copies(counted, self._target.policy)
             module = parse_alone(text)

@@ -11,7 +11,7 @@ subtraction takes one cycle instead of three. So the time grows with a smaller p
 
 It is done where the function accesses no memory, and calls itself at least twice; where each of these calls passes the
 parameters on, unchanged or with a constant integer added; and where none of them is a tail call. A parameter that all
-calls pass on unchanged stays a double. Code for a debugger is not changed: there each call can be seen.
+calls pass on unchanged stays a double.
 
 Why it is exact. Arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come to 2^53,
 up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that large, and

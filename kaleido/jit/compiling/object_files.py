@@ -37,7 +37,7 @@ def object_file(compiler: Compiler, program: ClosedProgram, form: Form, *, debug
     Raises ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
     """
     try:
-        module, _ = compiler.optimize(_linked(program, debug=debug), list(program.units), debug=debug)
+        module, _ = compiler.optimize(_linked(program, debug=debug), list(program.units))
         with module:
             rename(module, {_entry(unit): unit.symbol for unit in program.exports})
             return compiler.emit_as(module, form)

@@ -1,9 +1,8 @@
-"""Ctrl-C, fork, the machine and its processors: what concerns the process, and not one engine.
+"""Ctrl-C, fork and the machine: what concerns the process, and not one engine.
 
-====================  ========================================================================================
-``fork``              locks that are free in a forked child, and hooks that run there
-``interrupts``        blocks in which Ctrl-C and other signals are deferred, and windows in which they are not
-``machine``           the architecture
-``thread_placement``  another processor for a thread that shares its own with the program
-====================  ========================================================================================
+==============  ========================================================================================
+``fork``        locks that are free in a forked child, and hooks that run there
+``interrupts``  blocks in which Ctrl-C and other signals are deferred, and windows in which they are not
+``machine``     the architecture
+==============  ========================================================================================
 """
