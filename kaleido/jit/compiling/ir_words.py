@@ -79,7 +79,9 @@ _COMMENT = re.compile(r";.*")
 _METADATA = ("!llvm.module.flags", "!llvm.dbg.cu", "!llvm.ident", "!llvm.loop", "!llvm.access.group")
 
 # Of what metadata says about a loop, what makes code no larger than LLVM finds right. Other hints have no limit.
-_LOOP_HINTS = frozenset({"mustprogress", "unroll.disable", "unroll.runtime.disable", "vectorize.enable", "isvectorized"})
+_LOOP_HINTS = frozenset(
+    {"mustprogress", "unroll.disable", "unroll.runtime.disable", "vectorize.enable", "isvectorized"}
+)
 _LOOP_HINT = re.compile(r'!"llvm\.loop\.([\w.]+)"')
 
 MOST_INLINED = 2
