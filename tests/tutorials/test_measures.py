@@ -10,7 +10,7 @@ from kaleido.tutorial.chapters import chapters
 from tests.tutorials import measures as measures_module
 from tests.tutorials.measures import Measures, measures
 
-LEFT = {path.stem[3:] for path in chapters().values()}
+LEFT = {"surviving", "a-repl-worth-using", "beyond"}
 """Chapters that are being revised, and may still be over the limits."""
 
 
