@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["account", "from_cache"]
@@ -41,7 +41,7 @@ def account(recording: Json) -> list[Json]:
     return [{"part": part, "time": round(time, 4)} for part, time in parts.items() if time > 0]
 
 
-def from_cache(recording: Json) -> list[str]:
+def from_cache(recording: Mapping[str, Any]) -> list[str]:
     """A sentence, where compilations were short because an earlier run had done them."""
     compiled = [event for event in recording.get("events", ()) if event["kind"] == "compiled"]
     cached = sum("message" in event for event in compiled)
