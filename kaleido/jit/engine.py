@@ -54,7 +54,7 @@ from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.running.sampler import Sampler
-from kaleido.jit.unit import Data, Tier, Unit
+from kaleido.jit.unit import Data, Tier, Unit, is_address
 
 if TYPE_CHECKING:
     from kaleido.jit.ahead_of_time import Form, Machine
@@ -95,6 +95,9 @@ class Engine:
         externals: Mapping[str, int] | None = None,
         cache: ObjectCache | None = None,
     ) -> None:
+        for name, address in (externals or {}).items():
+            if not is_address(address):
+                raise ValueError(f"the address of the external {name} is {address!r}")
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
             compiler = LazyCompiler(policy, transform, cache, externals)

@@ -26,6 +26,9 @@ _VECTOR = re.compile(r"<(\d+) x ")
 # In items of 8 bytes, what no machine has; and the items of a vector that is aligned to a page.
 _MOST_ITEMS, _WIDEST = 1 << 44, 256
 
+# As for units.
+_TAKEN = ("\1", "llvm.", "jit.")
+
 # Of a constant in a message, in characters.
 _SHOWN = 80
 
@@ -36,8 +39,10 @@ def check_data(data: Data) -> None:
     """Raises ValueError."""
     if not all(isinstance(each, str) for each in (data.symbol, data.type, data.initializer)):
         raise ValueError("the symbol, the type and the initial value of data are texts")
+    if not data.symbol or "\0" in data.symbol or data.symbol.startswith(_TAKEN):
+        raise ValueError("the symbol of data is empty, or has a meaning already")
     value = f"{data.type} {data.initializer}"
-    if "\0" in value or not value.isprintable():
+    if not value.isprintable():
         raise ValueError(f"{data.symbol}: its type and initial value are text on one line")
     if type_items(data.type, {}) > _MOST_ITEMS or any(int(each) > _WIDEST for each in _VECTOR.findall(data.type)):
         raise ValueError(f"{data.symbol}: {data.type} is too large")

@@ -119,6 +119,7 @@ def test_what_is_used_is_not_removed(engine: Engine) -> None:
         ([Data("n", "i64", "xor (i64 ptrtoint (ptr @n to i64), i64 5)")], "unsupported expression"),
         ([Data("n", f"[{1 << 62} x i64]")], "is too large"),
         ([Data("n", "<65536 x i64>")], "is too large"),
+        ([Data("jit.leave", "i64")], "the symbol of data is empty, or has a meaning already"),
         ([Data("n", "i64", 5)], "are texts"),  # type: ignore[arg-type]
         ([Data("taken", "i64")], "taken is a unit, and cannot be data"),
         (
