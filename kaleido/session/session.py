@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats
+from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats, take_bytes
 from kaleido.language.nodes import Definition, Expression, External, Item
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
@@ -23,6 +23,7 @@ from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.recovery import check_text
 from kaleido.session.snapshot import Change
+from kaleido.terminal import streams
 
 if TYPE_CHECKING:
     from kaleido.recording import Recorder
@@ -43,6 +44,7 @@ class Session:
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
     `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
+    `source_folder`   where texts that are no files are written then, for the debugger to find
     `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a
@@ -64,6 +66,7 @@ class Session:
         externs: bool = True,
         cache: ObjectCache | None = None,
         debug: bool = False,
+        source_folder: str = "",
         frame_pointers: bool = False,
         speculate: bool = False,
     ) -> None:
@@ -71,8 +74,17 @@ class Session:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
+        policy = policy_for(
+            jit,
+            threshold,
+            stack_size,
+            debug=debug,
+            source_folder=source_folder,
+            frame_pointers=frame_pointers,
+            speculate=speculate,
+        )
         self.engine = Engine(policy, cache=cache)
+        streams.held_back(take_bytes)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kaleido.tutorial.arrangement import arranged, heading, introduction
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
 __all__ = ["Program", "TangleError", "definitions", "main", "tangle"]
@@ -58,18 +59,36 @@ class Program:
         return found
 
     def text(self) -> str:
-        """The whole program."""
-        body = [text for name, text in self.pieces.items() if name not in _LAST]
-        body += [self.pieces[name] for name in _LAST if name in self.pieces]
+        """The whole program, in the order in which a reader types it."""
+        body = [self.pieces[name] for name in self._names()]
         return "".join(_spaced([*self._imports.used_in("\n".join(body)), *body]))
 
+    def arranged(self) -> str:
+        """The whole program in sections; empty if there are no definitions."""
+        sections = arranged(self._names())
+        if not sections:
+            return ""
+        imports = "".join(_spaced(self._imports.used_in("\n".join(self.pieces.values()))))
+        bodies = [
+            f"{heading(section)}\n\n\n{''.join(_spaced([self.pieces[name] for name in names]))}"
+            for section, names in sections.items()
+        ]
+        return "\n\n".join([f"{introduction(sections)}\n{imports}", *bodies])
 
-def tangle(blocks: Iterable[Block]) -> str:
-    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
+    def _names(self) -> list[str]:
+        """The names of the definitions, in the order in which a reader types them."""
+        return sorted(self.pieces, key=lambda name: _LAST.index(name) if name in _LAST else -1)
+
+
+def tangle(blocks: Iterable[Block], *, sections: bool = False) -> str:
+    """The text of a program from its blocks. Raises TangleError.
+
+    With `sections` it is in the order of :mod:`kaleido.tutorial.arrangement`, otherwise in that of the chapters.
+    """
     program = Program()
     for block in blocks:
         program.take(block)
-    return program.text()
+    return program.arranged() if sections else program.text()
 
 
 def definitions(block: Block) -> list[str]:
@@ -243,7 +262,7 @@ def main(arguments: list[str]) -> int:
     if number is None:
         print(_USAGE, f"({chapter_range()})")
         return 2
-    program = tangle(program_at(number))
+    program = tangle(program_at(number), sections=True)
     if arguments[1:]:
         Path(arguments[1]).write_text(program, "utf-8")
     else:

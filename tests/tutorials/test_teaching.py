@@ -65,7 +65,7 @@ def test_a_hunt(chapter: int, change: str, right: bool, tmp_path: Path) -> None:
         assert actual.startswith(schedule.text.rpartition(">>> ")[0])
 
 
-@pytest.mark.parametrize(("program", "passed"), [(tangle(program_at(2)).replace('"%"], 40', '"%"], 20'), 6), ("", 0)])
+@pytest.mark.parametrize(("program", "passed"), [(tangle(program_at(2)).replace('"%"], 40', '"%"], 20'), 7), ("", 0)])
 def test_the_grader_for_otter(program: str, passed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kaleidoscope.py").write_text(program, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))

@@ -18,12 +18,13 @@ class ObjectCode(NamedTuple):
     """A relocatable object file in memory.
 
     `text_size` is the size of its machine code in bytes. `levels` is the most calls of a recursive function that one
-    frame holds.
+    frame holds. `is_cached` says that an earlier run has compiled it.
     """
 
     data: bytes
     text_size: int
     levels: int = 1
+    is_cached: bool = False
 
 
 def elf_text_size(data: bytes) -> int | None:

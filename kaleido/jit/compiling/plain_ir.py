@@ -172,7 +172,8 @@ def _learn(keys: set[str], lines: Iterable[str]) -> None:
         if line.startswith(("declare ", "@")) and line.translate(_DIGITS) in keys:
             declared = _Declared({}, [])
             if _read(line, declared) is not None:
-                [_declarations[line]] = [*declared.functions.values(), *declared.globals]
+                functions = list(declared.functions.values())
+                _declarations[line] = functions[0] if functions else declared.globals[0]
 
 
 def _untyped(text: str) -> str:
