@@ -49,6 +49,11 @@ def test_the_calls_inside_pop_no_arguments() -> None:
         assert re.findall(r"define .*tailcc .*?@([\w.]+)", code) == ["fib.impl"]
 
 
+def test_the_function_inside_begins_at_a_cache_line_wherever_its_object_is() -> None:
+    with optimized(FIB) as engine:
+        assert re.search(r"\.p2align\s+6\n.*\nfib\.impl\.recursion\.0:", engine.assembly("fib", Tier.OPTIMIZED))
+
+
 def test_all_functions_of_a_cycle_are_expanded() -> None:
     with optimized(MUTUAL) as engine:
         assert set(calls(engine, "female")) == {"female.impl.recursion.0", "male.impl.recursion.0"}

@@ -1,4 +1,4 @@
-"""The command ``kaleido report SCRIPT``."""
+"""The command ``kaleido report SCRIPT``, and ``kaleido report RECORDING.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kaleido.diagnostics import Source
 from kaleido.language.source_files import reason, shown
 from kaleido.page import document
 from kaleido.program_report.compared import compare
-from kaleido.recording import Recorder
+from kaleido.recording import Recorder, read
 from kaleido.report.recording_text import recording_text
 from kaleido.session import Session
 from kaleido.terminal import streams
@@ -27,7 +27,7 @@ from kaleido.terminal import streams
 __all__ = ["run"]
 
 _DESCRIPTION = """Run a program as `kaleido` does, and write a page that shows what the JIT did: one file
-that opens in any browser."""
+that opens in any browser. A FILE.json is a recording, of this command or of another program, and is shown."""
 
 # The width of a report in text that goes into a file.
 _COLUMNS = 80
@@ -52,9 +52,31 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
     cannot be written.
     """
     options = _options(arguments, parser)
+    if options.code is None and str(options.script).endswith(".json"):
+        return _show(options)
     report = _Report(options)
     with report.output():
         return cli.run_program(options, close=True, observe=report.observe)
+
+
+def _show(options: ReportOptions) -> int:
+    """Write the report of a recording that is there, of any program."""
+    path = str(options.script)
+    if options.compare or options.passes:
+        raise cli.UsageError("--compare and --passes need a program, not a recording")
+    if options.json and options.output is None:
+        raise cli.UsageError("--json needs -o here: the recording itself must not be overwritten")
+    try:
+        recording = read(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise cli.UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
+    except ValueError as error:
+        what = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise cli.UsageError(f"{shown(path)} is not a recording: {what}") from None
+    report = _Report(options)
+    with report.output():
+        report.write(recording)
+    return 0
 
 
 def _options(arguments: Sequence[str], parser: ArgumentParser) -> ReportOptions:
@@ -155,6 +177,10 @@ class _Report:
         recording = recorder.report()
         if self._options.compare:
             recording["measured"] = compare(text, self._options)
+        self.write(recording)
+
+    def write(self, recording: dict[str, Any]) -> None:
+        """Write the report. Raises OSError."""
         if self._is_on_screen:
             colored = streams.colored(self._options.color, sys.stderr.fileno())
             columns = shutil.get_terminal_size().columns

@@ -13,6 +13,7 @@
 ``sources``       the texts of a recording, and places in them
 ``sentences``     a sentence for each event
 ``additions``     what is new since the last time, for a reader of a recording that goes on
+``foreign``       recordings of other programs, which write events alone
 ``bounded``       lists that stay small
 ``ticker``        the thread that looks at the counters
 ``producer``      the versions of what has made a recording
@@ -20,7 +21,8 @@
 """
 
 from kaleido.recording.advice import advice
+from kaleido.recording.foreign import read
 from kaleido.recording.recorder import Recorder
 from kaleido.recording.unit_history import Description
 
-__all__ = ["Description", "Recorder", "advice"]
+__all__ = ["Description", "Recorder", "advice", "read"]

@@ -23,6 +23,7 @@ from kaleido.recording.advice import advice
 from kaleido.recording.bounded import Capped
 from kaleido.recording.counters import Counters
 from kaleido.recording.event_data import event_data
+from kaleido.recording.foreign import FORMAT, VERSION
 from kaleido.recording.jumps import NO_JUMPS, example, jumps
 from kaleido.recording.producer import producer
 from kaleido.recording.redefinitions import redefinitions
@@ -33,8 +34,6 @@ from kaleido.recording.ticker import Ticker
 from kaleido.recording.unit_history import Code, Describe, History, describe
 
 __all__ = ["FORMAT", "VERSION", "Recorder"]
-
-FORMAT, VERSION = "kaleido-recording", 1
 
 View = Callable[[Sequence[Unit], Tier, Callable[[str, str], int]], dict[str, Any]]
 

@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from kaleido.jit import Tier
+from kaleido.recording.account import from_cache
 from kaleido.report.tier_marks import label, paint, pieces
 from kaleido.terminal.text import cut, padded, printable, width
 
@@ -38,7 +39,7 @@ def recording_text(recording: Json, columns: int, *, colored: bool = False) -> s
         _lanes(recording, columns),
         _section("What happened", _happened(recording), columns, _EVENTS),
         _section("Inlined", _inlined(recording), columns, _LISTED),
-        _section("Where the time went", [*_by_the_clock(recording), *_shares(recording)], columns, _LISTED + 2),
+        _section("Where the time went", _times(recording), columns, _LISTED + 2),
         _section("Measured", _measured(recording), columns, _LISTED),
         _section("Advice", [each["text"] for each in recording["advice"]], columns, _ADVICE),
     ]
@@ -58,8 +59,12 @@ def _shown(line: Line, columns: int, colored: bool) -> str:
 def _head(recording: Json) -> Iterator[Line]:
     program = recording["program"]
     thresholds = " or ".join(f"{number:,} {counter}" for counter, number in program["thresholds"].items())
-    hot = f", hot at {thresholds}" if program["mode"] in ("tiered", "sync") else ""
+    hot = f", hot at {thresholds}" if thresholds and program["mode"] in ("tiered", "sync") else ""
     yield [(None, f"{program['name'] or 'A session'} · {program['mode']}{hot} · {_milliseconds(recording['length'])}")]
+
+
+def _times(recording: Json) -> list[str]:
+    return [*_by_the_clock(recording), *from_cache(recording), *_shares(recording)]
 
 
 def _section(title: str, texts: Sequence[str], columns: int, most: int) -> Iterator[Line]:
@@ -166,7 +171,25 @@ def _codes(unit: Json, tier: str = "") -> list[Json]:
 def _happened(recording: Json) -> list[str]:
     """The latest events are left out where there are too many: how it begins is what explains the rest."""
     told = [each for each in recording["events"] if each["kind"] in _TOLD or _is_redefinition(each)]
-    return [f"{_milliseconds(each['time'])}  {each['sentence']}" for each in told]
+    return [f"{_milliseconds(each['time'])}  {each['sentence']}{_wait(recording, each)}" for each in told]
+
+
+def _wait(recording: Json, swap: Json) -> str:
+    """How the time from hot to swapped was spent, for the swap of a unit that was hot itself: as the page has it."""
+    if swap["kind"] != "swapped":
+        return ""
+    own = [unit for unit in recording["units"] if unit["symbol"] == swap["symbol"]]
+    used = [code for unit in own for code in _codes(unit, "O3") if code["from"] is not None]
+    code = min(used, key=lambda code: abs(float(code["from"] - swap["time"])), default=None)
+    hot = [
+        each["time"]
+        for each in recording["events"]
+        if (each["kind"], each["symbol"]) == ("hot", swap["symbol"]) and code and each["time"] <= code["began"]
+    ]
+    if code is None or not hot:
+        return ""
+    waited, compiled = code["began"] - hot[-1], code["ended"] - code["began"]
+    return f": it waited {_milliseconds(waited)}, compiling took {_milliseconds(compiled)}"
 
 
 def _is_redefinition(event: Json) -> bool:

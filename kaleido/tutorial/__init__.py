@@ -4,6 +4,7 @@ In the order in which a chapter passes through them:
 
 ==================  ===================================================================================
 ``chapters``        finds the chapters, and the fenced blocks in them
+``arrangement``     the order of the program for those who read it as a whole
 ``tangle``          puts the reader's program together from the blocks
 ``reader``          executes blocks in a folder, as a reader of the chapter would
 ``doctest_player``  the script that plays a Python session for ``reader``
@@ -21,5 +22,5 @@ In the order in which a chapter passes through them:
 ``program_history`` ``kaleido tutorial history``: the growth of the program as a git repository
 ==================  ===================================================================================
 
-The first four import only Python's standard library.
+The first five import only Python's standard library.
 """

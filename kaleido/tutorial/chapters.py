@@ -65,7 +65,12 @@ class Block:
     @property
     def changes_program(self) -> bool:
         """Whether the block is a part of the program: new code, or a change to earlier code."""
-        return self.language in ("python", "diff")
+        return self.language in ("python", "diff") and not self.title
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the block is a file of its own, named by its title."""
+        return self.language in ("kal", "python") and bool(self.title)
 
     @property
     def code(self) -> str:

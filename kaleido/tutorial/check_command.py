@@ -48,15 +48,23 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
             streams.write(f"{mark} {step.place}  {_summary(step)}\n")
             streams.flush()
 
+    def checked(text: str) -> Check:
+        return check(text, options.chapter, options.exercise, report=report)
+
+    wrong = {}
     try:
-        result = check(read(options.file).text, options.chapter, options.exercise, report=report)
+        result = checked(read(options.file).text)
     except SyntaxError as error:
-        parser.exit(_FAILED, f"{shown(options.file)}:{error.lineno}:{error.offset}: {error.msg}\n")
+        message = f"{shown(options.file)}:{error.lineno}:{error.offset}: {error.msg}"
+        if not options.json:
+            parser.exit(_FAILED, message + "\n")
+        # A grader needs the number of steps.
+        wrong, result = {"error": message}, checked("")
     except OSError as error:
         parser.error(f"cannot read {shown(options.file)}: {reason(error)}")
     except ValueError as error:
         parser.error(str(error))
-    streams.write(json.dumps(as_data(result), indent=2) + "\n" if options.json else _explanation(result))
+    streams.write(json.dumps(as_data(result) | wrong, indent=2) + "\n" if options.json else _explanation(result))
     streams.flush()
     return OK if result.passed == len(result.steps) else _FAILED
 
@@ -92,6 +100,8 @@ def _explanation(result: Check) -> str:
 
 def _failure(step: Step) -> list[str]:
     expected, actual = first_difference(step.shown, step.actual)
+    if expected.startswith(("$ ", ">>> ")):
+        expected = "(no output)"
     return [
         "",
         f"The first step that differs is at {step.place}. Your program:",

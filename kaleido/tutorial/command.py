@@ -99,7 +99,7 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
 
 
 def _write_program(options: Namespace, parser: ArgumentParser) -> int:
-    program = tangle(program_at(options.chapter))
+    program = tangle(program_at(options.chapter), sections=True)
     if not program:
         parser.exit(_USAGE, f"kaleido: at the end of chapter {options.chapter} there is no program yet\n")
     if options.program == "-":

@@ -2,7 +2,8 @@
 
 Headings begin with `#`, and blocks are fenced; both begin at the start of a line. Lists are flat. A text may have
 `code`, *emphasis*, **strong** words, [links](address) and [links][name], not nested in each other. The address of a
-name is on a line by itself, after `[name]:`, and is shown there.
+name is on a line by itself, after `[name]:`, and is shown there. A picture is a line ``![text](pictures/NAME.svg)``,
+and then a comment with the same in characters, which is shown instead; of another image, its text is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypeAlias
 
 from kaleido.tutorial.chapters import FENCE, Block, blocks
 
-__all__ = ["Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "parts", "runs"]
+__all__ = ["PICTURE", "Heading", "Listing", "Paragraph", "Part", "Quote", "Run", "Table", "parts", "runs"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,20 @@ _ITEM = re.compile(r"(-|\d+\.) +")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RULE = re.compile(r"[\s|:-]+")
 _BAR = re.compile(r"(?<!\\)\|")
+_IMAGE = re.compile(r"!\[([^]]*)\]\([^)]*\)")
 _ADDRESS = re.compile(r"\[[^]]+\]: +\S+$")
+
+
+PICTURE = re.compile(
+    r"^!\[(?P<alt>[^]]*)\]\((?P<file>pictures/[\w-]+\.svg)\)\n\n<!--[^\n]*\n(?P<block>```text\n(?P<text>.*?)^```\n)-->\n",
+    re.MULTILINE | re.DOTALL,
+)
+"""A picture, as SVG for browsers and in characters for terminals."""
 
 
 def parts(text: str, name: str) -> list[Part]:
     """The parts of a Markdown text, in order. `name` is the file name in the places of blocks."""
+    text = PICTURE.sub(_in_characters, text)
     fenced = iter(blocks(text, name))
     found: list[Part] = []
     end = 0
@@ -68,6 +78,12 @@ def parts(text: str, name: str) -> list[Part]:
         found += [*_prose(text[end : match.start()]), next(fenced)]
         end = match.end()
     return [*found, *_prose(text[end:])]
+
+
+def _in_characters(picture: re.Match[str]) -> str:
+    """The block of a picture alone, on the lines on which it is."""
+    before = picture.string[picture.start() : picture.start("block")]
+    return "\n" * before.count("\n") + picture["block"] + "\n"
 
 
 def _prose(text: str) -> Iterator[Part]:
@@ -92,6 +108,8 @@ def _kind(line: str) -> str:
 def _part(lines: list[str]) -> Part:
     if lines[0].startswith("|"):
         return Table(tuple(_cells(line) for line in lines if not _RULE.fullmatch(line)))
+    if image := _IMAGE.fullmatch(_joined(iter(lines))):
+        return Paragraph(f"(A picture: {image[1]})")
     if lines[0].startswith(">"):
         return Quote(_joined(line.removeprefix(">") for line in lines))
     if _ITEM.match(lines[0]):
@@ -147,7 +165,7 @@ def runs(text: str) -> list[Run]:
 def _marked(match: re.Match[str]) -> Iterator[Run]:
     kind = next(kind for kind in ("code", "strong", "emphasis", "link") if match[kind] is not None)
     # Code that begins or ends with a backtick has a blank next to its delimiter.
-    yield Run(kind, match[kind].strip() if kind == "code" else match[kind])
+    yield Run(kind, match[kind].strip() if kind == "code" else match[kind].replace("`", ""))
     if match["name"]:
         yield Run("", f" {match['name']}")
     elif kind == "link" and "://" in match["address"]:

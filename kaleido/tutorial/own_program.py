@@ -86,7 +86,7 @@ def check(
     if exercise is not None:
         # Exercises may use the files of their chapter.
         before = program_at(chapter)
-        found = [*(block for block in found if block.language == "kal"), *_solution(chapter, exercise)]
+        found = [*(block for block in found if block.is_file), *_solution(chapter, exercise)]
     program = before + [block for block in found if block.changes_program]
     steps = []
     for step in _steps(text, program, found, timeout):

@@ -68,7 +68,7 @@ def fast_import_stream() -> Iterator[bytes]:
             if block.changes_program:
                 program.append(block)
                 yield from _commit("kaleidoscope.py", tangle(program), _message(number, path, block))
-            elif block.language == "kal" and block.title:
+            elif block.is_file:
                 yield from _commit(block.title, block.text, _message(number, path, block))
         if program:
             yield b"reset refs/tags/chapter-%02d\nfrom refs/heads/main\n\n" % number
@@ -76,7 +76,7 @@ def fast_import_stream() -> Iterator[bytes]:
 
 def _message(number: int, path: Path, block: Block) -> str:
     """What a commit says: the chapter, what is new, and the place of the block."""
-    if block.language == "kal":
+    if block.is_file:
         subject = block.title
     else:
         # The names of methods follow their class's.

@@ -70,10 +70,10 @@ class Reader:
                 self.take(block)
 
     def take(self, block: Block) -> None:
-        """Add a block of the program to it; write a Kaleidoscope block with a title to a file."""
+        """Add a block of the program to it; write a block that is a file."""
         if block.changes_program:
             self.program.append(block)
-        elif block.language == "kal" and block.title:
+        elif block.is_file:
             (self.folder / block.title).write_text(block.text, "utf-8")
 
     def run(self, block: Block, write: Callable[[str], object] = len) -> str:

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kaleido.tutorial.arrangement import arranged, heading, introduction
 from kaleido.tutorial.chapters import Block, chapter_number, chapter_range, program_at
 
-__all__ = ["TangleError", "definitions", "main", "tangle"]
+__all__ = ["Program", "TangleError", "definitions", "main", "tangle"]
 
 _LAST = ("main", "__main__")
 
@@ -26,23 +27,68 @@ class TangleError(Exception):
     """A block that cannot be part of a program. The message has the block's place and the reason."""
 
 
-def tangle(program: Iterable[Block]) -> str:
-    """The text of a program from its blocks, in the order of the chapters. Raises TangleError."""
-    imports, pieces = _Imports(), dict[str, str]()
-    for block in program:
+class Program:
+    """A program that grows by one block after the other.
+
+    `pieces`  the text of each definition, by name
+    """
+
+    def __init__(self) -> None:
+        self.pieces = dict[str, str]()
+        self._imports = _Imports()
+
+    def take(self, block: Block) -> None:
+        """Add a block. Raises TangleError."""
         if block.replaced:
-            _prepare(block, pieces)
+            _prepare(block, self.pieces)
         for statement, text in _statements(block, block.code):
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                imports.add(statement)
+                self._imports.add(statement)
             elif isinstance(statement, ast.Delete):
-                _delete(statement, pieces, block)
+                _delete(statement, self.pieces, block)
             else:
                 name = _name(statement, block)
-                pieces[name] = _extended(pieces.get(name), statement, text, block)
-    body = [text for name, text in pieces.items() if name not in _LAST]
-    body += [pieces[name] for name in _LAST if name in pieces]
-    return "".join(_spaced([*imports.used_in("\n".join(body)), *body]))
+                self.pieces[name] = _extended(self.pieces.get(name), statement, text, block)
+
+    def members(self) -> dict[str, str]:
+        """The text of each definition, and of each member of a class: ``Engine``, ``Engine.define``."""
+        found = dict(self.pieces)
+        for name, text in self.pieces.items():
+            if re.search("^class ", text, re.MULTILINE):
+                found |= {f"{name}.{member}": part for member, part in _members(text)[1].items()}
+        return found
+
+    def text(self) -> str:
+        """The whole program, in the order in which a reader types it."""
+        body = [self.pieces[name] for name in self._names()]
+        return "".join(_spaced([*self._imports.used_in("\n".join(body)), *body]))
+
+    def arranged(self) -> str:
+        """The whole program in sections; empty if there are no definitions."""
+        sections = arranged(self._names())
+        if not sections:
+            return ""
+        imports = "".join(_spaced(self._imports.used_in("\n".join(self.pieces.values()))))
+        bodies = [
+            f"{heading(section)}\n\n\n{''.join(_spaced([self.pieces[name] for name in names]))}"
+            for section, names in sections.items()
+        ]
+        return "\n\n".join([f"{introduction(sections)}\n{imports}", *bodies])
+
+    def _names(self) -> list[str]:
+        """The names of the definitions, in the order in which a reader types them."""
+        return sorted(self.pieces, key=lambda name: _LAST.index(name) if name in _LAST else -1)
+
+
+def tangle(blocks: Iterable[Block], *, sections: bool = False) -> str:
+    """The text of a program from its blocks. Raises TangleError.
+
+    With `sections` it is in the order of :mod:`kaleido.tutorial.arrangement`, otherwise in that of the chapters.
+    """
+    program = Program()
+    for block in blocks:
+        program.take(block)
+    return program.arranged() if sections else program.text()
 
 
 def definitions(block: Block) -> list[str]:
@@ -108,7 +154,7 @@ def _parts(block: Block, code: str) -> dict[str, str]:
     for statement, text in _statements(block, code):
         if isinstance(statement, ast.ClassDef) and _extends(statement):
             found |= {f"{statement.name}.{name}": part for name, part in _members(text)[1].items()}
-        elif not isinstance(statement, ast.Import | ast.ImportFrom):
+        elif not isinstance(statement, ast.Import | ast.ImportFrom | ast.Delete):
             found[_name(statement, block)] = text
     return found
 
@@ -216,7 +262,7 @@ def main(arguments: list[str]) -> int:
     if number is None:
         print(_USAGE, f"({chapter_range()})")
         return 2
-    program = tangle(program_at(number))
+    program = tangle(program_at(number), sections=True)
     if arguments[1:]:
         Path(arguments[1]).write_text(program, "utf-8")
     else:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,17 @@ def test_every_button_does_something_and_harms_nothing(load: Open) -> None:
     settle(page)
     assert page.locator(".lane-name").count() == 1
     assert page.locator(".counted").inner_text() == "1 shown, 3 not"
+
+
+def test_labels_of_arrows_do_not_touch_each_other(load: Open) -> None:
+    recording = redefinition()
+    page = load(recording, viewport={"width": 620, "height": 768})
+    page.locator("#source-view .piece[data-symbol='total.for']").first.click()
+    settle(page)
+    boxes = [label.bounding_box() for label in page.locator(".arrow-text").all()]
+    spans = sorted((box["x"], box["x"] + box["width"]) for box in boxes)
+    assert len(spans) >= 1
+    assert all(left[1] <= right[0] for left, right in pairwise(spans))
 
 
 def test_a_press_in_the_timeline_moves_the_moment_and_selects_the_lane(load: Open) -> None:

@@ -21,6 +21,7 @@ from kaleido.tutorial.reader import Reader, _environment, agrees
 from kaleido.tutorial.tangle import tangle
 from tests import forked
 from tests.documents import prose, resolve
+from tests.tutorials.changes import LINE_LENGTH
 
 ROOT = FOLDER.parent
 CHAPTERS = chapters()
@@ -58,7 +59,8 @@ def check(reader: Reader, to_follow: list[Block], path: Path, update: bool) -> N
 
 
 def ruff(*arguments: str, program: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments, "--config", "pyproject.toml", "-"]
+    options = ["--config", "pyproject.toml", "--line-length", str(LINE_LENGTH)]
+    command = [sys.executable, "-m", "ruff", *arguments, *options, "-"]
     done = subprocess.run(command, cwd=ROOT, input=program, capture_output=True, text=True, timeout=60)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -78,7 +80,7 @@ def test_solutions(number: int, exercise: str, tmp_path: Path, request: pytest.F
     text = sections(path.read_text("utf-8"))[exercise]
     found = blocks(text, f"{path.name}, {exercise}")
     assert any(block.language in ("console", "pycon") for block in found)
-    files = [block for block in chapter_blocks(number) if block.language == "kal"]
+    files = [block for block in chapter_blocks(number) if block.is_file]
     reader = ForkedReader(tmp_path, program_at(number))
     check(reader, [*files, *found], path, request.config.getoption("--update"))
 

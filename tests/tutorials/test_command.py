@@ -52,7 +52,7 @@ def test_a_chapter_that_is_not_there(number: str, capfd: pytest.CaptureFixture[s
 
 
 def test_help(capfd: pytest.CaptureFixture[str]) -> None:
-    assert "kaleido tutorial" in outcome(capfd, "--help")[1]
+    assert "\n  tutorial     " in outcome(capfd, "--help")[1]
     code, output, _ = outcome(capfd, "tutorial", "--help")
     assert code == 0
     assert "--program FILE" in output
@@ -61,7 +61,7 @@ def test_help(capfd: pytest.CaptureFixture[str]) -> None:
 def test_it_writes_the_program(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "kaleidoscope.py"
     assert outcome(capfd, "tutorial", "2", "--program", str(path)) == (0, "", "")
-    assert path.read_text("utf-8") == tangle(program_at(2)) != ""
+    assert path.read_text("utf-8") == tangle(program_at(2), sections=True) != ""
     assert outcome(capfd, "tutorial", "2", "--program", "-") == (0, path.read_text("utf-8"), "")
 
 
@@ -123,7 +123,7 @@ def test_the_program_is_put_together_without_any_package() -> None:
     ]
     command[-1] += "; main(['2'])"
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
-    assert done.stdout == tangle(program_at(2))
+    assert done.stdout == tangle(program_at(2), sections=True)
 
 
 def test_a_reader_that_closes_the_pipe() -> None:

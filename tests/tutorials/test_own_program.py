@@ -11,7 +11,8 @@ import pytest
 from kaleido.cli import run
 from kaleido.tutorial import own_program, reader
 from kaleido.tutorial.chapters import blocks, chapters, program_at
-from kaleido.tutorial.own_program import check
+from kaleido.tutorial.check_command import _failure
+from kaleido.tutorial.own_program import Step, check
 from kaleido.tutorial.reader import first_difference
 from kaleido.tutorial.tangle import tangle
 
@@ -83,6 +84,20 @@ def test_an_exercise_as_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert "fadd double %x, 0x4020000000000000" in result["steps"][0]["shown"]
 
 
+def test_a_grader_is_told_of_a_program_that_is_no_python(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "my.py"
+    own.write_text("\nx = (\n")
+    assert run(["tutorial", "check", str(CHAPTER), str(own), "--exercise", "1", "--json"]) == 1
+    result = json.loads(capfd.readouterr().out)
+    assert (result["passed"], result["total"]) == (0, 1)
+    assert result["error"].endswith(":2:5: '(' was never closed")
+
+
+def test_the_explanation_of_output_where_there_should_be_none() -> None:
+    step = Step("x.md:1", ">>> f()\n>>> g()\n1\n", ">>> f()\nNameError: f\n>>> g()\n1\n")
+    assert _failure(step)[-2:] == ["Here the chapter shows:  (no output)", "Your program printed:    NameError: f"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -131,7 +146,7 @@ def test_the_history(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
             assert git(folder, "show", f"chapter-{number:02}:kaleidoscope.py") == program(number)
     subjects = git(folder, "log", "--reverse", "--format=%s").splitlines()
     assert subjects[0].startswith("1: ")
-    assert f"{CHAPTER}: symbol, Signature, doubles, Unit" in subjects
+    assert f"{CHAPTER}: symbol, Signature, doubles, head, Unit" in subjects
     assert git(folder, "status", "--short") == ""
     assert run(["tutorial", "history", str(folder)]) == 2
     assert capfd.readouterr().err == f"kaleido: {folder} is not empty\n"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.tutorial.chapters import Block, blocks, sections
+from kaleido.tutorial.chapters import Block, blocks, blocks_of, chapters, program_at, sections
 from kaleido.tutorial.reader import agrees
-from kaleido.tutorial.tangle import TangleError, definitions, main, tangle
+from kaleido.tutorial.tangle import Program, TangleError, definitions, main, tangle
 from tests.tutorials.changes import as_change, slight, staying
+from tests.tutorials.merged import merged
 
 
 def program(*texts: str) -> str:
@@ -123,13 +124,15 @@ def test_a_change_of_what_is_not_in_the_program(text: str, message: str) -> None
 
 def test_rewriting_a_block_as_a_change() -> None:
     first = Block("python", "", "class C:\n    def f(self):\n        a = 1\n        return a\n\n\nD = 1\n", "first")
+    program = Program()
+    program.take(first)
     again = Block("python", "", "class C(C):\n    def f(self):\n        a = 2\n        return a\n", "again")
-    text = as_change(again, [first])
+    text = as_change(again, program)
     assert text == (" class C(C):\n     def f(self):\n-        a = 1\n+        a = 2\n         return a\n")
     assert tangle([first, change(text)]) == tangle([first, again])
     assert staying(text) == 3 / 4
-    assert slight(again, [first]) == ["C.f"]
-    assert slight(Block("python", "", "D = 2\n", "other"), [first]) == []
+    assert slight(again, program) == ["C.f"]
+    assert slight(Block("python", "", "D = 2\n", "other"), program) == []
 
 
 @pytest.mark.parametrize(
@@ -172,3 +175,26 @@ def test_the_command_tells_how_it_is_used(arguments: list[str], capsys: pytest.C
 )
 def test_what_may_vary(shown: str, real: str, agree: bool) -> None:
     assert agrees(shown, real) is agree
+
+
+def test_the_chapter_on_speculation_continues_the_one_on_inlining() -> None:
+    """Its line of needs says so; the chapters between them are not needed."""
+    changes = [block for block in blocks_of(chapters()[20]) if block.changes_program]
+    assert "def guard(" in tangle([*program_at(16), *changes])
+
+
+def test_a_change_is_merged_with_an_earlier_one() -> None:
+    program = Program()
+    program.take(Block("python", "", "class C:\n    def f(self):\n        first(1)\n        last()\n", "x.md:1"))
+    text = " class C(C):\n     def f(self):\n         first()\n+        note()\n         last()\n"
+    new = merged(Block("diff", "", text.replace("last()", "middle()\n         last()"), "x.md:9"), Program())
+    assert new.text == text.replace("last()", "middle()\n         last()"), "there is nothing to merge with"
+    with pytest.raises(ValueError, match="both have changed"):
+        merged(Block("diff", "", text, "x.md:9"), program)
+    kept = text.replace("         first()\n", "         first()\n         second()\n         third()\n")
+    program.take(Block("python", "", kept_code(kept).replace("first()", "first(1)"), "x.md:5"))
+    assert merged(Block("diff", "", kept, "x.md:9"), program).text == kept.replace("first()", "first(1)")
+
+
+def kept_code(change: str) -> str:
+    return "".join(line[1:] for line in change.splitlines(keepends=True) if not line.startswith("+"))

@@ -8,6 +8,7 @@
 ``llvm``              llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``module_names``      names in modules that differ from those in the IR of units
 ``ir_words``          which modules LLVM compiles without ending the process
+``frame_sizes``       how much an instruction puts on the stack
 ``ir_lines``          the functions, calls and globals in LLVM assembly
 ``plain_ir``          the same as most front ends write them, read in less time
 ``unusable_ir``       what LLVM compiles, and the engine cannot honor
@@ -15,9 +16,11 @@
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined
+``counted_recursion`` recursive functions that count in integers
 ``loops``             loops in the text of a module, and what they count
 ``loop_guard``        the test that a variable counts in integers
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
+``branches``          branches in place of selects that loops wait for
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
 ``specialization``    guards: units with arguments that are taken for constants

@@ -14,7 +14,9 @@ from functools import partial
 import llvmlite.binding as llvm
 
 from kaleido.jit.ahead_of_time import Form
+from kaleido.jit.compiling.branches import with_branches
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
+from kaleido.jit.compiling.counted_recursion import with_counted_recursion
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.ir_text import with_possible_tail_calls
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, link_to, parse_alone, rename
@@ -24,7 +26,7 @@ from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.compiling.specialization import Constants, guarded_entry, guarded_stub, special_body
 from kaleido.jit.unit import RunCounter, Tier, Unit, UnitError, quoted
 
-__all__ = ["Compiler", "Transform", "link_dynamically", "static_stub"]
+__all__ = ["Compiler", "Transform", "link_dynamically", "static_stub", "valid"]
 
 Transform = Callable[[llvm.ModuleRef, Unit, Tier], None]
 
@@ -78,7 +80,7 @@ class Compiler:
         Returns the module, or another one in its place, and how many calls of a recursive function one of its frames
         holds. The module that was given is closed if it is not returned.
         """
-        levels = 1
+        levels, merges = 1, False
         with closed_on_error(module):
             self._target.format(module)
             self._transformed(module, units[0], Tier.OPTIMIZED)
@@ -90,12 +92,19 @@ class Compiler:
                 in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
                 self._target.simplify(module, unroll=not in_integers)
                 text = with_integer_counters(with_possible_tail_calls(str(module)))
-                text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
+                if recurs:
+                    counted = with_counted_recursion(text)
+                    merges = counted != text
+                    text, levels = with_copies(counted, self._target.policy)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
+            if merges:
+                # LLVM merges equal calls only once it has simplified their arguments and the tests before them.
+                self._target.simplify(module, unroll=False)
             self._target.optimize(module)
-        return _with_possible_tail_calls(module), levels
+        module = valid(module)
+        return (_with_branches(module) if counts else module), levels
 
     def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
         """One module that exports the body of the first of `units`, and in which the names of all of them are bound.
@@ -173,7 +182,7 @@ class Compiler:
         return self._target.assembly(module, tier)
 
 
-def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
+def valid(module: llvm.ModuleRef) -> llvm.ModuleRef:
     """A module, or where LLVM's passes have made it invalid another one that is valid. Raises ValueError."""
     try:
         module.verify()
@@ -181,6 +190,17 @@ def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
     except RuntimeError:
         with module:
             return parse_alone(with_possible_tail_calls(str(module)))
+
+
+def _with_branches(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module, or where selects become branches another one in its place."""
+    with closed_on_error(module):
+        text = str(module)
+        changed = with_branches(text)
+    if changed == text:
+        return module
+    with module:
+        return parse_alone(changed)
 
 
 def link_dynamically(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
-from kaleido.jit.compiling.ir_words import stack_items
+from kaleido.jit.compiling.frame_sizes import MOST_ITEMS, named_types, stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["MOST_ITEMS", "Call", "Contents", "Function", "Global", "Type", "contents", "unescaped"]
+__all__ = ["Call", "Contents", "Function", "Global", "Type", "arguments", "contents", "unescaped"]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -26,13 +27,12 @@ _FUNCTION = re.compile(_PREFIX + _NAME + r"\(")
 _GLOBAL = re.compile(_NAME + r" = (.*)")
 _CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?(?:call|invoke|callbr) (.*)')
 
+_ALIAS = re.compile(rf"{_NAME} = .*\balias .*, ptr {_NAME}$")
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
+_BRACKET = re.compile(r'"[^"]*"|[(){}<>\[\]]|, ')
 _INNERMOST = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
-
-MOST_ITEMS = 4_000
-"""On the stack, in a function that is not PROBED: half of the guard zone (``native.faults``), in items of 8 bytes."""
 
 
 class Type(NamedTuple):
@@ -74,7 +74,7 @@ class Contents(NamedTuple):
 
     `large_frames` are the functions that put arrays of more than MOST_ITEMS, or of a computed size, on the stack.
     `wrong_tail_calls` are the lines of ``musttail`` calls whose result is extended otherwise than that of their caller:
-    LLVM ends the process there.
+    LLVM ends the process there. `aliases` are names of what they stand for, as far as that has a name.
     """
 
     functions: Mapping[str, Function]
@@ -85,6 +85,7 @@ class Contents(NamedTuple):
     text: str
     wrong_tail_calls: Sequence[str] = ()
     large_frames: Sequence[Function] = ()
+    aliases: Mapping[str, str] = MappingProxyType({})
 
 
 def contents(text: str) -> Contents:
@@ -95,13 +96,15 @@ def contents(text: str) -> Contents:
     attributes: dict[str, str] = {}
     wrong: list[str] = []
     items: dict[str, int] = {}
+    aliases: dict[str, str] = {}
+    types = named_types(text) if " = type " in text else {}
     function: Function | None = None
     for line in text.split("\n"):
         first = line[:1]
         if first == " ":
             calls += _call(line)
-            if function is not None and "= alloca " in line:
-                more = stack_items(line)
+            if function is not None and ("= alloca " in line or "byval(" in line):
+                more = stack_items(line, types)
                 items[function.name] = items.get(function.name, 0) + (MOST_ITEMS + 1 if more is None else more)
             if "musttail" in line and function is not None and _extends(line) != (*function.type.extensions, "")[0]:
                 wrong.append(line)
@@ -109,11 +112,13 @@ def contents(text: str) -> Contents:
             function = _function(line)
             functions[function.name] = function
         elif first == "@" and (found := _GLOBAL.match(line)) is not None:
-            globals_.append(Global(_unescaped(found), found[3].split()))
+            globals_.append(Global(_unescaped(found), _QUOTED.sub('""', found[3]).split()))
+            if (alias := _ALIAS.match(line)) is not None:
+                aliases[_unescaped(alias)] = _unescaped(alias, 3)
         elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
             attributes[group[1]] = group[2]
     large = [functions[name] for name, number in items.items() if number > MOST_ITEMS]
-    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large)
+    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large, aliases)
 
 
 class Function(NamedTuple):
@@ -147,8 +152,8 @@ def _function(line: str) -> Function:
     found = _FUNCTION.match(line)
     assert found is not None, line
     words = found[1].split()
-    inside, rest = _in_parentheses(line[found.end() :])
-    kind = _type("tailcc" in words, found[1], inside)
+    parameters, rest = arguments(line[found.end() :])
+    kind = _type("tailcc" in words, found[1], parameters)
     spelling = line[found.end(1) : found.end() - 1]
     return Function(_unescaped(found, 2), line, spelling, kind, words[0] == "define", frozenset(words), rest)
 
@@ -161,8 +166,8 @@ def _call(line: str) -> Sequence[Call]:
         return ()
     # A call of a function with any number of arguments has the types of its parameters in front of the name.
     prefix = _without_parentheses(callee[1])
-    inside, _ = _in_parentheses(found[1][callee.end() :])
-    return (Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, inside)),)
+    parameters, _ = arguments(found[1][callee.end() :])
+    return (Call(_unescaped(callee, 2), _type("tailcc" in prefix.split(), prefix, parameters)),)
 
 
 def _result(prefix: str) -> str:
@@ -171,37 +176,28 @@ def _result(prefix: str) -> str:
     return structured[0].strip() if structured is not None else prefix.split()[-1]
 
 
-def _in_parentheses(text: str) -> tuple[str, str]:
-    """What is before the parenthesis that ends `text`, and what is after it."""
-    depth = 0
-    for each in re.finditer(r'"[^"]*"|[()]', text):
-        if each[0] == ")" and depth == 0:
-            return text[: each.start()], text[each.end() :]
-        depth += {"(": 1, ")": -1}.get(each[0], 0)
+def arguments(text: str) -> tuple[list[str], str]:
+    """What is between the commas before the parenthesis that ends `text`, and what is after that."""
+    found, depth, begin = [], 0, 0
+    for each in _BRACKET.finditer(text):
+        if depth == 0 and each[0] in (", ", ")"):
+            found.append(text[begin : each.start()])
+            begin = each.end()
+            if each[0] == ")":
+                return found if found != [""] else [], text[begin:]
+        depth += {"(": 1, "{": 1, "[": 1, "<": 1, ")": -1, "}": -1, "]": -1, ">": -1}.get(each[0], 0)
     raise AssertionError(text)
 
 
-def _type(is_tail: bool, prefix: str, inside: str) -> Type:
-    """The type of a function with `prefix` in front of its name, and `inside` between its parentheses."""
-    parameters = _split(_without_parentheses(_QUOTED.sub('""', inside)))
+def _type(is_tail: bool, prefix: str, parameters: Sequence[str]) -> Type:
+    """The type of a function with `prefix` in front of its name."""
+    parameters = [_without_parentheses(_QUOTED.sub('""', each)) for each in parameters]
     types = [leading_type(each) for each in parameters]
     extensions = (
         extension(_without_brackets(prefix).split()),
         *(extension(each[len(kind) :].split()) for each, kind in zip(parameters, types, strict=True)),
     )
     return Type(is_tail, _result(prefix), tuple(types), extensions if any(extensions) else ())
-
-
-def _split(parameters: str) -> list[str]:
-    """The parts between commas that are in no brackets."""
-    parts, depth = [""], 0
-    for each in re.split(r"([{}\[\]<>]|, )", parameters):
-        depth += {"{": 1, "[": 1, "<": 1, "}": -1, "]": -1, ">": -1}.get(each, 0)
-        if depth == 0 and each == ", ":
-            parts.append("")
-        else:
-            parts[-1] += each
-    return parts if parameters else []
 
 
 def _without_brackets(prefix: str) -> str:

@@ -11,8 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, pairwise
 
+from kaleido.jit.compiling.ir_lines import arguments
+
 __all__ = [
     "Function",
+    "attribute_groups",
     "functions",
     "mentioned",
     "reachable",
@@ -31,7 +34,7 @@ NAME = re.compile(r'[@%]?"[^"]*"|@[-a-zA-Z$._0-9]+')
 _FUNCTION = re.compile(r"^define .*?^}\n", re.MULTILINE | re.DOTALL)
 _LABEL = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):')
 _TARGET = re.compile(r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")')
-_BRACKET = re.compile(r'"[^"]*"|[(){}<>\[\]]|, ')
+_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
 _TAIL_CALL = re.compile(r"^  (?:\S+ = |%\"[^\"]*\" = )?(?:must)?tail call tailcc ")
 _PARAMETER = re.compile(r'(\w+) (?:.* )?(%[-a-zA-Z$._0-9]+|%"[^"]*")')
 
@@ -81,7 +84,7 @@ class Function:
         """The type of the result, and the parameters with their types. None for other types than those of units."""
         before, _, after = self.text.partition("\n")[0].partition(f" {self.name}(")
         result = before.rpartition(" ")[2]
-        parameters = [_PARAMETER.fullmatch(each) for each in _arguments(after)]
+        parameters = [_PARAMETER.fullmatch(each) for each in arguments(after)[0]]
         if " tailcc " not in before or result not in (*_TYPES, "void"):
             return None
         if not all(each is not None and each[1] in _TYPES for each in parameters):
@@ -91,7 +94,7 @@ class Function:
     def attributes(self) -> str:
         """What follows the parameters in the first line, up to the brace."""
         _, _, after = self.text.partition("\n")[0].partition(f" {self.name}(")
-        return re.sub(r"\b(local_)?unnamed_addr\b", "", after[sum(map(len, _pieces(after))) + 1 :].rstrip("{ "))
+        return re.sub(r"\b(local_)?unnamed_addr\b", "", arguments(after)[1].rstrip("{ "))
 
 
 def functions(module: str) -> dict[str, Function]:
@@ -99,6 +102,11 @@ def functions(module: str) -> dict[str, Function]:
     found = (match[0] for match in _FUNCTION.finditer(module))
     named = ((next(name for name in NAME.findall(text) if name.startswith("@")), text) for text in found)
     return {name: Function(text, name) for name, text in named}
+
+
+def attribute_groups(module: str) -> dict[str, str]:
+    """The attributes in each group of a module, by the name of the group."""
+    return dict(_GROUP.findall(module))
 
 
 def unused_tag(word: str, module: str) -> str:
@@ -166,23 +174,3 @@ def _returns(line: str, blocks: Mapping[str, list[str]]) -> bool:
         return True
     target = _TARGET.findall(line) if line.startswith("  br label ") else []
     return bool(target) and all(each.startswith("  ret ") or " = phi " in each for each in blocks[target[0]])
-
-
-def _pieces(text: str) -> list[str]:
-    """`text` up to the parenthesis that closes one opened before it, cut at each comma outside of brackets."""
-    pieces, depth, begin = [], 0, 0
-    for match in _BRACKET.finditer(text):
-        if match[0] in ("(", "{", "<", "["):
-            depth += 1
-        elif match[0] in (")", "}", ">", "]"):
-            depth -= 1
-        if depth < 0 or (depth == 0 and match[0] == ", "):
-            pieces.append(text[begin : match.end() if depth == 0 else match.start()])
-            begin = match.end()
-        if depth < 0:
-            break
-    return pieces
-
-
-def _arguments(text: str) -> list[str]:
-    return [stripped for each in _pieces(text) if (stripped := each.removesuffix(", "))]

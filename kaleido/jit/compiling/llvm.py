@@ -5,7 +5,8 @@ An upgrade of llvmlite is checked against this file alone. Its workarounds:
 - a pass manager that has run is disposed of by hand, see :meth:`_Optimizer.run`;
 - a module has its context as a private attribute, see :func:`link_in`;
 - llvmlite has one lock around all of LLVM; it is held over a fork, see the last line;
-- optimized compilation takes most of its time in two calls, which are made without that lock, see :class:`_Optimizer`.
+- optimized compilation takes most of its time in two calls, which are made without that lock, see :class:`_Optimizer`;
+- a check takes that lock once, see :func:`is_valid`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ctypes import string_at
+from ctypes import byref, c_char_p, string_at
 from functools import cache, cached_property
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "closed_on_error",
     "host_description",
     "host_has_fused_multiply_add",
+    "is_valid",
     "link_in",
     "link_to",
     "parse",
@@ -72,6 +74,28 @@ def parse_as_it_is(ir: str, context: llvm.ContextRef | None = None) -> llvm.Modu
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     return module
+
+
+def is_valid(ir: str, context: llvm.ContextRef) -> bool:
+    """Whether LLVM parses and verifies a text; :func:`parse_as_it_is` says why not.
+
+    It takes llvmlite's lock once: for a small module, its objects take as long as LLVM.
+    """
+    lib = ffi.lib
+    parse, verify = _without_lock(lib.LLVMPY_ParseAssembly), _without_lock(lib.LLVMPY_VerifyModule)
+    free, dispose = _without_lock(lib.LLVMPY_DisposeString), _without_lock(lib.LLVMPY_DisposeModule)
+    message = c_char_p(None)
+    with lib._lock:
+        try:
+            module = parse(context, ir.encode(), byref(message))
+            if not module:
+                return False
+            try:
+                return not verify(module, byref(message))
+            finally:
+                dispose(module)
+        finally:
+            free(message)
 
 
 class SharedContext:

@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
 from kaleido.jit.compiling.ir_text import (
     Function,
+    attribute_groups,
     functions,
     mentioned,
     reachable,
@@ -63,6 +64,10 @@ _ARITHMETIC = frozenset(["fadd", "fsub", "fmul", "fdiv", "fneg", "add", "sub", "
 _PURE_OPCODES = _ARITHMETIC | {"fcmp", "icmp", "select", "zext", "sext", "sitofp", "uitofp"}
 _MAX_PURE = 10
 _MAX_LEVELS = 4
+
+# Bytes, a cache line: a function takes the same time in an executable as in the memory of a process. Beginning 16 to 48
+# bytes behind one cost Ackermann's 1.02 to 1.04 on an AMD processor of the kind Zen 4, and fib up to 1.12 on a Zen 3.
+_ALIGNMENT = 64
 _LABEL = r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")'
 _BRANCH = re.compile(rf"  br i1 ([^,]+), {_LABEL}, {_LABEL}")
 _CALL = re.compile(r'^(  (?:(?:%[-a-zA-Z$._0-9]+|%"[^"]*") = )?(?:tail |notail )?call )tailcc ')
@@ -79,7 +84,7 @@ def may_recur(units: Sequence[Unit]) -> bool:
 
 def original_name(name: str) -> str:
     """The name of the function that a function of an expanded module is a copy of; its own name if it is no copy."""
-    return re.sub(r"\.recursion\d*\.\w+$", "", name)
+    return re.sub(r"(\.(recursion|counted)\d*\.\w+)+$", "", name)
 
 
 def _has_plain_call(ir: str, callees: Collection[str]) -> bool:
@@ -98,7 +103,7 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     known = functions(module)
     edges = {name: function.mentions(known) for name, function in known.items()}
     debug = DebugCopies(module)
-    attributes = dict(_GROUP.findall(module))
+    attributes = attribute_groups(module)
     for names in strongly_connected(edges):
         cycle = [known[name] for name in sorted(names)]
         if all(each.prototype() is not None and not _is_never_inlined(each, attributes) for each in cycle):
@@ -108,9 +113,6 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
             for function in cycle:
                 module = module.replace(function.text, expansion.of(function))
     return module + debug.added, levels
-
-
-_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
 
 
 def _is_never_inlined(function: Function, groups: Mapping[str, str]) -> bool:
@@ -217,9 +219,12 @@ class _Expansion:
 
     def _head(self, function: Function, part: str, *, inline: bool) -> str:
         result, arguments = function.prototype() or ("", "")
-        attributes = f"{'alwaysinline ' if inline else ''}{function.attributes()}"
+        attributes, described, place = function.attributes().partition(" !dbg ")
+        if not inline and " align " not in attributes:
+            attributes += f" align {_ALIGNMENT}"
         name = self._named(function.name, part)
-        return f"define internal {self._convention} {result} {name}({arguments}) {attributes} {{"
+        head = f"define internal {self._convention} {result} {name}({arguments})"
+        return f"{head} {'alwaysinline ' * inline}{attributes}{described}{place} {{"
 
     def _named(self, name: str, part: str) -> str:
         suffix = f".{self._tag}.{part}"

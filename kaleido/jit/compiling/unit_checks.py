@@ -18,18 +18,19 @@ checked either.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
-from kaleido.jit.compiling.ir_lines import Call, Contents, Function, Global, Type, contents
+from kaleido.jit.compiling.frame_sizes import PROBED
+from kaleido.jit.compiling.ir_lines import Contents, Function, Global, Type, contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
-from kaleido.jit.compiling.llvm import SharedContext, parse_as_it_is
+from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
-from kaleido.jit.compiling.rehearsal import rehearse
+from kaleido.jit.compiling.rehearsal import Failure, rehearse
 from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name
@@ -39,13 +40,22 @@ __all__ = ["check_units"]
 _LOCAL_LINKAGE = frozenset({"private", "internal"})
 _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr", "available_externally"}
 
+# What a global is: one of these words says it.
+_KINDS = frozenset({"global", "constant", "alias", "ifunc"})
+
+_THREAD_LOCAL = frozenset(
+    {"thread_local", *(f"thread_local({m})" for m in ("localdynamic", "initialexec", "localexec"))}
+)
+
 _ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
 
-_MOST_ALIGNED = 64
+# Of a constant, and of a function.
+_MOST_ALIGNED, _PAGE = 64, 4096
+_ALIGNED = re.compile(r" align (\d+)")
 
 _context = SharedContext()
 
-_PROBED = '"probe-stack"="inline-asm"'
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _GROUP = re.compile(r"#(\d+)")
 
@@ -57,11 +67,9 @@ _C_NAME = c_name("")
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
 
-# Those that have been found right before: plain text does not show whether LLVM knows an intrinsic.
-_known_intrinsics: set[str] = set()
-
-# A name that the process has once, it keeps.
-_found_in_process: set[str] = set()
+# Functions of C and intrinsics that were found before. What the process has, it keeps; and plain text does not show
+# whether LLVM knows an intrinsic.
+_known_names: set[str] = set()
 
 # What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
 _PROVIDED = {
@@ -82,21 +90,27 @@ def check_units(units: Iterable[Unit], externals: Collection[str] = ()) -> None:
 def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_fields(unit)
     _check_symbol(unit)
-    _check_text(unit)
+    _check_text(unit, externals)
     plain = plain_contents(unit.ir)
-    with _parsed(unit, plain=plain is not None) as module:
-        if plain is not None and _is_right(unit, plain, externals):
-            return
+    # Not in a shared context for other IR: types with names get others, where a context has those names.
+    if plain is not None and _is_right(unit, plain, externals) and is_valid(unit.ir, _context.get()):
+        return
+    with _parsed(unit) as module:
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
     if not is_ordinary(printed.text):
-        _rehearse(unit)
-    _known_intrinsics.update(name for name in printed.functions if name.startswith("llvm."))
+        _rehearse(unit, externals)
+    _known_names.update(name for name in printed.functions if name.startswith("llvm."))
 
 
-def _rehearse(unit: Unit) -> None:
-    if reason := rehearse(unit.ir):
-        raise UnitError(unit, f"LLVM cannot compile it: {reason}")
+def _rehearse(unit: Unit, externals: Collection[str]) -> None:
+    try:
+        needed = rehearse(unit.ir)
+    except Failure as failure:
+        raise UnitError(unit, f"LLVM cannot compile it: {failure}") from None
+    for name in sorted(needed):
+        if not (_is_there(unit, name, externals) or name in unit.calls):
+            raise UnresolvedName(unit, f"its code needs `{name}`, which the process does not have")
 
 
 def _is_right(unit: Unit, plain: Contents, externals: Collection[str]) -> bool:
@@ -131,10 +145,10 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
             for reason in unusable_attributes(_attributes(function, found.attributes)):
                 raise _error(unit, f"`{function.name}` {reason}", function.name, "define")
     for function in found.large_frames:
-        if _PROBED not in _attributes(function, found.attributes):
+        if PROBED not in _attributes(function, found.attributes):
             message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
             raise _error(unit, message, function.name, "define")
-    _check_calls(unit, found.calls, found.functions)
+    _check_calls(unit, found)
 
 
 def _check_fields(unit: Unit) -> None:
@@ -170,24 +184,23 @@ def _check_symbol(unit: Unit) -> None:
         raise UnitError(unit, f"its symbol is `{word}`, or begins with `{word}.`, which has a meaning already")
 
 
-def _check_text(unit: Unit) -> None:
+def _check_text(unit: Unit, externals: Collection[str]) -> None:
     if not isinstance(unit.ir, str):
         hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
         raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
+    if not unit.ir.isascii() and _SURROGATE.search(unit.ir) is not None:
+        raise UnitError(unit, "its IR has a character that is not Unicode")
     # LLVM's parser ends the process for what it has no stack for, or for this attribute.
     if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
-        _rehearse(unit)
+        _rehearse(unit, externals)
 
 
-def _parsed(unit: Unit, *, plain: bool) -> llvm.ModuleRef:
+def _parsed(unit: Unit) -> llvm.ModuleRef:
     """The module of a unit's IR, which the caller disposes of."""
     try:
-        # Not for other IR: types with names get others, where a context has those names.
-        return parse_as_it_is(unit.ir, _context.get() if plain else None)
-    except UnicodeError:
-        raise UnitError(unit, "its IR has a character that is not Unicode") from None
+        return parse_as_it_is(unit.ir)
     except ValueError as error:
         message = str(error).removeprefix("LLVM IR parsing error\n")
         place = re.match(r"<string>:(\d+):\d+: (?:error: )?", message)
@@ -198,28 +211,27 @@ def _parsed(unit: Unit, *, plain: bool) -> llvm.ModuleRef:
 
 def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None:
     name, words = found
+    kind = next(filter(_KINDS.__contains__, words))
     if "�" in name:
         raise _error(unit, "has a name that is not UTF-8", name)
-    if "ifunc" in words:
+    if kind == "ifunc":
         raise _error(unit, f"defines `{name}` by a resolver, which the engine does not call", name)
-    if any(word.startswith("thread_local") for word in words[: _index_of_kind(words)]):
+    if not _THREAD_LOCAL.isdisjoint(words):
         raise _error(unit, f"`{name}` is thread-local, which code that is loaded at run time cannot be", name)
     if words[0] in ("external", "extern_weak"):
         _check_resolved(unit, name, externals)
     elif words[0] not in _LOCAL_LINKAGE:
         raise _error(unit, f"`{name}` is neither private nor internal: each tier has a copy of it", name)
-    elif words[_index_of_kind(words)] == "global":
+    elif kind == "global":
         raise _error(unit, f"`{name}` is a variable, not a constant: each tier would have one of its own", name)
-    for word, following in pairwise(words):
-        if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
-            raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
-    if found_word := _ELSEWHERE_WORDS.intersection(words):
-        raise _error(unit, f"`{name}` has a {min(found_word)}, which the engine cannot load", name)
-
-
-def _index_of_kind(words: list[str]) -> int:
-    """The index of the word that says what a global is."""
-    return next(index for index, word in enumerate(words) if word in ("global", "constant", "alias", "ifunc"))
+    if "align" in words:
+        for word, following in pairwise(words):
+            if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
+                raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
+    if not _ELSEWHERE_WORDS.isdisjoint(words):
+        raise _error(
+            unit, f"`{name}` has a {min(_ELSEWHERE_WORDS.intersection(words))}, which the engine cannot load", name
+        )
 
 
 def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mapping[str, str]) -> None:
@@ -234,7 +246,11 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
     if not body.type.agrees(unit.signature):
         shown = _shown(unit.signature)
         raise _error(unit, f"its body is {body.type}, but its signature {shown}", body.name, "define")
-    if "nounwind" not in _attributes(body, attributes).split():
+    words = _attributes(body, attributes).split()
+    if "alwaysinline" in words:
+        message = f"its body `{body.name}` is alwaysinline, for which LLVM has no limit: the engine decides"
+        raise _error(unit, message, body.name, "define")
+    if "nounwind" not in words:
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
 
 
@@ -244,30 +260,30 @@ def _attributes(function: Function, groups: Mapping[str, str]) -> str:
 
 
 def _check_function(unit: Unit, function: Function, text: str, externals: Collection[str]) -> None:
-    if "�" in function.name:
-        raise _error(unit, "has a name that is not UTF-8", function.name)
+    name, kind = function.name, function.type
+    if "�" in name:
+        raise _error(unit, "has a name that is not UTF-8", name)
     if function.is_definition:
         _check_definition(unit, function)
-    elif function.name in unit.calls:
-        _check_callee(unit, function, unit.calls[function.name])
-    elif function.name.startswith("llvm."):
-        if function.name in _known_intrinsics:
-            return
-        reason = intrinsic_reason(function.name)
+    elif name in unit.calls:
+        _check_callee(unit, function, unit.calls[name])
+    elif name in _known_names and not kind.is_tail:
+        return
+    elif name.startswith("llvm."):
+        reason = intrinsic_reason(name)
         if not text or reason or f"{_UNKNOWN}\n{function.line}" in text:
-            message = f"calls `{function.name}`, {reason or 'which this machine has no instruction for'}"
-            raise _error(unit, message, function.name)
-    elif function.type.is_tail:
-        raise _error(unit, f"calls `{function.name}`, which is not among its `calls`", function.name)
-    elif function.name in _PROVIDED:
-        if not function.type.can_call(_PROVIDED[function.name]):
-            raise _differs(unit, function.name, function.type, str(_PROVIDED[function.name]), "declare")
-    elif function.name.startswith(_C_NAME) and function.name[len(_C_NAME) :] in unit.c_functions:
-        signature = unit.calls[function.name[len(_C_NAME) :]]
-        if function.type.is_tail or not function.type.agrees(signature):
-            raise _differs(unit, function.name, function.type, f"{_shown(signature)} in C", "declare")
+            raise _error(unit, f"calls `{name}`, {reason or 'which this machine has no instruction for'}", name)
+    elif kind.is_tail:
+        raise _error(unit, f"calls `{name}`, which is not among its `calls`", name)
+    elif name in _PROVIDED:
+        if not kind.can_call(_PROVIDED[name]):
+            raise _differs(unit, name, kind, str(_PROVIDED[name]), "declare")
+    elif name.startswith(_C_NAME) and name[len(_C_NAME) :] in unit.c_functions:
+        signature = unit.calls[name[len(_C_NAME) :]]
+        if not kind.agrees(signature):
+            raise _differs(unit, name, kind, f"{_shown(signature)} in C", "declare")
     elif not text or _is_used(function, text):
-        _check_resolved(unit, function.name, externals)
+        _check_resolved(unit, name, externals)
 
 
 def _is_used(function: Function, text: str) -> bool:
@@ -279,6 +295,8 @@ def _check_definition(unit: Unit, function: Function) -> None:
     if function.name != unit.body and not function.words & _LOCAL_LINKAGE:
         message = f"defines `{function.name}`, which is neither private nor internal"
         raise _error(unit, message, function.name, "define")
+    if (aligned := _ALIGNED.search(function.rest)) is not None and int(aligned[1]) > _PAGE:
+        raise _error(unit, f"`{function.name}` is aligned to more than {_PAGE} bytes", function.name, "define")
     if function.name.startswith(_ENGINE):
         raise _error(unit, f"defines `{function.name}`, whose name is one of the engine's", function.name, "define")
 
@@ -290,32 +308,39 @@ def _check_callee(unit: Unit, function: Function, signature: Signature) -> None:
         raise _differs(unit, function.name, function.type, _shown(signature), "declare")
 
 
-def _check_calls(unit: Unit, calls: Sequence[Call], functions: Mapping[str, Function]) -> None:
-    for index, call in enumerate(calls):
-        callee = functions.get(call.callee)
+def _check_calls(unit: Unit, found: Contents) -> None:
+    for index, call in enumerate(found.calls):
+        name = call.callee
+        while name in found.aliases:
+            name = found.aliases[name]
+        callee = found.functions.get(name)
         # The declaration of a function with any number of arguments ends in `...`: LLVM compares its type with calls.
-        if callee is None or call.type.can_call(callee.type) or call.callee.startswith("llvm."):
+        if callee is None or call.type.can_call(callee.type) or name.startswith("llvm."):
             continue
-        before = sum(each.callee == callee.name for each in calls[:index])
+        before = sum(each.callee == call.callee for each in found.calls[:index])
         if call.type.is_tail != callee.type.is_tail:
-            message = f"calls `{callee.name}` {'with' if call.type.is_tail else 'without'} tailcc"
-            raise _error(unit, message, callee.name, "call", before=before)
+            message = f"calls `{call.callee}` {'with' if call.type.is_tail else 'without'} tailcc"
+            raise _error(unit, message, call.callee, "call", before=before)
         if "..." not in callee.type.parameters:
-            raise _differs(unit, callee.name, call.type, str(callee.type), "call", before)
+            raise _differs(unit, call.callee, call.type, str(callee.type), "call", before)
 
 
 def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
-    if not (name in unit.externals or name in unit.data or name in externals or _in_process(name)):
+    if not _is_there(unit, name, externals):
         message = f"uses `{name}`, which is neither among its `externals` and `data` nor in the process"
         raise _error(unit, message, name, kind=UnresolvedName)
 
 
+def _is_there(unit: Unit, name: str, externals: Collection[str]) -> bool:
+    return name in unit.externals or name in unit.data or name in externals or _in_process(name)
+
+
 def _in_process(name: str) -> bool:
     # Other names could also be those of units.
-    if name not in _found_in_process:
+    if name not in _known_names:
         if not is_c_name(name) or not (llvm.address_of_symbol(name) or in_process(name)):
             return False
-        _found_in_process.add(name)
+        _known_names.add(name)
     return True
 
 

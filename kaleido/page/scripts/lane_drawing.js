@@ -55,6 +55,7 @@ export class LaneDrawing {
     const [from, until] = this.state.window;
     this._x = (time) => ((time - from) / (until - from)) * width;
     [this._width, this._row, this._top] = [width, layout.row, this._headRows * layout.row];
+    this._taken = this._compiled.filter((each) => each.tier === "O3").map((each) => ({ left: this._x(each.began), right: this._x(each.ended) }));
     this.picture.setAttribute("viewBox", `0 0 ${width} ${layout.height}`);
     this.picture.setAttribute("height", String(layout.height));
     const clip = shape("clipPath", { id: "below-head" },
@@ -196,13 +197,17 @@ export class LaneDrawing {
     const before = hot === null ? "" : `▼ hot ${milliseconds(hot)}, waited ${milliseconds(began - hot)} `;
     const after = ` swapped ${milliseconds(swapped)}`;
     const [left, right] = [this._x(began) - 4, this._x(ended) + 4];
-    return [[before, left, "end"], [after, right, "start"]].filter(([text, x, anchor]) => text !== "" && this._hasRoom(text, x, anchor))
+    return [[before, left, "end"], [after, right, "start"]].filter(([text, x, anchor]) => text !== "" && this._takesRoom(text, x, anchor))
       .map(([text, x, anchor]) => shape("text", { class: "arrow-text", x, y, "text-anchor": anchor }, text));
   }
 
-  _hasRoom(text, x, anchor) {
+  /** Whether a label fits between the slices and the labels before it: then it has that room. */
+  _takesRoom(text, x, anchor) {
     const width = text.length * this._row * 0.26;
-    return anchor === "end" ? x >= width && x <= this._width : x >= 0 && x + width <= this._width;
+    const [left, right] = anchor === "end" ? [x - width, x] : [x, x + width];
+    if (left < 0 || right > this._width || this._taken.some((span) => left < span.right && span.left < right)) return false;
+    this._taken.push({ left, right });
+    return true;
   }
 
   /** From the lane of a redefined unit to that of code that it deoptimized, if both are in sight. */

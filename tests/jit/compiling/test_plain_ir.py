@@ -38,10 +38,8 @@ def is_read_alike(text: str) -> bool:
         return {each.name: (each.type[:3], each.is_definition) for each in functions.values()}  # type: ignore[attr-defined]
 
     assert types(plain.functions) == types(printed.functions)
-    # Calls of what is declared with other types are not looked at again in the plain form: it is not right then.
-    assert {(call.callee, call.type[:3]) for call in plain.calls} == {
-        (call.callee, call.type[:3]) for call in printed.calls
-    }
+    callees = printed.functions
+    assert all(call.type.can_call(callees[call.callee].type) for call in printed.calls if call.callee in callees)
     assert [each.name for each in plain.globals] == [each.name for each in printed.globals]
     return True
 
@@ -60,6 +58,7 @@ PLAIN = {
     "a comment": ir('ret i64 0 ; call i64 @g("', TAIL),
     "data": ir('%r = load i64, ptr @"the data"\nret i64 %r', '@"the data" = external global [70000 x i64]\n'),
     "a call of a pointer": ir("%r = call tailcc i64 %p(i64 %x)\nret i64 %r").replace("i64 %x)", "ptr %p, i64 %x)", 1),
+    "an escape in a local name": ir('%"\\22" = add i64 %x, 1\nret i64 0'),
     "a name with a word in it": ir("%recall = add i64 %x, 1\nret i64 %recall"),
 }
 
@@ -77,7 +76,7 @@ NOT_PLAIN = {
     "a call of two lines": ir("%r = call tailcc i64 @g(\ni64 %x)\nret i64 %r", TAIL),
     "a call that extends": ir("%r = call tailcc i64 @g(i64 noundef %x)\nret i64 %r", TAIL),
     "metadata": ir("ret i64 0") + "!0 = !{}\n",
-    "an escape": ir('%"\\22" = add i64 %x, 1\nret i64 0'),
+    "an escape": ir('call void @"\\22"()\nret i64 0', 'declare void @"\\22"()'),
     "a text without end": ir("ret i64 0") + '"',
 }
 

@@ -22,8 +22,10 @@ from kaleido.jit import (
     UnitError,
     UnresolvedName,
 )
-from kaleido.jit.compiling import unit_checks
-from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls
+from kaleido.jit.compiling import rehearsal, unit_checks
+from kaleido.jit.compiling.ir_words import is_ordinary
+from kaleido.jit.compiling.llvm import parse_as_it_is
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, unrolled
 from tests.jit.helpers import TIMEOUT
 from tests.jit.tiny import unit
 
@@ -49,6 +51,18 @@ def test_a_wrong_unit_is_refused(name: str) -> None:
 def test_an_odd_unit_works_in_both_tiers(name: str) -> None:
     _, value = ACCEPTED[name]
     assert outcomes()[name] == [value, value]
+
+
+def test_a_unit_without_limits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_SECONDS", 1)
+    with Engine() as engine, pytest.raises(UnitError, match="compiling it takes more than 1 seconds"):
+        engine.define(bad(unrolled("unroll.full", 100_000)))
+
+
+def test_helpers_that_are_always_inlined_into_each_other_are_tried_first() -> None:
+    with parse_as_it_is(inlined(2)) as few, parse_as_it_is(inlined(3)) as many:
+        assert is_ordinary(str(few))
+        assert not is_ordinary(str(many))
 
 
 def test_nested_units_are_checked() -> None:
