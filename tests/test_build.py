@@ -261,7 +261,7 @@ def test_startup_does_not_decide_whether_loops_are_unrolled_early(tmp_path: Path
 def test_recursive_functions_have_copies_of_themselves_inlined(tmp_path: Path) -> None:
     """As the optimized code of the JIT has them."""
     text = "def fib(n) if n < 3 then 1 else fib(n-1) + fib(n-2)\nfib(20)"
-    assert "kal.fib.impl.recursion" in build(tmp_path, text, "--emit=llvm").read_text()
+    assert "kal.fib.impl.counted.integers.recursion" in build(tmp_path, text, "--emit=llvm").read_text()
 
 
 @needs_compiler

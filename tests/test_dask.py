@@ -58,6 +58,26 @@ def test_a_mask_may_be_an_array_of_dask(session: Session) -> None:
         session["square"].map(matrix, out=np.empty((20, 30)))
 
 
+def test_reductions_of_blocks_are_in_order(session: Session) -> None:
+    session.run("def digits(x y) x * 0.5 + y")
+    digits, cube = session["digits"], random(6, 7, 8, chunks=(2, 3, 5))
+    array, mask = np.asarray(cube), np.asarray(cube) > 0.4
+    for axis in (0, 1, -1, None, (0, 2), (1, 2), (2, 0)):
+        for options in ({}, {"keepdims": True}, {"initial": 3}, {"initial": 3, "where": mask}):
+            result = digits.reduce(cube, axis, **options)
+            assert isinstance(result, da.Array) and result.dtype == np.float64
+            expected = digits.reduce(array, axis, **options)
+            found = result.compute(scheduler="synchronous")
+            assert found.shape == result.shape == np.shape(expected)
+            assert np.array_equal(found, expected)
+    found = digits.reduce(array, 1, where=cube[0] > 0.4, initial=0).compute(scheduler="synchronous")
+    assert np.array_equal(found, digits.reduce(array, 1, where=mask[0], initial=0))
+    with pytest.raises(TypeError, match="`out` is not possible"):
+        digits.reduce(cube, out=np.empty((7, 8)))
+    with pytest.raises(ValueError, match="one has to give `initial`"):
+        digits.reduce(cube, where=mask)
+
+
 # On the cluster
 
 

@@ -547,11 +547,11 @@ def shape(flow: Flow) -> list[list[int]]:
     ("name", "tier", "expected"),
     [
         ("fib", Tier.BASELINE, [[1, 2], [], []]),
-        ("fib", Tier.OPTIMIZED, [[1, 2], [], [1]]),
+        ("fib", Tier.OPTIMIZED, [[5, 1], [3, 5], [], [2, 4], [2], [2]]),
         ("nested", Tier.BASELINE, [[]]),
         ("nested", Tier.OPTIMIZED, [[1], [2], [2, 3], [1, 4], []]),
         ("collatz", Tier.BASELINE, [[1, 2], [], [3, 4], [], []]),
-        ("collatz", Tier.OPTIMIZED, [[2, 1], [], [2, 1]]),
+        ("collatz", Tier.OPTIMIZED, [[2, 1], [], [3, 4], [5], [5], [2, 1]]),
     ],
 )
 def test_real_functions(session: Session, name: str, tier: Tier, expected: list[list[int]]) -> None:

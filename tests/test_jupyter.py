@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from traitlets.config import Config
 
 from kaleido.jupyter.__main__ import main
 from kaleido.session import Function
+from tests.jit.helpers import stopped
 
 NOTEBOOK = Path(__file__).parents[1] / "tutorials" / "tiers.ipynb"
 SECONDS = 60
@@ -199,16 +199,9 @@ def test_values_go_from_python_to_kaleido_and_back(shell: InteractiveShell, capf
 
 
 def test_an_interrupted_magic_is_one_line(shell: InteractiveShell) -> None:
-    session, ended = shell.run_line_magic("kaleido", ""), threading.Event()
-
-    def interrupt() -> None:
-        while not ended.wait(0.05):
-            session.interrupt()
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(UsageError, match="interrupted in the loop at <kaleido "):
+    session = shell.run_line_magic("kaleido", "")
+    with stopped(session.interrupt), pytest.raises(UsageError, match="interrupted in the loop at <kaleido "):
         shell.run_line_magic("kaleido", "for i = 0, 1 in i")
-    ended.set()
 
 
 def test_errors_of_magics(shell: InteractiveShell, capfd: pytest.CaptureFixture[str]) -> None:

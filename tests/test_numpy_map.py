@@ -272,6 +272,28 @@ def test_the_function_is_inlined_and_vectorized(session: Session) -> None:
         assert "call tailcc" not in text
 
 
+@pytest.mark.parametrize("size", [1, 7, 511, 512, 513, 2000])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_large_result_is_streamed(session: Session, monkeypatch: pytest.MonkeyPatch, size: int, workers: int) -> None:
+    """In blocks from a line of the cache on, whatever the address of the array is, and no further than its end."""
+    monkeypatch.setattr("kaleido.numpy_map.broadcasting._STREAMED", 1)
+    x, y, out = numbers(size), numbers(size), np.full(size + 9, 7.0)
+    for begin in range(9):
+        out[:] = 7
+        session["f"].map(x, y, out=out[begin : begin + size], workers=workers)
+        assert (out[begin : begin + size] == x - y).all()
+        assert (out[:begin] == 7).all() and (out[begin + size :] == 7).all()
+    assert (session["f"].map(x, 0.5, out=x, workers=workers) == numbers(size) - 0.5).all()
+    assert (session["f"].map(0.5, y, out=x) == 0.5 - y).all()
+
+
+def test_streamed_stores_bypass_the_caches(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kaleido.numpy_map.broadcasting._STREAMED", 1)
+    session["square"].map(numbers(5000), out=numbers(5000))
+    assembly = session.engine.assembly("map.map-c-streamed.square", Tier.OPTIMIZED)
+    assert "movnt" in assembly
+
+
 def test_the_next_map_sees_a_redefinition() -> None:
     array = numbers(500)
     with Session(threshold=10) as session:
@@ -445,6 +467,32 @@ def test_reductions_are_those_of_a_ufunc(session: Session) -> None:
     out = np.empty((7, 8), np.float32)
     assert f.reduce(CUBE, out=out) is out and np.array_equal(out, theirs.reduce(CUBE).astype(np.float32))
     assert np.array_equal(f.accumulate(CUBE, 1, out=np.empty(CUBE.shape)), theirs.accumulate(CUBE, 1))
+
+
+def test_a_reduction_with_a_mask(session: Session) -> None:
+    f, mask = session["f"], CUBE > 0.4
+    for axis in (0, 1, -1, None, (0, 2), (1, 2)):
+        for where in (mask, mask[0], True, np.zeros(CUBE.shape, bool)):
+            ours = f.reduce(CUBE, axis, where=where, initial=3)
+            # With several axes, a ufunc wants to know that their order does not matter: of a sum it does.
+            if isinstance(axis, int):
+                assert np.array_equal(ours, np.subtract.reduce(CUBE, axis, where=where, initial=3))
+            else:
+                assert np.allclose(ours, 3 - np.add.reduce(CUBE, axis, where=where))
+    with pytest.raises(ValueError, match=r"f has no identity, so to use `where` one has to give `initial`"):
+        f.reduce(CUBE, where=mask)
+    seen: list[float] = []
+    session.register("see", lambda y: seen.append(y) or y, 1)  # type: ignore[func-returns-value]
+    session.run("def watched(x y) x + see(y)")
+    assert session["watched"].reduce([1, 2, 3, 4], where=[True, False, True, False], initial=0) == 4
+    assert seen == [1.0, 3.0]
+
+
+def test_a_reduction_may_begin_with_an_array(session: Session) -> None:
+    f, begin = session["f"], numbers(7, 8)
+    assert np.array_equal(f.reduce(CUBE, initial=begin), f.reduce(np.concatenate([begin[None], CUBE])))
+    with pytest.raises(ValueError, match="broadcast"):
+        f.reduce(CUBE, initial=numbers(3))
 
 
 def test_reductions_are_in_order(session: Session) -> None:

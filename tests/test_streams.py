@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import pytest
 
+from kaleido.jit.native.faults import missing_protection
 from kaleido.terminal import streams
 
 BEGINNING = "import os, sys\nfrom kaleido.terminal import streams\n"
@@ -41,6 +42,62 @@ def test_what_is_written_is_in_one_order_with_what_c_writes() -> None:
         os.write(1, b"3\\n")
     """)
         == "1\n2\n日本\n3\n"
+    )
+
+
+@pytest.mark.skipif(bool(missing_protection()), reason=missing_protection())
+def test_what_programs_put_out_is_in_one_order_with_everything_else() -> None:
+    """Bytes of `putchard` are held back: each way out of native code hands them over, and so does each flush."""
+    assert (
+        piped("""
+        import ctypes, threading, time
+        from kaleido import KaleidoError, Session
+        from kaleido.jit.native.handlers import handlers
+        from kaleido.jit.native.put_byte import Held
+
+        c, session = ctypes.CDLL(None), Session()
+        streams.buffer_as_c_does()
+        c.putchar(48)
+        session.run("def a() putchard(65) : printd(1) : putchard(66)")
+        session.run("a()")
+        c.puts(b" entry")
+        session["a"]()
+        c.puts(b" direct")
+        session.register("tell", lambda: streams.write("Python ") or 0.0)
+        session.run("def b(x) putchard(67) : tell() : putchard(68)")
+        ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(session["b"].address)(0.0)
+        c.puts(b" thunk")
+        session.run("def deep(x) putchard(69) : 1 + deep2(x) def deep2(x) 1 + deep2(x + 1)")
+        for call in (lambda: session.run("deep(1)"), lambda: session["deep"](1)):
+            try:
+                call()
+            except KaleidoError:
+                c.puts(b" fault")
+
+        def show():
+            while held.end == 0:
+                time.sleep(0.001)
+            streams.flush()
+            os.write(1, b" while it runs")
+            while not ended.wait(0.01):
+                session.interrupt()
+
+        held, ended = Held.from_address(handlers().held), threading.Event()
+        threading.Thread(target=show).start()
+        try:
+            session.run("putchard(70) : (for i = 1, 1 in 0)")
+        except KeyboardInterrupt:
+            c.puts(b" interrupted")
+        ended.set()
+        streams.flush()
+        if os.fork() == 0:
+            Session().run("putchard(71)")
+            streams.flush()
+            os._exit(0)
+        os.wait()
+        streams.flush()
+    """)
+        == "0A1.000000\nB entry\nA1.000000\nB direct\nCPython D thunk\nE fault\nE fault\nF while it runs interrupted\nG"
     )
 
 

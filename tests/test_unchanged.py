@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from kaleido.jit import Event, Tier
 from kaleido.language.comparison import loops, same_tree
 from kaleido.language.parser import parse
 from kaleido.session import MODES, Change
+from tests.jit.helpers import stopped
 
 Define = Callable[[str], list[str]]
 
@@ -82,20 +82,9 @@ def test_the_text_follows(session: Session, define: Define) -> None:
 def test_a_moved_loop_is_found_where_its_text_is_now(session: Session, define: Define) -> None:
     define("def f(x) for i = 0, 1 in x")
     assert define("\n\ndef f(x) for i = 0, 1 in x") == []
-    ended = threading.Event()
-
-    def interrupt() -> None:
-        # Before the loop runs there is nothing to interrupt.
-        while not ended.wait(0.05):
-            session.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
     # At -O3 alone the loop is a part of `f`.
-    with pytest.raises(Interrupted, match=r"in the loop at <test>:3$|in f$"):
+    with stopped(session.interrupt), pytest.raises(Interrupted, match=r"in the loop at <test>:3$|in f$"):
         session.run("f(1)")
-    ended.set()
-    thread.join()
 
 
 @pytest.mark.parametrize(

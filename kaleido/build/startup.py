@@ -24,7 +24,7 @@ __all__ = ["MAIN", "RUN", "main_unit", "startup_data", "startup_units"]
 MAIN, RUN = "main", "kaleido.run"
 """The symbols of C's ``int main(void)``, and of the unit that runs the expressions, ``ptr (ptr)``."""
 
-_THREAD, _FAULTED, _INTERRUPTED = "kaleido.thread", "kaleido.faulted", "kaleido.interrupted"
+_THREAD, _FAULTED, _INTERRUPTED, _FLUSH = "kaleido.thread", "kaleido.faulted", "kaleido.interrupted", "kaleido.flush"
 _STACK_END, _HANDLER_STACK = "kaleido.stack.end", "kaleido.handler.stack"
 
 _STACK_SIZE = 256 << 20
@@ -143,14 +143,7 @@ define tailcc void @kaleido.faulted.impl(i32 %signal, ptr %information, ptr %con
   %is.overflow = icmp ult i64 %moved, {range}
   br i1 %is.overflow, label %overflow, label %other
 overflow:
-  %stream = load ptr, ptr @stdout
-  %busy = call i32 @ftrylockfile(ptr %stream) nobuiltin
-  %is.free = icmp eq i32 %busy, 0
-  br i1 %is.free, label %flush, label %report
-flush:
-  %flushed = call i32 @fflush(ptr %stream) nobuiltin
-  br label %report
-report:
+  call tailcc void @kaleido.flush()
   %written = call i64 @write(i32 2, ptr @overflow, i64 {length}) nobuiltin
   call void @_exit(i32 1) nobuiltin
   unreachable
@@ -159,10 +152,8 @@ other:
   %before = call ptr @signal(i32 %signal, ptr null) nobuiltin
   ret void
 }}
-@stdout = external global ptr
 @kaleido.stack.end = external global i64
-declare i32 @ftrylockfile(ptr) nounwind
-declare i32 @fflush(ptr) nounwind
+declare tailcc void @kaleido.flush()
 declare i64 @write(i32, ptr, i64) nounwind
 declare void @_exit(i32) nounwind
 declare ptr @signal(i32, ptr) nounwind
@@ -170,6 +161,18 @@ declare ptr @signal(i32, ptr) nounwind
 
 _INTERRUPTED_IR = """
 define tailcc void @kaleido.interrupted.impl(i32 %signal) nounwind {
+  call tailcc void @kaleido.flush()
+  ; It takes effect when this handler has returned.
+  %raised = call i32 @raise(i32 %signal) nobuiltin
+  ret void
+}
+declare tailcc void @kaleido.flush()
+declare i32 @raise(i32) nounwind
+"""
+
+# Writes out what the program has printed, unless another thread has the lock of C's standard output.
+_FLUSH_IR = """
+define tailcc void @kaleido.flush.impl() nounwind {
   %stream = load ptr, ptr @stdout
   %busy = call i32 @ftrylockfile(ptr %stream) nobuiltin
   %is.free = icmp eq i32 %busy, 0
@@ -178,20 +181,18 @@ flush:
   %flushed = call i32 @fflush(ptr %stream) nobuiltin
   br label %end
 end:
-  ; It takes effect when this handler has returned.
-  %raised = call i32 @raise(i32 %signal) nobuiltin
   ret void
 }
 @stdout = external global ptr
 declare i32 @ftrylockfile(ptr) nounwind
 declare i32 @fflush(ptr) nounwind
-declare i32 @raise(i32) nounwind
 """
 
 _MAIN = Signature("i32", ())
 _POINTER = Signature("ptr", ("ptr",))
 _HANDLING = Signature("void", ("i32", "ptr", "ptr"))
 _INTERRUPTION = Signature("void", ("i32",))
+_NOTHING = Signature("void", ())
 
 
 def startup_units(name: str, triple: str) -> list[Unit]:
@@ -203,13 +204,15 @@ def startup_units(name: str, triple: str) -> list[Unit]:
         ir = f"{head}{_DIRECT}{end}\ndeclare tailcc ptr @kaleido.run(ptr)\n"
         return [_unit(name, _MAIN, ir, {RUN: _POINTER})]
     callbacks = {_THREAD: _POINTER, _FAULTED: _HANDLING, _INTERRUPTED: _INTERRUPTION}
+    flush = {_FLUSH: _NOTHING}
     ir = f"{head}{_ON_A_THREAD}{end}{_DECLARATIONS}"
     handler = _HANDLER_IR.format(guards=2 * _GUARD, range=3 * _GUARD, length=len(_OVERFLOW))
     return [
         _unit(name, _MAIN, ir, {RUN: _POINTER, **callbacks}, callbacks),
         _unit(_THREAD, _POINTER, _THREAD_IR, {RUN: _POINTER}, data={_HANDLER_STACK, _STACK_END}),
-        _unit(_FAULTED, _HANDLING, f"{handler}{text_constant('overflow', _OVERFLOW)}\n", {}, data={_STACK_END}),
-        _unit(_INTERRUPTED, _INTERRUPTION, _INTERRUPTED_IR, {}),
+        _unit(_FAULTED, _HANDLING, f"{handler}{text_constant('overflow', _OVERFLOW)}\n", flush, data={_STACK_END}),
+        _unit(_INTERRUPTED, _INTERRUPTION, _INTERRUPTED_IR, flush),
+        _unit(_FLUSH, _NOTHING, _FLUSH_IR, {}),
     ]
 
 

@@ -22,6 +22,7 @@ from kaleido.jit.events import (
     UnitStats,
 )
 from kaleido.jit.native.faults import LEAVE_JIT, PROBED, REENTER_JIT
+from kaleido.jit.native.handlers import take_bytes
 from kaleido.jit.native.put_byte import PUT_BYTE
 from kaleido.jit.native.samples import Sample
 from kaleido.jit.policy import Policy
@@ -98,5 +99,6 @@ __all__ = [
     "quoted",
     "raise_pending",
     "signals_deferred",
+    "take_bytes",
     "uninterrupted",
 ]

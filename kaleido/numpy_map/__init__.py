@@ -6,7 +6,9 @@
 ``broadcasting``    arrays to pointers and strides, as NumPy's ufuncs take them: `map`
 ``folding``         the same for `reduce` and `accumulate`
 ``dask_blocks``     `map` of the blocks of a Dask array
+``dask_folds``      `reduce` of a Dask array, block after block
 ==================  ================================================================================
 
-Only ``broadcasting`` and ``folding`` import NumPy, and only ``dask_blocks`` Dask: importing Kaleido loads neither.
+Only ``broadcasting`` and ``folding`` import NumPy, and only ``dask_blocks`` and ``dask_folds`` Dask: importing Kaleido
+loads neither.
 """

@@ -20,6 +20,10 @@ along the last axis: ``c``, contiguous, too; ``s``, the same element again and a
 What has no such layout has a loop with strides. Most arrays are one row (NumPy joins axes where it can), and a kernel
 for one row alone is compiled in half the time.
 
+A result too large for the caches is *streamed*: computed in blocks, in a buffer on the stack, and written from there
+with stores that bypass the caches. An ordinary store first reads the line that it writes to, so that a map which waits
+for memory moves three arrays instead of two. C's ``memcpy`` does the same for such sizes.
+
 A result that is not a number is always the same NaN, as for calls. It is loaded from memory: LLVM may drop the
 replacement of one constant NaN by another (see ``codegen.externals``).
 """
@@ -31,7 +35,18 @@ from collections.abc import Sequence
 from kaleido.codegen.mangling import array_symbol, signature, symbol
 from kaleido.jit import Signature, Unit, quoted
 
-__all__ = ["ACCUMULATE", "HEADER", "MASKED", "REDUCE", "ROWS", "STRIDED", "fold_kernel", "map_kernel"]
+__all__ = [
+    "ACCUMULATE",
+    "HEADER",
+    "MASKED",
+    "REDUCE",
+    "ROWS",
+    "SELECTED",
+    "STREAMED",
+    "STRIDED",
+    "fold_kernel",
+    "map_kernel",
+]
 
 STRIDED, MASKED = "strided", "masked"
 """Kinds of kernels beside the layouts: with strides, and with a mask, too."""
@@ -39,7 +54,11 @@ STRIDED, MASKED = "strided", "masked"
 ROWS = "-rows"
 """The end of a kind: a layout with several rows."""
 
-REDUCE, ACCUMULATE = "reduce", "accumulate"
+STREAMED = "-streamed"
+"""The end of a kind: a layout with one row, which is none of the inputs, and is streamed."""
+
+REDUCE, ACCUMULATE, SELECTED = "reduce", "accumulate", "reduce-selected"
+"""Kinds of folds. SELECTED is a REDUCE with a mask."""
 
 HEADER = 3
 """The numbers of a frame before those of the operands."""
@@ -104,9 +123,16 @@ done:
 
 # What is left over after vectors is not unrolled: that would take a third of the time to compile, and gains nothing.
 _LOOP = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 !0 = distinct !{!0, !1}
 !1 = !{!"llvm.loop.unroll.disable"}
+!2 = !{i32 1}
+!3 = distinct !{!3, !1}
 """
+
+# Bytes of a line of the cache, and elements of a block: 4 KiB, so that it and what it is computed from stay in the
+# fastest cache.
+_LINE, _BLOCK = 64, 512
 
 
 def map_kernel(name: str, arity: int, kind: str) -> Unit:
@@ -114,6 +140,9 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
 
     `kind` is a layout, for one row, or for more if it ends with ROWS; or it is STRIDED or MASKED.
     """
+    if kind.endswith(STREAMED):
+        row = _streamed(name, kind.removesuffix(STREAMED))
+        return _kernel(name, arity, f"map-{kind}", f"{name}.map.{kind}", _Row(1 + arity, "noalias ", row, ""))
     strided, is_one_row = kind in (STRIDED, MASKED), not kind.endswith(ROWS) and kind not in (STRIDED, MASKED)
     layout = "c" * arity if strided else kind.removesuffix(ROWS)
     inputs = range(1, 1 + arity)
@@ -155,11 +184,77 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
     return _kernel(name, arity, f"map-{kind}", label, _Row(operands, "" if strided else "noalias ", row, elements))
 
 
+def _streamed(name: str, layout: str) -> list[str]:
+    """The instructions of a row that is streamed: in whole blocks from the first line of the cache on."""
+    loads, arguments = [], []
+    for k, letter in enumerate(layout, 1):
+        if letter == "c":
+            loads += [
+                f"%from.{k} = getelementptr double, ptr %at.{k}, i64 %index",
+                f"%x.{k} = load double, ptr %from.{k}",
+            ]
+        arguments.append(f"double %x.{k}")
+    return [
+        f"%buffer = alloca [{_BLOCK} x double], align {_LINE}",
+        *(f"%x.{k} = load double, ptr %at.{k}" for k, letter in enumerate(layout, 1) if letter == "s"),
+        "br label %block",
+        "block:",
+        "%position = phi i64 [0, %0], [%after, %written]",
+        "%to = getelementptr double, ptr %at.0, i64 %position",
+        "%address = ptrtoint ptr %to to i64",
+        f"%in.line = and i64 %address, {_LINE - 1}",
+        "%is.aligned = icmp eq i64 %in.line, 0",
+        f"%bytes.before = sub i64 {_LINE}, %in.line",
+        "%before = udiv exact i64 %bytes.before, 8",
+        f"%wanted = select i1 %is.aligned, i64 {_BLOCK}, i64 %before",
+        "%left = sub i64 %count, %position",
+        "%is.last = icmp ule i64 %left, %wanted",
+        "%size = select i1 %is.last, i64 %left, i64 %wanted",
+        "%after = add nuw nsw i64 %position, %size",
+        "br label %element",
+        "element:",
+        "%in.block = phi i64 [0, %block], [%in.block.next, %element]",
+        "%index = add nuw nsw i64 %position, %in.block",
+        *loads,
+        *_call(name, arguments),
+        "%place = getelementptr double, ptr %buffer, i64 %in.block",
+        "store double %kept, ptr %place",
+        "%in.block.next = add nuw nsw i64 %in.block, 1",
+        "%is.computed = icmp eq i64 %in.block.next, %size",
+        "br i1 %is.computed, label %computed, label %element, !llvm.loop !0",
+        "computed:",
+        f"%is.block = icmp eq i64 %size, {_BLOCK}",
+        "br i1 %is.block, label %stream, label %copy",
+        "stream:",
+        "%sent = phi i64 [0, %computed], [%sent.next, %stream]",
+        "%piece = getelementptr double, ptr %buffer, i64 %sent",
+        "%target = getelementptr double, ptr %to, i64 %sent",
+        f"%values = load <{_LINE // 8} x double>, ptr %piece, align {_LINE}",
+        f"store <{_LINE // 8} x double> %values, ptr %target, align {_LINE}, !nontemporal !2",
+        f"%sent.next = add nuw nsw i64 %sent, {_LINE // 8}",
+        f"%is.sent = icmp eq i64 %sent.next, {_BLOCK}",
+        "br i1 %is.sent, label %written, label %stream, !llvm.loop !3",
+        "copy:",
+        "%bytes = mul nuw nsw i64 %size, 8",
+        "call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %buffer, i64 %bytes, i1 false)",
+        "br label %written",
+        "written:",
+        "%is.done = icmp eq i64 %after, %count",
+        "br i1 %is.done, label %done, label %block",
+        "done:",
+        # Such stores are not ordered with others: without this, another thread could see the end before the result.
+        "fence seq_cst",
+        "ret void",
+    ]
+
+
 def fold_kernel(name: str, kind: str) -> Unit:
     """The kernel that combines the elements of each row, in order, by a function of two parameters.
 
-    `kind` is REDUCE: the result has one element; or ACCUMULATE: as many as the input.
+    `kind` is REDUCE or SELECTED: the result has one element; or ACCUMULATE: as many as the input. SELECTED begins with
+    what is in the result.
     """
+    is_selected = kind == SELECTED
     row = [
         "%begun.field = getelementptr i64, ptr %frame, i64 2",
         "%begun.flag = load i64, ptr %begun.field",
@@ -173,17 +268,21 @@ def fold_kernel(name: str, kind: str) -> Unit:
         "%any = icmp ult i64 %from, %count",
         "br i1 %any, label %element, label %done",
         "element:",
-        "%index = phi i64 [%from, %0], [%index.next, %element]",
-        "%so.far = phi double [%begin.kept, %0], [%kept, %element]",
+        "%index = phi i64 [%from, %0], [%index.next, %advance]",
+        "%so.far = phi double [%begin.kept, %0], [%next, %advance]",
+        *(_chosen(2) if is_selected else ["br label %compute", "compute:"]),
         _element("from.1", 1, True),
         "%x.1 = load double, ptr %from.1",
         *_call(name, ["double %so.far", "double %x.1"]),
         *([_element("to", 0, True), "store double %kept, ptr %to"] if kind == ACCUMULATE else []),
+        "br label %advance",
+        "advance:",
+        f"%next = phi double [%kept, %compute]{', [%so.far, %element]' if is_selected else ''}",
         "%index.next = add nuw nsw i64 %index, 1",
         "%last = icmp eq i64 %index.next, %count",
         "br i1 %last, label %end, label %element",
         "end:",
-        *(["store double %kept, ptr %at.0"] if kind == REDUCE else []),
+        *(["store double %next, ptr %at.0"] if kind != ACCUMULATE else []),
         "br label %done",
         "done:",
         "ret void",
@@ -193,7 +292,7 @@ def fold_kernel(name: str, kind: str) -> Unit:
   %first = add i64 0, 0
   %count = add i64 %length, 0
   %passed = add i64 0, 1"""
-    return _kernel(name, 2, kind, f"{name}.{kind}", _Row(2, "", row, rows))
+    return _kernel(name, 2, kind, f"{name}.{kind}", _Row(2 + is_selected, "", row, rows))
 
 
 class _Row:

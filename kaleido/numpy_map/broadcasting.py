@@ -19,15 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaleido.codegen.mangling import array_symbol
-from kaleido.numpy_map.array_kernels import MASKED, ROWS, STRIDED, map_kernel
+from kaleido.numpy_map.array_kernels import MASKED, ROWS, STREAMED, STRIDED, map_kernel
 from kaleido.numpy_map.kernel_table import Frame, KernelTable
 
-__all__ = ["Array", "addresses_of", "as_float64", "frame_of", "map_arrays", "result_array"]
+__all__ = ["Array", "addresses_of", "as_float64", "frame_of", "map_arrays", "mask_of", "result_array"]
 
 Array = NDArray[Any]
 
 _FLOAT = np.dtype(np.float64)
 _BOOL = np.dtype(np.bool_)
+
+# Elements of a result from which on it is streamed: 32 MiB, as much as the last cache of many processors.
+_STREAMED = 1 << 22
 
 # Their arguments are texts of a user, for NumPy to check.
 _nditer: Any = np.nditer
@@ -58,7 +61,7 @@ def map_arrays(
     result = result_array(name, out, casting)
     if where is None and order == "K" and _are_plain(inputs, result):
         return _given(_run_plain(kernels, name, inputs, result, workers), out)
-    mask = None if where is None else _mask(where)
+    mask = None if where is None else mask_of(where)
     given = ["readwrite" if mask is not None else "writeonly", "updateifcopy", "no_broadcast", *_SHARED]
     new = [*given[:1], "allocate", "no_broadcast", "no_subtype"]
     operands = [result, *inputs, *([mask] if mask is not None else [])]
@@ -70,6 +73,7 @@ def map_arrays(
         casting="unsafe",
         order=order,
     )
+    is_new = result is None
     with iterator:
         if result is None:
             result = iterator.operands[0]
@@ -79,7 +83,8 @@ def map_arrays(
             views = iterator.itviews
             addresses = addresses_of(views)
             kind = MASKED if mask is not None else _layout(views, addresses)
-            _run(kernels, name, kind, arity, frame_of(views, addresses), iterator.itersize, workers)
+            frame = frame_of(views, addresses)
+            _run(kernels, name, kind, arity, frame, iterator.itersize, workers, is_new=is_new)
     return _given(result, out)
 
 
@@ -90,7 +95,12 @@ def _given(result: Array, out: Any) -> Any:
     return out[0] if isinstance(out, tuple) else out
 
 
-def _run(kernels: KernelTable, name: str, kind: str, arity: int, frame: Frame, size: int, workers: int) -> None:
+def _run(
+    kernels: KernelTable, name: str, kind: str, arity: int, frame: Frame, size: int, workers: int, *, is_new: bool
+) -> None:
+    # The system clears the pages of a new array as they are first written to: then they are in the caches.
+    if size >= _STREAMED and not is_new and set(kind) <= {"c", "s"}:
+        kind += STREAMED
     make = partial(map_kernel, name, arity, kind)
     kernels.run(array_symbol(name, f"map-{kind}"), make, frame, size, size, workers)
 
@@ -113,8 +123,9 @@ def _run_plain(kernels: KernelTable, name: str, inputs: Sequence[Array], result:
         addresses = addresses_of([made, *inputs])
     kind = "".join("o" if each == addresses[0] else "c" for each in addresses[1:])
     numbers = [made.size, 0, 0, *addresses, *[_FLOAT.itemsize] * len(addresses)]
+    frame = (ctypes.c_int64 * len(numbers))(*numbers)
     if made.size:
-        _run(kernels, name, kind, len(inputs), (ctypes.c_int64 * len(numbers))(*numbers), made.size, workers)
+        _run(kernels, name, kind, len(inputs), frame, made.size, workers, is_new=result is None)
     return made
 
 
@@ -143,7 +154,8 @@ def result_array(name: str, out: Any, casting: str) -> Array | None:
     return out
 
 
-def _mask(where: Any) -> Array:
+def mask_of(where: Any) -> Array:
+    """A mask as an array of bool. Raises TypeError as a ufunc does."""
     if isinstance(where, np.ndarray) and where.dtype != _BOOL:
         raise TypeError(f"cannot convert `where` from {where.dtype!r} to {_BOOL!r} safely")
     return np.asarray(where, _BOOL)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from kaleido.codegen.mangling import array_symbol
-from kaleido.numpy_map.array_kernels import ACCUMULATE, REDUCE, fold_kernel
-from kaleido.numpy_map.broadcasting import Array, addresses_of, as_float64, frame_of, result_array
+from kaleido.numpy_map.array_kernels import ACCUMULATE, REDUCE, SELECTED, fold_kernel
+from kaleido.numpy_map.broadcasting import Array, addresses_of, as_float64, frame_of, mask_of, result_array
 from kaleido.numpy_map.kernel_table import KernelTable
 
 __all__ = ["accumulate", "reduce"]
@@ -30,23 +30,33 @@ def reduce(
     out: Any = None,
     *,
     keepdims: bool = False,
-    initial: float | None = None,
+    initial: Any = None,
+    where: Any = None,
 ) -> Any:
     """Combine the elements along axes. See ``Function.reduce``."""
+    if where is not None and initial is None:
+        raise ValueError(f"{name} has no identity, so to use `where` one has to give `initial`")
     source = np.asarray(as_float64(name, 0, array), np.float64)
     axes = tuple(range(source.ndim)) if axis is None else normalize_axis_tuple(axis, source.ndim, "axis")
     others = tuple(each for each in range(source.ndim) if each not in axes)
-    # The axes to combine become the last one. That copies only where memory has no one stride for them.
     lanes = [source.shape[each] for each in others]
     length = prod(source.shape[each] for each in axes)
-    rows = source.transpose(*others, *axes).reshape(*lanes, length)
+
+    def in_rows(array: Array) -> Array:
+        """With the axes to combine as the last one. That copies only where memory has no one stride for them."""
+        return array.transpose(*others, *axes).reshape(*lanes, length)
+
+    rows = [in_rows(source)]
+    if where is not None:
+        rows.append(in_rows(np.broadcast_to(mask_of(where), source.shape)))
     if length == 0 and initial is None and prod(lanes):
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
     begin = np.full(lanes, 0.0 if initial is None else initial, np.float64)
     if begin.size and length:
-        _run(kernels, name, REDUCE, begin[..., np.newaxis], rows, begun=initial is not None)
-    elif initial is not None and initial != initial:
-        begin[...] = np.nan
+        kind = REDUCE if where is None else SELECTED
+        _run(kernels, name, kind, begin[..., np.newaxis], *rows, begun=initial is not None)
+    else:
+        begin[np.isnan(begin)] = np.nan
     kept = [1 if each in axes else source.shape[each] for each in range(source.ndim)]
     return _given(name, begin.reshape(kept) if keepdims else begin, out)
 
@@ -63,11 +73,12 @@ def accumulate(kernels: KernelTable, name: str, array: Any, axis: int = 0, out: 
     return _given(name, result, out)
 
 
-def _run(kernels: KernelTable, name: str, kind: str, result: Array, rows: Array, *, begun: bool) -> None:
+def _run(kernels: KernelTable, name: str, kind: str, result: Array, rows: Array, *mask: Array, begun: bool) -> None:
     """Run the kernel over `rows`, whose last axis is combined. `result` may have one element there."""
     # Only addresses and strides of it are used, and along the last axis of a reduction, none.
     wide = np.lib.stride_tricks.as_strided(result, rows.shape, result.strides) if result.shape != rows.shape else result
-    frame = frame_of([wide, rows], addresses_of([wide, rows]), begun=begun)
+    operands = [wide, rows, *mask]
+    frame = frame_of(operands, addresses_of(operands), begun=begun)
     number = rows.size // rows.shape[-1]
     kernels.run(array_symbol(name, kind), partial(fold_kernel, name, kind), frame, number, rows.size, 1)
 

@@ -176,7 +176,7 @@ def inlining(ir: str, members: Sequence[Unit]) -> Inlining:
         return any(_name(symbol) + "(" in line for line in lines)
 
     def has_copies(lines: Sequence[str], symbol: str) -> bool:
-        copy = re.compile(rf'@"?{re.escape(symbol)}\.recursion\d*\.\d+"?\(')
+        copy = re.compile(rf'@"?{re.escape(symbol)}(?:\.counted\d*\.integers)?\.recursion\d*\.\d+"?\(')
         return any(copy.search(line) for line in lines)
 
     def has_any(lines: Sequence[str], symbol: str) -> bool:

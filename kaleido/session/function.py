@@ -119,18 +119,28 @@ class Function:
         out: Any = None,
         *,
         keepdims: bool = False,
-        initial: float | None = None,
+        initial: Any = None,
+        where: Any = None,
     ) -> Any:
         """Combine the elements of an array along axes: ``f(f(f(a, b), c), d)``, always in this order.
 
         `axis` may be several, or None for all: then the order is that of indices, the last one first. The arguments are
-        those of ``numpy.ufunc.reduce``. Raises as :meth:`map`; ValueError where there is no element and no `initial`;
-        TypeError where the function has not two parameters.
+        those of ``numpy.ufunc.reduce``; `initial` may be an array, with a value for each element of the result.
+
+        An array of Dask's gives one of Dask's: each block continues what the block before it began.
+
+        Raises as :meth:`map`; ValueError where there is no element, or a mask `where`, and no `initial`; TypeError
+        where the function has not two parameters.
         """
         self._check_number((array, array))
+        where = None if where is True else where
+        if any(type(each).__module__.startswith("dask.") for each in (array, where)):
+            from kaleido.numpy_map.dask_folds import reduce_blocks
+
+            return reduce_blocks(self, array, axis, out, keepdims=keepdims, initial=initial, where=where)
         folding = _numpy_module("folding")
         call = partial(folding.reduce, self._pipeline.kernels, self.name, array, axis, out)
-        return self._explained(partial(call, keepdims=keepdims, initial=initial))
+        return self._explained(partial(call, keepdims=keepdims, initial=initial, where=where))
 
     def accumulate(self, array: Any, axis: int = 0, out: Any = None) -> Any:
         """All steps of :meth:`reduce` along one axis, an array of the same shape: ``a, f(a, b), f(f(a, b), c)``."""

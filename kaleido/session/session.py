@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Source, Span
-from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats
+from kaleido.jit import Engine, Event, EventKind, ObjectCache, Unit, UnitStats, take_bytes
 from kaleido.language.nodes import Definition, Expression, External, Item
 from kaleido.language.operators import BUILTINS, OperatorTable
 from kaleido.language.prelude import prelude as prelude_source
@@ -23,6 +23,7 @@ from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.recovery import check_text
 from kaleido.session.snapshot import Change
+from kaleido.terminal import streams
 
 if TYPE_CHECKING:
     from kaleido.recording import Recorder
@@ -73,6 +74,7 @@ class Session:
             load_library(library)
         policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
         self.engine = Engine(policy, cache=cache)
+        streams.held_back(take_bytes)
         self._recorder: Recorder | None = None
         self._table = FunctionTable()
         self._pipeline = Pipeline(self.engine, self._table, tuple(libraries))

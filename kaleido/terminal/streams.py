@@ -21,6 +21,7 @@ __all__ = [
     "colored",
     "discarded",
     "flush",
+    "held_back",
     "libc",
     "locked",
     "permanent_buffer",
@@ -77,7 +78,9 @@ def buffer_as_c_does() -> None:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Hold the stream's lock. Raises OSError if it cannot be acquired in time.
+    """Hold the stream's lock, with what native code has put out so far in the stream.
+
+    Raises OSError if it cannot be acquired in time.
 
     That happens after a program was interrupted in a write that does not return, because the pipe is full and not read:
     the engine has detached the program's thread, and that thread keeps the lock.
@@ -89,6 +92,7 @@ def locked() -> Iterator[None]:
             raise OSError("standard output is blocked")
         time.sleep(0.001)
     try:
+        _HeldBack.take()
         yield
     finally:
         library.funlockfile(output)
@@ -117,6 +121,17 @@ def colored(option: str, descriptor: int) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (os.isatty(descriptor) and os.environ.get("TERM") != "dumb")
+
+
+class _HeldBack:
+    """`take` writes what native code holds back to the stream, whose lock it is called with."""
+
+    take: Callable[[], object] = staticmethod(lambda: None)
+
+
+def held_back(take: Callable[[], object]) -> None:
+    """Set the function that writes what native code holds back: one for this process."""
+    _HeldBack.take = staticmethod(take)
 
 
 class _Discarding:

@@ -3,7 +3,7 @@
 Headings begin with `#`, and blocks are fenced; both begin at the start of a line. Lists are flat. A text may have
 `code`, *emphasis*, **strong** words, [links](address) and [links][name], not nested in each other. The address of a
 name is on a line by itself, after `[name]:`, and is shown there. A picture is a line ``![text](pictures/NAME.svg)``,
-and then a comment with the same in characters, which is shown instead.
+and then a comment with the same in characters, which is shown instead; of another image, its text is shown.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ _ITEM = re.compile(r"(-|\d+\.) +")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RULE = re.compile(r"[\s|:-]+")
 _BAR = re.compile(r"(?<!\\)\|")
+_IMAGE = re.compile(r"!\[([^]]*)\]\([^)]*\)")
 _ADDRESS = re.compile(r"\[[^]]+\]: +\S+$")
 
 
@@ -107,6 +108,8 @@ def _kind(line: str) -> str:
 def _part(lines: list[str]) -> Part:
     if lines[0].startswith("|"):
         return Table(tuple(_cells(line) for line in lines if not _RULE.fullmatch(line)))
+    if image := _IMAGE.fullmatch(_joined(iter(lines))):
+        return Paragraph(f"(A picture: {image[1]})")
     if lines[0].startswith(">"):
         return Quote(_joined(line.removeprefix(">") for line in lines))
     if _ITEM.match(lines[0]):

@@ -42,6 +42,7 @@ class Pager:
         # The place where the current screenful begins, the place after it, and where those before it have begun.
         self._shown = self._next = Place(min(start, len(parts) - 1))
         self._before_shown: list[Place] = []
+        self._alone = False
 
     @property
     def part(self) -> int:
@@ -64,12 +65,17 @@ class Pager:
     def go_up(self) -> None:
         """Continue with the screenful that was shown before this one; at the first one, show it again."""
         self._next = self._shown = self._before_shown.pop() if self._before_shown else Place()
+        self._alone = True
 
     def _show(self) -> None:
         """Show the next screenful."""
         self._shown = self._next
         layout, rows = Layout.on(self._console), self._console.rows - 1
         lines, self._next = layout.screenful(self._parts, self._shown, rows)
+        if self._alone:
+            # What is above it on the screen comes after it in the chapter.
+            self._console.write("\n" * (rows - len(lines)))
+            self._alone = False
         self._console.write("".join(f"{line}\n" for line in lines))
 
     def _handle_keys(self) -> None:
@@ -85,16 +91,19 @@ class Pager:
                     self._console.write("\n")
                     self._next = self._shown
                 case Key.SECTION:
-                    # A block may have been shown in part.
-                    self._console.write("\n" if self._next.line else "")
-                    self._next = Place(self._section_after(self._next))
+                    self._skip_to(self._section_after(self._next))
                 case Key.EXERCISES:
-                    self._next = Place(self._exercises or 0)
+                    self._skip_to(self._exercises or 0)
                 case Key.BACK:
                     self.go_back()
                 case Key.UP:
                     self.go_up()
             return
+
+    def _skip_to(self, part: int) -> None:
+        # A block may have been shown in part.
+        self._console.write("\n" if self._next.line else "")
+        self._next = Place(part)
 
     @property
     def _block_index(self) -> int:

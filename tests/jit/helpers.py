@@ -136,6 +136,25 @@ class Running:
         return result
 
 
+class stopped:  # noqa: N801 - it is used like a function
+    """Call `interrupt` again and again inside a block, on a thread: before native code runs, it has nothing to stop."""
+
+    def __init__(self, interrupt: Callable[[], object]) -> None:
+        self._interrupt, self._ended = interrupt, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.05):
+            self._interrupt()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join(TIMEOUT)
+
+
 class Remains:
     """What is left of an engine that no reference leads to: it does not keep the engine alive."""
 

@@ -15,6 +15,7 @@
 ``unit_checks``       what a unit must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined
+``counted_recursion`` recursive functions that count in integers
 ``loops``             loops in the text of a module, and what they count
 ``loop_guard``        the test that a variable counts in integers
 ``counted_loops``     loops that count in integers, for LLVM to vectorize

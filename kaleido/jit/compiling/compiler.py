@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.branches import with_branches
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
+from kaleido.jit.compiling.counted_recursion import with_counted_recursion
 from kaleido.jit.compiling.counting import define_counting
 from kaleido.jit.compiling.ir_text import with_possible_tail_calls
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, link_to, parse_alone, rename
@@ -79,7 +80,7 @@ class Compiler:
         Returns the module, or another one in its place, and how many calls of a recursive function one of its frames
         holds. The module that was given is closed if it is not returned.
         """
-        levels = 1
+        levels, merges = 1, False
         with closed_on_error(module):
             self._target.format(module)
             self._transformed(module, units[0], Tier.OPTIMIZED)
@@ -91,10 +92,16 @@ class Compiler:
                 in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
                 self._target.simplify(module, unroll=not in_integers)
                 text = with_integer_counters(with_possible_tail_calls(str(module)))
-                text, levels = with_copies(text, self._target.policy) if recurs else (text, 1)
+                if recurs:
+                    counted = with_counted_recursion(text)
+                    merges = counted != text
+                    text, levels = with_copies(counted, self._target.policy)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
+            if merges:
+                # LLVM merges equal calls only once it has simplified their arguments and the tests before them.
+                self._target.simplify(module, unroll=False)
             self._target.optimize(module)
         module = _with_possible_tail_calls(module)
         return (_with_branches(module) if counts else module), levels

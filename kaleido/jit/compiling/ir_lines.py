@@ -15,7 +15,18 @@ from kaleido.jit.compiling.ir_words import stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = ["MOST_ITEMS", "PROBED", "Call", "Contents", "Function", "Global", "Type", "arguments", "contents", "unescaped"]
+__all__ = [
+    "MOST_ITEMS",
+    "PROBED",
+    "Call",
+    "Contents",
+    "Function",
+    "Global",
+    "Type",
+    "arguments",
+    "contents",
+    "unescaped",
+]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 

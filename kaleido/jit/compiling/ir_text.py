@@ -15,6 +15,7 @@ from kaleido.jit.compiling.ir_lines import arguments
 
 __all__ = [
     "Function",
+    "attribute_groups",
     "functions",
     "mentioned",
     "reachable",
@@ -33,6 +34,7 @@ NAME = re.compile(r'[@%]?"[^"]*"|@[-a-zA-Z$._0-9]+')
 _FUNCTION = re.compile(r"^define .*?^}\n", re.MULTILINE | re.DOTALL)
 _LABEL = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):')
 _TARGET = re.compile(r'label (%[-a-zA-Z$._0-9]+|%"[^"]*")')
+_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
 _TAIL_CALL = re.compile(r"^  (?:\S+ = |%\"[^\"]*\" = )?(?:must)?tail call tailcc ")
 _PARAMETER = re.compile(r'(\w+) (?:.* )?(%[-a-zA-Z$._0-9]+|%"[^"]*")')
 
@@ -100,6 +102,11 @@ def functions(module: str) -> dict[str, Function]:
     found = (match[0] for match in _FUNCTION.finditer(module))
     named = ((next(name for name in NAME.findall(text) if name.startswith("@")), text) for text in found)
     return {name: Function(text, name) for name, text in named}
+
+
+def attribute_groups(module: str) -> dict[str, str]:
+    """The attributes in each group of a module, by the name of the group."""
+    return dict(_GROUP.findall(module))
 
 
 def unused_tag(word: str, module: str) -> str:

@@ -3,7 +3,9 @@
 LLVM verifies modules. But it ends the process where the code generator finds out that something cannot be compiled:
 inline assembly, intrinsics of other machines, attributes, conventions, operand bundles, types of odd widths. There is
 no list of what does that, and the next version of LLVM has more. So the words that are known to be harmless are listed
-here, and a unit with any other word is compiled in another process first: see ``rehearsal``.
+here, and a unit with any other word is compiled in another process first: see ``rehearsal``. So is a unit that can make
+LLVM work without a limit: by metadata that demands that a loop is unrolled, or by functions that are always inlined
+into each other.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import re
 from math import prod
 
 __all__ = [
+    "MOST_INLINED",
     "PLAIN_WORDS",
     "SPACES",
     "is_deeply_nested",
@@ -75,6 +78,15 @@ _COMMENT = re.compile(r";.*")
 # Of LLVM's own metadata, what does nothing to machine code.
 _METADATA = ("!llvm.module.flags", "!llvm.dbg.cu", "!llvm.ident", "!llvm.loop", "!llvm.access.group")
 
+# Of what metadata says about a loop, what makes code no larger than LLVM finds right. Other hints have no limit.
+_LOOP_HINTS = frozenset({"mustprogress", "unroll.disable", "unroll.runtime.disable", "vectorize.enable", "isvectorized"})
+_LOOP_HINT = re.compile(r'!"llvm\.loop\.([\w.]+)"')
+
+MOST_INLINED = 2
+"""So many functions and calls with ``alwaysinline`` do no harm, however they call each other."""
+
+_INLINED = re.compile(r"^attributes (#\d+) = \{.*\balwaysinline\b", re.MULTILINE)
+
 _FLAGS = frozenset({"Debug Info Version", "Dwarf Version", "wchar_size", "PIC Level", "PIE Level"})
 _FLAG = re.compile(r'^!\d+ = !\{i32 \d+, !"([^"]*)", ', re.MULTILINE)
 _ATTRIBUTE = re.compile(r'^attributes .*"', re.MULTILINE)
@@ -99,11 +111,18 @@ def is_ordinary(text: str) -> bool:
         return False
     if any(_items(found[0]) > _MOST_ITEMS for found in _ARRAYS.finditer(text)):
         return False
+    if not _LOOP_HINTS.issuperset(_LOOP_HINT.findall(text)) or _always_inlined(text) > MOST_INLINED:
+        return False
     text = _COMMENT.sub("", _QUOTED.sub(lambda found: "" if found[0] in PLAIN_WORDS else '"', text))
     # Attributes that are texts, operand bundles, and functions with any number of arguments.
     if _ATTRIBUTE.search(text) is not None or '[ "(' in text or _ANY_NUMBER.search(text) is not None:
         return False
     return _only(text.replace('"', ""), _ORDINARY)
+
+
+def _always_inlined(text: str) -> int:
+    """How many functions and calls have the attribute ``alwaysinline``."""
+    return sum(len(re.findall(rf"{group}\b", text)) - 1 for group in _INLINED.findall(text))
 
 
 def is_harmless_intrinsic(name: str) -> bool:

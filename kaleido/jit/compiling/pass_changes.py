@@ -75,9 +75,11 @@ def main() -> None:
     """The subprocess: optimize the units. LLVM writes the changes to standard error."""
     units, policy = given()
     llvm.set_option("", "-print-changed")
-    bodies = [units[0].body, *(f"{units[0].body}.recursion{each}" for each in _COPIES)]
+    body = units[0].body
+    recursive = [f"{each}.recursion{copy}" for each in (body, f"{body}.counted.integers") for copy in _COPIES]
+    bodies = [body, f"{body}.counted.integers", f"{body}.counted.general", *recursive]
     # Without a filter LLVM prints all functions, and those of the unit are found among them.
-    if "," not in units[0].body:
+    if "," not in body:
         llvm.set_option("", f"-filter-print-funcs={','.join(bodies)}")
     Compiler(Target(policy), None).module(units, Tier.OPTIMIZED).close()
     pickle.dump(None, sys.stdout.buffer)

@@ -20,7 +20,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from kaleido.jit.compiling.ir_lines import MOST_ITEMS, PROBED, Contents, Function, Global, Type
-from kaleido.jit.compiling.ir_words import PLAIN_WORDS, SPACES, is_harmless_intrinsic
+from kaleido.jit.compiling.ir_words import MOST_INLINED, PLAIN_WORDS, SPACES, is_harmless_intrinsic
 
 __all__ = ["plain_contents"]
 
@@ -180,6 +180,8 @@ def _untyped(text: str) -> str:
 
 def _is_small(text: str) -> bool:
     """Whether there is nothing in it that needs much memory, on the stack or in LLVM."""
+    if text.count("alwaysinline") > MOST_INLINED:
+        return False
     if "align" in text and _LARGE_ALIGNMENT.search(text) is not None:
         return False
     most = 1

@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
 from kaleido.jit.compiling.ir_text import (
     Function,
+    attribute_groups,
     functions,
     mentioned,
     reachable,
@@ -83,7 +84,7 @@ def may_recur(units: Sequence[Unit]) -> bool:
 
 def original_name(name: str) -> str:
     """The name of the function that a function of an expanded module is a copy of; its own name if it is no copy."""
-    return re.sub(r"\.recursion\d*\.\w+$", "", name)
+    return re.sub(r"(\.(recursion|counted)\d*\.\w+)+$", "", name)
 
 
 def _has_plain_call(ir: str, callees: Collection[str]) -> bool:
@@ -102,7 +103,7 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
     known = functions(module)
     edges = {name: function.mentions(known) for name, function in known.items()}
     debug = DebugCopies(module)
-    attributes = dict(_GROUP.findall(module))
+    attributes = attribute_groups(module)
     for names in strongly_connected(edges):
         cycle = [known[name] for name in sorted(names)]
         if all(each.prototype() is not None and not _is_never_inlined(each, attributes) for each in cycle):
@@ -112,9 +113,6 @@ def with_copies(module: str, policy: Policy) -> tuple[str, int]:
             for function in cycle:
                 module = module.replace(function.text, expansion.of(function))
     return module + debug.added, levels
-
-
-_GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.MULTILINE)
 
 
 def _is_never_inlined(function: Function, groups: Mapping[str, str]) -> bool:

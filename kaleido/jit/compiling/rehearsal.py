@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 
@@ -16,8 +17,8 @@ from kaleido.jit.unit import Tier
 
 __all__ = ["rehearse"]
 
-# Seconds, and bytes.
-_TIMEOUT, _MEMORY = 30.0, 4 << 30
+# Seconds, of the processor and on the clock; and bytes.
+_SECONDS, _TIMEOUT, _MEMORY = 10, 60.0, 4 << 30
 
 
 def rehearse(ir: str) -> str:
@@ -26,7 +27,7 @@ def rehearse(ir: str) -> str:
         return ""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(_SECONDS)],
             input=ir.encode(),
             capture_output=True,
             timeout=_TIMEOUT,
@@ -36,6 +37,8 @@ def rehearse(ir: str) -> str:
         return f"compiling it takes more than {_TIMEOUT:.0f} seconds"
     if done.returncode == 0:
         return ""
+    if done.returncode == -signal.SIGXCPU:
+        return f"compiling it takes more than {_SECONDS} seconds"
     lines = done.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or [f"the compiler ends with {done.returncode}"])[0]
@@ -50,6 +53,12 @@ def _compile(ir: str) -> None:
             target.emit(module, tier)
 
 
+def _limit(resource_: int, most: int) -> None:
+    _, hard = resource.getrlimit(resource_)
+    resource.setrlimit(resource_, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _limit(resource.RLIMIT_AS, _MEMORY)
+    _limit(resource.RLIMIT_CPU, int(sys.argv[1]))
     _compile(sys.stdin.buffer.read().decode())

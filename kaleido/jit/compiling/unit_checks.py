@@ -42,7 +42,9 @@ _OTHER_LINKAGE = _LOCAL_LINKAGE | {"weak", "weak_odr", "linkonce", "linkonce_odr
 # What a global is: one of these words says it.
 _KINDS = frozenset({"global", "constant", "alias", "ifunc"})
 
-_THREAD_LOCAL = frozenset({"thread_local", *(f"thread_local({m})" for m in ("localdynamic", "initialexec", "localexec"))})
+_THREAD_LOCAL = frozenset(
+    {"thread_local", *(f"thread_local({m})" for m in ("localdynamic", "initialexec", "localexec"))}
+)
 
 _ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
 
@@ -219,7 +221,9 @@ def _check_global(unit: Unit, found: Global, externals: Collection[str]) -> None
             if word == "align" and int(following.rstrip(",")) > _MOST_ALIGNED:
                 raise _error(unit, f"`{name}` is aligned to more than {_MOST_ALIGNED} bytes", name)
     if not _ELSEWHERE_WORDS.isdisjoint(words):
-        raise _error(unit, f"`{name}` has a {min(_ELSEWHERE_WORDS.intersection(words))}, which the engine cannot load", name)
+        raise _error(
+            unit, f"`{name}` has a {min(_ELSEWHERE_WORDS.intersection(words))}, which the engine cannot load", name
+        )
 
 
 def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mapping[str, str]) -> None:
@@ -234,7 +238,11 @@ def _check_body(unit: Unit, functions: Mapping[str, Function], attributes: Mappi
     if not body.type.agrees(unit.signature):
         shown = _shown(unit.signature)
         raise _error(unit, f"its body is {body.type}, but its signature {shown}", body.name, "define")
-    if "nounwind" not in _attributes(body, attributes).split():
+    words = _attributes(body, attributes).split()
+    if "alwaysinline" in words:
+        message = f"its body `{body.name}` is alwaysinline, for which LLVM has no limit: the engine decides"
+        raise _error(unit, message, body.name, "define")
+    if "nounwind" not in words:
         raise _error(unit, f"its body `{body.name}` is not nounwind", body.name, "define")
 
 

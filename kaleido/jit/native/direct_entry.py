@@ -11,7 +11,7 @@ the call is still *prepared*, and counts it as active. No other thread can remov
     release the interpreter lock
     set a jump buffer (see ``faults``); change to the thread's own stack, unless the thread runs on it already
     call the stub
-    change back; restore; count the call as ended; acquire the interpreter lock
+    change back; hand over the output; restore; count the call as ended; acquire the interpreter lock
     was there a fault, or has the epoch ended?                                then `finish` in Python
 
 The jump buffer is at the upper end of the stack, so that a stack that overflowed is between two addresses, as on an
@@ -36,6 +36,7 @@ from kaleido.jit.native.entry_points import C_TYPES, JUMP_BUFFER
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import Loader
+from kaleido.jit.native.put_byte import HAND_OVER
 from kaleido.jit.unit import Signature
 
 __all__ = ["STACK_TOP", "DirectCall", "EngineState", "direct_entry"]
@@ -90,6 +91,7 @@ def direct_entry(signature: Signature) -> Callable[..., Any]:
 def _address(signature: Signature) -> int:
     native = handlers()
     imports = {"find.owner": native.find_owner, "renew.stale.handlers": native.renew_stale_handlers}
+    imports[HAND_OVER] = native.hand_over
     for name in _PYTHON:
         imports[name] = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
     matches = ctypes.cast(ctypes.pythonapi.PyErr_ExceptionMatches, ctypes.c_void_p).value or 0
@@ -124,6 +126,7 @@ declare ptr @llvm.thread.pointer.p0()
 declare ptr @llvm.frameaddress.p0(i32)
 declare ptr @find.owner(i64)
 declare void @renew.stale.handlers(ptr)
+declare void @{HAND_OVER}()
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare ptr @PyObject_CallNoArgs(ptr)
@@ -224,6 +227,7 @@ run:
   {save}
   br label %leave
 leave:
+  call void @{HAND_OVER}()
   store volatile ptr %jump.before, ptr %jump.field
   store volatile i64 %outside.before, ptr %outside.field
   store volatile ptr %within.before, ptr %within.field

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kaleido.jit.native.faults import NativeThread, missing_protection
+from kaleido.jit.native.put_byte import HAND_OVER
 from kaleido.jit.unit import Signature
 
 __all__ = ["C_TYPES", "JUMP_BUFFER", "c_function", "entry_point_ir", "thunk_ir"]
@@ -47,6 +48,7 @@ def entry_point_ir(signature: Signature) -> str:
     return f"""
 declare i32 @_setjmp(ptr) returns_twice nounwind
 declare void @renew.handlers(ptr)
+declare void @{HAND_OVER}()
 define {signature.c_result} @entry({parameters}) nounwind {{
 {body}
   {_return(signature)}
@@ -61,6 +63,7 @@ def _protected_call(signature: Signature) -> str:
   br i1 %unprotected, label %plain, label %protected
 plain:
   {_call(signature, "%stub", "%plain.result")}
+  call void @{HAND_OVER}()
   br label %done
 protected:
   call void @renew.handlers(ptr %thread)
@@ -82,6 +85,7 @@ declare {signature.prototype("stub")}
 @inside = external global [2 x i64]
 @side = external global i64
 declare ptr @find.thread(i64)
+declare void @{HAND_OVER}()
 declare ptr @llvm.frameaddress.p0(i32)
 define {signature.c_result} @thunk({signature.arguments}) nounwind {{
   %side = load atomic i64, ptr @side monotonic, align 8
@@ -105,6 +109,7 @@ def _protected_thunk_call(signature: Signature) -> str:
   br i1 %unprotected, label %plain, label %check
 plain:
   {_call(signature, "@stub", "%plain.result")}
+  call void @{HAND_OVER}()
   br label %done
 check:
   %pending.field = {_field("pending")}
@@ -145,8 +150,12 @@ run:
 
 
 def _restore() -> str:
-    """Restore the fields as they were before the entry."""
-    return """store volatile ptr %jump.before, ptr %jump.field
+    """Let C write what the thread has put out, and restore the fields as they were before the entry.
+
+    In this order: while the stream cannot be written to, an interruption is sent again, and ends the write.
+    """
+    return f"""call void @{HAND_OVER}()
+  store volatile ptr %jump.before, ptr %jump.field
   store volatile i64 %outside.before, ptr %outside.field"""
 
 

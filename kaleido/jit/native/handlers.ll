@@ -99,6 +99,8 @@ target triple = "x86_64-unknown-linux-gnu"
 ; Points to a pointer to the current %CodeRanges: code_ranges.CodeRanges.address.
 @code.ranges = external global ptr
 
+; put_byte.HAND_OVER: the bytes of output that the thread holds back.
+declare void @hand.over.bytes() nounwind
 declare void @_longjmp(ptr, i32) noreturn nounwind
 declare ptr @signal(i32, ptr) nounwind
 declare i32 @raise(i32) nounwind
@@ -250,7 +252,8 @@ go:
 }
 
 ; faults.LEAVE_JIT: called by a unit before it calls a C function. If the stack has room for the function, record that
-; the thread is outside; otherwise abort with an overflow. Returns the %NativeThread, null if the thread has none.
+; the thread is outside; otherwise abort with an overflow. Then C writes what the thread has put out. Returns the
+; %NativeThread, null if the thread has none.
 define ptr @jit.leave() nounwind {
   %frame = call ptr @llvm.frameaddress.p0(i32 0)
   %sp = ptrtoint ptr %frame to i64
@@ -273,6 +276,7 @@ go.outside:
   store i64 %pc, ptr %outside.field
   br label %done
 done:
+  call void @hand.over.bytes()
   ret ptr %thread
 overflow:
   %fault = load i64, ptr @FAULT_OVERFLOW

@@ -24,6 +24,7 @@ from kaleido.jit.compiling.object_cache import ObjectCache
 from kaleido.jit.native.entry_points import c_function, entry_point_ir, thunk_ir
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject, Loader
+from kaleido.jit.native.put_byte import HAND_OVER
 from kaleido.jit.unit import Signature
 
 __all__ = ["FAILED", "MESSAGE_SIZE", "WAITS", "Runtime"]
@@ -126,14 +127,15 @@ class Runtime:
         `native_thread` is the address of the calling thread's NativeThread; 0 if it has none.
         """
         if signature not in self._entry_points:
-            imports = {"renew.handlers": handlers().renew_handlers}
+            imports = {"renew.handlers": handlers().renew_handlers, HAND_OVER: handlers().hand_over}
             loaded = self.load(entry_point_ir(signature), ["entry"], imports)
             self._entry_points[signature] = c_function(loaded.addresses["entry"], signature, leading=("ptr", "ptr"))
         return self._entry_points[signature]
 
     def thunk(self, signature: Signature, stub: int) -> LoadedObject:
         """A C function, exported as ``thunk``, that calls the stub at `stub` and counts the call in `inside`."""
-        imports = {**self._counters, "stub": stub, "find.thread": handlers().find_thread}
+        native = handlers()
+        imports = {**self._counters, "stub": stub, "find.thread": native.find_thread, HAND_OVER: native.hand_over}
         return self.load(thunk_ir(signature), ["thunk"], imports)
 
     def load(self, ir: str, exports: list[str], imports: dict[str, int] | None = None) -> LoadedObject:

@@ -394,8 +394,8 @@ _JIT = (
         now, and `:deoptimize f` returns it to -O0. `:set threshold 10` makes code hot at ten calls or iterations, and
         `:set jit O0` leaves only one tier.
 
-        Below, most of the 30 million calls run at -O3, though `fib` is first called at -O0. `:watch fib(25)` shows what
-        the swap is worth.
+        Below, `fib` is first called at -O0, and soon at -O3, where calls of equal arguments are one call. `:watch
+        fib(25)` shows what the swap is worth.
         """,
         """
         kal> def fib(n) if n < 2 then n else fib(n-1) + fib(n-2)

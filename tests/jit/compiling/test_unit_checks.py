@@ -22,8 +22,8 @@ from kaleido.jit import (
     UnitError,
     UnresolvedName,
 )
-from kaleido.jit.compiling import unit_checks
-from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls
+from kaleido.jit.compiling import rehearsal, unit_checks
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, ir, unrolled
 from tests.jit.helpers import TIMEOUT
 from tests.jit.tiny import unit
 
@@ -49,6 +49,17 @@ def test_a_wrong_unit_is_refused(name: str) -> None:
 def test_an_odd_unit_works_in_both_tiers(name: str) -> None:
     _, value = ACCEPTED[name]
     assert outcomes()[name] == [value, value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [unrolled("unroll.full", 100_000), ir("%r = call i64 @h29(i64 %x)\nret i64 %r", inlined(30))],
+    ids=["a loop that is unrolled", "helpers that are always inlined"],
+)
+def test_a_unit_without_limits_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_SECONDS", 1)
+    with Engine() as engine, pytest.raises(UnitError, match="compiling it takes more than 1 seconds"):
+        engine.define(bad(text))
 
 
 def test_nested_units_are_checked() -> None:

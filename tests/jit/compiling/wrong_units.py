@@ -95,6 +95,12 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "its body is { i64, i64 } (i64), but its signature i64 (i64)",
         1,
     ),
+    "a body that is always inlined": (lambda: bad(ir(RET, attributes="nounwind alwaysinline")), "is alwaysinline", 2),
+    "a body that is always inlined by a group": (
+        lambda: bad(ir(RET, attributes="#0") + "attributes #0 = { alwaysinline nounwind }\n"),
+        "its body `bad.impl` is alwaysinline, for which LLVM has no limit",
+        2,
+    ),
     "a body with a garbage collector": (
         lambda: bad(ir(RET, attributes='nounwind gc "statepoint-example"')),
         "garbage collector",
@@ -535,8 +541,41 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
 
 ADDS = "define private fastcc i64 @h(i64 %y) {\n%r = add i64 %y, 1\nret i64 %r\n}\n"
 
+
+
+def inlined(levels: int) -> str:
+    """Helpers that are always inlined, each of which calls the one before twice."""
+    first = "define private i64 @h0(i64 %y) alwaysinline {\n%r = mul i64 %y, 3\nret i64 %r\n}\n"
+    helpers = [
+        f"define private i64 @h{n}(i64 %y) alwaysinline {{\n"
+        f"%a = call i64 @h{n - 1}(i64 %y)\n%r = call i64 @h{n - 1}(i64 %a)\nret i64 %r\n}}\n"
+        for n in range(1, levels)
+    ]
+    return "".join([first, *helpers])
+
+
+def unrolled(hint: str, iterations: int) -> str:
+    """A loop with a hint; its value is 243 times as much, if it has five iterations."""
+    lines = (
+        "br label %l",
+        "l:",
+        "%n = phi i64 [ 0, %0 ], [ %m, %l ]",
+        "%a = phi i64 [ %x, %0 ], [ %b, %l ]",
+        "%b = mul i64 %a, 3",
+        "%m = add i64 %n, 1",
+        f"%c = icmp eq i64 %m, {iterations}",
+        "br i1 %c, label %d, label %l, !llvm.loop !0",
+        "d:",
+        "ret i64 %b",
+    )
+    return ir("\n".join(lines)) + f'!0 = distinct !{{!0, !1}}\n!1 = !{{!"llvm.loop.{hint}"}}\n'
+
+
 ACCEPTED: Mapping[str, tuple[Callable[[], Unit], int]] = {
     "a unit": (lambda: bad(ir(RET)), 5),
+    "helpers that are always inlined": (lambda: calls("call i64 @h3(i64 %x)", inlined(4)), 5 * 3**8),
+    "a loop that is unrolled": (lambda: bad(unrolled("unroll.full", 5)), 1215),
+    "a loop that is not unrolled": (lambda: bad(unrolled("unroll.disable", 5)), 1215),
     "a call": (lambda: calls("call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G), 10),
     "a tail call": (lambda: calls("musttail call tailcc i64 @g(i64 %x)", "declare tailcc i64 @g(i64)", **G), 10),
     "a call with attributes": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import string
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from kaleido.jit.native import put_byte
-from kaleido.jit.native.handlers import handlers
+from kaleido.jit.native.handlers import handlers, take_bytes
 
 FULL, LINE, NONE = range(3)
 # glibc writes texts past a buffer of less than 128 bytes.
@@ -139,6 +140,108 @@ def test_threads_lose_nothing_and_wake_each_other(tmp_path: Path) -> None:
     assert (written.count(b"a"), written.count(b"b"), len(written)) == (2 * count, 2 * count, 4 * count + 1)
     # C writes each pair under the lock.
     assert b"bab" not in written
+
+
+# Held back, for standard output
+
+
+@contextmanager
+def held_for(stream: Stream) -> Iterator[put_byte.Held]:
+    """A block in which `stream` is what standard output is for PUT_BYTE: its bytes are held back."""
+    held = put_byte.Held.from_address(handlers().held)
+    before, held.stream = held.stream, stream.file.value or 0
+    try:
+        yield held
+    finally:
+        hand_over()
+        held.stream = before
+
+
+def hand_over() -> None:
+    ctypes.CFUNCTYPE(None)(handlers().hand_over)()
+
+
+def test_bytes_are_held_until_they_are_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with opened(path, FULL) as stream, held_for(stream) as held:
+        assert not stream.put("0") and held.end == 0
+        stream.write("1")
+        assert stream.put("2") and stream.put("\n") and (held.begin, held.end) == (0, 2)
+        stream.libc.fflush(stream.file)
+        assert path.read_bytes() == b"1"
+        hand_over()
+        assert (held.owner, held.begin, held.end) == (0, 0, 0)
+        stream.write("3")
+        stream.libc.fflush(stream.file)
+        assert path.read_bytes() == b"12\n3"
+
+
+def test_the_buffer_may_become_full(tmp_path: Path) -> None:
+    path, size = tmp_path / "out", put_byte.HELD_BYTES
+    with opened(path, FULL) as stream, held_for(stream):
+        stream.write("1")
+        assert [stream.put("2") for _ in range(size + 2)] == [True] * size + [False] * 2
+        hand_over()
+        assert stream.put("3")
+    assert path.read_bytes() == b"1" + b"2" * size + b"3"
+
+
+def test_another_thread_takes_what_is_held_and_the_owner_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with opened(path, FULL) as stream, held_for(stream) as held:
+        stream.write("1")
+        assert stream.put("2")
+
+        def other() -> None:
+            # It does not own the buffer.
+            assert stream.put("3")
+            stream.libc.flockfile(stream.file)
+            take_bytes()
+            stream.libc.funlockfile(stream.file)
+            stream.write("4")
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert (held.begin, held.end) == (1, 1)
+        assert stream.put("5")
+    assert path.read_bytes() == b"13245"
+
+
+@pytest.mark.parametrize("mode", [LINE, NONE])
+def test_held_bytes_precede_the_byte_that_c_writes(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "out"
+    with opened(path, FULL) as stream, held_for(stream):
+        stream.write("1")
+        assert stream.put("2")
+        stream.libc.setvbuf(stream.file, None, mode, ctypes.c_size_t(SIZE))
+        assert not stream.put("\n")
+        hand_over()
+        stream.write("\n")
+        assert path.read_bytes() == b"12\n"
+
+
+def test_threads_that_take_lose_nothing(tmp_path: Path) -> None:
+    path, count = tmp_path / "out", 100_000
+    with opened(path, FULL) as stream, held_for(stream):
+        stream.write(".")
+        done = threading.Event()
+
+        def take_all() -> None:
+            while not done.is_set():
+                stream.libc.flockfile(stream.file)
+                take_bytes()
+                stream.libc.funlockfile(stream.file)
+
+        taking = threading.Thread(target=take_all)
+        taking.start()
+        for number in range(count):
+            if not stream.put(byte := chr(ord("a") + number % 26)):
+                hand_over()
+                stream.write(byte)
+        done.set()
+        taking.join()
+    assert path.read_bytes() == b"." + (string.ascii_lowercase * (count // 26 + 1))[:count].encode()
 
 
 def test_the_stack_is_not_touched_while_the_lock_is_held() -> None:
