@@ -164,7 +164,7 @@ def run_program(options: Options, *, close: bool, observe: Observe | None = None
     sources = _sources(options)
     # Everything that is pushed here happens at the end, in reverse order, even if some of it fails.
     with ExitStack() as cleanup:
-        session = _session(options)
+        session = _session(options, _source_folder(cleanup) if options.gdb else "")
         if close:
             cleanup.callback(session.close)
         else:
@@ -281,7 +281,20 @@ def _file(path: str) -> Source:
         raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from None
 
 
-def _session(options: Options) -> Session:
+def _source_folder(cleanup: ExitStack) -> str:
+    """A new folder in which gdb finds what was typed; empty where there can be none. `cleanup` removes it."""
+    from shutil import rmtree
+    from tempfile import mkdtemp
+
+    try:
+        folder = mkdtemp(prefix="kaleido-gdb-")
+    except OSError:
+        return ""
+    cleanup.callback(rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _session(options: Options, source_folder: str) -> Session:
     from kaleido.cache.place import cache_at
     from kaleido.session import LibraryError, Session
 
@@ -295,6 +308,7 @@ def _session(options: Options) -> Session:
             externs=options.externs,
             cache=cache_at() if options.cache else None,
             debug=options.gdb or options.jitdump,
+            source_folder=source_folder,
             frame_pointers=options.perf_map or options.jitdump or options.gdb,
         )
     except LibraryError as error:

@@ -335,6 +335,34 @@ def test_gdb_knows_lines_functions_and_variables(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_finishes_functions_and_finds_versions_and_inlined_ones(tmp_path: Path) -> None:
+    text = """extern getppid()
+def twice(x)
+  x * 2
+def many(a b c d e f g h i j)
+  a + j * 100
+def call(x)
+  twice(x) + many(1, 2, 3, 4, 5, 6, 7, 8, 9, x)
+call(3 + 0 * getppid())
+def twice(x) x * 20  def many(a b c d e f g h i j) a - j
+"""
+    program = build(tmp_path, text + "call(4 + 0 * getppid())", "-g", "--frame-pointers")
+    # gdb 13 executes `vaddsd constant(%rip), %xmm0, %xmm5` wrongly when it steps over a breakpoint out of line.
+    commands = ["set displaced-stepping off", "break call", "break twice", "break many", "run"]
+    commands += ["continue", "finish", "continue", "finish", "continue", "continue"]
+    options = [each for command in commands for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    stops = re.findall(
+        r"^Thread .* hit Breakpoint \d[.0-9]*, (\w+) .*at .*:(\d+)$|^(Value returned.*)$", seen, re.MULTILINE
+    )
+    assert [next(filter(None, [value, f"{name}:{line}"])) for name, line, value in stops] == [
+        *("call:7", "twice:3", "Value returned is $1 = 6", "many:5", "Value returned is $2 = 301"),
+        *("call:7", "twice:9"),
+    ], seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
     for arguments in (["-g"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):

@@ -57,17 +57,19 @@ def debugged(folder: Path, mode: str, *commands: str, text: str = DEBUGGED) -> s
 
 def test_gdb_steps_through_calls_and_iterations_and_into_the_next_tier(tmp_path: Path) -> None:
     steps = ["step"] * 14
-    shown = debugged(tmp_path, "sync", "break f", "run", *steps, "backtrace 2", "print s", "delete", "continue")
+    shown = debugged(tmp_path, "sync", "break f", "run", *steps, "backtrace 2", "delete", "continue")
     assert re.search(r"f \(n=5\) at demo.kal:4\n4\t  var s = 0, t = n in", shown)
     # A step into a function ends where its arguments can be read.
     assert re.search(r"\nf.for@5:6 \(i=1, s=0, t=5, n=5\) at demo.kal:6\n", shown)
     assert re.search(r"\ng \(x=5\) at demo.kal:2\n2\t  x \* 3\n", shown)
     # After three iterations the loop is optimized code, with `g` inlined; the frame around it is the one it was. In the
-    # second iteration of that code, the variables that change are in registers.
+    # second iteration of that code, the variables that change are in registers, as long as the processor's code needs
+    # them.
     assert re.search(
-        r"#0 .*f.for@5:6 \(i=5, s=150, t=5, n=5\) at demo.kal:6\n#1 .* in f \(n=5\) at demo.kal:5\n", shown
+        r"#0 .*f.for@5:6 \(i=(5|<optimized out>), s=(150|<optimized out>), t=5, n=5\) at demo.kal:6\n"
+        r"#1 .* in f \(n=5\) at demo.kal:5\n",
+        shown,
     )
-    assert re.search(r"\n\$1 = \d+", shown)
     assert "exited normally" in shown
 
 
@@ -75,8 +77,11 @@ def test_gdb_steps_through_calls_and_iterations_and_into_the_next_tier(tmp_path:
 def test_gdb_stops_at_lines_and_shows_variables_of_a_loop(mode: str, tmp_path: Path) -> None:
     commands = ["break demo.kal:6", "run", "print i + t", "backtrace 2", "up", "info locals"]
     shown = debugged(tmp_path, mode, *commands)
-    assert re.search(r"f.for@5:6 \(i=1, s=0, t=5, n=5\) at demo.kal:6\n6\t       s = s", shown)
-    assert re.search(r"\n\$1 = 6\n#0 .*\n#1 .*f \(n=5\) at demo.kal:5\n", shown)
+    # In optimized code, what has not been stored yet may be in no register of the loop.
+    first = "i=1, s=0" if mode == "O0" else "(i=1, )?s=(0|<optimized out>)"
+    assert re.search(rf"f.for@5:6 \({first}, t=5, n=5\) at demo.kal:6\n6\t       s = s", shown)
+    assert re.search(r"\n#0 .*\n#1 .*f \(n=5\) at demo.kal:5\n", shown)
+    assert "\n$1 = 6\n" in shown or mode == "O3"
     assert re.search(r"\ni = 1\nt = 5\ns = 0\n", shown)
 
 
@@ -85,10 +90,11 @@ def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
         pytest.skip("no gdb")
     commands = [
         *("set breakpoint pending on", "handle SIGSEGV SIGURG nostop noprint pass", "break '<entry 1>':2"),
-        *("set confirm off", "echo ready\\n", "continue", "print x", "backtrace 3"),
+        *("set confirm off", "echo ready\\n", "continue", "print x", "backtrace 3", "list"),
         *("delete", "finish", "print i", "step", "print x"),
     ]
-    places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    (temporary := tmp_path / "temporary").mkdir()
+    places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "TMPDIR": str(temporary)}
     with spawning() as spawn:
         terminal = spawn(["-m", "kaleido", "--no-cache", "--jit=O0", "--gdb"], places, (40, 200))
         terminal.expect_exact("[1] kal>")
@@ -109,7 +115,9 @@ def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
         assert leave(terminal, "\x04") == 0
     if "ptrace" in before:
         pytest.skip("gdb may not attach to a process")
-    assert re.search(r"hit Breakpoint 1.*, g \(x=1\) at <entry 1>:2\n", shown), shown
+    # The text of an entry is in a file for gdb.
+    assert re.search(r"hit Breakpoint 1.*, g \(x=1\) at <entry 1>:2\n2\t  x \* 3\n", shown), shown
+    assert "\n1\tdef g(x)\n2\t  x * 3\n" in shown and not list(temporary.iterdir())
     assert re.search(
         r"\n\$1 = 1\n#0 .*g \(x=1\) at <entry 1>:2\n"
         r"#1 .* in f.for@1:24 \(i=1, s=0, n=5\) at <entry 2>:1\n#2 .* in f \(n=5\) at <entry 2>:1\n",
@@ -122,15 +130,21 @@ def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
 
 def test_variables_of_a_loop_that_counts_in_an_integer_are_never_out_of_date(tmp_path: Path) -> None:
     text = "def h()\n  var s = 1 in\n  (for i = 1, i < 1000 in\n     s = s / i + sqrt(i)) :\n  s\nh()\n"
-    commands = ["break demo.kal:4", "run", "continue", "print s", "print i"]
+    # Which instructions have the sum in a register depends on the processor: so after each of an iteration's.
+    commands = [
+        "break demo.kal:4",
+        "run",
+        "continue",
+        *["stepi", 'printf "iteration %d %.17g\\n", i, s', "print s"] * 15,
+    ]
     shown = debugged(tmp_path, "O3", *commands, text=text)
     sums = [1.0]
     for i in range(1, 1000):
         sums.append(sums[-1] / i + math.sqrt(i))
-    [value] = re.findall(r"\n\$1 = (\S+)\n", shown)
-    iteration = sums.index(float(value)) + 1
-    assert iteration > 1
-    assert re.search(rf"\n\$2 = (<optimized out>|{iteration})\n", shown), shown
+    values = [sums.index(float(value)) for value in re.findall(r"\n\$\d+ = ([^<\s]+)\n", shown)]
+    assert values and values == sorted(values) and values[-1] > 1, shown
+    for iteration, value in re.findall(r"\niteration (\d+) (\S+)\n", shown):
+        assert 0 <= sums.index(float(value)) - int(iteration) + 1 <= 1, shown
 
 
 @pytest.mark.parametrize("tier", Tier)

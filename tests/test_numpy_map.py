@@ -19,6 +19,7 @@ from kaleido import Interrupted, KaleidoError, Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Tier
 from kaleido.jit.native.faults import missing_protection
+from kaleido.numpy_map.kernel_table import KernelTable
 from kaleido.session import MODES, function
 from tests.jit.helpers import TIMEOUT, Running
 
@@ -267,7 +268,7 @@ def test_the_function_is_inlined_and_vectorized(session: Session) -> None:
     for right in (numbers(1000), 3.0, np.broadcast_to(numbers(1000), (3, 1000))):
         session["both"].map(numbers(1000), right)
     for kind in ("cc", "cs", "cc-rows"):
-        text = session.engine.ir(f"map.map-{kind}.both", Tier.OPTIMIZED)
+        text = session.engine.ir(f"map.map-{kind}-2.both", Tier.OPTIMIZED)
         assert re.search(r"fmul <\d+ x double>", text)
         assert "call tailcc" not in text
 
@@ -290,7 +291,7 @@ def test_a_large_result_is_streamed(session: Session, monkeypatch: pytest.Monkey
 def test_streamed_stores_bypass_the_caches(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kaleido.numpy_map.broadcasting._STREAMED", 1)
     session["square"].map(numbers(5000), out=numbers(5000))
-    assembly = session.engine.assembly("map.map-c-streamed.square", Tier.OPTIMIZED)
+    assembly = session.engine.assembly("map.map-c-streamed-1.square", Tier.OPTIMIZED)
     assert "movnt" in assembly
 
 
@@ -329,6 +330,25 @@ def test_a_function_may_change_its_parameters() -> None:
             f.map([1.0])
         session.run("def f(x y) x - y")
         assert f.map(5, [1.0, 2.0]).tolist() == [4.0, 3.0]
+
+
+@pytest.mark.parametrize("step", ["_kernel", "_optimize"])
+def test_a_redefinition_with_other_parameters_while_a_map_begins(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    proceed = getattr(KernelTable, step)
+    with Session() as session:
+        session.run("def f(x) x")
+        f = session["f"]
+        f.map(np.arange(3.0))
+
+        def redefine(*arguments: Any) -> Any:
+            session.run("def f(x y) x")
+            return proceed(*arguments)
+
+        monkeypatch.setattr(KernelTable, step, redefine)
+        for array in (np.arange(3.0), np.arange(30.0)[::2]):
+            with pytest.raises(TypeError, match="f takes 2 arguments, not 1"):
+                f.map(array)
+            session.run("def f(x) x")
 
 
 def test_a_redefinition_while_a_map_runs() -> None:

@@ -16,6 +16,7 @@ from kaleido.build.static_program import static_program
 from kaleido.cache.place import cache_at
 from kaleido.command_line.program_file import program_source, write_errors
 from kaleido.diagnostics import FAILED, OK, KaleidoError, Source
+from kaleido.jit import Policy
 from kaleido.jit.ahead_of_time import Form, Machine
 from kaleido.language.source_files import reason, shown
 from kaleido.session import LibraryError, Session
@@ -69,6 +70,10 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         "-g", dest="debug", action="store_true", help="lines, functions and variables for debuggers and profilers"
     )
     parser.add_argument(
+        "--frame-pointers", action="store_true",
+        help="keep frame pointers, by which gdb's `finish` and `perf record -g` find callers; calls take longer",
+    )  # fmt: skip
+    parser.add_argument(
         "-q", "--quiet", action="store_true", help="the program does not show the values of expressions"
     )
     parser.add_argument(
@@ -104,14 +109,15 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         _write(output, header.encode())
         return
     machine = Machine(options.target, options.cpu)
+    policy = Policy(check=False, debug=options.debug, frame_pointers=options.frame_pointers)
     if options.emit is not None:
         form = Form(options.emit)
         _write(
             output,
-            native_code(program, form, machine, entry=ENTRY, callable_from_c=callable_from_c, debug=options.debug),
+            native_code(program, form, machine, policy, entry=ENTRY, callable_from_c=callable_from_c),
         )
     else:
-        _link(executable_code(program, machine, debug=options.debug, cache=cache), output, options)
+        _link(executable_code(program, machine, policy, cache), output, options)
 
 
 def _default_output(options: Namespace) -> str:

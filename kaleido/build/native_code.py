@@ -22,6 +22,8 @@ from kaleido.jit.ahead_of_time import Form, Machine
 
 __all__ = ["executable_code", "native_code"]
 
+_PLAIN = Policy(check=False)
+
 # The C functions by which the two object files of an executable call each other.
 _PROGRAM, _SHOW = "kaleido.program", "kaleido.show.number"
 
@@ -33,16 +35,16 @@ def native_code(
     program: StaticProgram,
     form: Form,
     machine: Machine,
+    policy: Policy = _PLAIN,
     *,
     entry: str = "",
     callable_from_c: Sequence[str] = (),
-    debug: bool = False,
 ) -> bytes:
     """The program in a form, for a machine.
 
     With an `entry`, a C function ``int entry(void)`` runs the program, and `main`, which calls it, gives way to one of
-    another object. Without, there is only `main`. `callable_from_c` are names of functions of the program. `debug` says
-    whether lines and variables are described, as far as its session has recorded them.
+    another object. Without, there is only `main`. `callable_from_c` are names of functions of the program. With
+    ``policy.debug``, lines and variables are described, as far as its session has recorded them.
 
     Raises ValueError where LLVM rejects or does not know something, OSError where its subprocess fails.
     """
@@ -53,27 +55,27 @@ def native_code(
     units = {unit.symbol: unit for unit in program.units}
     exported = [_exported(name, *program.functions[name], units) for name in callable_from_c]
     names = [MAIN, *([entry] if entry else ()), *callable_from_c]
-    with Engine(Policy(check=False, debug=debug)) as engine:
+    with Engine(policy) as engine:
         engine.define(*program.units, *start, *exported, *program.data, *startup_data(triple))
         return engine.object_file(*names, weak=[MAIN] if entry else (), form=form, machine=machine)
 
 
 def executable_code(
-    program: StaticProgram, machine: Machine, *, debug: bool = False, cache: ObjectCache | None = None
+    program: StaticProgram, machine: Machine, policy: Policy = _PLAIN, cache: ObjectCache | None = None
 ) -> list[bytes]:
     """The object files of an executable. Raises ValueError and OSError as :func:`native_code` does."""
-    if debug or not machine.is_host:
-        return [native_code(program, Form.OBJECT, machine, debug=debug)]
+    if policy.debug or not machine.is_host:
+        return [native_code(program, Form.OBJECT, machine, policy)]
     units = {unit.symbol: unit for unit in program.units}
     run, show = units.pop(RUN), units.pop(SHOW)
     own = [*units.values(), run, _calling_c(SHOW, show.signature, _SHOW)]
     common = [*startup_units(MAIN, _host_platform()), show, _calling_c(RUN, run.signature, _PROGRAM)]
     # A program that prints no value needs not the unit that does.
     names = [MAIN, _SHOW] if SHOW in run.calls else [MAIN]
-    with Engine(Policy(check=False), cache=cache) as engine:
+    with Engine(policy, cache=cache) as engine:
         engine.define(*own, *program.data, _called_by_c(_PROGRAM, run.signature, RUN))
         program_object = engine.object_file(_PROGRAM)
-    with Engine(Policy(check=False), cache=cache) as engine:
+    with Engine(policy, cache=cache) as engine:
         engine.define(*common, *startup_data(_host_platform()), _called_by_c(_SHOW, show.signature, SHOW))
         return [program_object, engine.object_file(*names)]
 

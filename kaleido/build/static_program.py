@@ -152,7 +152,7 @@ class _Versions:
             calls[self.version(last)] = signature
             lines += [
                 "  %empty = icmp eq ptr %target, null",
-                f"  %jump = select i1 %empty, ptr {quoted(self.version(last))}, ptr %target",
+                f"  %jump = select i1 %empty, ptr {quoted(_body(self.version(last)))}, ptr %target",
             ]
         name = _dispatcher_name(name, signature)
         parts = [
@@ -160,7 +160,7 @@ class _Versions:
             *lines,
             signature.forward("%jump" if calls else "%target") + "}",
             f"{quoted(slot)} = external global ptr",
-            *(f"declare {signature.prototype(each)}" for each in calls),
+            *(f"declare {signature.prototype(_body(each))}" for each in calls),
         ]
         return Unit(name, signature, "\n".join(parts), calls, data=frozenset({slot}), counter=RunCounter.NONE)
 
@@ -171,6 +171,11 @@ def _dispatcher_name(name: str, signature: Signature) -> str:
 
 def _slot(name: str) -> str:
     return f"slot.{name}"
+
+
+def _body(name: str) -> str:
+    """The function of a unit, for its address: a stub would have no debug information, into which LLVM inlines it."""
+    return f"{name}.impl"
 
 
 class _Run:
@@ -184,6 +189,8 @@ class _Run:
         self._places: list[tuple[int, int, int]] = []
         self._allocations: list[str] = []
         self._calls: dict[str, Signature] = {SHOW: _SHOW}
+        # Of units whose addresses are stored.
+        self._bodies: dict[str, Signature] = {}
         self._variables: dict[str, None] = {}
         self._slots: dict[str, None] = {}
         self.units: list[Unit] = []
@@ -216,10 +223,12 @@ class _Run:
                 slot = _slot(self._versions.bound(unit))
                 self._slots[slot] = None
                 version = self._versions.named(unit, self._versions.version(unit))
-                self._lines.append(f"  store ptr {self._call(version)}, ptr {quoted(slot)}")
+                self._bodies[version.symbol] = version.signature
+                self._lines.append(f"  store ptr {quoted(_body(version.symbol))}, ptr {quoted(slot)}")
 
     def unit(self) -> Unit:
-        declarations = [f"declare {signature.prototype(name)}" for name, signature in self._calls.items()]
+        declared = {**self._calls, **{_body(name): signature for name, signature in self._bodies.items()}}
+        declarations = [f"declare {signature.prototype(name)}" for name, signature in declared.items()]
         data = [*map(_variable, self._variables), *self._slots]
         types = ["double"] * len(self._variables) + ["ptr"] * len(self._slots)
         globals = [f"{quoted(name)} = external global {kind}" for name, kind in zip(data, types, strict=True)]
@@ -234,9 +243,8 @@ class _Run:
                 "@canonical.nan = private constant double 0x7FF8000000000000",
             ]
         )
-        return Unit(
-            RUN, _RUN, ir, self._calls, counter=RunCounter.NONE, data=frozenset(data), debug=self._debug_information
-        )
+        calls = {**self._calls, **self._bodies}
+        return Unit(RUN, _RUN, ir, calls, counter=RunCounter.NONE, data=frozenset(data), debug=self._debug_information)
 
     def _debug_information(self) -> DebugInfo:
         before = [None] * (1 + len(self._allocations))

@@ -31,7 +31,8 @@ class EventKind(StrEnum, metaclass=Words):
     """
     ===========  ==================================================================================
     defined      a unit was defined, or redefined (`version` counts from 1)
-    compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took
+    compiled     machine code for it was compiled and is not in use yet; `seconds` is what that took.
+                 `message` says so where it came from the object cache
     loaded       its machine code is in memory at `address`, `size` bytes, and may be in use from now on
     hot          it ran as often as its threshold says, or was requested, and the recompiler knows
     requested    ``Engine.optimize(symbol, background=True)`` asked the recompiler for optimized code

@@ -39,6 +39,8 @@ class Policy:
     `check`                whether units are checked when they are defined; not needed for a generator that is trusted
     `debug`                whether code has the debug information of its units, for debuggers. It stays the same; to
                            compile it takes about a quarter longer
+    `source_folder`        where the engine writes the source texts that are no files, with `debug`, so that debuggers
+                           find them; their names are those of the sources. Empty: nowhere
     `frame_pointers`       whether compiled functions keep a frame pointer, so that a profiler finds their callers
 
     Raises ValueError for settings that contradict each other or are out of range.
@@ -61,6 +63,7 @@ class Policy:
     stack_size: int = 256 << 20
     check: bool = True
     debug: bool = False
+    source_folder: str = ""
     frame_pointers: bool = False
 
     def __post_init__(self) -> None:

@@ -46,6 +46,7 @@ __all__ = [
     "STRIDED",
     "fold_kernel",
     "map_kernel",
+    "map_kind",
 ]
 
 STRIDED, MASKED = "strided", "masked"
@@ -135,6 +136,11 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 _LINE, _BLOCK = 64, 512
 
 
+def map_kind(arity: int, kind: str) -> str:
+    """The kind of a map in its symbol: kernels for different numbers of inputs are never one unit."""
+    return f"map-{kind}-{arity}"
+
+
 def map_kernel(name: str, arity: int, kind: str) -> Unit:
     """The kernel that calls a function for each element.
 
@@ -142,7 +148,7 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
     """
     if kind.endswith(STREAMED):
         row = _streamed(name, kind.removesuffix(STREAMED))
-        return _kernel(name, arity, f"map-{kind}", f"{name}.map.{kind}", _Row(1 + arity, "noalias ", row, ""))
+        return _kernel(name, arity, map_kind(arity, kind), f"{name}.map.{kind}", _Row(1 + arity, "noalias ", row, ""))
     strided, is_one_row = kind in (STRIDED, MASKED), not kind.endswith(ROWS) and kind not in (STRIDED, MASKED)
     layout = "c" * arity if strided else kind.removesuffix(ROWS)
     inputs = range(1, 1 + arity)
@@ -172,7 +178,7 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
     label = f"{name}.map" if set(kind) <= {"c"} else f"{name}.map.{kind}"
     operands = 1 + arity + (kind == MASKED)
     if is_one_row:
-        return _kernel(name, arity, f"map-{kind}", label, _Row(operands, "noalias ", row, ""))
+        return _kernel(name, arity, map_kind(arity, kind), label, _Row(operands, "noalias ", row, ""))
     elements = """
   %row = udiv i64 %position, %length
   %first = urem i64 %position, %length
@@ -181,7 +187,9 @@ def map_kernel(name: str, arity: int, kind: str) -> Unit:
   %is.last = icmp ult i64 %wanted, %left
   %count = select i1 %is.last, i64 %wanted, i64 %left
   %passed = add i64 %count, 0"""
-    return _kernel(name, arity, f"map-{kind}", label, _Row(operands, "" if strided else "noalias ", row, elements))
+    return _kernel(
+        name, arity, map_kind(arity, kind), label, _Row(operands, "" if strided else "noalias ", row, elements)
+    )
 
 
 def _streamed(name: str, layout: str) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaleido.codegen.mangling import array_symbol
-from kaleido.numpy_map.array_kernels import MASKED, ROWS, STREAMED, STRIDED, map_kernel
+from kaleido.numpy_map.array_kernels import MASKED, ROWS, STREAMED, STRIDED, map_kernel, map_kind
 from kaleido.numpy_map.kernel_table import Frame, KernelTable
 
 __all__ = ["Array", "addresses_of", "as_float64", "frame_of", "map_arrays", "mask_of", "result_array"]
@@ -102,7 +102,7 @@ def _run(
     if size >= _STREAMED and not is_new and set(kind) <= {"c", "s"}:
         kind += STREAMED
     make = partial(map_kernel, name, arity, kind)
-    kernels.run(array_symbol(name, f"map-{kind}"), make, frame, size, size, workers)
+    kernels.run(array_symbol(name, map_kind(arity, kind)), make, frame, size, size, workers)
 
 
 def _are_plain(inputs: Sequence[Array], result: Array | None) -> bool:

@@ -19,6 +19,7 @@ from kaleido.page.recorded import (
     runs_text,
     units_of_program,
 )
+from kaleido.recording.account import from_cache
 
 __all__ = ["summary"]
 
@@ -37,6 +38,7 @@ def summary(recording: Recording) -> list[str]:
             *_by_the_clock(recording),
             *_samples(recording),
             *_compiling(recording),
+            *from_cache(recording),
             *_measured(recording),
         ],
     }

@@ -38,6 +38,8 @@ class Sentences:
         return "was defined" if event.version == 1 else f"was redefined: version {event.version:,}"
 
     def _compiled(self, event: Event) -> str:
+        if event.message:
+            return f"got its -{event.tier} code {event.message}{self._with(event)}: {event.size:,} bytes"
         duration = milliseconds(event.seconds * event.batch)
         beside = f", together with {counted(event.batch - 1, 'other unit')}" if event.batch > 1 else ""
         return f"was compiled at -{event.tier} in {duration}{self._with(event)}{beside}: {event.size:,} bytes"

@@ -57,6 +57,8 @@ def _happened(event: Event) -> str:
         case EventKind.COMPILED:
             assert event.tier is not None
             batch = f", with {event.batch - 1:,} more" if event.batch > 1 else ""
+            if event.message:
+                return f"{event.size:,} bytes of {label(event.tier)} code{batch}, {event.message}"
             seconds = _milliseconds(event.seconds * event.batch)
             return f"{event.size:,} bytes compiled at {label(event.tier)}{batch}, in {seconds}"
         case EventKind.HOT:

@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from kaleido.jit import Tier
+from kaleido.recording.account import from_cache
 from kaleido.report.tier_marks import label, paint, pieces
 from kaleido.terminal.text import cut, padded, printable, width
 
@@ -38,7 +39,7 @@ def recording_text(recording: Json, columns: int, *, colored: bool = False) -> s
         _lanes(recording, columns),
         _section("What happened", _happened(recording), columns, _EVENTS),
         _section("Inlined", _inlined(recording), columns, _LISTED),
-        _section("Where the time went", [*_by_the_clock(recording), *_shares(recording)], columns, _LISTED + 2),
+        _section("Where the time went", _times(recording), columns, _LISTED + 2),
         _section("Measured", _measured(recording), columns, _LISTED),
         _section("Advice", [each["text"] for each in recording["advice"]], columns, _ADVICE),
     ]
@@ -60,6 +61,10 @@ def _head(recording: Json) -> Iterator[Line]:
     thresholds = " or ".join(f"{number:,} {counter}" for counter, number in program["thresholds"].items())
     hot = f", hot at {thresholds}" if thresholds and program["mode"] in ("tiered", "sync") else ""
     yield [(None, f"{program['name'] or 'A session'} · {program['mode']}{hot} · {_milliseconds(recording['length'])}")]
+
+
+def _times(recording: Json) -> list[str]:
+    return [*_by_the_clock(recording), *from_cache(recording), *_shares(recording)]
 
 
 def _section(title: str, texts: Sequence[str], columns: int, most: int) -> Iterator[Line]:

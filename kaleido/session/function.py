@@ -110,7 +110,7 @@ class Function:
             return map_blocks(self, arrays, out, where, casting=casting, order=order, workers=workers)
         broadcasting = _numpy_module("broadcasting")
         call = partial(broadcasting.map_arrays, self._pipeline.kernels, self.name, len(arrays), arrays, out, where)
-        return self._explained(partial(call, casting=casting, order=order, workers=workers))
+        return self._over(arrays, partial(call, casting=casting, order=order, workers=workers))
 
     def reduce(
         self,
@@ -140,13 +140,23 @@ class Function:
             return reduce_blocks(self, array, axis, out, keepdims=keepdims, initial=initial, where=where)
         folding = _numpy_module("folding")
         call = partial(folding.reduce, self._pipeline.kernels, self.name, array, axis, out)
-        return self._explained(partial(call, keepdims=keepdims, initial=initial, where=where))
+        return self._over((array, array), partial(call, keepdims=keepdims, initial=initial, where=where))
 
     def accumulate(self, array: Any, axis: int = 0, out: Any = None) -> Any:
         """All steps of :meth:`reduce` along one axis, an array of the same shape: ``a, f(a, b), f(f(a, b), c)``."""
         self._check_number((array, array))
         folding = _numpy_module("folding")
-        return self._explained(partial(folding.accumulate, self._pipeline.kernels, self.name, array, axis, out))
+        call = partial(folding.accumulate, self._pipeline.kernels, self.name, array, axis, out)
+        return self._over((array, array), call)
+
+    def _over(self, arrays: Sequence[Any], call: Callable[[], Any]) -> Any:
+        """Call something that runs the function over arrays, which another definition may make too few or too many."""
+        try:
+            return self._explained(call)
+        except (LookupError, ValueError):
+            # Its kernels for the former number are removed, wherever the call is.
+            self._check_number(arrays)
+            raise
 
     def _explained(self, call: Callable[[], Any]) -> Any:
         """Call something that runs or compiles the function: its errors become those of a call."""

@@ -37,20 +37,29 @@ def policy_for(
     stack_size: int | None = None,
     *,
     debug: bool = False,
+    source_folder: str = "",
     frame_pointers: bool = False,
     speculate: bool = False,
 ) -> Policy:
     """The engine's policy for one of MODES.
 
     `threshold` is for both calls and loop iterations, and hot code does not wait then; `stack_size` is in bytes; None
-    keeps the policy's default. With `debug`, code has debug information; with `frame_pointers`, it keeps these; with
-    `speculate`, arguments that never changed are taken for constants.
+    keeps the policy's default. With `debug`, code has debug information, and texts that are no files are
+    written to `source_folder`; with `frame_pointers`, it keeps these; with `speculate`, arguments that never changed
+    are taken for constants.
 
     Raises ValueError for an unknown mode, and for values that the policy does not allow.
     """
     if jit not in _POLICIES:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
-    policy = replace(_POLICIES[jit], check=CHECK_UNITS, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
+    policy = replace(
+        _POLICIES[jit],
+        check=CHECK_UNITS,
+        debug=debug,
+        source_folder=source_folder,
+        frame_pointers=frame_pointers,
+        speculate=speculate,
+    )
     if threshold is not None:
         policy = with_threshold(policy, threshold)
     if stack_size is not None:

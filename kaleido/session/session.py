@@ -44,6 +44,7 @@ class Session:
     `cache`       object code of earlier processes, and for later ones; see ``kaleido.jit.ObjectCache``. By default none
     `speculate`   whether arguments that never changed are constants at -O3, an experiment: see ``kaleido.jit.Policy``
     `debug`       whether machine code has debug information: see ``kaleido.jit.observers.GdbInterface``
+    `source_folder`   where texts that are no files are written then, for the debugger to find
     `frame_pointers`  whether it keeps frame pointers, by which profilers find callers
 
     Raises LibraryError, an OSError, if a library cannot be loaded; ValueError for an unknown mode, for a threshold or a
@@ -65,6 +66,7 @@ class Session:
         externs: bool = True,
         cache: ObjectCache | None = None,
         debug: bool = False,
+        source_folder: str = "",
         frame_pointers: bool = False,
         speculate: bool = False,
     ) -> None:
@@ -72,7 +74,15 @@ class Session:
             raise ValueError("libraries are for externs, which are switched off")
         for library in libraries:
             load_library(library)
-        policy = policy_for(jit, threshold, stack_size, debug=debug, frame_pointers=frame_pointers, speculate=speculate)
+        policy = policy_for(
+            jit,
+            threshold,
+            stack_size,
+            debug=debug,
+            source_folder=source_folder,
+            frame_pointers=frame_pointers,
+            speculate=speculate,
+        )
         self.engine = Engine(policy, cache=cache)
         streams.held_back(take_bytes)
         self._recorder: Recorder | None = None

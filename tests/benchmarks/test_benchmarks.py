@@ -19,7 +19,7 @@ from kaleido.diagnostics import Source
 from kaleido.jit import Tier
 from kaleido.jit.ahead_of_time import Machine
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import array_maps
+from tests.benchmarks import array_maps, processes
 from tests.benchmarks.chart import chart
 from tests.benchmarks.figures import Figure, figure_table, ratio
 from tests.benchmarks.floor import Floor, in_c_convention
@@ -133,6 +133,36 @@ def test_a_command_that_fails_is_an_error() -> None:
         run(python("-c", "raise SystemExit(3)"))
     with pytest.raises(Failed, match="No such file"):
         run(["/nosuch"])
+
+
+@pytest.mark.parametrize(
+    ("busy", "expected"),
+    [
+        # Seconds that all processes have used, before and after each run of 1 s.
+        ([0.0, 1.1], [1.0]),
+        ([0.0, 1.5, 1.5, 2.5], [1.0, 0.9]),
+        ([0.0, 1.5, 1.5, 3.0, 3.0, 4.5], [1.0, 0.9, 1.1]),
+    ],
+)
+def test_a_run_that_others_disturb_is_repeated(
+    busy: list[float], expected: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walls, readings, seen = iter([1.0, 0.9, 1.1]), iter(busy), []
+
+    def once(command: list[str]) -> tuple[Times, str]:
+        seen.append(next(walls))
+        return Times(seen[-1], 1.0), ""
+
+    monkeypatch.setattr(processes, "run", once)
+    monkeypatch.setattr(processes, "_busy", lambda: next(readings))
+    assert processes.undisturbed(["program"]).wall == (min(expected) if len(expected) == 3 else expected[-1])
+    assert seen == expected and next(readings, None) is None
+
+
+def test_the_system_tells_how_busy_it_is() -> None:
+    before = processes._busy()
+    run(python("-c", "sum(range(10_000_000))"))
+    assert not Path("/proc/stat").exists() or processes._busy() > before > 0
 
 
 def test_short_differences_are_none_between_tiers() -> None:

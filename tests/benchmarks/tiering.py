@@ -14,7 +14,7 @@ from kaleido import Session
 from tests.benchmarks.figures import Figure, markdown, ratio, timed
 from tests.benchmarks.kernels import KERNELS
 from tests.benchmarks.peak import geometric_mean
-from tests.benchmarks.processes import ROOT, Clock, kaleido, run
+from tests.benchmarks.processes import ROOT, Clock, kaleido, undisturbed
 
 __all__ = ["Program", "Tiering", "counters", "figures", "programs", "table", "tiering"]
 
@@ -88,7 +88,7 @@ def tiering(program: Program, repeat: int, clock: Clock) -> Tiering:
     """Run a program in the three modes, by turns."""
 
     def once(mode: str) -> float:
-        return run(kaleido("-q", "--no-cache", f"--jit={mode}", str(program.path)))[0].of(clock)
+        return undisturbed(kaleido("-q", "--no-cache", f"--jit={mode}", str(program.path))).of(clock)
 
     seconds = {mode: once(mode) for mode in _MODES}
     modes = [mode for mode in _MODES if mode == "tiered" or _may_be_better(mode, seconds)]

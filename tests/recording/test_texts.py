@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from kaleido.codegen import lowering
 from kaleido.jit import NotInlined
-from kaleido.recording.account import account
+from kaleido.recording.account import account, from_cache
 from kaleido.recording.advice import advice
 from kaleido.report.recording_text import LEAST_COLUMNS, MOST_LINES, recording_text
 from kaleido.session import Session
@@ -117,6 +120,29 @@ def test_the_account_of_a_run_adds_up_to_its_length() -> None:
     assert found == {"start": 5.0, "compile": 7.0, "load": 13.0, "O0": 9.0, "O3": 8.0, "other": 12.0, "wait": 46.0}
     assert account(recorded | {"live": True}) == []
     assert account(recorded | {"events": []}) == []
+
+
+class _Cache(dict[str, bytes]):
+    """An object cache in memory."""
+
+    put = dict.__setitem__
+
+
+def test_code_from_the_object_cache_is_told() -> None:
+    cache, told, reports = _Cache(), [], []
+    for _ in range(2):
+        # As in another process.
+        serials = mock.patch.object(lowering, "_serials", count(1))
+        with serials, Session(jit="sync", threshold=1, cache=cache) as session:
+            recorder = session.record("demo.kal")
+            session.run("def f(x) x + 1\nf(2)")
+            reports.append(recorder.report())
+    for report in reports:
+        sentences = [each["sentence"] for each in report["events"] if each["kind"] == "compiled"]
+        told.append([len(sentences), sum("from the object cache" in each for each in sentences), from_cache(report)])
+    sentence = "All code came from the object cache, in the time that reading takes; with --no-cache, all is compiled."
+    assert told == [[3, 0, []], [3, 3, [sentence]]]
+    assert any("from the object cache" in line for line in recording_text(reports[1], 80).splitlines())
 
 
 def test_a_unit_that_waits_for_the_recompiler_is_hot() -> None:

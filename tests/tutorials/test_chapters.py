@@ -22,7 +22,6 @@ from kaleido.tutorial.tangle import tangle
 from tests import forked
 from tests.documents import prose, resolve
 from tests.tutorials.changes import LINE_LENGTH
-from tests.tutorials.test_measures import LEFT
 
 ROOT = FOLDER.parent
 CHAPTERS = chapters()
@@ -96,9 +95,8 @@ def test_three_exercises_with_solutions(number: int) -> None:
 @each_building
 def test_the_program_is_formatted_and_clean(number: int) -> None:
     program = tangle(program_at(number))
-    if not LEFT:
-        assert not ruff("format", "--diff", program=program)
-    assert not ruff("check", *(["--ignore=E501"] if LEFT else []), program=program)
+    assert not ruff("format", "--diff", program=program)
+    assert not ruff("check", program=program)
 
 
 @each_building

@@ -8,6 +8,7 @@
 ``llvm``              llvmlite: parsing, linking, passes, emission, and every workaround for it
 ``module_names``      names in modules that differ from those in the IR of units
 ``ir_words``          which modules LLVM compiles without ending the process
+``frame_sizes``       how much an instruction puts on the stack
 ``ir_lines``          the functions, calls and globals in LLVM assembly
 ``plain_ir``          the same as most front ends write them, read in less time
 ``unusable_ir``       what LLVM compiles, and the engine cannot honor

@@ -48,6 +48,7 @@ _MOVABLE = re.compile(
 )
 _WAYS = ("true", "false")
 _RECORD = "    #dbg_"
+_MOVED = "; moved"
 _PLACE = re.compile(r", !dbg !\d+")
 
 # Recurrences are looked for in functions of at most so many instructions.
@@ -92,6 +93,7 @@ class _Selects:
             user = names.pop(0) if DEFINED.match(line) else ""
             for used in names:
                 self._users.setdefault(used, []).append(user)
+        self._gone: set[str] = set()
         self._new_names: dict[str, str] = {}
 
     def as_branches(self) -> str:
@@ -105,21 +107,22 @@ class _Selects:
         text = [first]
         for lines, choices in blocks:
             lines = [_arriving(line, ends) for line in lines]
-            for choice in choices:
-                lines = self._with_branch(lines, choice)
-            text += lines
+            text += self._with_branches(lines, choices) if choices else lines
+        text = [_without(line, self._gone) for line in text]
         return NAMES.sub(lambda match: self._new_names.get(match[0], match[0]), "\n".join(text))
 
     def _in_recurrences(self) -> dict[str, re.Match[str]]:
         """The selects that become branches, by name."""
-        left = self._near_cycles()
         selects = {name: m for name, line in self._defined.items() if (m := _SELECT.match(line))}
         selects = {name: select for name, select in selects.items() if not self._is_extreme(select)}
-        conditions = {
-            select["condition"]
-            for name, select in selects.items()
-            if name in left and self._depends(select["condition"], name, left)
-        }
+        conditions: set[str] = set()
+        left = self._near_cycles()
+        while waiting := left.intersection(selects):
+            name = waiting.pop()
+            recurrence = self._reached(name, self._operands, left) & self._reached(name, self._users, left)
+            left -= recurrence | {name}
+            own = {selects[each]["condition"] for each in recurrence.intersection(selects)}
+            conditions |= own & recurrence
         return {name: select for name, select in selects.items() if select["condition"] in conditions}
 
     def _near_cycles(self) -> set[str]:
@@ -134,14 +137,15 @@ class _Selects:
                     waiting += after.get(name, ())
         return left
 
-    def _depends(self, name: str, other: str, among: set[str]) -> bool:
+    def _reached(self, name: str, edges: Mapping[str, Sequence[str]], among: set[str]) -> set[str]:
+        """The values that one leads to."""
         seen: set[str] = set()
         waiting = [name]
         while waiting:
-            new = (among - seen).intersection(self._operands[waiting.pop()])
+            new = {each for each in edges.get(waiting.pop(), ()) if each in among and each not in seen}
             seen |= new
             waiting += new
-        return other in seen
+        return seen
 
     def _is_extreme(self, select: re.Match[str]) -> bool:
         """Whether it is the smaller or the larger of two values."""
@@ -165,54 +169,63 @@ class _Selects:
         if choice is not None:
             yield choice
 
-    def _with_branch(self, lines: Sequence[str], choice: _Choice) -> list[str]:
-        """The lines of a block, with a branch in place of the selects of a choice."""
-        at = next(index for index, line in enumerate(lines) if _defined(line) in choice.selects)
-        before = {name: line for line in lines[:at] if (name := _defined(line))}
-        place = m[0] if (m := _PLACE.search(lines[at])) else ""
-        here = next(f"%{m[1]}" for line in reversed(lines[:at]) if (m := _LABEL.match(line)))
+    def _with_branches(self, lines: Sequence[str], choices: Sequence[_Choice]) -> list[str]:
+        """The lines of a block, with branches in place of the selects of its choices."""
+        choice_of = {name: choice for choice in choices for name in choice.selects}
+        here = f"%{lines[0].partition(':')[0]}"
+        result: list[str] = []
+        places: dict[str, int] = {}
+        for line in lines:
+            name = _defined(line)
+            choice = choice_of.get(name)
+            if choice is None:
+                places[name] = len(result)
+                result.append(line)
+            elif name == next(iter(choice.selects)):
+                result += list(self._branch(result, places, choice, here, line))
+                here = choice.label("end")
+        return [line for line in result if line != _MOVED]
+
+    def _branch(
+        self, result: list[str], places: Mapping[str, int], choice: _Choice, here: str, select: str
+    ) -> Iterator[str]:
+        """The lines of a branch behind the lines `result` of a block; what moves into its ways is taken from these."""
+        place = m[0] if (m := _PLACE.search(select)) else ""
         end, condition = choice.label("end"), choice.label("condition")
-        moved = {way: self._moved(before, choice, way) for way in _WAYS}
+        moved = {way: sorted(places[name] for name in self._moved(places, choice, way)) for way in _WAYS}
         # A way without instructions needs a block of its own only if the other has none, either.
         blocks = [way for way in _WAYS if moved[way]] or ["false"]
         labels = {way: choice.label(way) if way in blocks else end for way in _WAYS}
-        jumps = [
-            line
-            for way in blocks
-            for line in ("", f"{labels[way][1:]}:", *moved[way].values(), f"  br label {end}{place}")
-        ]
-        phis = []
-        for name, select in choice.selects.items():
-            arrivals = ", ".join(f"[ {select[way]}, {labels[way] if way in blocks else here} ]" for way in _WAYS)
-            phis.append(f"  {name} = phi {select['type']} {arrivals}{place}")
-        gone = moved["true"].keys() | moved["false"].keys()
+        yield f"  {condition} = freeze i1 {choice.condition}{place}"
+        yield f"  br i1 {condition}, label {labels['true']}, label {labels['false']}{place}"
+        for way in blocks:
+            yield from ("", f"{labels[way][1:]}:", *(result[index] for index in moved[way]), f"  br label {end}{place}")
+        yield from ("", f"{end[1:]}:")
+        for name, each in choice.selects.items():
+            arrivals = ", ".join(f"[ {each[way]}, {labels[way] if way in blocks else here} ]" for way in _WAYS)
+            yield f"  {name} = phi {each['type']} {arrivals}{place}"
+        gone = {_defined(result[index]) for way in _WAYS for index in moved[way]}
+        for way in _WAYS:
+            for index in moved[way]:
+                result[index] = _MOVED
+        self._gone |= gone
         # Values without a name are numbered in the order of the text.
         numbered = (name for name in gone | choice.selects.keys() if name[1:].isdigit())
         self._new_names |= {name: f"%{self._tag}.value.{name[1:]}" for name in numbered}
-        return [
-            *(_without(line, gone) for line in lines[:at] if _defined(line) not in gone),
-            f"  {condition} = freeze i1 {choice.condition}{place}",
-            f"  br i1 {condition}, label {labels['true']}, label {labels['false']}{place}",
-            *jumps,
-            "",
-            f"{end[1:]}:",
-            *phis,
-            *(_without(line, gone) for line in lines[at:] if _defined(line) not in choice.selects),
-        ]
 
-    def _moved(self, before: Mapping[str, str], choice: _Choice, way: str) -> dict[str, str]:
-        """The lines before a branch whose values are needed on one way of it only."""
+    def _moved(self, before: Collection[str], choice: _Choice, way: str) -> set[str]:
+        """What is computed before a branch, in its block, and needed on one way of it only."""
         other = {select[each] for select in choice.selects.values() for each in _WAYS if each != way}
         moved: set[str] = set()
         waiting = [select[way] for select in choice.selects.values()]
         while waiting:
             name = waiting.pop()
-            if name in moved or name in other or not _MOVABLE.match(before.get(name, "")):
+            if name in moved or name in other or name not in before or not _MOVABLE.match(self._defined[name]):
                 continue
             if all(user in moved or user in choice.selects for user in self._users[name]):
                 moved.add(name)
                 waiting += self._operands[name]
-        return {name: line for name, line in before.items() if name in moved}
+        return moved
 
 
 def _defined(line: str) -> str:

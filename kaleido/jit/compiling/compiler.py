@@ -26,7 +26,7 @@ from kaleido.jit.compiling.recursion import may_recur, with_copies
 from kaleido.jit.compiling.specialization import Constants, guarded_entry, guarded_stub, special_body
 from kaleido.jit.unit import RunCounter, Tier, Unit, UnitError, quoted
 
-__all__ = ["Compiler", "Transform", "link_dynamically", "static_stub"]
+__all__ = ["Compiler", "Transform", "link_dynamically", "static_stub", "valid"]
 
 Transform = Callable[[llvm.ModuleRef, Unit, Tier], None]
 
@@ -103,7 +103,7 @@ class Compiler:
                 # LLVM merges equal calls only once it has simplified their arguments and the tests before them.
                 self._target.simplify(module, unroll=False)
             self._target.optimize(module)
-        module = _with_possible_tail_calls(module)
+        module = valid(module)
         return (_with_branches(module) if counts else module), levels
 
     def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
@@ -182,7 +182,7 @@ class Compiler:
         return self._target.assembly(module, tier)
 
 
-def _with_possible_tail_calls(module: llvm.ModuleRef) -> llvm.ModuleRef:
+def valid(module: llvm.ModuleRef) -> llvm.ModuleRef:
     """A module, or where LLVM's passes have made it invalid another one that is valid. Raises ValueError."""
     try:
         module.verify()

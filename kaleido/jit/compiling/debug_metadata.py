@@ -1,7 +1,8 @@
 """Debug information as LLVM's metadata, in the text of a unit's IR.
 
-Each unit is a compile unit of its own, so that units can be linked in any order. A function has the unit's name, and no
-linkage name: debuggers would show that instead.
+Each unit is a compile unit of its own, so that units can be linked in any order; an object file for a linker has one,
+because GDB finds a function that is inlined everywhere only in the compile unit that it is inlined in. A function has
+the unit's name, and no linkage name: debuggers would show that instead.
 
 Code is the same with and without it: LLVM's passes do not look at it, and ``recursion`` copies it together with a
 function.
@@ -14,11 +15,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 from operator import itemgetter
+from pathlib import Path
 
+import llvmlite.binding as llvm
+
+from kaleido.jit.compiling.llvm import parse_alone
 from kaleido.jit.debug_info import DebugInfo, DebugVariable
 from kaleido.jit.unit import Tier, Unit
 
-__all__ = ["with_entry_place", "with_lines", "with_variables"]
+__all__ = ["with_entry_place", "with_lines", "with_one_compile_unit", "with_variables"]
 
 # What linkers make of object files with version 5 is not valid: they let one name end where another one does, to
 # which its table of names does not apply.
@@ -50,17 +55,35 @@ def with_lines(unit: Unit, number: int) -> Unit:
     return replace(unit, ir=_Metadata(unit, unit.debug(), str(number), full=False).ir(), debug=None)
 
 
-def with_variables(unit: Unit, tier: Tier, *, linked: bool = False) -> Unit:
+def with_variables(unit: Unit, tier: Tier, *, linked: bool = False, folder: str = "") -> Unit:
     """A unit with all its debug information in its IR, to be compiled at a tier. Without any, it stays as it is.
 
-    `linked` says whether the object file is for a linker.
+    `linked` says whether the object file is for a linker. `folder` is where a source that is no file is written.
     """
     if unit.debug is None:
         return unit
     info = unit.debug()
-    version = _LINKED_VERSION if linked else _VERSION
-    metadata = _Metadata(unit, info, info.source, full=True, is_baseline=tier is Tier.BASELINE, version=version)
+    if not _written(info, folder):
+        folder = ""
+    version, is_baseline = _LINKED_VERSION if linked else _VERSION, tier is Tier.BASELINE
+    metadata = _Metadata(unit, info, info.source, full=True, is_baseline=is_baseline, version=version, folder=folder)
     return replace(unit, ir=metadata.ir(), debug=None)
+
+
+def _written(info: DebugInfo, folder: str) -> bool:
+    """Whether a source is a file in the folder now: it is none elsewhere, and could be written."""
+    if not folder or not _NO_FILE.fullmatch(info.source):
+        return False
+    path = Path(folder, info.source)
+    try:
+        if not path.exists() or path.read_text("utf-8", "surrogateescape") != info.text:
+            path.write_text(info.text, "utf-8", "surrogateescape")
+    except OSError:
+        return False
+    return True
+
+
+_NO_FILE = re.compile(r"<[^/<>\0]+>")
 
 
 def with_entry_place(entry: str, unit: Unit) -> str:
@@ -76,6 +99,23 @@ def with_entry_place(entry: str, unit: Unit) -> str:
     return with_variables(described, Tier.OPTIMIZED, linked=True).ir
 
 
+def with_one_compile_unit(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A linked module with all its functions in the first of its compile units, in the place of the given one.
+
+    Their files stay what they are.
+    """
+    with module:
+        text = str(module)
+    if (units := _COMPILE_UNITS.search(text)) is not None:
+        text = text.replace(units[0], f"!llvm.dbg.cu = !{{{units[1]}}}")
+        text = _UNIT.sub(f"unit: {units[1]}", text)
+    return parse_alone(text)
+
+
+_COMPILE_UNITS = re.compile(r"^!llvm\.dbg\.cu = !\{(!\d+).*\}$", re.MULTILINE)
+_UNIT = re.compile(r"(?<= )unit: !\d+")
+
+
 class _Metadata:
     """The metadata of one unit, as text; nodes are numbered in the order in which they are first used."""
 
@@ -88,12 +128,13 @@ class _Metadata:
         full: bool,
         is_baseline: bool = False,
         version: int = _VERSION,
+        folder: str = "",
     ) -> None:
         self._version = version
         self._unit, self._info, self._full, self._is_baseline = unit, info, full, is_baseline
         self._numbers = count()
         self._nodes: dict[str, int] = {}
-        self._file = self._node(f'!DIFile(filename: "{_escaped(file)}", directory: "")')
+        self._file = self._node(f'!DIFile(filename: "{_escaped(file)}", directory: "{_escaped(folder)}")')
         kind = "FullDebug" if full else "LineTablesOnly"
         # Without tables of names: debuggers read them only for what they have not loaded yet.
         compile_unit = self._node(

@@ -9,24 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
-from kaleido.jit.compiling.ir_words import stack_items
+from kaleido.jit.compiling.frame_sizes import MOST_ITEMS, named_types, stack_items
 from kaleido.jit.signature import Signature, extension
 from kaleido.jit.value_types import leading_type
 
-__all__ = [
-    "MOST_ITEMS",
-    "PROBED",
-    "Call",
-    "Contents",
-    "Function",
-    "Global",
-    "Type",
-    "arguments",
-    "contents",
-    "unescaped",
-]
+__all__ = ["Call", "Contents", "Function", "Global", "Type", "arguments", "contents", "unescaped"]
 
 _NAME = r'@(?:"([^"]*)"|([-\w.$]+))'
 
@@ -37,17 +27,12 @@ _FUNCTION = re.compile(_PREFIX + _NAME + r"\(")
 _GLOBAL = re.compile(_NAME + r" = (.*)")
 _CALL = re.compile(r'  (?:%(?:"[^"]*"|[-\w.$]+) = )?(?:tail |musttail |notail )?(?:call|invoke|callbr) (.*)')
 
+_ALIAS = re.compile(rf"{_NAME} = .*\balias .*, ptr {_NAME}$")
 _ATTRIBUTES = re.compile(r"attributes #(\d+) = \{(.*)\}")
 _QUOTED = re.compile(r'"[^"]*"')
 _BRACKET = re.compile(r'"[^"]*"|[(){}<>\[\]]|, ')
 _INNERMOST = re.compile(r"\([^()]*\)")
 _ESCAPE = re.compile(rb"\\(\\|[0-9A-Fa-f]{2})")
-
-PROBED = '"probe-stack"="inline-asm"'
-"""As ``native.faults`` has it."""
-
-MOST_ITEMS = 4_000
-"""On the stack, in a function that is not PROBED: half of the guard zone (``native.faults``), in items of 8 bytes."""
 
 
 class Type(NamedTuple):
@@ -89,7 +74,7 @@ class Contents(NamedTuple):
 
     `large_frames` are the functions that put arrays of more than MOST_ITEMS, or of a computed size, on the stack.
     `wrong_tail_calls` are the lines of ``musttail`` calls whose result is extended otherwise than that of their caller:
-    LLVM ends the process there.
+    LLVM ends the process there. `aliases` are names of what they stand for, as far as that has a name.
     """
 
     functions: Mapping[str, Function]
@@ -100,6 +85,7 @@ class Contents(NamedTuple):
     text: str
     wrong_tail_calls: Sequence[str] = ()
     large_frames: Sequence[Function] = ()
+    aliases: Mapping[str, str] = MappingProxyType({})
 
 
 def contents(text: str) -> Contents:
@@ -110,13 +96,15 @@ def contents(text: str) -> Contents:
     attributes: dict[str, str] = {}
     wrong: list[str] = []
     items: dict[str, int] = {}
+    aliases: dict[str, str] = {}
+    types = named_types(text) if " = type " in text else {}
     function: Function | None = None
     for line in text.split("\n"):
         first = line[:1]
         if first == " ":
             calls += _call(line)
-            if function is not None and "= alloca " in line:
-                more = stack_items(line)
+            if function is not None and ("= alloca " in line or "byval(" in line):
+                more = stack_items(line, types)
                 items[function.name] = items.get(function.name, 0) + (MOST_ITEMS + 1 if more is None else more)
             if "musttail" in line and function is not None and _extends(line) != (*function.type.extensions, "")[0]:
                 wrong.append(line)
@@ -125,10 +113,12 @@ def contents(text: str) -> Contents:
             functions[function.name] = function
         elif first == "@" and (found := _GLOBAL.match(line)) is not None:
             globals_.append(Global(_unescaped(found), _QUOTED.sub('""', found[3]).split()))
+            if (alias := _ALIAS.match(line)) is not None:
+                aliases[_unescaped(alias)] = _unescaped(alias, 3)
         elif first == "a" and (group := _ATTRIBUTES.fullmatch(line)) is not None:
             attributes[group[1]] = group[2]
     large = [functions[name] for name, number in items.items() if number > MOST_ITEMS]
-    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large)
+    return Contents(functions, calls, globals_, attributes, "\nmodule asm" in text, text, wrong, large, aliases)
 
 
 class Function(NamedTuple):

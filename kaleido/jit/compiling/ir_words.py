@@ -20,7 +20,6 @@ __all__ = [
     "is_deeply_nested",
     "is_harmless_intrinsic",
     "is_ordinary",
-    "stack_items",
     "unknown_flags",
 ]
 
@@ -61,7 +60,7 @@ _INTRINSICS = re.compile(
     r"|fmuladd|fabs|(?:min|max)(?:num|imum|imumnum)|copysign|floor|ceil|trunc|rint|nearbyint|round(?:even)?"
     r"|ll?(?:round|rint)|ldexp|frexp|modf|canonicalize|ct(?:pop|lz|tz)|bswap|bitreverse|fsh[lr]"
     r"|[su](?:add|sub|mul)\.with\.overflow|[su](?:add|sub|shl)\.sat|fpto[su]i\.sat|memcpy|memmove|memset"
-    r"|(?:memcpy|memset)\.inline|lifetime\.(?:start|end)|invariant\.(?:start|end)|assume|expect|is\.constant|objectsize"
+    r"|lifetime\.(?:start|end)|invariant\.(?:start|end)|assume|expect|is\.constant|objectsize"
     r"|ptrmask|donothing|(?:debug|ubsan)?trap|prefetch|readcyclecounter|stack(?:save|restore)|va_(?:start|end|copy)"
     r"|is\.fpclass|vector\.(?:reduce\.f?(?:add|mul|and|or|xor|max|min|[su]max|[su]min)|reverse)"
     r"|masked\.(?:load|store|gather|scatter)|dbg\.\w+)"
@@ -79,7 +78,9 @@ _COMMENT = re.compile(r";.*")
 _METADATA = ("!llvm.module.flags", "!llvm.dbg.cu", "!llvm.ident", "!llvm.loop", "!llvm.access.group")
 
 # Of what metadata says about a loop, what makes code no larger than LLVM finds right. Other hints have no limit.
-_LOOP_HINTS = frozenset({"mustprogress", "unroll.disable", "unroll.runtime.disable", "vectorize.enable", "isvectorized"})
+_LOOP_HINTS = frozenset(
+    {"mustprogress", "unroll.disable", "unroll.runtime.disable", "vectorize.enable", "isvectorized"}
+)
 _LOOP_HINT = re.compile(r'!"llvm\.loop\.([\w.]+)"')
 
 MOST_INLINED = 2
@@ -96,8 +97,13 @@ _COMPUTED = re.compile(r"^@.* = .*\b(?:ptrtoint|ptrauth|add|sub|xor|mul|trunc)\b
 
 _ARRAYS = re.compile(r"(?:[\[<]\d+ x )+")
 _MOST_ITEMS = 1 << 22
-_ALIGNMENT = re.compile(r", align (\d+)")
-_COMPUTED_SIZE, _CONSTANT_SIZE = re.compile(r", i\d+ %"), re.compile(r", i\d+ (\d+)")
+# Of a vector. LLVM has other limits, too, and ends the process.
+_MOST_WIDE = 1024
+_VECTOR = re.compile(r"<(\d+) x ")
+
+# LLVM has no instruction for an atomic access of less alignment than its size: it calls a library that is not there.
+_ATOMIC = re.compile(r"(?:atomicrmw|cmpxchg|(?:load|store) atomic) .*, align (\d+)")
+_WIDTH = re.compile(r"\bi(\d+)\b")
 
 _BRACKET = re.compile(r"[(\[{<]|[)\]}>]")
 _ANY_NUMBER = re.compile(r"^define .*\.\.\.\)", re.MULTILINE)
@@ -111,6 +117,8 @@ def is_ordinary(text: str) -> bool:
         return False
     if any(_items(found[0]) > _MOST_ITEMS for found in _ARRAYS.finditer(text)):
         return False
+    if any(int(number) > _MOST_WIDE for number in _VECTOR.findall(text)) or _has_unaligned_atomics(text):
+        return False
     if not _LOOP_HINTS.issuperset(_LOOP_HINT.findall(text)) or _always_inlined(text) > MOST_INLINED:
         return False
     text = _COMMENT.sub("", _QUOTED.sub(lambda found: "" if found[0] in PLAIN_WORDS else '"', text))
@@ -118,6 +126,14 @@ def is_ordinary(text: str) -> bool:
     if _ATTRIBUTE.search(text) is not None or '[ "(' in text or _ANY_NUMBER.search(text) is not None:
         return False
     return _only(text.replace('"', ""), _ORDINARY)
+
+
+def _has_unaligned_atomics(text: str) -> bool:
+    for found in _ATOMIC.finditer(text):
+        widths = [int(each) // 8 for each in _WIDTH.findall(found[0])] or [8]
+        if int(found[1]) < max(widths):
+            return True
+    return False
 
 
 def _always_inlined(text: str) -> int:
@@ -132,18 +148,6 @@ def is_harmless_intrinsic(name: str) -> bool:
 def _items(arrays: str) -> int:
     """How many items nested arrays have."""
     return prod(int(number) for number in re.findall(r"\d+", arrays))
-
-
-def stack_items(text: str) -> int | None:
-    """How many items an instruction puts on the stack, 0 if it is no ``alloca``; None if the number is computed."""
-    if "= alloca " not in text:
-        return 0
-    if _COMPUTED_SIZE.search(text) is not None:
-        return None
-    sizes = [_items(found[0]) for found in _ARRAYS.finditer(text)]
-    sizes += [int(found[1]) // 8 for found in _ALIGNMENT.finditer(text)]
-    constant = _CONSTANT_SIZE.search(text)
-    return max(sizes, default=1) * (int(constant[1]) if constant is not None else 1)
 
 
 def unknown_flags(text: str) -> set[str]:

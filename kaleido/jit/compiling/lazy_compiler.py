@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,7 @@ class LazyCompiler:
         from kaleido.jit.ahead_of_time import Form as Forms
 
         form = form or Forms.OBJECT
+        program = program._replace(units=self._with_frame_pointers(program.units))
         if machine is not None and not machine.is_host:
             from kaleido.jit.compiling.foreign_machines import foreign_object_file
 
@@ -103,15 +104,20 @@ class LazyCompiler:
 
     def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
         """The units with their debug information and with frame pointers, as far as the policy wants them."""
-        if self._policy.frame_pointers:
-            from kaleido.jit.compiling.stack_walks import with_frame_pointers
-
-            units = list(map(with_frame_pointers, units))
+        units = self._with_frame_pointers(units)
         if not self._policy.debug:
             return units
         from kaleido.jit.compiling.debug_metadata import with_variables
 
-        return [with_variables(unit, tier) for unit in units]
+        return [with_variables(unit, tier, folder=self._policy.source_folder) for unit in units]
+
+    def _with_frame_pointers(self, units: Collection[Unit]) -> Sequence[Unit]:
+        """The units, with frame pointers if the policy wants them."""
+        if not self._policy.frame_pointers:
+            return list(units)
+        from kaleido.jit.compiling.stack_walks import with_frame_pointers
+
+        return list(map(with_frame_pointers, units))
 
     def ir(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> str:
         """The IR just before emission, as text."""

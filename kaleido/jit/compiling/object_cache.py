@@ -63,7 +63,8 @@ def cached_code(objects: ObjectCache | None, parts: Iterable[str], emit: Callabl
         entry = objects.get(key) or b""
         content = entry[_HASH:]
         if entry[:_HASH] == _digest(key, content):
-            return ObjectCode(content[_NUMBERS.size :], *_NUMBERS.unpack_from(content))
+            text_size, levels = _NUMBERS.unpack_from(content)
+            return ObjectCode(content[_NUMBERS.size :], text_size, levels, is_cached=True)
     code = emit()
     with suppress(Exception):
         content = _NUMBERS.pack(code.text_size, code.levels) + code.data

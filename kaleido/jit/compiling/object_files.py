@@ -16,7 +16,7 @@ import llvmlite.binding as llvm
 from kaleido.jit.ahead_of_time import ClosedProgram, Form
 from kaleido.jit.compiling.compiler import Compiler, link_dynamically, static_stub
 from kaleido.jit.compiling.counting import define_counting
-from kaleido.jit.compiling.debug_metadata import with_entry_place, with_variables
+from kaleido.jit.compiling.debug_metadata import with_entry_place, with_one_compile_unit, with_variables
 from kaleido.jit.compiling.llvm import closed_on_error, link_in, rename
 from kaleido.jit.compiling.stack_walks import with_unwind_tables
 from kaleido.jit.signature import Signature, quoted
@@ -68,7 +68,7 @@ def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
         for each in [*module.functions, *module.global_variables]:
             if not each.is_declaration:
                 each.linkage = kept.get(each.name, "internal")
-    return module
+        return with_one_compile_unit(module) if debug else module
 
 
 def _described(unit: Unit) -> Unit:

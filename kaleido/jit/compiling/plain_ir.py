@@ -19,7 +19,8 @@ from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
-from kaleido.jit.compiling.ir_lines import MOST_ITEMS, PROBED, Contents, Function, Global, Type
+from kaleido.jit.compiling.frame_sizes import MOST_ITEMS, PROBED
+from kaleido.jit.compiling.ir_lines import Contents, Function, Global, Type
 from kaleido.jit.compiling.ir_words import MOST_INLINED, PLAIN_WORDS, SPACES, is_harmless_intrinsic
 
 __all__ = ["plain_contents"]
@@ -58,6 +59,8 @@ _ODD_WIDTH = re.compile(r"i(?!(?:64|1|32|8|16)(?!\d))\d")
 _ODD_TYPE = re.compile(r"[^-\w.$%@]i(?!(?:64|1|32|8|16)(?!\d))\d")
 
 _LARGE_ALIGNMENT = re.compile(r"align \d{3}")
+# Perhaps one of less alignment than its size: see ``ir_words``.
+_ALIGNED_ATOMIC = re.compile(r"(?:atomic|cmpxchg)[^\n]*, align")
 _ALLOCA_OF_MANY = re.compile(r"alloca [^\n]*, i\d")
 _ITEMS = re.compile(r"[\[<](\d+) x ([\[<{%])?")
 _MOST_ARRAY = 999
@@ -160,15 +163,17 @@ def _read(text: str, declared: _Declared) -> str | None:
 def _learn(keys: set[str], lines: Iterable[str]) -> None:
     """Lines of a text that has been read: those of a front end recur. `keys` are the new ones, without digits."""
     if len(_looked_at_lines) > _MOST_LINES:
-        for each in (_looked_at_lines, _harmless_lines, _declarations):
-            each.clear()
+        _looked_at_lines.clear()
+        _harmless_lines.clear()
+        _declarations.clear()
     _looked_at_lines.update(keys)
     _harmless_lines.update(key for key in keys if _READ_EACH_TIME.search(key) is None and key.count('"') % 2 == 0)
     for line in lines:
         if line.startswith(("declare ", "@")) and line.translate(_DIGITS) in keys:
             declared = _Declared({}, [])
             if _read(line, declared) is not None:
-                [_declarations[line]] = [*declared.functions.values(), *declared.globals]
+                functions = list(declared.functions.values())
+                _declarations[line] = functions[0] if functions else declared.globals[0]
 
 
 def _untyped(text: str) -> str:
@@ -184,19 +189,19 @@ def _is_small(text: str) -> bool:
         return False
     if "align" in text and _LARGE_ALIGNMENT.search(text) is not None:
         return False
-    most = 1
+    if _ALIGNED_ATOMIC.search(text) is not None:
+        return False
+    items = text.count("alloca")
     if "[" in text or "<" in text:
         sizes = _ITEMS.findall(_OF_ADDRESS.sub("", text))
-        if any(inner for _, inner in sizes):
+        if any(inner or int(number) > _MOST_ARRAY for number, inner in sizes):
             return False
-        most = max((int(number) for number, _ in sizes), default=1)
-        if most > _MOST_ARRAY:
-            return False
+        items += sum(int(number) for number, _ in sizes)
     if "alloca" not in text:
         return True
     if _ALLOCA_OF_MANY.search(text) is not None:
         return False
-    return most * text.count("alloca") <= MOST_ITEMS or all(PROBED in each for each in _DEFINITION.findall(text))
+    return items <= MOST_ITEMS or all(PROBED in each for each in _DEFINITION.findall(text))
 
 
 def _has_known_words(text: str) -> bool:

@@ -11,20 +11,29 @@ import signal
 import subprocess
 import sys
 
+from kaleido.jit.compiling.compiler import valid
 from kaleido.jit.compiling.llvm import Target, parse_alone
+from kaleido.jit.compiling.object_code import undefined_names
 from kaleido.jit.policy import Policy
 from kaleido.jit.unit import Tier
 
-__all__ = ["rehearse"]
+__all__ = ["Failure", "rehearse"]
 
 # Seconds, of the processor and on the clock; and bytes.
 _SECONDS, _TIMEOUT, _MEMORY = 10, 60.0, 4 << 30
 
 
-def rehearse(ir: str) -> str:
-    """Compile a module in both tiers in another process. Returns why that has failed; empty if it has not."""
+class Failure(Exception):
+    """Why a module cannot be compiled."""
+
+
+def rehearse(ir: str) -> set[str]:
+    """Compile a module in both tiers in another process. Returns what its code needs that is not in the IR.
+
+    Raises Failure.
+    """
     if not sys.executable:
-        return ""
+        return set()
     try:
         done = subprocess.run(
             [sys.executable, "-m", __name__, str(_SECONDS)],
@@ -34,23 +43,29 @@ def rehearse(ir: str) -> str:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except subprocess.TimeoutExpired:
-        return f"compiling it takes more than {_TIMEOUT:.0f} seconds"
+        raise Failure(f"compiling it takes more than {_TIMEOUT:.0f} seconds") from None
     if done.returncode == 0:
-        return ""
+        return set(done.stdout.decode().splitlines())
     if done.returncode == -signal.SIGXCPU:
-        return f"compiling it takes more than {_SECONDS} seconds"
+        raise Failure(f"compiling it takes more than {_SECONDS} seconds")
     lines = done.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or [f"the compiler ends with {done.returncode}"])[0]
+    raise Failure((errors or lines or [f"the compiler ends with {done.returncode}"])[0])
 
 
-def _compile(ir: str) -> None:
+def _compile(ir: str) -> set[str]:
+    """What :func:`rehearse` returns."""
     target = Target(Policy())
+    needed: set[str] = set()
     for tier in Tier:
-        with parse_alone(ir) as module:
-            if tier is Tier.OPTIMIZED:
-                target.optimize(module)
-            target.emit(module, tier)
+        module = parse_alone(ir)
+        named = {each.name for each in (*module.functions, *module.global_variables)}
+        if tier is Tier.OPTIMIZED:
+            target.optimize(module)
+            module = valid(module)
+        with module:
+            needed |= undefined_names(target.emit(module, tier).data) - named
+    return needed
 
 
 def _limit(resource_: int, most: int) -> None:
@@ -61,4 +76,7 @@ def _limit(resource_: int, most: int) -> None:
 if __name__ == "__main__":
     _limit(resource.RLIMIT_AS, _MEMORY)
     _limit(resource.RLIMIT_CPU, int(sys.argv[1]))
-    _compile(sys.stdin.buffer.read().decode())
+    try:
+        sys.stdout.writelines(f"{name}\n" for name in _compile(sys.stdin.buffer.read().decode()))
+    except ValueError as error:
+        sys.exit(str(error))

@@ -18,18 +18,19 @@ checked either.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
-from kaleido.jit.compiling.ir_lines import PROBED, Call, Contents, Function, Global, Type, contents
+from kaleido.jit.compiling.frame_sizes import PROBED
+from kaleido.jit.compiling.ir_lines import Contents, Function, Global, Type, contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
 from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
-from kaleido.jit.compiling.rehearsal import rehearse
+from kaleido.jit.compiling.rehearsal import Failure, rehearse
 from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name
@@ -48,7 +49,9 @@ _THREAD_LOCAL = frozenset(
 
 _ELSEWHERE_WORDS = frozenset({"code_model", "comdat", "comdat,"})
 
-_MOST_ALIGNED = 64
+# Of a constant, and of a function.
+_MOST_ALIGNED, _PAGE = 64, 4096
+_ALIGNED = re.compile(r" align (\d+)")
 
 _context = SharedContext()
 
@@ -87,7 +90,7 @@ def check_units(units: Iterable[Unit], externals: Collection[str] = ()) -> None:
 def _check(unit: Unit, externals: Collection[str]) -> None:
     _check_fields(unit)
     _check_symbol(unit)
-    _check_text(unit)
+    _check_text(unit, externals)
     plain = plain_contents(unit.ir)
     # Not in a shared context for other IR: types with names get others, where a context has those names.
     if plain is not None and _is_right(unit, plain, externals) and is_valid(unit.ir, _context.get()):
@@ -96,13 +99,18 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
     if not is_ordinary(printed.text):
-        _rehearse(unit)
+        _rehearse(unit, externals)
     _known_names.update(name for name in printed.functions if name.startswith("llvm."))
 
 
-def _rehearse(unit: Unit) -> None:
-    if reason := rehearse(unit.ir):
-        raise UnitError(unit, f"LLVM cannot compile it: {reason}")
+def _rehearse(unit: Unit, externals: Collection[str]) -> None:
+    try:
+        needed = rehearse(unit.ir)
+    except Failure as failure:
+        raise UnitError(unit, f"LLVM cannot compile it: {failure}") from None
+    for name in sorted(needed):
+        if not (_is_there(unit, name, externals) or name in unit.calls):
+            raise UnresolvedName(unit, f"its code needs `{name}`, which the process does not have")
 
 
 def _is_right(unit: Unit, plain: Contents, externals: Collection[str]) -> bool:
@@ -140,7 +148,7 @@ def _check_contents(unit: Unit, found: Contents, externals: Collection[str]) -> 
         if PROBED not in _attributes(function, found.attributes):
             message = f"`{function.name}` has a large frame, which may be beyond the end of the stack: make it PROBED"
             raise _error(unit, message, function.name, "define")
-    _check_calls(unit, found.calls, found.functions)
+    _check_calls(unit, found)
 
 
 def _check_fields(unit: Unit) -> None:
@@ -176,7 +184,7 @@ def _check_symbol(unit: Unit) -> None:
         raise UnitError(unit, f"its symbol is `{word}`, or begins with `{word}.`, which has a meaning already")
 
 
-def _check_text(unit: Unit) -> None:
+def _check_text(unit: Unit, externals: Collection[str]) -> None:
     if not isinstance(unit.ir, str):
         hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
         raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
@@ -186,7 +194,7 @@ def _check_text(unit: Unit) -> None:
         raise UnitError(unit, "its IR has a character that is not Unicode")
     # LLVM's parser ends the process for what it has no stack for, or for this attribute.
     if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
-        _rehearse(unit)
+        _rehearse(unit, externals)
 
 
 def _parsed(unit: Unit) -> llvm.ModuleRef:
@@ -287,6 +295,8 @@ def _check_definition(unit: Unit, function: Function) -> None:
     if function.name != unit.body and not function.words & _LOCAL_LINKAGE:
         message = f"defines `{function.name}`, which is neither private nor internal"
         raise _error(unit, message, function.name, "define")
+    if (aligned := _ALIGNED.search(function.rest)) is not None and int(aligned[1]) > _PAGE:
+        raise _error(unit, f"`{function.name}` is aligned to more than {_PAGE} bytes", function.name, "define")
     if function.name.startswith(_ENGINE):
         raise _error(unit, f"defines `{function.name}`, whose name is one of the engine's", function.name, "define")
 
@@ -298,24 +308,31 @@ def _check_callee(unit: Unit, function: Function, signature: Signature) -> None:
         raise _differs(unit, function.name, function.type, _shown(signature), "declare")
 
 
-def _check_calls(unit: Unit, calls: Sequence[Call], functions: Mapping[str, Function]) -> None:
-    for index, call in enumerate(calls):
-        callee = functions.get(call.callee)
+def _check_calls(unit: Unit, found: Contents) -> None:
+    for index, call in enumerate(found.calls):
+        name = call.callee
+        while name in found.aliases:
+            name = found.aliases[name]
+        callee = found.functions.get(name)
         # The declaration of a function with any number of arguments ends in `...`: LLVM compares its type with calls.
-        if callee is None or call.type.can_call(callee.type) or call.callee.startswith("llvm."):
+        if callee is None or call.type.can_call(callee.type) or name.startswith("llvm."):
             continue
-        before = sum(each.callee == callee.name for each in calls[:index])
+        before = sum(each.callee == call.callee for each in found.calls[:index])
         if call.type.is_tail != callee.type.is_tail:
-            message = f"calls `{callee.name}` {'with' if call.type.is_tail else 'without'} tailcc"
-            raise _error(unit, message, callee.name, "call", before=before)
+            message = f"calls `{call.callee}` {'with' if call.type.is_tail else 'without'} tailcc"
+            raise _error(unit, message, call.callee, "call", before=before)
         if "..." not in callee.type.parameters:
-            raise _differs(unit, callee.name, call.type, str(callee.type), "call", before)
+            raise _differs(unit, call.callee, call.type, str(callee.type), "call", before)
 
 
 def _check_resolved(unit: Unit, name: str, externals: Collection[str]) -> None:
-    if not (name in unit.externals or name in unit.data or name in externals or _in_process(name)):
+    if not _is_there(unit, name, externals):
         message = f"uses `{name}`, which is neither among its `externals` and `data` nor in the process"
         raise _error(unit, message, name, kind=UnresolvedName)
+
+
+def _is_there(unit: Unit, name: str, externals: Collection[str]) -> bool:
+    return name in unit.externals or name in unit.data or name in externals or _in_process(name)
 
 
 def _in_process(name: str) -> bool:

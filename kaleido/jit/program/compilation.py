@@ -229,6 +229,7 @@ class VersionCompiler:
             runs=runs,
             began=compilation.began,
             inlined=inlined,
+            message=_origin(compilation.code),
         )
         return compilation
 
@@ -249,7 +250,8 @@ class VersionCompiler:
             size, seconds = ends[address] - address, compilation.seconds / len(batch)
             calls = dict.fromkeys(version.unit.calls, version.unit)
             code = MachineCode(Tier.BASELINE, address, size, seconds, loaded, calls)
-            self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=compilation.began)
+            began, origin = compilation.began, _origin(compilation.code)
+            self._events.emit(EventKind.COMPILED, version, code, batch=len(batch), began=began, message=origin)
             with _released_on_error(loaded, uses=len(batch) - index):
                 self._publisher.install(version, code, compilation.code.data)
 
@@ -328,3 +330,8 @@ def _released_on_error(loaded: LoadedObject, *, uses: int) -> Iterator[None]:
         for _ in range(uses):
             loaded.release()
         raise
+
+
+def _origin(code: ObjectCode) -> str:
+    """The message of the event for code, where it was not compiled now."""
+    return "from the object cache" if code.is_cached else ""

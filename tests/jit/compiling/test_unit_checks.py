@@ -23,7 +23,9 @@ from kaleido.jit import (
     UnresolvedName,
 )
 from kaleido.jit.compiling import rehearsal, unit_checks
-from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, ir, unrolled
+from kaleido.jit.compiling.ir_words import is_ordinary
+from kaleido.jit.compiling.llvm import parse_as_it_is
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, unrolled
 from tests.jit.helpers import TIMEOUT
 from tests.jit.tiny import unit
 
@@ -51,15 +53,16 @@ def test_an_odd_unit_works_in_both_tiers(name: str) -> None:
     assert outcomes()[name] == [value, value]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [unrolled("unroll.full", 100_000), ir("%r = call i64 @h29(i64 %x)\nret i64 %r", inlined(30))],
-    ids=["a loop that is unrolled", "helpers that are always inlined"],
-)
-def test_a_unit_without_limits_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_without_limits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "_SECONDS", 1)
     with Engine() as engine, pytest.raises(UnitError, match="compiling it takes more than 1 seconds"):
-        engine.define(bad(text))
+        engine.define(bad(unrolled("unroll.full", 100_000)))
+
+
+def test_helpers_that_are_always_inlined_into_each_other_are_tried_first() -> None:
+    with parse_as_it_is(inlined(2)) as few, parse_as_it_is(inlined(3)) as many:
+        assert is_ordinary(str(few))
+        assert not is_ordinary(str(many))
 
 
 def test_nested_units_are_checked() -> None:

@@ -503,6 +503,63 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "large frame",
         2,
     ),
+    "arrays on the stack in a structure": (
+        lambda: bad(ir(f"%a = alloca {{ {', '.join(['[900 x i64]'] * 5)} }}\n{RET}")),
+        "large frame",
+        2,
+    ),
+    "an array on the stack in types that have names": (
+        lambda: bad("%B = type { [9000 x i64] }\n%A = type { i64, %B }\n" + ir(f"%a = alloca %A\n{RET}")),
+        "large frame",
+        4,
+    ),
+    "a large array as a copy": (
+        lambda: calls(
+            "call i64 @h(ptr byval([9000 x i64]) null)",
+            "define private i64 @h(ptr byval([9000 x i64]) %p) noinline { ret i64 1 }\n",
+        ),
+        "large frame",
+        3,
+    ),
+    "a function that is aligned too much": (
+        lambda: bad(ir(RET, attributes="nounwind align 8192")),
+        "`bad.impl` is aligned to more than 4096 bytes",
+        2,
+    ),
+    "an alias that is called without tailcc": (
+        lambda: calls(
+            "call i64 @b(i64 %x)",
+            "@a = private alias i64 (i64), ptr @h\n@b = private alias i64 (i64), ptr @a\n"
+            "define private tailcc i64 @h(i64 %y) { ret i64 %y }\n",
+        ),
+        "calls `b` without tailcc",
+        6,
+    ),
+    "a vector that is too wide": (
+        lambda: bad(ir(f"%v = insertelement <65536 x i64> zeroinitializer, i64 %x, i32 0\n{RET}")),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "an atomic access that is not aligned": (
+        lambda: bad(ir(f"%p = alloca i64\n%o = atomicrmw add ptr %p, i64 1 seq_cst, align 4\n{RET}")),
+        "its code needs `__atomic_compare_exchange`, which the process does not have",
+        0,
+    ),
+    "a call in assembly of a function that is nowhere": (
+        lambda: bad(ir(f'call void asm sideeffect "jmp 1f; callq no_such@PLT; 1:", ""()\n{RET}')),
+        "its code needs `no_such`, which the process does not have",
+        0,
+    ),
+    "a tail call with any number of arguments": (
+        lambda: calls(
+            "call i64 (i64, ...) @h(i64 %x, i64 3)",
+            "define private i64 @k(i64 %y, ...) noinline {\nret i64 %y\n}\n"
+            "define private i64 @h(i64 %y, ...) noinline {\n"
+            "%r = musttail call i64 (i64, ...) @k(i64 %y, ...)\nret i64 %r\n}\n",
+        ),
+        "LLVM cannot compile it: cannot guarantee tail call due to mismatched varargs",
+        0,
+    ),
     "an attribute of no meaning that is called nounwind": (
         lambda: bad(ir(RET, attributes='"nounwind"')),
         "is not nounwind",
@@ -540,7 +597,6 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
 }
 
 ADDS = "define private fastcc i64 @h(i64 %y) {\n%r = add i64 %y, 1\nret i64 %r\n}\n"
-
 
 
 def inlined(levels: int) -> str:
@@ -768,6 +824,26 @@ ACCEPTED: Mapping[str, tuple[Callable[[], Unit], int]] = {
         lambda: calls(
             f"call i64 @h({', '.join(['i64 %x'] * 2000)})",
             f"define private i64 @h({', '.join(f'i64 %a{n}' for n in range(2000))}) noinline {{ ret i64 %a1999 }}\n",
+        ),
+        5,
+    ),
+    "a constant with words in its section": (
+        lambda: calls("load i64, ptr @n", '@n = private constant i64 7, section "a align b, comdat c"\n'),
+        7,
+    ),
+    "an atomic access that is aligned": (
+        lambda: bad(
+            ir(
+                "%p = alloca i32\nstore i32 4, ptr %p\n%o = atomicrmw add ptr %p, i32 1 seq_cst, align 4\n"
+                "%v = load atomic i32, ptr %p seq_cst, align 4\n%r = zext i32 %v to i64\nret i64 %r"
+            )
+        ),
+        5,
+    ),
+    "structures on the stack": (
+        lambda: bad(
+            "%A = type { i64, %B }\n%B = type { [9 x i64] }\n"
+            + ir("%a = alloca %A\nstore i64 %x, ptr %a\n%r = load i64, ptr %a\nret i64 %r")
         ),
         5,
     ),
