@@ -92,7 +92,8 @@ def _first() -> Iterator[tuple[str, str]]:
 
 def _of_chapters() -> Iterator[tuple[str, str]]:
     questions: dict[int, list[str]] = {}
-    for number, question in _QUESTION.findall(sections(TEACHING.read_text("utf-8"))["Predict, then run"]):
+    asked = sections(TEACHING.read_text("utf-8"))["Predict, then run"].partition("What happens:")[0]
+    for number, question in _QUESTION.findall(asked):
         questions.setdefault(int(number), []).append(question)
     for chapter, path in chapters().items():
         text = path.read_text("utf-8")

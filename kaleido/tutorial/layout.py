@@ -49,10 +49,10 @@ def is_runnable(parts: Sequence[Part], index: int) -> bool:
     part = parts[index]
     if not isinstance(part, Block) or part.language not in _RUNNABLE:
         return False
-    command = re.compile(rf"^\$ .*\bkaleidoscope\.py\b.* {re.escape(part.title)}$", re.MULTILINE)
+    title = re.escape(part.title)
+    use = re.compile(rf"^\$ .*\bkaleidoscope\.py\b.* {title}$|^(?:>>>|\.\.\.) .*\"{title}\"", re.MULTILINE)
     return not part.title or not any(
-        isinstance(later, Block) and later.language in RUN and command.search(later.text)
-        for later in parts[index + 1 :]
+        isinstance(later, Block) and later.language in RUN and use.search(later.text) for later in parts[index + 1 :]
     )
 
 

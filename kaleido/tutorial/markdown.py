@@ -165,7 +165,7 @@ def runs(text: str) -> list[Run]:
 def _marked(match: re.Match[str]) -> Iterator[Run]:
     kind = next(kind for kind in ("code", "strong", "emphasis", "link") if match[kind] is not None)
     # Code that begins or ends with a backtick has a blank next to its delimiter.
-    yield Run(kind, match[kind].strip() if kind == "code" else match[kind])
+    yield Run(kind, match[kind].strip() if kind == "code" else match[kind].replace("`", ""))
     if match["name"]:
         yield Run("", f" {match['name']}")
     elif kind == "link" and "://" in match["address"]:

@@ -109,8 +109,14 @@ class Navigator:
         """Show a chapter. Return the number of the chapter to continue with. Raises _Quit."""
         self._chapter = chapter
         start, self._bookmark = self._bookmark.part if self._bookmark is not None else 0, None
+
+        def ask(choices: Sequence[Choice]) -> Key:
+            # Now, because the terminal may be closed.
+            Bookmark(chapter, pager.part).save()
+            return self._ask(choices)
+
         with closing(self._make_runner(program_at(chapter - 1))) as runner:
-            pager = Pager(_parts(chapters()[chapter]), self._console, self._ask, runner, start=start)
+            pager = Pager(_parts(chapters()[chapter]), self._console, ask, runner, start=start)
             try:
                 pager.run()
                 return self._at_the_end(chapter, pager, runner)

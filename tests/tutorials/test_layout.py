@@ -231,3 +231,20 @@ def test_the_keys_key_help() -> None:
     assert {mark.strip() for mark, _ in key_help(Choice(key, "") for key in Key).items} == {
         key.shown for key in Key if key is not Key.HELP
     }
+
+
+@pytest.mark.parametrize(
+    ("use", "can"),
+    [
+        ('```pycon\n>>> run("kaleidoscope.py", "one.kal")\n```\n', False),
+        ("```console\n$ python kaleidoscope.py --stats one.kal\n```\n", False),
+        ("```console\n$ kaleido one.kal\n```\n", True),
+    ],
+)
+def test_a_file_for_the_readers_program_is_not_for_kaleido(use: str, can: bool) -> None:
+    assert is_runnable(parts(f"# 3\n\n```kal one.kal\n1\n```\n\n{use}", "3.md"), 1) is can
+
+
+def test_code_in_emphasis_and_images() -> None:
+    assert runs("*new: `setjmp`*") == [Run("emphasis", "new: setjmp")]
+    assert parts("![A page.](page.webp)\n", "3.md") == [Paragraph("(A picture: A page.)")]

@@ -304,6 +304,19 @@ def test_it_remembers_where_the_reader_stopped(read: Session, tmp_path: Path) ->
         assert read(None, ENTER)[0].endswith("Which chapter? (Enter: the first) ")
 
 
+def test_the_place_is_kept_when_the_terminal_is_closed(console: Console, tmp_path: Path) -> None:
+    kept: list[str] = []
+
+    def lines() -> Iterator[bytes]:
+        for _ in range(2):
+            kept.append((tmp_path / "state" / "kaleido" / "tutorial").read_text())
+            yield b"\n"
+
+    given = lines()
+    Navigator(console, LineKeyboard(console, given), lambda before: BlockRunner(console, before, lines=given)).run(1)
+    assert kept == ["1 0\n", "1 3\n"]
+
+
 def test_one_screenful_up(read: Session) -> None:
     shown = read(1, ENTER, ENTER, "u", "u", "u", ENTER)
     begins = [text.lstrip("\n").splitlines()[0] for text in shown[1:7]]

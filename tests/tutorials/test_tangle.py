@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kaleido.tutorial.chapters import Block, blocks, sections
+from kaleido.tutorial.chapters import Block, blocks, blocks_of, chapters, program_at, sections
 from kaleido.tutorial.reader import agrees
 from kaleido.tutorial.tangle import Program, TangleError, definitions, main, tangle
 from tests.tutorials.changes import as_change, slight, staying
+from tests.tutorials.merged import merged
 
 
 def program(*texts: str) -> str:
@@ -174,3 +175,26 @@ def test_the_command_tells_how_it_is_used(arguments: list[str], capsys: pytest.C
 )
 def test_what_may_vary(shown: str, real: str, agree: bool) -> None:
     assert agrees(shown, real) is agree
+
+
+def test_the_chapter_on_speculation_continues_the_one_on_inlining() -> None:
+    """Its line of needs says so; the chapters between them are not needed."""
+    changes = [block for block in blocks_of(chapters()[20]) if block.changes_program]
+    assert "def guard(" in tangle([*program_at(16), *changes])
+
+
+def test_a_change_is_merged_with_an_earlier_one() -> None:
+    program = Program()
+    program.take(Block("python", "", "class C:\n    def f(self):\n        first(1)\n        last()\n", "x.md:1"))
+    text = " class C(C):\n     def f(self):\n         first()\n+        note()\n         last()\n"
+    new = merged(Block("diff", "", text.replace("last()", "middle()\n         last()"), "x.md:9"), Program())
+    assert new.text == text.replace("last()", "middle()\n         last()"), "there is nothing to merge with"
+    with pytest.raises(ValueError, match="both have changed"):
+        merged(Block("diff", "", text, "x.md:9"), program)
+    kept = text.replace("         first()\n", "         first()\n         second()\n         third()\n")
+    program.take(Block("python", "", kept_code(kept).replace("first()", "first(1)"), "x.md:5"))
+    assert merged(Block("diff", "", kept, "x.md:9"), program).text == kept.replace("first()", "first(1)")
+
+
+def kept_code(change: str) -> str:
+    return "".join(line[1:] for line in change.splitlines(keepends=True) if not line.startswith("+"))
