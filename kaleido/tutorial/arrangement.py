@@ -19,11 +19,11 @@ SECTIONS = {
     "Reading": "span_of Builder read incomplete",
     "Units of IR": "symbol Signature doubles head forward constant Unit Writer",
     "Lowering": "ARITHMETIC COMPARISONS POINTER Lowering units",
-    "Machine code": "Range RANGES LAST add_range target_machine Machine bound enter_ir",
+    "Machine code": "Range RANGES LAST add_range target_machine Machine bound called guard enter_ir",
     "Functions of C and Python": "PROCESS HOST host printd putchard external",
     "Protection": "ENTRY_POINT OURS CALLS HANDLERS PLAIN PROTECTED SA_ONSTACK SA_SIGINFO SA_NODEFER SA_RESTART FLAGS "
     "action REASONS Stopped Protection PROTECTION",
-    "Engine": "NEVER GROUP_SIZE Record stub_ir Entry Engine",
+    "Engine": "NEVER GROUP_SIZE Record PROFILE profile_ir stub_ir Entry Engine",
     "Session": "PRELUDE uninterrupted Session",
     "Prompt": "lines evaluate repl tiers KEYWORDS COLORS colored editor reader",
     "Ahead of time": "RUNTIME main_ir program_ir build execute",
