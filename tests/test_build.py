@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kaleido import Session, cli
-from kaleido.build.native_code import native_code
+from kaleido.build.native_code import executable_code, native_code
 from kaleido.build.static_program import static_program
 from kaleido.diagnostics import KaleidoError, Source
 from kaleido.jit.ahead_of_time import HOST, Form
@@ -272,6 +272,37 @@ def test_hello_world_is_small(tmp_path: Path) -> None:
     assert program.stat().st_size < 20_000
 
 
+class Cache:
+    """An object cache in memory."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes | None:
+        return self.entries.get(key)
+
+    def put(self, key: str, entry: bytes) -> None:
+        assert key not in self.entries
+        self.entries[key] = entry
+
+
+def test_what_has_not_changed_comes_from_the_cache() -> None:
+    def objects(text: str) -> tuple[list[bytes], int]:
+        """The object files of a program, and how many entries the cache has now."""
+        with Session() as session:
+            program = static_program(session, Source("demo.kal", text), quiet=False, functions=False)
+        return executable_code(program, HOST, cache=cache), len(cache.entries)
+
+    cache = Cache()
+    first, entries = objects("def f(x) x + 1\nf(2)")
+    assert objects("def f(x) x + 1\nf(2)") == (first, entries)
+    changed, more = objects("def f(x) x + 2\nf(2)")
+    assert more == entries + 1
+    assert changed[0] != first[0] and changed[1] == first[1]
+    # A program that prints no value has another part in common with others.
+    assert len(objects("for i = 1, i < 2 in i")[0][1]) < len(first[1])
+
+
 @needs_compiler
 def test_a_generic_processor(tmp_path: Path) -> None:
     assert run(build(tmp_path, "17.5 % 5\nsin(1)", "--cpu=generic")).stdout == b"2.5\n0.8414709848078965\n"
@@ -283,11 +314,20 @@ def test_a_generic_processor(tmp_path: Path) -> None:
         ("aarch64-linux-gnu", b"\x7fELF", b"stdout"),
         ("arm64-apple-darwin", b"\xcf\xfa\xed\xfe", b"__stdoutp"),
         ("x86_64-w64-windows-gnu", b"\x64\x86", b"__acrt_iob_func"),
+        ("x86_64-w64-mingw32", b"\x64\x86", b"__acrt_iob_func"),
     ],
 )
 def test_objects_for_other_platforms(triple: str, begins: bytes, output: bytes, tmp_path: Path) -> None:
     code = build(tmp_path, "putchard(65)", "--emit=obj", f"--target={triple}", "-g").read_bytes()
     assert code.startswith(begins) and output in code and b"demo.kal" in code
+
+
+def test_a_minus_is_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (tmp_path / "demo.kal").write_text("def f(x) x + 1\nf(2)")
+    for form, text in (("header", b"/* The functions of demo, compiled"), ("obj", b"\x7fELF"), ("asm", b"main:")):
+        assert cli.run(["build", str(tmp_path / "demo.kal"), f"--emit={form}", "-o", "-"]) == 0
+        assert text in capfdbinary.readouterr().out
+    assert not Path("-").exists()
 
 
 def test_links_pipes_and_devices_stay(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -151,3 +152,78 @@ def test_the_extension_starts_the_server_and_runs_programs() -> None:
         "error: no",
         "stop",
     ]
+
+
+# The lines in README.md, in the editors
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a program that has an error, and with the command `kaleido`, which is on the path."""
+    pytest.importorskip("pygls", reason="pygls is not installed: pip install 'kaleido-lang[lsp]'")
+    (tmp_path / "demo.kal").write_text("def square(x) x * x\ndef f(x) square(x) + nosuch\n")
+    command = tmp_path / "bin" / "kaleido"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kaleido "$@"\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(EXTENSION.parents[2]))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def setup(language: str) -> str:
+    [lines] = re.findall(rf"```{language}\n(.*?)```", (EXTENSION.parent / "README.md").read_text("utf-8"), re.DOTALL)
+    return str(lines)
+
+
+EMACS = """
+(require 'eglot)
+(setq eglot-sync-connect t)
+(find-file "demo.kal")
+(call-interactively 'eglot)
+(let ((n 0)) (while (and (< n 600) (null (flymake-diagnostics))) (setq n (1+ n)) (accept-process-output nil 0.1)))
+(dolist (each (flymake-diagnostics)) (princ (format "%s\\n" (flymake-diagnostic-text each))))
+(goto-char (point-max)) (search-backward "square")
+(eglot-rename "twice")
+(princ (buffer-string))
+"""
+
+
+def test_emacs_shows_errors_and_renames(project: Path) -> None:
+    emacs = shutil.which("emacs")
+    found = emacs and subprocess.run([emacs, "--batch", "-f", "package-initialize", "-l", "eglot"], capture_output=True)
+    if not found or found.returncode:
+        pytest.skip("Emacs with eglot is not installed")
+    (project / "init.el").write_text(setup("elisp"))
+    (project / "try.el").write_text(EMACS)
+    command = [str(emacs), "--batch", "-f", "package-initialize", "-l", "init.el", "-l", "try.el"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+    renamed = "def twice(x) x * x\ndef f(x) twice(x) + nosuch\n"
+    assert done.stdout == f"kaleido: unknown variable `nosuch`: not defined here\n{renamed}", done.stderr
+
+
+NEOVIM = """
+vim.wait(60000, function() return #vim.diagnostic.get(0) > 0 end)
+for _, each in ipairs(vim.diagnostic.get(0)) do io.stdout:write(each.message, "\\n") end
+vim.api.nvim_win_set_cursor(0, { 2, 10 })
+vim.lsp.buf.rename("twice")
+vim.wait(60000, function() return vim.api.nvim_buf_get_lines(0, 0, 1, false)[1]:find("twice") ~= nil end)
+io.stdout:write(table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\\n"), "\\n")
+vim.cmd("qa!")
+"""
+
+
+def test_neovim_shows_errors_and_renames(project: Path) -> None:
+    nvim = shutil.which("nvim")
+    if (
+        nvim is None
+        or subprocess.run([nvim, "--clean", "--headless", "-c", "if !has('nvim-0.11') | cq | endif | q"]).returncode
+    ):
+        pytest.skip("Neovim 0.11 is not installed")
+    (project / "init.lua").write_text(setup("lua"))
+    (project / "try.lua").write_text(NEOVIM)
+    command = [nvim, "--headless", "--clean", "-u", "init.lua", "demo.kal", "-c", "luafile try.lua"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+    renamed = "def twice(x) x * x\ndef f(x) twice(x) + nosuch\n"
+    assert done.stdout == f"unknown variable `nosuch`: not defined here\n{renamed}", done.stderr

@@ -20,6 +20,7 @@ from kaleido.language.source_files import encoded, read
 from tests.fuzz.programs import random_program
 from tests.fuzz.trees import flat
 from tests.fuzz.vocabulary import TABLE
+from tests.test_examples import EXAMPLES
 from tests.test_language import PROGRAMS
 
 FILES = sorted([*PROGRAMS.rglob("*.kal"), *(PROGRAMS.parents[1] / "tutorials").rglob("*.kal")])
@@ -121,6 +122,11 @@ def test_every_program_of_this_repository(path: Path) -> None:
     found = layout(source.text) if source.text == source.original else formatted(source)
     assert comments(source.original) == comments(found)
     encoded(found)
+
+
+def test_the_examples_are_formatted(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["fmt", "--check", *map(str, EXAMPLES)]) == 0
+    assert capfd.readouterr().out == ""
 
 
 def test_random_programs_with_comments_and_line_breaks_anywhere() -> None:

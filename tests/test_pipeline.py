@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,23 @@ def define(pipeline: Pipeline, text: str) -> Change | None:
     """Define a whole text in one transaction."""
     whole = parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions)
     return pipeline.define([item for item in whole.items if isinstance(item, Definition | External)], whole)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_pauses_meanwhile(was_on: bool) -> None:
+    seen: list[bool] = []
+    with Engine(policy_for("O0")) as engine:
+        pipeline = Pipeline(engine, FunctionTable())
+        engine.subscribe(lambda _: seen.append(gc.isenabled()))
+        try:
+            (gc.enable if was_on else gc.disable)()
+            define(pipeline, "def f(x) x  def g(x) f(x)")
+            seen.append(gc.isenabled())
+            assert error(pipeline, "def f(x) y")
+            seen.append(gc.isenabled())
+        finally:
+            gc.enable()
+    assert seen == [False, False, was_on, was_on]
 
 
 def value(pipeline: Pipeline, text: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -28,6 +29,8 @@ only the C library. A C compiler links it, or the Python package ziglang."""
 
 _HEADER = "header"
 
+_STANDARD_OUTPUT = Path("-")
+
 _SUFFIXES = {"obj": ".o", "asm": ".s", "llvm": ".ll", "bc": ".bc", _HEADER: ".h"}
 
 
@@ -52,7 +55,10 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
 def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     parser.description = _DESCRIPTION
     parser.add_argument("file", metavar="FILE", help="the program; - is standard input")
-    parser.add_argument("-o", dest="output", metavar="OUTPUT", help="the file to write; by default named as FILE is")
+    parser.add_argument(
+        "-o", dest="output", metavar="OUTPUT",
+        help="the file to write, by default named as FILE is; - is standard output",
+    )  # fmt: skip
     parser.add_argument(
         "--emit", choices=_SUFFIXES,
         help="instead of an executable: an object file, assembly, LLVM IR or bitcode, whose functions C can call and "
@@ -85,6 +91,8 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     options = parser.parse_args(arguments)
     if options.target and options.emit is None:
         parser.error("--target needs --emit: only objects can be made for another platform")
+    # GCC's name for it, which LLVM takes for another platform.
+    options.target = re.sub("-mingw(32|64)$", "-windows-gnu", options.target)
     if not options.cpu:
         parser.error("--cpu needs a name")
     if options.target and options.cpu == "native":
@@ -105,7 +113,8 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
     if any(_is_same(output, path) for path in (options.file, *options.load)):
         raise ValueError(f"the output would replace {shown(str(output))}: name another one with -o")
     if options.emit == _HEADER:
-        header = c_header(output.stem, {name: program.functions[name][1] for name in callable_from_c}, others)
+        stem = _default_output(options) if output == _STANDARD_OUTPUT else output.name
+        header = c_header(Path(stem).stem, {name: program.functions[name][1] for name in callable_from_c}, others)
         _write(output, header.encode())
         return
     machine = Machine(options.target, options.cpu)
@@ -143,9 +152,14 @@ def _is_same(output: Path, path: str) -> bool:
 
 
 def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
-    """Write a file whole or not at all: the program may be running from the old one. Devices and pipes stay."""
+    """Write a file whole or not at all: the program may be running from the old one. Devices and pipes stay; ``-``
+    is standard output.
+    """
     try:
-        if path.exists() and not path.is_file():
+        if path == _STANDARD_OUTPUT:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        elif path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
             _replace(path.resolve(), data, 0o777 if executable else 0o666)

@@ -31,7 +31,7 @@ native code was stopped                           ``StackOverflow`` ``Interrupte
 in IR: calls of C and Python, large frames        ``LEAVE_JIT`` ``REENTER_JIT`` ``PROBED``
 a C function that runs a Python function          ``Callback``
 in IR: output, counters, the most parameters      ``PUT_BYTE`` ``COUNT`` ``MAX_PARAMETERS``
-in Python: what ``PUT_BYTE`` holds back           ``take_bytes``
+in Python: output that is held back               ``take_bytes``
 in IR: any name, a unit as a function of C        ``quoted`` ``c_name``
 whether ``llvm.fma`` is one instruction here      ``has_fused_multiply_add``
 in Python: where Ctrl-C may take effect           ``interruptibly`` ``uninterrupted`` ``signals_deferred``

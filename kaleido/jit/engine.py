@@ -54,7 +54,7 @@ from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.tier_up import TierUp
 from kaleido.jit.running.evaluation import Evaluation
 from kaleido.jit.running.sampler import Sampler
-from kaleido.jit.unit import Data, Tier, Unit
+from kaleido.jit.unit import Data, Tier, Unit, is_address
 
 if TYPE_CHECKING:
     from kaleido.jit.ahead_of_time import Form, Machine
@@ -95,6 +95,9 @@ class Engine:
         externals: Mapping[str, int] | None = None,
         cache: ObjectCache | None = None,
     ) -> None:
+        for name, address in (externals or {}).items():
+            if not is_address(address):
+                raise ValueError(f"the address of the external {name} is {address!r}")
         with signals_deferred(), ExitStack() as undo:
             policy = policy or Policy()
             compiler = LazyCompiler(policy, transform, cache, externals)
@@ -102,7 +105,7 @@ class Engine:
                 # While the process has file descriptors and memory for it. With a cache, it may not be needed.
                 _load_llvm()
             # Here, because a child that another thread forks during an import would wait for its end for ever.
-            self._check_units = _checker() if policy.check else None
+            self._check = _checker() if policy.check else None
             loader = Loader(policy.arena_libraries, debug=policy.debug)
             undo.callback(loader.close)
             self._runtime = Runtime(loader, cache)
@@ -155,7 +158,7 @@ class Engine:
     def define(self, *definitions: Unit | Data, removed: Iterable[str] = ()) -> frozenset[str]:
         """Make `definitions` those of their symbols, and remove `removed` ones: all at once, or not at all.
 
-        The units are checked, unless the policy says otherwise. A symbol that is in use is compiled now, others when
+        They are checked, unless the policy says otherwise. A symbol that is in use is compiled now, others when
         they are first needed. Units may go on to call a removed symbol: it is undefined, until it is defined again.
         Returns the symbols of the units whose optimized code is thereby out of use.
 
@@ -167,8 +170,8 @@ class Engine:
         for each in definitions:
             if not isinstance(each, Unit | Data):
                 raise TypeError(f"a definition is a Unit or Data, not {type(each).__name__}")
-        if self._check_units is not None:
-            self._check_units([each for each in definitions if isinstance(each, Unit)], self._program.externals)
+        if self._check is not None:
+            self._check(definitions, self._program.externals)
         with self._access.opened():
             return Redefinition(self._program, definitions, removed).run()
 
@@ -449,7 +452,15 @@ def _load_llvm() -> None:
     import kaleido.jit.native.jitlink  # noqa: F401
 
 
-def _checker() -> Callable[[Iterable[Unit], Mapping[str, int]], None]:
+def _checker() -> Callable[[Iterable[Unit | Data], Mapping[str, int]], None]:
+    from kaleido.jit.compiling.data_checks import check_data
     from kaleido.jit.compiling.unit_checks import check_units
 
-    return check_units
+    def check(definitions: Iterable[Unit | Data], externals: Mapping[str, int]) -> None:
+        for each in definitions:
+            if isinstance(each, Data):
+                check_data(each)
+            else:
+                check_units([each], externals)
+
+    return check

@@ -24,6 +24,7 @@ __all__ = [
     "UnresolvedName",
     "Words",
     "c_name",
+    "is_address",
     "is_threshold",
     "nested",
     "quoted",
@@ -218,6 +219,11 @@ class UnitError(ValueError):
 
 class UnresolvedName(UnitError, LookupError):
     """A unit uses a C function or variable that is neither among its externals nor in the process."""
+
+
+def is_address(value: object) -> bool:
+    """Whether a value can be the address of an external."""
+    return isinstance(value, int) and 0 < value < 1 << 64
 
 
 def c_name(symbol: str) -> str:

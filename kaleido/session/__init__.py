@@ -15,6 +15,7 @@ The files, in the order in which a text meets them:
 ``engine_errors``     define and run, by the engine; its errors as messages with a place in the text
 ``function_table``    commit: the functions, operators and top-level variables that the session has
 ``snapshot``          the undo record of a commit
+``collector_pause``   no garbage collection meanwhile
 ``recovery``          after an item with errors: the errors in the rest of the text
 ====================  ================================================================================
 

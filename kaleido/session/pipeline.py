@@ -18,6 +18,7 @@ from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
 from kaleido.jit import Callback, Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
 from kaleido.language.nodes import Definition, Expression, External, For, Item
+from kaleido.session.collector_pause import collector_paused
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import located, memory, refused, undefined_call
 from kaleido.session.expression import CompiledExpression, compile_expression
@@ -171,7 +172,7 @@ class Pipeline:
         `registered` has the externs among them that are Python functions. Returns None if nothing changed. Raises
         SemanticError; KaleidoError if a running program prevents it.
         """
-        with signals_deferred(), self._lock:
+        with signals_deferred(), self._lock, collector_paused():
             transaction = compile_definitions(items, text, self.table, registered=registered)
             # Code that calls them may run longer than the table has them.
             self._registered += registered.values()

@@ -15,7 +15,7 @@ _LABELS, _PLOT, _NUMBERS, _ROW, _TOP, _BOTTOM = 190, 460, 60, 22, 62, 34
 _WIDTH = _LABELS + _PLOT + _NUMBERS
 
 # The ticks of the logarithmic axis; it has those that the results need.
-_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }

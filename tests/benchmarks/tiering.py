@@ -14,7 +14,7 @@ from kaleido import Session
 from tests.benchmarks.figures import Figure, markdown, ratio, timed
 from tests.benchmarks.kernels import KERNELS
 from tests.benchmarks.peak import geometric_mean
-from tests.benchmarks.processes import ROOT, Clock, kaleido, undisturbed
+from tests.benchmarks.processes import ROOT, Clock, kaleido, run, undisturbed
 
 __all__ = ["Program", "Tiering", "counters", "figures", "programs", "table", "tiering"]
 
@@ -87,14 +87,14 @@ def _definitions(count: int) -> str:
 def tiering(program: Program, repeat: int, clock: Clock) -> Tiering:
     """Run a program in the three modes, by turns."""
 
-    def once(mode: str) -> float:
-        return undisturbed(kaleido("-q", "--no-cache", f"--jit={mode}", str(program.path))).of(clock)
+    def command(mode: str) -> list[str]:
+        return kaleido("-q", "--no-cache", f"--jit={mode}", str(program.path))
 
-    seconds = {mode: once(mode) for mode in _MODES}
+    seconds = {mode: run(command(mode))[0].of(clock) for mode in _MODES}
     modes = [mode for mode in _MODES if mode == "tiered" or _may_be_better(mode, seconds)]
     for _ in range(repeat - 1):
         for mode in modes:
-            seconds[mode] = min(seconds[mode], once(mode))
+            seconds[mode] = min(seconds[mode], undisturbed(command(mode)).of(clock))
     return Tiering(program, seconds)
 
 

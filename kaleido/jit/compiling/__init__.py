@@ -14,6 +14,7 @@
 ``unusable_ir``       what LLVM compiles, and the engine cannot honor
 ``rehearsal``         a compilation in another process, for all other modules
 ``unit_checks``       what a unit must be
+``data_checks``       what data must be
 ``ir_text``           functions in the text of a module: names, blocks, calls
 ``recursion``         recursive functions with copies of themselves inlined
 ``counted_recursion`` recursive functions that count in integers

@@ -155,6 +155,9 @@ def _recursion(function: Function) -> _Recursion | None:
     calls = {name: m[1].split(", ") for name, line in defined.items() if (m := call.match(line))}
     if not 2 <= len(calls) == len(function.mentions({function.name})):
         return None
+    # Names may have commas.
+    if any(len(given) != len(parameters) for given in calls.values()):
+        return None
     steps = {
         name: [_step(*each, defined) for each in zip(given, parameters, strict=True)] for name, given in calls.items()
     }

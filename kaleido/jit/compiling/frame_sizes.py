@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from math import prod
 
-__all__ = ["MOST_ITEMS", "PROBED", "named_types", "stack_items"]
+__all__ = ["MOST_ITEMS", "PROBED", "named_types", "stack_items", "type_items"]
 
 PROBED = '"probe-stack"="inline-asm"'
 """As ``native.faults`` has it."""
@@ -28,14 +28,14 @@ def stack_items(text: str, named: Mapping[str, int]) -> int | None:
     `named` has the sizes of types that have names.
     """
     if "byval(" in text:
-        return sum(_type_items(found[1], named) for found in _BY_VALUE.finditer(text))
+        return sum(type_items(found[1], named) for found in _BY_VALUE.finditer(text))
     if "= alloca " not in text:
         return 0
     if _COMPUTED.search(text) is not None:
         return None
     kind = _END_OF_TYPE.split(text.partition("= alloca ")[2], 1)[0]
     aligned = [int(number) // 8 for number in _ALIGNMENT.findall(text)]
-    return max(_type_items(kind, named), *aligned, 1) * prod(map(int, _COUNT.findall(text)[-1:]))
+    return max(type_items(kind, named), *aligned, 1) * prod(map(int, _COUNT.findall(text)[-1:]))
 
 
 def named_types(text: str) -> dict[str, int]:
@@ -43,11 +43,11 @@ def named_types(text: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     waiting = {name: (kind, set(re.findall(_NAME, kind))) for name, kind in _NAMED_TYPE.findall(text)}
     while found := [name for name, (_, names) in reversed(waiting.items()) if names <= sizes.keys()]:
-        sizes |= {name: _type_items(waiting.pop(name)[0], sizes) for name in found}
+        sizes |= {name: type_items(waiting.pop(name)[0], sizes) for name in found}
     return sizes
 
 
-def _type_items(kind: str, named: Mapping[str, int]) -> int:
+def type_items(kind: str, named: Mapping[str, int]) -> int:
     """The size of a type, at most."""
     totals, factors = [0], [1]
     for token in _TOKEN.findall(kind):

@@ -79,4 +79,4 @@ if __name__ == "__main__":
     try:
         sys.stdout.writelines(f"{name}\n" for name in _compile(sys.stdin.buffer.read().decode()))
     except ValueError as error:
-        sys.exit(str(error))
+        sys.exit(str(error).removeprefix("LLVM IR parsing error\n"))

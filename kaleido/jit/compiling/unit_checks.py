@@ -33,7 +33,7 @@ from kaleido.jit.compiling.plain_ir import plain_contents
 from kaleido.jit.compiling.rehearsal import Failure, rehearse
 from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
 from kaleido.jit.signature import Signature, quoted
-from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name
+from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name, is_address
 
 __all__ = ["check_units"]
 
@@ -169,7 +169,7 @@ def _check_fields(unit: Unit) -> None:
 
 def _check_externals(unit: Unit) -> None:
     for name, address in unit.externals.items():
-        if not isinstance(address, int) or not 0 < address < 1 << 64:
+        if not is_address(address):
             raise UnitError(unit, f"the address of `{name}` is {address!r}")
         if name.startswith((_ENGINE, "llvm.")):
             raise UnitError(unit, f"`{name}` among its `externals` has a meaning already")

@@ -21,8 +21,15 @@ _INTRINSICS = {
         r"|coro|eh|gcread|gcroot|gcwrite|localescape|localrecover|experimental\.(?:gc|deoptimize|guard|widenable))"
         r"(?:\.|$)"
     ): "which this machine has no instruction for",
-    re.compile(r"llvm\.(?:set|reset)\.(?:fpenv|fpmode|rounding)"): "which changes how C and Python compute, too",
-    re.compile(r"llvm\.write_(?:volatile_)?register"): "which changes a register that the engine needs",
+    re.compile(
+        r"llvm\.(?:(?:set|reset)\.(?:fpenv|fpmode|rounding)|x86\.(?:sse\.ldmxcsr|f?xrstor))"
+    ): "which changes how C and Python compute, too",
+    re.compile(
+        r"llvm\.(?:write_(?:volatile_)?register|x86\.wr[fg]sbase)"
+    ): "which changes a register that the engine needs",
+    re.compile(r"llvm\.x86\.(?:(?:rd|wr)pkru|wb(?:no)?invd|invpcid|clui|stui|testui|senduipi)"): (
+        "which only the system can run, or permit"
+    ),
     re.compile(r"llvm\.(?:init|adjust)\.trampoline"): "which needs a stack whose memory can be executed",
 }
 

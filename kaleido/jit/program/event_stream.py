@@ -31,6 +31,8 @@ class EventStream:
 
         Once asked for, lines are read from object code as long as there is a listener.
         """
+        if not callable(listener):
+            raise TypeError(f"a listener is called with each event; a {type(listener).__name__} cannot be")
         self._listeners.append(listener)
         self.needs_lines = self.needs_lines or lines
         return lambda: self._listeners.remove(listener)

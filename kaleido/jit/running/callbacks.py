@@ -36,10 +36,12 @@ class Callback:
     ignored where that has no result. What it raises, KeyboardInterrupt included, ends the native code, and is raised by
     the call from Python that has entered it. Keep the object as long as units may call `address`.
 
-    Raises TypeError where C cannot call the signature.
+    Raises TypeError where C cannot call the signature, and for what is no function.
     """
 
     def __init__(self, function: Callable[..., Any], signature: Signature) -> None:
+        if not callable(function):
+            raise TypeError(f"a callback runs a function, not a {type(function).__name__}")
         signature.check_foreign("a callback")
         result = C_TYPES[signature.result_type]
         convert = (lambda value: None) if result is None else (lambda value: result(value).value)

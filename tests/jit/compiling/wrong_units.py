@@ -425,6 +425,21 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "calls `llvm.set.rounding`, which changes how",
         1,
     ),
+    "the mode of vector registers": (
+        lambda: bad(ir(f"call void @llvm.x86.sse.ldmxcsr(ptr null)\n{RET}", "declare void @llvm.x86.sse.ldmxcsr(ptr)")),
+        "calls `llvm.x86.sse.ldmxcsr`, which changes how C and Python compute, too",
+        1,
+    ),
+    "the address of thread-local variables": (
+        lambda: bad(ir(f"call void @llvm.x86.wrfsbase.64(i64 0)\n{RET}", "declare void @llvm.x86.wrfsbase.64(i64)")),
+        "which changes a register that the engine needs",
+        1,
+    ),
+    "protection keys": (
+        lambda: bad(ir(f"%k = call i32 @llvm.x86.rdpkru()\n{RET}", "declare i32 @llvm.x86.rdpkru()")),
+        "which only the system can run, or permit",
+        1,
+    ),
     "the stack pointer": (
         lambda: bad(
             ir(

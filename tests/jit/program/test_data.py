@@ -112,6 +112,15 @@ def test_what_is_used_is_not_removed(engine: Engine) -> None:
         ([Data("n", "i64"), Data("n", "i64", "1")], "a symbol is given twice"),
         ([Data("n", "i64", "oops")], "expected value token"),
         ([Data("n", "no type")], "expected type"),
+        ([Data("n", "i64", "0, align 65536")], "n: `i64 0, align 65536` is not a type and a constant: expected type"),
+        ([Data("n", "i64", "0 @m = global i64 0")], "is not a type and a constant"),
+        ([Data("n", "i64", "0\n@m = global i64 0")], "text on one line"),
+        ([Data("n", "x86_amx")], "is not a type and a constant: Cannot create a null constant"),
+        ([Data("n", "i64", "xor (i64 ptrtoint (ptr @n to i64), i64 5)")], "unsupported expression"),
+        ([Data("n", f"[{1 << 62} x i64]")], "is too large"),
+        ([Data("n", "<65536 x i64>")], "is too large"),
+        ([Data("jit.leave", "i64")], "the symbol of data is empty, or has a meaning already"),
+        ([Data("n", "i64", 5)], "are texts"),  # type: ignore[arg-type]
         ([Data("taken", "i64")], "taken is a unit, and cannot be data"),
         (
             [Data("n", "i64"), unit("n", "define tailcc i64 @n.impl() nounwind { ret i64 1 }", ())],

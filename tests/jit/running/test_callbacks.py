@@ -6,6 +6,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,16 @@ def test_without_protection_it_is_raised_at_the_end(engine: Engine, monkeypatch:
             engine._program.publisher.stub(engine._program.symbols.symbol("f", {}), INT).address,
             (3,),
         )
+
+
+def test_what_cannot_be_called_is_refused(engine: Engine) -> None:
+    with pytest.raises(TypeError, match="a callback runs a function, not a int"):
+        Callback(5, Signature("i64", ()))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a listener is called with each event"):
+        engine.subscribe(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["0x1000", None, 0, 2**70])
+def test_what_is_no_address_is_refused(address: Any) -> None:
+    with pytest.raises(ValueError, match="the address of the external f is"):
+        Engine(externals={"f": address})
