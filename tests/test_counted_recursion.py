@@ -82,7 +82,8 @@ def test_equal_calls_are_one(sessions: dict[str, Session]) -> None:
     assert body[0].count("call fastcc") < 8
 
 
-def test_debug_information_stays_valid() -> None:
+def test_a_debugger_sees_arguments() -> None:
     with Session(jit="O3", debug=True) as session:
         session.run("def f(n) if n < 2 then n else f(n - 1) + f(n - 2)")
         assert session["f"](30.0) == 832040.0
+        assert not is_counted(session)
