@@ -179,9 +179,10 @@ def _learn(keys: set[str], lines: Iterable[str]) -> None:
     for line in lines:
         if line.startswith(("declare ", "@")) and line.translate(_DIGITS) in keys:
             declared = _Declared({}, [])
-            if _read(line, declared) is not None:
-                functions = list(declared.functions.values())
-                _declarations[line] = functions[0] if functions else declared.globals[0]
+            _read(line, declared)
+            # Nothing, if the line is part of an instruction.
+            for each in (*declared.functions.values(), *declared.globals):
+                _declarations[line] = each
 
 
 def _untyped(text: str) -> str:

@@ -57,6 +57,7 @@ PLAIN = {
     "a text": ir("ret i64 0", '@".text.c" = private constant [4 x i8] c"@g(;"\n'),
     "a comment": ir('ret i64 0 ; call i64 @g("', TAIL),
     "data": ir('%r = load i64, ptr @"the data"\nret i64 %r', '@"the data" = external global [70000 x i64]\n'),
+    "a line that begins with a name": ir("%r = load i64, ptr\n@n\nret i64 %r", "@n = external global i64\n"),
     "a call of a pointer": ir("%r = call tailcc i64 %p(i64 %x)\nret i64 %r").replace("i64 %x)", "ptr %p, i64 %x)", 1),
     "an escape in a local name": ir('%"\\22" = add i64 %x, 1\nret i64 0'),
     "a name with a word in it": ir("%recall = add i64 %x, 1\nret i64 %recall"),
