@@ -550,6 +550,11 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "calls `b` without tailcc",
         6,
     ),
+    "an array that is too large for a value": (
+        lambda: bad(ir(f"%a = load [100000 x i64], ptr null\n{RET}")),
+        "LLVM cannot compile it",
+        0,
+    ),
     "a vector that is too wide": (
         lambda: bad(ir(f"%v = insertelement <65536 x i64> zeroinitializer, i64 %x, i32 0\n{RET}")),
         "LLVM cannot compile it",
