@@ -74,6 +74,8 @@ NOT_PLAIN = {
         "\n".join([*(f"%a{n} = alloca i64" for n in range(5000)), "ret i64 0"]),
         f"declare void @h() {PROBED}\n",
     ),
+    "a large vector of two lines": ir("%v = freeze <65536\nx i64> zeroinitializer\nret i64 0"),
+    "a large vector with spaces": ir("%v = freeze < 65536  x i64> zeroinitializer\nret i64 0"),
     "a call of two lines": ir("%r = call tailcc i64 @g(\ni64 %x)\nret i64 %r", TAIL),
     "a call that extends": ir("%r = call tailcc i64 @g(i64 noundef %x)\nret i64 %r", TAIL),
     "metadata": ir("ret i64 0") + "!0 = !{}\n",
@@ -90,6 +92,11 @@ def test_what_front_ends_write_is_plain(name: str) -> None:
 @pytest.mark.parametrize("name", NOT_PLAIN)
 def test_the_rest_is_not(name: str) -> None:
     assert plain_contents(NOT_PLAIN[name]) is None
+
+
+def test_a_line_that_was_harmless_is_read_where_its_numbers_matter() -> None:
+    assert plain_contents(ir("%v = freeze <4\nx i64> zeroinitializer\nret i64 0")) is not None
+    assert plain_contents(ir("%v = freeze <65536\nx i64> zeroinitializer\nret i64 0")) is None
 
 
 @pytest.mark.parametrize("repeated", ["(i64 ", "%x,", "a", "[1 x ", '@"', "call i64 @g(", "define i64 @f(", 'c"', ";"])
