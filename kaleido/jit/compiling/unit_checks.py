@@ -12,7 +12,8 @@ neither calling conventions nor the types that a call has.
 A UnitError names the unit and the line of its own IR.
 
 Limits. The callee of a call through a pointer is unknown, and such a call is not checked. What the code does is not
-checked either.
+checked either. LLVM's parser ends the process for some intrinsics that are declared by other types than their names
+say, and called by others again: ``declare i32 @llvm.ctpop.i64(i32)``, called as ``i64 (i32)``.
 """
 
 from __future__ import annotations
