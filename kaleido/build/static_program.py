@@ -188,7 +188,7 @@ class _Run:
         # For each line, the place of its expression.
         self._places: list[tuple[int, int, int]] = []
         self._allocations: list[str] = []
-        self._calls: dict[str, Signature] = {SHOW: _SHOW}
+        self._calls: dict[str, Signature] = {}
         # Of units whose addresses are stored.
         self._bodies: dict[str, Signature] = {}
         self._variables: dict[str, None] = {}
@@ -212,6 +212,7 @@ class _Run:
             if name in statement.expression.assigned:
                 self._copy_out(name, f"%after.{number}.{index}", array, index)
         if statement.shown:
+            self._calls[SHOW] = _SHOW
             self._lines.append(f"  call tailcc void {quoted(SHOW)}(double %value.{number})")
         self._places += [(*statement.place, 0)] * (len(self._lines) - len(self._places))
 

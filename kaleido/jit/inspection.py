@@ -168,7 +168,7 @@ class Inspection:
                     if name not in units:
                         units[name] = callee.unit
                         waiting.append(callee.unit)
-            data = dict.fromkeys(name for unit in units.values() for name in unit.data)
+            data = sorted({name for unit in units.values() for name in unit.data})
             return ClosedProgram(list(units.values()), [variables[name].data for name in data], exports)
 
     def memory(self) -> MemoryUse:
