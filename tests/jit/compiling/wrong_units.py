@@ -565,6 +565,11 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "LLVM cannot compile it",
         0,
     ),
+    "an intrinsic of other types, which is called by others again": (
+        lambda: calls("call i64 @llvm.ctpop.i64(i32 0)", "declare i32 @llvm.ctpop.i64(i32)"),
+        "LLVM cannot compile it",
+        0,
+    ),
     "a vector that is too wide": (
         lambda: bad(ir(f"%v = insertelement <65536 x i64> zeroinitializer, i64 %x, i32 0\n{RET}")),
         "LLVM cannot compile it",
