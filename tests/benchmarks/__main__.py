@@ -16,9 +16,9 @@ from pathlib import Path
 
 from tests.benchmarks import array_maps, executables, growing, output, report, tiering, waiting
 from tests.benchmarks.chart import chart
-from tests.benchmarks.figures import Figure, figure_table
+from tests.benchmarks.figures import FIGURES, Figure, figure_table
 from tests.benchmarks.kernels import KERNELS
-from tests.benchmarks.peak import Disagreement, Result, measured, summary, table
+from tests.benchmarks.peak import OVER_KERNELS, Disagreement, Result, measured, summary, table
 from tests.benchmarks.peers import contestants
 from tests.benchmarks.processes import ROOT, Failed
 
@@ -167,8 +167,13 @@ class _Benchmark:
             tables = self._tables(
                 [each for each in self._figures if each not in self._of_some], means=not options.kernels
             )
-            text = report.updated(README.read_text("utf-8"), tables, options.clock, where)
+            text = report.updated(README.read_text("utf-8"), tables, options.clock, where, self._stays)
             README.write_text(text, "utf-8")
+
+    def _stays(self, table: str, row: str) -> bool:
+        """Whether a row of README.md stays that was not measured: a figure that no part has any more does not."""
+        has_all = self._options.parts >= set(GOALS) and not self._options.quick
+        return table != FIGURES or not has_all or row.startswith(OVER_KERNELS)
 
     def _tables(self, figures: list[Figure], *, means: bool = True) -> list[str]:
         tables = [table(self._results, self._peers, self._options.clock, means=means)] if self._results else []

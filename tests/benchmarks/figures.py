@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from tests.benchmarks.processes import Clock, Times
 
-__all__ = ["Figure", "Timed", "figure_table", "markdown", "ratio", "timed"]
+__all__ = ["FIGURES", "Figure", "Timed", "figure_table", "markdown", "ratio", "timed"]
+
+FIGURES = "figure, times"
+"""The first cell of the table of figures."""
 
 Timed = Callable[[], Times]
 """Does something once, and returns the times of it."""
@@ -57,7 +60,7 @@ def figure_table(figures: Iterable[Figure]) -> str:
         [each.title, "" if each.goal is None else f"{each.goal:.2f}", f"{each.result:.2f}", each.verdict]
         for each in figures
     ]
-    return markdown(["figure, times", "goal", "result", ""], rows)
+    return markdown([FIGURES, "goal", "result", ""], rows)
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

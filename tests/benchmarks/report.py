@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,8 +50,9 @@ def block(tables: Sequence[str], clock: Clock, where: str, note: str = "") -> st
     return "\n".join([f"{where}. Minima of alternating runs, in {seconds}.{note}\n", *tables])
 
 
-def merged(old: str, tables: Sequence[str]) -> list[str]:
-    """The tables of the text `old`, with the rows of the new `tables`.
+def merged(old: str, tables: Sequence[str], stays: Callable[[str, str], bool] = lambda table, row: True) -> list[str]:
+    """The tables of the text `old`, with the rows of the new `tables`. A row that is not among them stays if `stays`
+    says so for the first cells of its table and of itself.
 
     A new row replaces the one with the same first cell, in the table with the same columns. Where a table of the same
     first column has other columns, the new one replaces it if it has all of its rows. All others stay.
@@ -63,6 +64,7 @@ def merged(old: str, tables: Sequence[str]) -> list[str]:
         before = kept.get(name, new).splitlines(keepends=True)
         rows, old_rows = ({_name(line): line for line in each} for each in (lines, before[2:]))
         if before[0] == head:
+            old_rows = {row: line for row, line in old_rows.items() if row in rows or stays(name, row)}
             kept[name] = "".join([head, rule, *(old_rows | rows).values()])
         elif rows.keys() >= old_rows.keys():
             kept[name] = new
@@ -75,12 +77,18 @@ def _name(table: str) -> str:
     return cell.partition(": ")[0] if "the worst" in cell else cell
 
 
-def updated(readme: str, tables: Sequence[str], clock: Clock, where: str) -> str:
-    """README.md with the rows of `tables` in its block; all other rows stay. Raises ValueError without a block."""
+def updated(
+    readme: str,
+    tables: Sequence[str],
+    clock: Clock,
+    where: str,
+    stays: Callable[[str, str], bool] = lambda table, row: True,
+) -> str:
+    """README.md with the rows of `tables` in its block, see :func:`merged`. Raises ValueError without a block."""
     before, begin, rest = readme.partition(_BEGIN)
     old, end, after = rest.partition(_END)
     if not (begin and end):
         raise ValueError(f"README.md has no {_BEGIN.strip()} … {_END.strip()}")
-    found = merged(old, tables)
+    found = merged(old, tables, stays)
     note = "" if sorted(found) == sorted(tables) else " Rows that were not measured then are of earlier runs."
     return f"{before}{begin}{block(found, clock, where, note)}{end}{after}"

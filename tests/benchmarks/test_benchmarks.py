@@ -276,6 +276,10 @@ def test_what_was_not_measured_stays() -> None:
     assert merged(old, [other]) == merged(old, [])
     every = f"{other}| fib | 1 | 2 |\n"
     assert merged(old, [every])[0] == every
+    # A row that no part has any more.
+    assert merged(old, [kernels], lambda table, row: (table, row) != ("kernel", "fib"))[0] == (
+        "| kernel | C |\n|---|---|\n| tak | 4 |\n| new | 5 |\n"
+    )
     worst = "| figure | goal |\n|---|---|\n| the worst kernel: fib | 1 |\n"
     assert merged(worst, [worst.replace("fib", "tak")]) == [worst.replace("fib", "tak")]
 

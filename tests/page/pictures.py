@@ -3,12 +3,13 @@
 kaleido report --no-cache --json -o mandelbrot.json tutorials/examples/mandelbrot.kal
 python -m tests.page.pictures mandelbrot.json          # build/pictures/: three widths, light and dark
 python -m tests.page.pictures mandelbrot.json --readme # tests/page/pictures/mandelbrot.webp
+
+tutorials/everything.webp is made of everything.json, which chapter 16 writes, in the same way.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from base64 import b64decode
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kaleido.page import document
+from kaleido.recording import read
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (360, 1366, 1920)
@@ -64,7 +66,7 @@ def _pages(browser: Any, recording: Path, options: argparse.Namespace) -> Any:
 def _open(browser: Any, recording: Path, size: dict[str, int], theme: str, moment: float | None) -> Any:
     context = browser.new_context(viewport=size, color_scheme=theme)
     page = context.new_page()
-    page.set_content(document(json.loads(recording.read_text("utf-8"))))
+    page.set_content(document(read(recording.read_text("utf-8"))))
     if moment is not None:
         move = "(slider, to) => { slider.value = to; slider.dispatchEvent(new Event('input')) }"
         page.locator("#moment").evaluate(move, moment)

@@ -63,7 +63,9 @@ def test_the_program_in_sections() -> None:
 
 def failed(program: Path, *arguments: str | Path, stdout: IO[bytes] | None = None) -> str:
     """What a program that ends with exit code 1 writes to standard error."""
-    done = forked.run([program, *arguments], stdout=stdout)
+    # Output in a buffer fails late, at the end of the program.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = forked.run([program, *arguments], stdout=stdout, env=environment)
     errors = done.stderr.decode()
     assert done.returncode == 1, errors
     assert "Traceback" not in errors

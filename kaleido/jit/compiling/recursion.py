@@ -20,7 +20,8 @@ itself twice has 1 + 2 of them with one copy, 1 + 2 + 4 with two), and their ins
 ``Policy.recursion_size``; and three at most. The limits were measured on the kernels of ``python -m tests.benchmarks
 kernels --clock cpu --kernels fib,tak,ackermann,hofstadter,even_odd_deep``, with shorter arguments, at -O3, with other
 values in ``policy.py``, and without the limit of three. The figures are times relative to gcc 12 -O3, minima of two
-alternating runs on a busy machine, and differ by more than a tenth from run to run:
+alternating runs on a busy machine, and differ by more than a tenth from run to run; those of fib are for code that
+makes all of its calls (see ``counted_recursion``):
 
 =============  =====  ====  ====  ====  ===================
 bodies             1     2     4     8  31, of 800 in size

@@ -156,7 +156,7 @@ def _check_fields(unit: Unit) -> None:
     texts = isinstance(unit.symbol, str) and isinstance(unit.name, str)
     if not texts or not isinstance(unit.signature, Signature):
         raise UnitError(unit, "its symbol and name are texts, its signature a Signature")
-    calls = isinstance(unit.calls, Mapping) and all(isinstance(each, Signature) for each in unit.calls.values())
+    calls = isinstance(unit.calls, Mapping) and {type(each) for each in unit.calls.values()} <= {Signature}
     if not calls or unit.body in unit.calls:
         raise UnitError(unit, "its `calls` are Signatures by the symbols of other units")
     if unit.externals:
@@ -295,7 +295,8 @@ def _check_definition(unit: Unit, function: Function) -> None:
     if function.name != unit.body and not function.words & _LOCAL_LINKAGE:
         message = f"defines `{function.name}`, which is neither private nor internal"
         raise _error(unit, message, function.name, "define")
-    if (aligned := _ALIGNED.search(function.rest)) is not None and int(aligned[1]) > _PAGE:
+    aligned = _ALIGNED.search(function.rest) if "align" in function.rest else None
+    if aligned is not None and int(aligned[1]) > _PAGE:
         raise _error(unit, f"`{function.name}` is aligned to more than {_PAGE} bytes", function.name, "define")
     if function.name.startswith(_ENGINE):
         raise _error(unit, f"defines `{function.name}`, whose name is one of the engine's", function.name, "define")
