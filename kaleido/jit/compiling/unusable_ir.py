@@ -49,7 +49,7 @@ _OF_DEFINITIONS = {
     " naked ": "is naked: the engine cannot find the callers of a function that has no frame",
 }
 
-_DECLARED = re.compile(r'\bdeclare ([^@\n]*)@"?(llvm\.[-\w.$]+)"?\(([^\n]*)')
+_DECLARED = re.compile(r'\bdeclare\b([^@]{0,300})@"?(llvm\.[-\w.$]+)"?\s*\(((?:[^()]|\([^()]*\))*)')
 _TYPE = re.compile(r"(?:<(\d+) x )?\b(i\d+|double|float|half|ptr)\b")
 _MANGLED = {"double": "f64", "float": "f32", "half": "f16", "ptr": "p0"}
 _SUFFIX = re.compile(r"(?:v\d+)?(?:i\d+|f(?:16|32|64)|p0)")
