@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from kaleido.jit import Tier
+from kaleido.jit.compiling.counted_recursion import with_counted_recursion
 from kaleido.session import Session
 
 FIB = "def f(x k) if x > 2 then f(x - 1, k) + f(x - 2, k) else 1 / (x + 7)"
@@ -38,6 +39,17 @@ ARGUMENTS += [(2.0**50 + d, 4.0) for d in (-30.0, -12.0, 0.0, 1.0)] + [
     (5.0, math.nan),
     (-math.inf, 1.0),
 ]
+
+SIMPLIFIED = """
+define internal tailcc double @f(double %n) memory(none) {{
+{}  %before = fadd double %n, -1.000000e+00
+  %a = call tailcc double @f(double %before)
+  %second = fadd double %n, -2.000000e+00
+  %b = call tailcc double @f(double %second)
+  %sum = fadd double %a, %b
+  ret double %sum
+}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +94,7 @@ def test_equal_calls_are_one(sessions: dict[str, Session]) -> None:
     assert body[0].count("call fastcc") < 8
 
 
-def test_debug_information_stays_valid() -> None:
-    with Session(jit="O3", debug=True) as session:
-        session.run("def f(n) if n < 2 then n else f(n - 1) + f(n - 2)")
-        assert session["f"](30.0) == 832040.0
+def test_a_debugger_sees_arguments() -> None:
+    record = "    #dbg_value(double %n, !9, !DIExpression(), !8)\n"
+    assert with_counted_recursion(SIMPLIFIED.format("")) != SIMPLIFIED.format("")
+    assert with_counted_recursion(SIMPLIFIED.format(record)) == SIMPLIFIED.format(record)

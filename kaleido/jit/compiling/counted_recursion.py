@@ -10,8 +10,9 @@ subtraction takes one cycle instead of three. So the time grows with a smaller p
 ``f.counted.general``   the function as it was
 
 It is done where the function accesses no memory, and calls itself at least twice; where each of these calls passes the
-parameters on, unchanged or with a constant integer added; and where none of them is a tail call. A parameter that all
-calls pass on unchanged stays a double.
+parameters on, unchanged or with a constant integer added; where none of them is a tail call; and where no debugger
+shows variables. LLVM 22 ends the process where it folds a signed integer that a debugger is to convert to a double. A
+parameter that all calls pass on unchanged stays a double.
 
 Why it is exact. Arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come to 2^53,
 up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that large, and
@@ -33,6 +34,7 @@ __all__ = ["with_counted_recursion"]
 
 _LARGEST, _LARGEST_STEP = 2.0**50, 16
 _ADDITION = re.compile(r"  \S+ = fadd double (\S+), ([-+.0-9a-fA-Fx]+)(?:, !dbg !\d+)?$")
+_VARIABLE = "    #dbg_"
 _INTRINSIC = "declare double @llvm.fabs.f64(double)"
 
 
@@ -43,7 +45,9 @@ def with_counted_recursion(module: str) -> str:
     for function in functions(module).values():
         attributes = function.attributes().split()
         pure = any("memory(none)" in groups.get(each, each) for each in attributes)
-        if pure and "noinline" not in attributes and (recursion := _recursion(function)) is not None:
+        if not pure or "noinline" in attributes or _VARIABLE in function.text:
+            continue
+        if (recursion := _recursion(function)) is not None:
             found.append(recursion)
     if not found:
         return module

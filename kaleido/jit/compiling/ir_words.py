@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from math import prod
 
+from kaleido.jit.compiling.frame_sizes import named_types
+
 __all__ = [
     "MOST_INLINED",
     "PLAIN_WORDS",
@@ -97,9 +99,11 @@ _COMPUTED = re.compile(r"^@.* = .*\b(?:ptrtoint|ptrauth|add|sub|xor|mul|trunc)\b
 
 _ARRAYS = re.compile(r"(?:[\[<]\d+ x )+")
 _MOST_ITEMS = 1 << 22
-# Of a vector. LLVM has other limits, too, and ends the process.
+# Of a vector, and of an array that is a value. LLVM has other limits, too, and ends the process.
 _MOST_WIDE = 1024
 _VECTOR = re.compile(r"<(\d+) x ")
+# The type of what is in memory at an address.
+_OF_ADDRESS = re.compile(r"getelementptr .*?, ptr|(?:byval|sret|byref|elementtype)\([^)]*\)")
 
 # LLVM has no instruction for an atomic access of less alignment than its size: it calls a library that is not there.
 _ATOMIC = re.compile(r"(?:atomicrmw|cmpxchg|(?:load|store) atomic) .*, align (\d+)")
@@ -117,7 +121,9 @@ def is_ordinary(text: str) -> bool:
         return False
     if any(_items(found[0]) > _MOST_ITEMS for found in _ARRAYS.finditer(text)):
         return False
-    if any(int(number) > _MOST_WIDE for number in _VECTOR.findall(text)) or _has_unaligned_atomics(text):
+    if any(int(number) > _MOST_WIDE for number in _VECTOR.findall(text)) or _has_large_values(text):
+        return False
+    if _has_unaligned_atomics(text):
         return False
     if not _LOOP_HINTS.issuperset(_LOOP_HINT.findall(text)) or _always_inlined(text) > MOST_INLINED:
         return False
@@ -126,6 +132,19 @@ def is_ordinary(text: str) -> bool:
     if _ATTRIBUTE.search(text) is not None or '[ "(' in text or _ANY_NUMBER.search(text) is not None:
         return False
     return _only(text.replace('"', ""), _ORDINARY)
+
+
+def _has_large_values(text: str) -> bool:
+    """Whether a value, not a variable in memory, is a large array: LLVM takes it apart into its items."""
+    sizes = named_types(text) if " = type " in text else {}
+    large = [name for name, items in sizes.items() if items > _MOST_WIDE]
+    for line in text.split("\n"):
+        if line[:1] in (" ", "d") and "= alloca " not in line:
+            line = _OF_ADDRESS.sub("", line)
+            arrays = sum(_items(found[0]) for found in _ARRAYS.finditer(line))
+            if arrays > _MOST_WIDE or any(name in line for name in large):
+                return True
+    return False
 
 
 def _has_unaligned_atomics(text: str) -> bool:

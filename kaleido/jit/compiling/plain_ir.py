@@ -64,7 +64,7 @@ _LARGE_ALIGNMENT = re.compile(r"align \d{3}")
 # Perhaps one of less alignment than its size: see ``ir_words``.
 _ALIGNED_ATOMIC = re.compile(r"(?:atomic|cmpxchg)[^\n]*, align")
 _ALLOCA_OF_MANY = re.compile(r"alloca [^\n]*, i\d")
-_ITEMS = re.compile(r"[\[<](\d+) x ([\[<{%])?")
+_ITEMS = re.compile(r"[\[<]\s*(\d+)\s+x\s+([\[<{%])?")
 _MOST_ARRAY = 999
 # A type of memory, of which there are no values.
 _OF_ADDRESS = re.compile(r"getelementptr (?:inbounds )?\[\d+ x \w+\]")
@@ -81,7 +81,7 @@ _looked_at_lines: set[str] = set()
 _harmless_lines: set[str] = set()
 _declarations: dict[str, Function | Global] = {}
 _MOST_LINES = 10_000
-_READ_EACH_TIME = re.compile(r"call|define|declare|alloca|align|[;\\]| x |llvm|^[@!]")
+_READ_EACH_TIME = re.compile(r"call|define|declare|alloca|align|[;\\]| x |llvm|^[@!]|[\[<][ 0]*$|^[ 0]*x ")
 
 _KNOWN = frozenset(word.translate(_DIGITS) for word in PLAIN_WORDS)
 
@@ -179,9 +179,10 @@ def _learn(keys: set[str], lines: Iterable[str]) -> None:
     for line in lines:
         if line.startswith(("declare ", "@")) and line.translate(_DIGITS) in keys:
             declared = _Declared({}, [])
-            if _read(line, declared) is not None:
-                functions = list(declared.functions.values())
-                _declarations[line] = functions[0] if functions else declared.globals[0]
+            _read(line, declared)
+            # Nothing, if the line is part of an instruction.
+            _declarations.update((line, each) for each in declared.functions.values())
+            _declarations.update((line, each) for each in declared.globals)
 
 
 def _untyped(text: str) -> str:

@@ -12,7 +12,7 @@ neither calling conventions nor the types that a call has.
 A UnitError names the unit and the line of its own IR.
 
 Limits. The callee of a call through a pointer is unknown, and such a call is not checked. What the code does is not
-checked either.
+checked either. LLVM's parser ends the process for some calls of an intrinsic by other types than it is declared with.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
 from kaleido.jit.compiling.rehearsal import Failure, rehearse
-from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
+from kaleido.jit.compiling.unusable_ir import (
+    has_misnamed_intrinsics,
+    intrinsic_reason,
+    unusable_attributes,
+    unusable_words,
+)
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name, is_address
 
@@ -192,8 +197,9 @@ def _check_text(unit: Unit, externals: Collection[str]) -> None:
         raise UnitError(unit, "its IR has a NUL character")
     if not unit.ir.isascii() and _SURROGATE.search(unit.ir) is not None:
         raise UnitError(unit, "its IR has a character that is not Unicode")
-    # LLVM's parser ends the process for what it has no stack for, or for this attribute.
-    if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
+    # LLVM's parser ends the process for what it has no stack for, for this attribute, and for some intrinsics that
+    # have other types than their names say.
+    if "alignstack" in unit.ir or is_deeply_nested(unit.ir) or has_misnamed_intrinsics(unit.ir):
         _rehearse(unit, externals)
 
 

@@ -57,6 +57,7 @@ PLAIN = {
     "a text": ir("ret i64 0", '@".text.c" = private constant [4 x i8] c"@g(;"\n'),
     "a comment": ir('ret i64 0 ; call i64 @g("', TAIL),
     "data": ir('%r = load i64, ptr @"the data"\nret i64 %r', '@"the data" = external global [70000 x i64]\n'),
+    "a line that begins with a name": ir("%r = load i64, ptr\n@n\nret i64 %r", "@n = external global i64\n"),
     "a call of a pointer": ir("%r = call tailcc i64 %p(i64 %x)\nret i64 %r").replace("i64 %x)", "ptr %p, i64 %x)", 1),
     "an escape in a local name": ir('%"\\22" = add i64 %x, 1\nret i64 0'),
     "a name with a word in it": ir("%recall = add i64 %x, 1\nret i64 %recall"),
@@ -73,6 +74,8 @@ NOT_PLAIN = {
         "\n".join([*(f"%a{n} = alloca i64" for n in range(5000)), "ret i64 0"]),
         f"declare void @h() {PROBED}\n",
     ),
+    "a large vector of two lines": ir("%v = freeze <65536\nx i64> zeroinitializer\nret i64 0"),
+    "a large vector with spaces": ir("%v = freeze < 65536  x i64> zeroinitializer\nret i64 0"),
     "a call of two lines": ir("%r = call tailcc i64 @g(\ni64 %x)\nret i64 %r", TAIL),
     "a call that extends": ir("%r = call tailcc i64 @g(i64 noundef %x)\nret i64 %r", TAIL),
     "metadata": ir("ret i64 0") + "!0 = !{}\n",
@@ -89,6 +92,11 @@ def test_what_front_ends_write_is_plain(name: str) -> None:
 @pytest.mark.parametrize("name", NOT_PLAIN)
 def test_the_rest_is_not(name: str) -> None:
     assert plain_contents(NOT_PLAIN[name]) is None
+
+
+def test_a_line_that_was_harmless_is_read_where_its_numbers_matter() -> None:
+    assert plain_contents(ir("%v = freeze <4\nx i64> zeroinitializer\nret i64 0")) is not None
+    assert plain_contents(ir("%v = freeze <65536\nx i64> zeroinitializer\nret i64 0")) is None
 
 
 @pytest.mark.parametrize("repeated", ["(i64 ", "%x,", "a", "[1 x ", '@"', "call i64 @g(", "define i64 @f(", 'c"', ";"])

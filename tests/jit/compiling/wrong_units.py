@@ -550,6 +550,26 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
         "calls `b` without tailcc",
         6,
     ),
+    "an array that is too large for a value": (
+        lambda: bad(ir(f"%a = load [100000 x i64], ptr null\n{RET}")),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "an intrinsic of other types, which LLVM would bring up to date": (
+        lambda: bad(
+            ir(
+                f"%s = call i64 @llvm.objectsize.i64.p0(ptr null, i1 false, i1 true, i1 true)\n{RET}",
+                "declare i32 @llvm.objectsize.i64.p0(ptr, i1, i1, i1)",
+            )
+        ),
+        "LLVM cannot compile it",
+        0,
+    ),
+    "an intrinsic of other types, which is called by others again": (
+        lambda: calls("call i64 @llvm.ctpop.i64(i32 0)", "declare i32 @llvm.ctpop.i64(i32)"),
+        "LLVM cannot compile it",
+        0,
+    ),
     "a vector that is too wide": (
         lambda: bad(ir(f"%v = insertelement <65536 x i64> zeroinitializer, i64 %x, i32 0\n{RET}")),
         "LLVM cannot compile it",
