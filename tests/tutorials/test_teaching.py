@@ -16,7 +16,8 @@ from tests.documents import prose
 from tests.tutorials.test_chapters import ForkedReader
 
 TEACHING = (FOLDER / "TEACHING.md").read_text("utf-8")
-TERMS = re.findall(r"^- \*\*`?(.+?)`?\*\* \((\d+)\): ", GLOSSARY.read_text("utf-8"), re.MULTILINE)
+ITEMS = re.findall(r"^- \*\*`?(.+?)`?\*\* \((\d+(?:, \d+)*)\): ", GLOSSARY.read_text("utf-8"), re.MULTILINE)
+TERMS = [(term, number) for term, numbers in ITEMS for number in numbers.split(", ")]
 HUNTS = {
     int(number): blocks(text, "TEACHING.md")
     for number, text in re.findall(r"^### Chapter (\d+):(.*?)(?=^##|\Z)", TEACHING, re.MULTILINE | re.DOTALL)
@@ -25,8 +26,8 @@ HUNTS = {
 
 def test_the_glossary_is_in_order() -> None:
     items = re.findall(r"^- .*", GLOSSARY.read_text("utf-8"), re.MULTILINE)
-    assert len(items) == len(TERMS) > 40
-    assert [term for term, _ in TERMS] == sorted((term for term, _ in TERMS), key=str.lower)
+    assert len(items) == len(ITEMS) > 40
+    assert [term for term, _ in ITEMS] == sorted((term for term, _ in ITEMS), key=str.lower)
 
 
 def new_ideas(number: int) -> tuple[list[str], str]:
@@ -53,6 +54,18 @@ def test_the_line_after_a_title(number: int) -> None:
     new, text = new_ideas(number)
     assert len(new) <= 5
     assert [idea for idea in new if idea.lower() not in text] == []
+
+
+def test_a_week_takes_the_time_that_its_chapters_say() -> None:
+    minutes = {}
+    for number, path in chapters().items():
+        found = re.search(r"· (\d+) min to read", path.read_text("utf-8"))
+        assert found
+        minutes[str(number)] = int(found[1])
+    weeks = re.findall(r"^\| \d+ \| (\d+(?:, \d+)*) \| [^|]+ \| (\d+) min \|", TEACHING, re.MULTILINE)
+    assert len(weeks) == 9
+    for week, stated in weeks:
+        assert abs(sum(minutes[number] for number in week.split(", ")) - int(stated)) < 5, week
 
 
 def found(blocks_of_hunt: list[Block], title: str) -> Block:
