@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
@@ -13,7 +14,7 @@ from kaleido.language.source_files import read, reason, shown
 from kaleido.terminal import streams
 from kaleido.terminal.text import painted
 from kaleido.tutorial.chapters import chapter_number, chapter_range
-from kaleido.tutorial.own_program import Check, Difference, Step, check
+from kaleido.tutorial.own_program import TIMEOUT, Check, Difference, Step, check
 from kaleido.tutorial.reader import first_difference
 
 __all__ = ["as_data", "run"]
@@ -23,6 +24,8 @@ _FAILED = 1
 _GREEN, _RED = "32", "31"
 _MOST_DIFFERENCES = 8
 
+_UNKNOWN_NAME = re.compile(r"^(NameError|ImportError): .*\n", re.MULTILINE)
+
 _DESCRIPTION = """Check your own program against a chapter of the tutorial.
 
 What the chapter runs after its last change to the program is run with FILE in
@@ -30,8 +33,10 @@ its place, and compared with what the chapter shows. The first step that differs
 is shown, and the definitions that are not the chapter's: look there first. The
 definitions themselves do not count: programs may do the same in another way.
 
+Check at the end of a chapter: before that, much is still missing.
+
 The exit code is 0 if all steps pass, 1 if not, 2 if the command line is wrong.
-The program runs with your rights, each of its commands for a minute at most."""
+The program runs with your rights."""
 
 
 def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
@@ -49,7 +54,7 @@ def run(arguments: Sequence[str], parser: ArgumentParser) -> int:
             streams.flush()
 
     def checked(text: str) -> Check:
-        return check(text, options.chapter, options.exercise, report=report)
+        return check(text, options.chapter, options.exercise, timeout=options.timeout, report=report)
 
     wrong = {}
     try:
@@ -75,6 +80,13 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
     parser.add_argument("chapter", metavar="N", help="the chapter whose end your program has reached")
     parser.add_argument("file", metavar="FILE", help="your program")
     parser.add_argument("--exercise", metavar="K", type=int, help="check an exercise of the chapter instead")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=TIMEOUT,
+        help="the limit of each command and Python session (default: %(default)g)",
+    )
     parser.add_argument("--json", action="store_true", help="write the steps and differences as JSON, for graders")
     options = parser.parse_args(arguments)
     number = chapter_number(options.chapter)
@@ -82,6 +94,16 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         parser.error(f"no chapter {shown(options.chapter)}: {chapter_range()}")
     options.chapter = number
     return options
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number <= 1e6:
+        raise ArgumentTypeError(f"a number of seconds, not {text[:40]!r}")
+    return number
 
 
 def _summary(step: Step) -> str:
@@ -94,8 +116,17 @@ def _explanation(result: Check) -> str:
     lines = [f"{result.passed} of {len(result.steps)} steps of the chapter print what it shows."]
     failed = [step for step in result.steps if not step.passed]
     if failed:
-        lines = [*_failure(failed[0]), *_hints(result.differences), "", *lines]
+        missing = [each for each in result.differences if each.missing]
+        first = _missing(missing) if result.exercise is None else []
+        lines = [*first, *_failure(failed[0]), *_hints(result.differences), "", *lines]
+    if not result.builds:
+        lines.append("Nothing is built in this exercise: the program of the chapter passes as it is.")
     return "\n".join(lines) + "\n"
+
+
+def _missing(differences: list[Difference]) -> list[str]:
+    """A question about the first definition that a program lacks, before the failures that follow from that."""
+    return [f"\n{each.name} is missing: have you typed {each.place} yet?" for each in differences[:1]]
 
 
 def _failure(step: Step) -> list[str]:
@@ -105,15 +136,22 @@ def _failure(step: Step) -> list[str]:
     return [
         "",
         f"The first step that differs is at {step.place}. Your program:",
-        indent(step.actual.rstrip("\n"), "    "),
+        indent(_to_first_unknown_name(step.actual).rstrip("\n"), "    "),
         f"Here the chapter shows:  {expected or '(nothing more)'}",
         f"Your program printed:    {actual or '(nothing more)'}",
     ]
 
 
+def _to_first_unknown_name(session: str) -> str:
+    """A Python session without what comes after an unknown name: it only fails for the same reason."""
+    found = _UNKNOWN_NAME.search(session) if session.startswith(">>> ") else None
+    return session[: found.end()] + "…" if found and found.end() < len(session) else session
+
+
 def _hints(differences: list[Difference]) -> list[str]:
     if not differences:
         return ["All definitions are the chapter's: what is at the top level of your program, outside of them?"]
+    differences = sorted(differences, key=lambda each: not each.missing)
     more = len(differences) - _MOST_DIFFERENCES
     return [
         "These definitions are not the chapter's; begin with the first one:",
@@ -130,6 +168,7 @@ def as_data(result: Check) -> dict[str, Any]:
     return {
         "chapter": result.chapter,
         "exercise": result.exercise,
+        "builds": result.builds,
         "passed": result.passed,
         "total": len(result.steps),
         "steps": [

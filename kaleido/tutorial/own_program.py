@@ -12,7 +12,11 @@ from kaleido.tutorial.chapters import Block, blocks, blocks_of, chapters, progra
 from kaleido.tutorial.reader import Reader, agrees
 from kaleido.tutorial.tangle import definitions, tangle
 
-__all__ = ["Check", "Difference", "Step", "check"]
+__all__ = ["TIMEOUT", "Check", "Difference", "Step", "check"]
+
+
+TIMEOUT = 60.0
+"""The limit of a command in seconds."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,14 @@ class Check:
     """The steps of a chapter or an exercise, and the definitions that differ.
 
     A program may have other definitions and pass every step: the differences only help to find what is wrong.
+
+    `builds`  whether the chapter, or the solution of the exercise, changes the program. If not, the steps say nothing
+              about the reader's work: the program of the chapter's end passes them.
     """
 
     chapter: int
     exercise: int | None
+    builds: bool
     steps: list[Step]
     differences: list[Difference]
 
@@ -70,7 +78,7 @@ def check(
     chapter: int,
     exercise: int | None = None,
     *,
-    timeout: float | None = 60,
+    timeout: float | None = TIMEOUT,
     report: Callable[[Step], object] = lambda step: None,
 ) -> Check:
     """Check a program, given its text, against the end of a chapter, or against the solution of an exercise.
@@ -92,7 +100,8 @@ def check(
     for step in _steps(text, program, found, timeout):
         steps.append(step)
         report(step)
-    return Check(chapter, exercise, steps, list(_differences(text, program)))
+    builds = exercise is None or any(block.changes_program for block in found)
+    return Check(chapter, exercise, builds, steps, list(_differences(text, program)))
 
 
 def _solution(chapter: int, exercise: int) -> list[Block]:

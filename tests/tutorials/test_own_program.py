@@ -62,9 +62,28 @@ def test_what_a_program_does_not_have_yet() -> None:
     assert "Writer.call" not in missing, "its class is missing"
 
 
-def test_a_program_that_does_not_end() -> None:
-    result = check("while True: pass", 2, timeout=0.2)
-    assert result.passed == 0
+def test_a_session_is_shown_to_its_first_unknown_name() -> None:
+    step = Step("x.md:1", ">>> f()\n1\n>>> g()\n1\n", ">>> f()\nNameError: f\n>>> g()\nNameError: g\n")
+    assert "    >>> f()\n    NameError: f\n    …" in _failure(step)
+    assert "    $ f\n    NameError: f\n    x" in _failure(Step("x.md:1", "$ f\nx\n", "$ f\nNameError: f\nx\n"))
+
+
+def test_a_program_that_does_not_end_and_lacks_everything(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "my.py"
+    own.write_text("while True: pass")
+    assert run(["tutorial", "check", "2", str(own), "--timeout", "0.2"]) == 1
+    output = capfd.readouterr().out
+    assert "\n0 of " in output
+    question = output.index("GRAMMAR is missing: have you typed 02-the-grammar.md:")
+    assert question < output.index("first step")
+
+
+def test_an_exercise_in_which_nothing_is_built(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "my.py"
+    own.write_text(program(8), "utf-8")
+    assert run(["tutorial", "check", "8", str(own), "--exercise", "1"]) == 0
+    output = capfd.readouterr().out
+    assert output.endswith("Nothing is built in this exercise: the program of the chapter passes as it is.\n")
 
 
 def test_a_block_for_a_missing_tool_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +99,7 @@ def test_an_exercise_as_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert run(["tutorial", "check", str(CHAPTER), str(own), "--exercise", "1", "--json"]) == 1
     result = json.loads(capfd.readouterr().out)
     assert (result["chapter"], result["exercise"], result["passed"], result["total"]) == (CHAPTER, 1, 0, 1)
+    assert result["builds"] is True
     assert {"name": "folded", "missing": True, "place": "05.md, exercise 1:8"} in result["differences"]
     assert "fadd double %x, 0x4020000000000000" in result["steps"][0]["shown"]
 
@@ -106,6 +126,7 @@ def test_the_explanation_of_output_where_there_should_be_none() -> None:
         (["1", "tests/__init__.py"], 2, "at the end of chapter 1 there is no program yet"),
         (["4", "tests/__init__.py", "--exercise", "9"], 2, "chapter 4 has no exercise 9"),
         (["4", "no/such.py"], 2, "cannot read no/such.py: No such file or directory"),
+        (["4", "{}", "--timeout", "0"], 2, "a number of seconds, not '0'"),
         (["4"], 2, "FILE"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kaleido.tutorial.chapters import FOLDER, GLOSSARY, Block, blocks, chapters, program_at, sections
+from kaleido.tutorial.chapters import FOLDER, GLOSSARY, Block, blocks, chapters, program_at, sections, solutions
 from kaleido.tutorial.reader import agrees
 from kaleido.tutorial.tangle import tangle
 from tests.documents import prose
@@ -66,6 +66,17 @@ def test_a_week_takes_the_time_that_its_chapters_say() -> None:
     assert len(weeks) == 9
     for week, stated in weeks:
         assert abs(sum(minutes[number] for number in week.split(", ")) - int(stated)) < 5, week
+
+
+def test_exercises_in_which_nothing_is_built() -> None:
+    exercises = [
+        (f"{number}.{exercise}", sections(solutions(number).read_text("utf-8"))[f"Exercise {exercise}"])
+        for number in chapters()
+        if program_at(number)
+        for exercise in (1, 2, 3)
+    ]
+    unbuilt = [name for name, text in exercises if not any(block.changes_program for block in blocks(text, name))]
+    assert f"grade the answer instead: {', '.join(unbuilt)}." in " ".join(TEACHING.split())
 
 
 def found(blocks_of_hunt: list[Block], title: str) -> Block:
