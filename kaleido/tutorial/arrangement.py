@@ -20,7 +20,7 @@ SECTIONS = {
     "Units of IR": "symbol Signature doubles head forward constant Unit Writer",
     "Lowering": "ARITHMETIC COMPARISONS POINTER Lowering units",
     "Machine code": "Range RANGES LAST add_range target_machine Machine bound called guard enter_ir",
-    "Functions of C and Python": "PROCESS HOST host printd putchard external",
+    "Functions of C and Python": "PROCESS is_in_process HOST host printd putchard external",
     "Protection": "ENTRY_POINT OURS CALLS HANDLERS PLAIN PROTECTED SA_ONSTACK SA_SIGINFO SA_NODEFER SA_RESTART FLAGS "
     "action REASONS Stopped Protection PROTECTION",
     "Engine": "NEVER GROUP_SIZE Record PROFILE profile_ir stub_ir Entry Engine",

@@ -146,7 +146,7 @@ def test_the_history(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
             assert git(folder, "show", f"chapter-{number:02}:kaleidoscope.py") == program(number)
     subjects = git(folder, "log", "--reverse", "--format=%s").splitlines()
     assert subjects[0].startswith("1: ")
-    assert f"{CHAPTER}: symbol, Signature, doubles, head, Unit" in subjects
+    assert f"{CHAPTER}: Signature, doubles, head, Unit" in subjects
     assert git(folder, "status", "--short") == ""
     assert run(["tutorial", "history", str(folder)]) == 2
     assert capfd.readouterr().err == f"kaleido: {folder} is not empty\n"

@@ -16,7 +16,7 @@ from tests.documents import prose
 from tests.tutorials.test_chapters import ForkedReader
 
 TEACHING = (FOLDER / "TEACHING.md").read_text("utf-8")
-TERMS = re.findall(r"^- \*\*(.+?)\*\* \((\d+)\): ", GLOSSARY.read_text("utf-8"), re.MULTILINE)
+TERMS = re.findall(r"^- \*\*`?(.+?)`?\*\* \((\d+)\): ", GLOSSARY.read_text("utf-8"), re.MULTILINE)
 HUNTS = {
     int(number): blocks(text, "TEACHING.md")
     for number, text in re.findall(r"^### Chapter (\d+):(.*?)(?=^##|\Z)", TEACHING, re.MULTILINE | re.DOTALL)
@@ -29,6 +29,19 @@ def test_the_glossary_is_in_order() -> None:
     assert [term for term, _ in TERMS] == sorted((term for term, _ in TERMS), key=str.lower)
 
 
+def new_ideas(number: int) -> tuple[list[str], str]:
+    """The new ideas that the line under a chapter's title names, and the text below that line."""
+    text = " ".join(prose(chapters()[number].read_text("utf-8")).replace("`", "").split())
+    line = re.search(r"\*Goal: [^·*]+ · \d+ min to read, \d+ to type · new: ([^·*]+) · needs: [^*]+\* ", text)
+    assert line
+    return line[1].split(", "), text[line.end() :].lower()
+
+
+@pytest.mark.parametrize("number", chapters())
+def test_new_ideas_are_in_the_glossary(number: int) -> None:
+    assert [idea for idea in new_ideas(number)[0] if (idea, str(number)) not in TERMS] == []
+
+
 @pytest.mark.parametrize(("term", "chapter"), TERMS)
 def test_a_term_is_in_its_chapter(term: str, chapter: str) -> None:
     text = " ".join(prose(chapters()[int(chapter)].read_text("utf-8")).replace("*", "").split())
@@ -37,12 +50,9 @@ def test_a_term_is_in_its_chapter(term: str, chapter: str) -> None:
 
 @pytest.mark.parametrize("number", chapters())
 def test_the_line_after_a_title(number: int) -> None:
-    text = " ".join(prose(chapters()[number].read_text("utf-8")).replace("`", "").split())
-    line = re.search(r"\*Goal: [^·*]+ · \d+ min to read, \d+ to type · new: ([^·*]+) · needs: [^*]+\* ", text)
-    assert line
-    new = line[1].split(", ")
+    new, text = new_ideas(number)
     assert len(new) <= 5
-    assert [idea for idea in new if idea.lower() not in text[line.end() :].lower()] == []
+    assert [idea for idea in new if idea.lower() not in text] == []
 
 
 def found(blocks_of_hunt: list[Block], title: str) -> Block:

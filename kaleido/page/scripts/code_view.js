@@ -128,6 +128,6 @@ class CodeColumn {
     if (this._shown === null && callers.length > 0) return `It has no ${tierLabel("O3")} code of its own: it is inlined in that of ${list(callers.map((symbol) => `\`${this.state.model.name(symbol)}\``))}.`;
     if (this._shown === null) return this.state.selected === null ? "No unit is selected." : `There is no ${tierLabel(this.tier)} code to show.`;
     if (this.state.askCode !== null) return this._shown.until === null ? "The code will come." : "The text of code that is out of use is not kept here.";
-    return "The text of this code was not recorded: recorders keep the code of the units that matter most.";
+    return "The text of this code was not recorded: a recording has that of the units that matter most, or none.";
   }
 }
