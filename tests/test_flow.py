@@ -454,7 +454,7 @@ def reached(lines: list[str], row: int, margin: int) -> set[int]:
 def told(text: str) -> dict[tuple[str, str], bool]:
     """The edges that a drawing shows, each as the numbers of its blocks, and whether it is said to close a loop.
 
-    A label is a b, its number, and a blank. What an edge is for begins with a t.
+    A label is a b, its number, and a blank or, where it is cut off, an ellipsis. What an edge is for begins with a t.
     """
     lines = text.splitlines()
     margin = lines[0].index("┌─ b0 ")
@@ -462,7 +462,7 @@ def told(text: str) -> dict[tuple[str, str], bool]:
     edges, current = {}, ""
     for row, line in enumerate(lines):
         current = boxes.get(row, current)
-        named = re.match(r"[│┤┥] (?:t.*? )?([→↺]) b(\d+) ", line[margin:])
+        named = re.match(r"[│┤┥] (?:t.*? )?([→↺]) b(\d+)[ …]", line[margin:])
         if named and margin:
             (end,) = reached(lines, row, margin)
             assert (line[margin], named[2]) == ("┥" if named[1] == "↺" else "┤", boxes[end])
