@@ -82,8 +82,10 @@ class Pager:
         """Perform the keys that are pressed, up to one that shows another screenful."""
         while True:
             match self._ask(self._choices()):
-                case Key.RUN if self._block is not None:
-                    self._runner.run(self._block, self._earlier(self._block_index))
+                case Key.RUN if (index := self._block_above) is not None:
+                    block = self._parts[index]
+                    assert isinstance(block, Block)
+                    self._runner.run(block, self._earlier(index))
                     self._console.write("\n")
                     continue
                 case Key.TRY:
@@ -112,8 +114,19 @@ class Pager:
 
     @property
     def _block(self) -> Block | None:
-        """The block at the end of the screenful if it can be run. Kaleido lacks the features that solutions add."""
-        if (index := self._block_index) < 0 or not is_runnable(self._parts, index):
+        """The block at the end of the screenful if it can be run."""
+        return self._runnable(self._block_index)
+
+    @property
+    def _block_above(self) -> int | None:
+        """The index of the last block in the section, down to the end of the screenful, that can be run."""
+        last = self._block_index
+        first = self._section_before(Place(last + 1))
+        return next((index for index in range(last, first - 1, -1) if self._runnable(index) is not None), None)
+
+    def _runnable(self, index: int) -> Block | None:
+        """The block at an index if it can be run. Kaleido lacks the features that solutions add."""
+        if index < 0 or not is_runnable(self._parts, index):
             return None
         part = self._parts[index]
         return part if isinstance(part, Block) and not (self._independent and part.language == "kal") else None
@@ -135,8 +148,9 @@ class Pager:
         exercises = [Choice(Key.EXERCISES, "exercises")] if self._exercises is not None else []
         moving = [Choice(Key.SECTION, "next section"), Choice(Key.UP, "up"), *exercises]
         attempt, *others = ALWAYS
+        again = [Choice(Key.RUN, "run above")] if block is None and self._block_above is not None else []
         first = [Choice(Key.MORE, "more"), *run, Choice(Key.QUIT, "quit"), Choice(Key.BACK, "back")]
-        return [*first, attempt, *others, *moving]
+        return [*first, attempt, *others, *moving, *again]
 
     def _earlier(self, end: int) -> list[Block]:
         """The blocks before a part, given its index."""

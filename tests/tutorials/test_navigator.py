@@ -340,6 +340,18 @@ def test_a_file_for_the_readers_program_is_not_run_by_kaleido(read: Session, tmp
     assert "r run it ·" in read(3)[0]
 
 
+def test_the_last_block_above_runs_until_the_section_ends(read: Session, tmp_path: Path) -> None:
+    (tmp_path / "03-three.md").write_text(
+        "# 3. Three\n\n```kal\n20 + 1\n```\n\n" + "Prose.\n\n" * 30 + "## Next\n\n" + "More prose.\n\n" * 30
+    )
+    shown = read(3, ENTER, "?", "r", "n", "?", "r")
+    # The line of keys is too short for it.
+    assert "\nr     runs the last block above" in shown[2]
+    assert shown[3].startswith("21.0\n")
+    assert "runs the last block above" not in shown[5]
+    assert "21.0" not in shown[6]
+
+
 def test_a_block_that_is_longer_than_the_screen_runs_before_its_end(read: Session, tmp_path: Path) -> None:
     text = "".join(f"def f{number}(x) x\n" for number in range(40))
     (tmp_path / "03-three.md").write_text(f"# 3. Three\n\n```kal\n{text}```\n")
@@ -348,7 +360,7 @@ def test_a_block_that_is_longer_than_the_screen_runs_before_its_end(read: Sessio
 
 def test_help_and_keys_that_mean_nothing(read: Session) -> None:
     shown = read(1, "?", "x", "R")
-    assert "\nr     runs the block above" in shown[1]
+    assert "\nr     runs the last block above" in shown[1]
     assert shown[2].startswith("[Enter more")
     assert "Defined: square." in shown[3]
 
