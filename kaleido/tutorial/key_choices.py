@@ -42,8 +42,9 @@ class Choice:
 
 _MEANINGS = {
     Key.MORE: "continues; so do the space bar and the down arrow",
-    Key.RUN: "runs the last block above in this section; Ctrl-C stops it. Kaleidoscope runs in Kaleido, which "
-    "implements all of it; what follows $ or >>> runs with your program at this point of the chapters, in a temporary folder",
+    Key.RUN: "runs the last block above in this section; Ctrl-C stops it. Kaleidoscope runs in Kaleido, "
+    "which implements all of it; what follows $ or >>> runs with your program at this point of the chapters, in a "
+    "temporary folder",
     Key.TRY: "opens a Kaleido prompt with the definitions of the last file above; Ctrl-D returns here",
     Key.SECTION: "continues with the next section",
     Key.BACK: "goes back to the beginning of the section, or to the section before",
