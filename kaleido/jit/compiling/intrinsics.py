@@ -30,6 +30,8 @@ _BEFORE = re.compile(r'(?<![-\w.$%@"])(declare|call|invoke|callbr)\s([^@"=(]*)$'
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _ATTRIBUTE = re.compile(r"\b(?:range|align|dereferenceable(?:_or_null)?|nofpclass)\([^()]*\)")
 _SPACE = re.compile(r"\s+")
+# A value may follow a type without a space.
+_PLAIN_TYPE = re.compile(r"[\w{}<>\[\], .]+", re.ASCII)
 _IN_BRACKETS = re.compile(r"[{\[<].*")
 
 # So far in front of a name is its type, and so far behind it are its arguments.
@@ -87,7 +89,7 @@ def _type(prefix: str, parameters: Iterable[str]) -> str:
     if "tailcc" in prefix.split() or any("addrspace" in each for each in (prefix, *parameters)):
         return ""
     types = [leading_type(each) for each in parameters if each]
-    if any("%" in each or "(" in each for each in (result, *types)):
+    if not all(map(_PLAIN_TYPE.fullmatch, (result, *types))):
         return ""
     return _shown(result, types)
 

@@ -77,6 +77,26 @@ def test_llvm_prints_the_usual_intrinsics_as_they_are() -> None:
     assert list(printed) == [name for name, _ in usual()] and all(map(is_known, printed.values()))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "call void @llvm.trap(metadata!5)",
+        "call void @llvm.trap(ptr@g)",
+        "call void @llvm.trap(i32-1)",
+        "call void @llvm.trap(ptr addrspace(1) null)",
+        "call void @llvm.trap(%T zeroinitializer)",
+        "call void (i32) @llvm.trap(i32 1)",
+        "call tailcc void @llvm.trap()",
+        "call void @llvm.trap",
+        'call void @"llvm.tr\\61p"()',
+        "define void @llvm.trap()",
+    ],
+)
+def test_the_type_of_an_intrinsic_is_read_with_certainty_or_not_at_all(call: str) -> None:
+    [_, place] = places(f"declare void @llvm.trap()\n{call}")
+    assert place.type == "" and not place.is_known
+
+
 def test_an_intrinsic_that_is_not_known_is_parsed_in_another_process_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
     monkeypatch.setattr(unit_checks, "parse_elsewhere", parsed.append)
