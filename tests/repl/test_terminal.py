@@ -126,7 +126,7 @@ def test_output_appears_before_a_long_evaluation_ends(terminal: Any) -> None:
 
 
 WORK = "def work(n) var s in (for i = 1, i < n in s = s + sin(i)) : s"
-"""Computes for about a second with 40,000,000."""
+"""Computes for about a second with 40,000,000 to 100,000,000."""
 
 MESSAGE = r"running for \d+ s: Ctrl-C stops it\r"
 
@@ -134,7 +134,7 @@ MESSAGE = r"running for \d+ s: Ctrl-C stops it\r"
 def test_a_long_evaluation_says_what_stops_it(terminal: Any) -> None:
     enter(terminal, WORK)
     terminal.send(
-        "work(100000000) : putchard(64 + 1) : work(100000000) : putchard(65 + 1) : putchard(10) : work(1000000000000)\r"
+        "work(250000000) : putchard(64 + 1) : work(50000000) : putchard(65 + 1) : putchard(10) : work(1000000000000)\r"
     )
     terminal.expect(MESSAGE)
     # It is gone before anything else is written, and does not come back in the middle of a line.
