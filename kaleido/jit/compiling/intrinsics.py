@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from kaleido.jit.compiling.ir_lines import Function, arguments, unescaped
@@ -27,6 +28,7 @@ _STRING_OR_COMMENT = re.compile(r'"[^"]*"|;[^\n]*')
 _ANY = re.compile(r'@(?:llvm\.|"llvm\.|"[^"\\]*\\[^"]*")')
 _NAME = re.compile(r'@("?)(llvm\.[-\w.$]+)\1\s*\(', re.ASCII)
 _BEFORE = re.compile(r'(?<![-\w.$%@"])(declare|call|invoke|callbr)\s([^@"=(]*)$', re.ASCII)
+_WORDS = ("declare", "call", "invoke")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _ATTRIBUTE = re.compile(r"\b(?:range|align|dereferenceable(?:_or_null)?|nofpclass)\([^()]*\)")
 _SPACE = re.compile(r"\s+")
@@ -70,7 +72,9 @@ def _place(text: str, found: re.Match[str], line: int) -> Place:
     if found[0][-1] == '"':
         return Place(unescaped(found[0][2:-1]), "", False, line)
     name = _NAME.match(text, found.start())
-    before = _BEFORE.search(_ATTRIBUTE.sub("", text[max(0, found.start() - _BEFORE_MOST) : found.start()]))
+    first = max(0, found.start() - _BEFORE_MOST)
+    word = max(text.rfind(each, first, found.start()) for each in _WORDS)
+    before = _before(text[max(word - 1, 0) : found.start()]) if word >= 0 else None
     if name is None or before is None:
         return Place("llvm.", "", False, line)
     try:
@@ -78,6 +82,11 @@ def _place(text: str, found: re.Match[str], line: int) -> Place:
     except AssertionError:
         return Place(name[2], "", False, line)
     return Place(name[2], _type(before[2], parameters), before[1] == "declare", line)
+
+
+@lru_cache(maxsize=1024)
+def _before(text: str) -> re.Match[str] | None:
+    return _BEFORE.search(_ATTRIBUTE.sub("", text))
 
 
 def _type(prefix: str, parameters: Iterable[str]) -> str:
@@ -98,6 +107,7 @@ def _shown(result: str, types: Iterable[str]) -> str:
     return f"{_tight(result)} ({', '.join(map(_tight, types))})"
 
 
+@lru_cache(maxsize=1024)
 def _tight(type_: str) -> str:
     """A type without the spaces that it need not have."""
     return re.sub(r" ?([{}<>\[\]]) ?", r"\1", type_)
