@@ -12,6 +12,7 @@
 ``ir_lines``          the functions, calls and globals in LLVM assembly
 ``plain_ir``          the same as most front ends write them, read in less time
 ``unusable_ir``       what LLVM compiles, and the engine cannot honor
+``intrinsics``        which of LLVM's intrinsics its parser takes as they are
 ``rehearsal``         a compilation in another process, for all other modules
 ``unit_checks``       what a unit must be
 ``data_checks``       what data must be

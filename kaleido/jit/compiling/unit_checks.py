@@ -12,27 +12,27 @@ neither calling conventions nor the types that a call has.
 A UnitError names the unit and the line of its own IR.
 
 Limits. The callee of a call through a pointer is unknown, and such a call is not checked. What the code does is not
-checked either. LLVM's parser ends the process for some calls of an intrinsic by other types than it is declared with.
+checked either.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import llvmlite.binding as llvm
 
 from kaleido.jit.compiling.counting import COUNT
 from kaleido.jit.compiling.frame_sizes import PROBED
+from kaleido.jit.compiling.intrinsics import Place, is_known, learn, places, wrong_call
 from kaleido.jit.compiling.ir_lines import Contents, Function, Global, Type, contents
 from kaleido.jit.compiling.ir_words import is_deeply_nested, is_ordinary, unknown_flags
 from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
-from kaleido.jit.compiling.rehearsal import Failure, rehearse
+from kaleido.jit.compiling.rehearsal import Failure, parse_elsewhere, rehearse
 from kaleido.jit.compiling.unusable_ir import (
-    has_misnamed_intrinsics,
     intrinsic_reason,
     unusable_attributes,
     unusable_words,
@@ -72,8 +72,7 @@ _C_NAME = c_name("")
 # LLVM prints this above a declaration.
 _UNKNOWN = "; Unknown intrinsic"
 
-# Functions of C and intrinsics that were found before. What the process has, it keeps; and plain text does not show
-# whether LLVM knows an intrinsic.
+# Functions of C that were found before. What the process has, it keeps.
 _known_names: set[str] = set()
 
 # What the engine provides to each unit: see `native.faults`, `native.put_byte` and `compiling.counting`.
@@ -100,12 +99,28 @@ def _check(unit: Unit, externals: Collection[str]) -> None:
     # Not in a shared context for other IR: types with names get others, where a context has those names.
     if plain is not None and _is_right(unit, plain, externals) and is_valid(unit.ir, _context.get()):
         return
+    intrinsics = places(unit.ir)
+    _check_intrinsics(unit, intrinsics)
     with _parsed(unit) as module:
         printed = contents(str(module))
     _check_contents(unit, printed, externals)
     if not is_ordinary(printed.text):
         _rehearse(unit, externals)
-    _known_names.update(name for name in printed.functions if name.startswith("llvm."))
+    learn(intrinsics, printed.functions.values())
+
+
+def _check_intrinsics(unit: Unit, found: Sequence[Place]) -> None:
+    wrong = wrong_call(found)
+    if wrong is not None:
+        call, expected = wrong
+        message = f"calls `{call.name}` as {call.type}, but `{call.name}` is {expected}"
+        raise UnitError(unit, message, call.line)
+    unknown = next((each for each in found if not each.is_known), None)
+    if unknown is not None:
+        try:
+            parse_elsewhere(unit.ir)
+        except Failure as failure:
+            raise UnitError(unit, f"LLVM cannot compile it: {failure}", unknown.line) from None
 
 
 def _rehearse(unit: Unit, externals: Collection[str]) -> None:
@@ -197,9 +212,8 @@ def _check_text(unit: Unit, externals: Collection[str]) -> None:
         raise UnitError(unit, "its IR has a NUL character")
     if not unit.ir.isascii() and _SURROGATE.search(unit.ir) is not None:
         raise UnitError(unit, "its IR has a character that is not Unicode")
-    # LLVM's parser ends the process for what it has no stack for, for this attribute, and for some intrinsics that
-    # have other types than their names say.
-    if "alignstack" in unit.ir or is_deeply_nested(unit.ir) or has_misnamed_intrinsics(unit.ir):
+    # LLVM's parser ends the process for what it has no stack for, and for this attribute.
+    if "alignstack" in unit.ir or is_deeply_nested(unit.ir):
         _rehearse(unit, externals)
 
 
@@ -276,6 +290,8 @@ def _check_function(unit: Unit, function: Function, text: str, externals: Collec
     elif name in _known_names and not kind.is_tail:
         return
     elif name.startswith("llvm."):
+        if is_known(function):
+            return
         reason = intrinsic_reason(name)
         if not text or reason or f"{_UNKNOWN}\n{function.line}" in text:
             raise _error(unit, f"calls `{name}`, {reason or 'which this machine has no instruction for'}", name)

@@ -12,7 +12,7 @@ from functools import cache
 
 import llvmlite.binding as llvm
 
-__all__ = ["has_misnamed_intrinsics", "intrinsic_reason", "unusable_attributes", "unusable_words"]
+__all__ = ["intrinsic_reason", "unusable_attributes", "unusable_words"]
 
 # Intrinsics by the beginning of their names, with the reason.
 _INTRINSICS = {
@@ -49,25 +49,10 @@ _OF_DEFINITIONS = {
     " naked ": "is naked: the engine cannot find the callers of a function that has no frame",
 }
 
-_DECLARED = re.compile(r'\bdeclare\b([^@]{0,300})@"?(llvm\.[-\w.$]+)"?\s*\(((?:[^()]|\([^()]*\))*)')
-_TYPE = re.compile(r"(?:<(\d+) x )?\b(i\d+|double|float|half|ptr)\b")
-_MANGLED = {"double": "f64", "float": "f32", "half": "f16", "ptr": "p0"}
-_SUFFIX = re.compile(r"(?:v\d+)?(?:i\d+|f(?:16|32|64)|p0)")
-
 _QUOTED = re.compile(r'"[^"]*"')
 _FEATURES = re.compile(r'"target-features"="([^"]*)"')
 _PROCESSOR = re.compile(r'"target-cpu"="([^"]*)"')
 _ANY_PROCESSOR = frozenset({"", "generic", "x86-64"})
-
-
-def has_misnamed_intrinsics(text: str) -> bool:
-    """Whether an intrinsic is declared without a type that its name has, such as ``i32 @llvm.ctpop.i64(i32)``."""
-    for result, name, parameters in _DECLARED.findall(text) if "llvm." in text else ():
-        types = _TYPE.findall(f"{result} {parameters}")
-        known = {(f"v{count}" if count else "") + _MANGLED.get(kind, kind) for count, kind in types}
-        if any(_SUFFIX.fullmatch(part) is not None and part not in known for part in name.split(".")):
-            return True
-    return False
 
 
 def intrinsic_reason(name: str) -> str:

@@ -23,9 +23,12 @@ from kaleido.jit import (
     UnresolvedName,
 )
 from kaleido.jit.compiling import rehearsal, unit_checks
+from kaleido.jit.compiling.intrinsics import is_known, places, usual
+from kaleido.jit.compiling.ir_lines import contents
 from kaleido.jit.compiling.ir_words import is_ordinary
 from kaleido.jit.compiling.llvm import parse_as_it_is
-from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, unrolled
+from kaleido.jit.compiling.unit_checks import check_units
+from tests.jit.compiling.wrong_units import ACCEPTED, DOUBLES, REFUSED, bad, calls, inlined, ir, unrolled
 from tests.jit.helpers import TIMEOUT
 from tests.jit.tiny import unit
 
@@ -63,6 +66,45 @@ def test_helpers_that_are_always_inlined_into_each_other_are_tried_first() -> No
     with parse_as_it_is(inlined(2)) as few, parse_as_it_is(inlined(3)) as many:
         assert is_ordinary(str(few))
         assert not is_ordinary(str(many))
+
+
+def test_llvm_prints_the_usual_intrinsics_as_they_are() -> None:
+    declared = [f"declare {kind.replace(' (', f' @{name}(')}" for name, kind in usual()]
+    text = "\n".join(declared)
+    with parse_as_it_is(text) as module:
+        printed = contents(str(module)).functions
+    assert all(place.is_known for place in places(text))
+    assert list(printed) == [name for name, _ in usual()] and all(map(is_known, printed.values()))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "call void @llvm.trap(metadata!5)",
+        "call void @llvm.trap(ptr@g)",
+        "call void @llvm.trap(i32-1)",
+        "call void @llvm.trap(ptr addrspace(1) null)",
+        "call void @llvm.trap(%T zeroinitializer)",
+        "call void (i32) @llvm.trap(i32 1)",
+        "call tailcc void @llvm.trap()",
+        "call void @llvm.trap",
+        'call void @"llvm.tr\\61p"()',
+        "define void @llvm.trap()",
+    ],
+)
+def test_the_type_of_an_intrinsic_is_read_with_certainty_or_not_at_all(call: str) -> None:
+    [_, place] = places(f"declare void @llvm.trap()\n{call}")
+    assert place.type == "" and not place.is_known
+
+
+def test_an_intrinsic_that_is_not_known_is_parsed_in_another_process_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(unit_checks, "parse_elsewhere", parsed.append)
+    vector = "declare <4 x float> @llvm.floor.v4f32(<4 x float>)"
+    more = "declare { i64, i1 } @llvm.sadd.with.overflow.i64(i64, i64)"
+    text = ir("%r = call { i64, i1 }@llvm.sadd.with.overflow.i64(i64 %x,i64 1)\nret i64 %x", f"{vector}\n{more}")
+    check_units([bad(text), bad(text)])
+    assert parsed == [text]
 
 
 def test_nested_units_are_checked() -> None:

@@ -562,13 +562,23 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
                 "declare i32 @llvm.objectsize.i64.p0(ptr, i1, i1, i1)",
             )
         ),
-        "LLVM cannot compile it",
-        0,
+        "as i64 (ptr, i1, i1, i1), but `llvm.objectsize.i64.p0` is i32 (ptr, i1, i1, i1)",
+        3,
     ),
     "an intrinsic of other types, which is called by others again": (
         lambda: calls("call i64 @llvm.ctpop.i64(i32 0)", "declare i32 @llvm.ctpop.i64(i32)"),
+        "calls `llvm.ctpop.i64` as i64 (i32), but `llvm.ctpop.i64` is i32 (i32)",
+        3,
+    ),
+    "an intrinsic in its old form, called in its new one": (
+        lambda: calls("tail call i64 @llvm.cttz.i64(i64 %x,\n i1 false)", "declare i64 @llvm.cttz.i64(i64)"),
+        "calls `llvm.cttz.i64` as i64 (i64, i1), but `llvm.cttz.i64` is i64 (i64)",
+        3,
+    ),
+    "an intrinsic whose name has escapes, in its old form": (
+        lambda: calls('call i64 @"\\6clvm.cttz.i64"(i64 %x, i1 0)', 'declare i64 @"\\6clvm.cttz.i64"(i64)'),
         "LLVM cannot compile it",
-        0,
+        1,
     ),
     "a vector that is too wide": (
         lambda: bad(ir(f"%v = insertelement <65536 x i64> zeroinitializer, i64 %x, i32 0\n{RET}")),
