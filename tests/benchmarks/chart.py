@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from tests.benchmarks.peak import Result, geometric_mean
@@ -40,7 +40,8 @@ def chart(results: Sequence[Result], clock: Clock) -> str:
     rows.append(("geometric mean", mean))
     axis = _Axis([number for _, ratios in rows for number in ratios.values()])
     height = _TOP + _ROW * len(rows) + _BOTTOM
-    parts = [_heading(), *(axis.grid(tick, height - _BOTTOM + 4) for tick in axis.ticks)]
+    measured = {name for _, ratios in rows for name in ratios}
+    parts = [_heading(measured), *(axis.grid(tick, height - _BOTTOM + 4) for tick in axis.ticks)]
     parts += [_row(axis, title, ratios, _TOP + _ROW * index) for index, (title, ratios) in enumerate(rows)]
     size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
     label = f"The time of Kaleido by kernel, relative to C: geometric mean {mean['kaleido']:.2f}"
@@ -76,12 +77,15 @@ class _Axis:
         )
 
 
-def _heading() -> str:
-    circle, square = _mark("luajit", 8, 41), _mark("node", 88, 41)
-    return (
-        '<text class="title" x="4" y="20">Time relative to C (better of gcc and clang, -O3): less is better</text>'
-        f'{circle}<text class="note" x="18" y="45">LuaJIT</text>{square}<text class="note" x="98" y="45">node</text>'
-    )
+def _heading(measured: Collection[str]) -> str:
+    """The title, and the marks of those that were measured."""
+    title = '<text class="title" x="4" y="20">Time relative to C (better of gcc and clang, -O3): less is better</text>'
+    names = [(name, shown) for name, shown in (("luajit", "LuaJIT"), ("node", "node")) if name in measured]
+    marks = [
+        f'{_mark(name, x, 41)}<text class="note" x="{x + 10}" y="45">{shown}</text>'
+        for x, (name, shown) in zip((8, 88), names, strict=False)
+    ]
+    return "".join([title, *marks])
 
 
 def _row(axis: _Axis, title: str, ratios: dict[str, float], top: float) -> str:
