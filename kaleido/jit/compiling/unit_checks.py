@@ -207,7 +207,7 @@ def _check_symbol(unit: Unit) -> None:
 def _check_text(unit: Unit, externals: Collection[str]) -> None:
     if not isinstance(unit.ir, str):
         hint = "; `str` of it is text" if isinstance(unit.ir, llvm.ModuleRef) else ""
-        raise UnitError(unit, f"its IR is a {type(unit.ir).__name__}, not a str{hint}")
+        raise UnitError(unit, f"its IR is of type {type(unit.ir).__name__}, not str{hint}")
     if "\0" in unit.ir:
         raise UnitError(unit, "its IR has a NUL character")
     if not unit.ir.isascii() and _SURROGATE.search(unit.ir) is not None:

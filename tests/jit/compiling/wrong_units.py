@@ -48,8 +48,8 @@ REFUSED: Mapping[str, tuple[Callable[[], Unit], str, int]] = {
     ),
     "a NUL character": (lambda: bad(ir(RET) + "\0;"), "NUL", 0),
     "a character that is half of one": (lambda: bad(ir(RET) + ";\ud800"), "not Unicode", 0),
-    "no text, but an object": (lambda: bad(object()), "its IR is a object, not a str", 0),
-    "bytes": (lambda: bad(ir(RET).encode()), "its IR is a bytes, not a str", 0),
+    "no text, but an object": (lambda: bad(object()), "its IR is of type object, not str", 0),
+    "bytes": (lambda: bad(ir(RET).encode()), "its IR is of type bytes, not str", 0),
     "something defined twice": (lambda: bad(ir(RET) * 2), "invalid redefinition", 6),
     "a type that is not defined": (lambda: bad(ir("%p = alloca %T\nret i64 %x")), "unsized type", 3),
     "an intrinsic that does not exist": (
