@@ -124,7 +124,9 @@ WRONG = (
         "define: UnitError: bad, line 1: `n` is a variable",
         lambda: error(bad(ir(COUNTS, "@n = internal global i64 0\n"))),
     ),
-    Row("an object instead of text", "late, 'encode'", "its IR is of type object, not str", lambda: error(bad(object()))),
+    Row(
+        "an object instead of text", "late, 'encode'", "its IR is of type object, not str", lambda: error(bad(object()))
+    ),
     Row("a unit called sqrt", "O0: 42, O3: 2", "O0: 42, O3: 42", lambda: tiers(SQRT, USES_SQRT)),
     Row(
         "a C function that is nowhere",

@@ -141,7 +141,10 @@ def test_a_module_and_bitcode_are_given_as_text() -> None:
         with Engine() as engine:
             engine.define(Unit("f", signature, given))
             assert engine.call("f", 3) == 3
-    with Engine() as engine, pytest.raises(UnitError, match="its IR is of type ModuleRef, not str; `str` of it is text"):
+    with (
+        Engine() as engine,
+        pytest.raises(UnitError, match="its IR is of type ModuleRef, not str; `str` of it is text"),
+    ):
         engine.define(Unit("f", signature, module))
 
 
