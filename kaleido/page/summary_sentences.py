@@ -19,7 +19,7 @@ from kaleido.page.recorded import (
     runs_text,
     units_of_program,
 )
-from kaleido.recording.account import from_cache
+from kaleido.recording.account import from_cache, hot_before
 
 __all__ = ["summary"]
 
@@ -85,19 +85,15 @@ def _weight(recording: Recording, unit: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def _swap(recording: Recording, unit: Mapping[str, Any], code: Mapping[str, Any]) -> str:
-    hot = [
-        event
-        for event in recording.get("events", ())
-        if event["symbol"] == unit["symbol"] and event["kind"] == "hot" and event["time"] <= code["began"]
-    ]
+    hot = hot_before(recording, unit["symbol"], code)
     since = f"its {MARKS['O3']} code ran from {milliseconds(code['from'])} on"
     compiled = f"compiling took {milliseconds(code['ended'] - code['began'])}"
-    if not hot:
+    if hot is None:
         return f"{_named(unit)} was compiled {_other_reason(recording, unit, code)}; {compiled}; {since}."
-    threshold = hot[-1].get("threshold") or hot[-1].get("runs", 0)
-    why = f"was hot at {milliseconds(hot[-1]['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
-    later = milliseconds(code["from"] - hot[-1]["time"])
-    waited = f"it waited {milliseconds(code['began'] - hot[-1]['time'])}, {compiled}"
+    threshold = hot.get("threshold") or hot.get("runs", 0)
+    why = f"was hot at {milliseconds(hot['time'])}, after {runs_text(threshold, unit.get('counter', 'none'))}"
+    later = milliseconds(code["from"] - hot["time"])
+    waited = f"it waited {milliseconds(code['began'] - hot['time'])}, {compiled}"
     return f"{_named(unit)} {why}; {waited}; {since}, {later} later."
 
 

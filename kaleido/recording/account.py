@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["account", "from_cache"]
+__all__ = ["account", "from_cache", "hot_before"]
 
 Json = dict[str, Any]
 Span = tuple[float, float]
@@ -39,6 +39,15 @@ def account(recording: Json) -> list[Json]:
     parts = {"start": start, "compile": compiling, "load": length - running - compiling - start}
     parts |= _shares(recording["samples"], runs)
     return [{"part": part, "time": round(time, 4)} for part, time in parts.items() if time > 0]
+
+
+def hot_before(recording: Mapping[str, Any], symbol: str, code: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The event by which a unit was hot before some code of it was compiled; None if another unit's was the reason."""
+    found = None
+    for event in recording.get("events", ()):
+        if event["symbol"] == symbol and event["kind"] == "hot" and event["time"] <= code["began"]:
+            found = event
+    return found
 
 
 def from_cache(recording: Mapping[str, Any]) -> list[str]:

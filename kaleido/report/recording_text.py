@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from kaleido.jit import Tier
-from kaleido.recording.account import from_cache
+from kaleido.recording.account import from_cache, hot_before
 from kaleido.report.tier_marks import label, paint, pieces
 from kaleido.terminal.text import cut, padded, printable, width
 
@@ -181,14 +181,10 @@ def _wait(recording: Json, swap: Json) -> str:
     own = [unit for unit in recording["units"] if unit["symbol"] == swap["symbol"]]
     used = [code for unit in own for code in _codes(unit, "O3") if code["from"] is not None]
     code = min(used, key=lambda code: abs(float(code["from"] - swap["time"])), default=None)
-    hot = [
-        each["time"]
-        for each in recording["events"]
-        if (each["kind"], each["symbol"]) == ("hot", swap["symbol"]) and code and each["time"] <= code["began"]
-    ]
-    if code is None or not hot:
+    hot = hot_before(recording, swap["symbol"], code) if code is not None else None
+    if code is None or hot is None:
         return ""
-    waited, compiled = code["began"] - hot[-1], code["ended"] - code["began"]
+    waited, compiled = code["began"] - hot["time"], code["ended"] - code["began"]
     return f": it waited {_milliseconds(waited)}, compiling took {_milliseconds(compiled)}"
 
 
