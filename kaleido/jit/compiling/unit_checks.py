@@ -32,11 +32,7 @@ from kaleido.jit.compiling.llvm import SharedContext, is_valid, parse_as_it_is
 from kaleido.jit.compiling.module_names import in_process, is_c_name
 from kaleido.jit.compiling.plain_ir import plain_contents
 from kaleido.jit.compiling.rehearsal import Failure, parse_elsewhere, rehearse
-from kaleido.jit.compiling.unusable_ir import (
-    intrinsic_reason,
-    unusable_attributes,
-    unusable_words,
-)
+from kaleido.jit.compiling.unusable_ir import intrinsic_reason, unusable_attributes, unusable_words
 from kaleido.jit.signature import Signature, quoted
 from kaleido.jit.unit import RunCounter, Unit, UnitError, UnresolvedName, c_name, is_address
 

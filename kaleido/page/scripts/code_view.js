@@ -96,12 +96,12 @@ class CodeColumn {
     const inlined = code.inlined.map(([symbol]) => model.name(symbol));
     const size = code.size ? ` · ${integer(code.size)} bytes${code.address ? ` at ${code.address}` : ""}` : "";
     const text = `${size}${inlined.length > 0 ? ` · inlined: ${list(inlined, 8)}` : ""}`;
-    if (code.from === null || code.from > moment) return [this._jump(code.from), `${text}`];
+    if (code.from === null || code.from > moment) return [this._jump(code.from), text];
     const running = model.runningCode(selected, moment) === code;
     const callers = running && this.tier === "O0" ? inliners(model, moment).filter((each) => each.inlined.some((one) => one.symbol === selected)) : [];
     if (callers.length > 0) return [`for calls from elsewhere: inlined in ${list(callers.map((each) => model.name(each.symbol)))}${text}`];
     const ended = code.until !== null && code.until <= moment ? `out of use since ${milliseconds(code.until)}` : "kept for a deoptimization";
-    return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), `${text}`];
+    return [element("strong", { class: running ? `tier-${this.tier}` : "" }, running ? "runs now" : ended), text];
   }
 
   _never() {
