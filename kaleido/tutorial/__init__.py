@@ -4,7 +4,7 @@ In the order in which a chapter passes through them:
 
 ==================  ===================================================================================
 ``chapters``        finds the chapters, and the fenced blocks in them
-``arrangement``     the order of the program for those who read it as a whole
+``arrangement``     the order of the program for readers of the whole
 ``tangle``          puts the reader's program together from the blocks
 ``reader``          executes blocks in a folder, as a reader of the chapter would
 ``doctest_player``  the script that plays a Python session for ``reader``

@@ -1,4 +1,4 @@
-"""The order of the reader's program for those who read it as a whole: sections, with a comment above each.
+"""The order of the reader's program when it is read as a whole: sections, with a comment above each.
 
 The chapters let a program grow at its end. A compiler is easier to read in the order in which a program passes through
 it.
