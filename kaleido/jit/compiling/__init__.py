@@ -20,7 +20,7 @@
 ``recursion``         recursive functions with copies of themselves inlined
 ``counted_recursion`` recursive functions that count in integers
 ``loops``             loops in the text of a module, and what they count
-``loop_guard``        the test that a variable or an argument counts in integers
+``loop_guard``        the test that a variable counts in integers
 ``counted_loops``     loops that count in integers, for LLVM to vectorize
 ``branches``          branches in place of selects that loops wait for
 ``debug_metadata``    lines and variables of the source as LLVM's metadata

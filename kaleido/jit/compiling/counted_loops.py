@@ -42,7 +42,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from kaleido.jit.compiling.ir_text import Function, functions, strongly_connected, unused_tag
-from kaleido.jit.compiling.loop_guard import Guard, bits, constant, with_intrinsics
+from kaleido.jit.compiling.loop_guard import Guard, bits, constant
 from kaleido.jit.compiling.loops import ARRIVAL, DEFINED, NAMES, PHI, Loop, Loops
 from kaleido.jit.unit import Unit
 
@@ -59,6 +59,8 @@ _LABELS = re.compile(r'^([-a-zA-Z$._0-9]+|"[^"]*"):|label (%[-a-zA-Z$._0-9]+|%"[
 
 # Where an instruction comes from; and what a debugger is told about variables.
 _PLACE, _RECORD = re.compile(r", !dbg !\d+"), re.compile(r"^ *#dbg_.*\n", re.MULTILINE)
+
+_INTRINSICS = ("fabs", "ceil", "floor")
 
 
 def may_count(units: Sequence[Unit]) -> bool:
@@ -94,7 +96,8 @@ def with_integer_counters(module: str) -> str:
             module = module.replace(function.text, _converted(function, tag))
     if module == before:
         return module
-    return with_intrinsics(module)
+    declared = (f"declare double @llvm.{name}.f64(double)" for name in _INTRINSICS)
+    return "\n".join([module, *(each for each in declared if each not in module), ""])
 
 
 def _converted(function: Function, tag: str) -> str:

@@ -24,18 +24,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from kaleido.jit.compiling.debug_copies import DebugCopies, location
 from kaleido.jit.compiling.ir_text import Function, attribute_groups, functions, renamed, unused_tag
-from kaleido.jit.compiling.loop_guard import Guard, integer, with_intrinsics
+from kaleido.jit.compiling.loop_guard import constant, integer
 from kaleido.jit.compiling.loops import DEFINED, NAMES
 
 __all__ = ["with_counted_recursion"]
 
-_LARGEST_STEP = 16
+_LARGEST, _LARGEST_STEP = 2.0**50, 16
 _ADDITION = re.compile(r"  \S+ = fadd double (\S+), ([-+.0-9a-fA-Fx]+)(?:, !dbg !\d+)?$")
 _VARIABLE = "    #dbg_"
+_INTRINSIC = "declare double @llvm.fabs.f64(double)"
 
 
 def with_counted_recursion(module: str) -> str:
@@ -54,7 +54,8 @@ def with_counted_recursion(module: str) -> str:
     tag, debug = unused_tag("counted", module), DebugCopies(module)
     for recursion in found:
         module = module.replace(recursion.function.text, recursion.versions(tag, debug))
-    return with_intrinsics(module) + debug.added
+    added = "" if _INTRINSIC in module else f"\n{_INTRINSIC}\n"
+    return module + added + debug.added
 
 
 @dataclass
@@ -73,18 +74,32 @@ class _Recursion:
 
     def _choice(self, tag: str) -> str:
         """The function that tests its arguments."""
-        numbers, place = count(), location(self.function.text)
-        guard = Guard(lambda: f"%{tag}.{next(numbers)}")
-        both = list(zip(self.parameters, self.counted, strict=True))
-        arguments = [f"i64 {guard.whole(name)}" if counted else f"double {name}" for name, counted in both]
-        tests = [*guard.lines, *guard.branch(f"%{tag}.integers", f"%{tag}.general")]
-        lines = [f"{line}{place}" for line in tests]
+        lines, arguments, place = [], [], location(self.function.text)
+        for index, (name, counted) in enumerate(zip(self.parameters, self.counted, strict=True)):
+            if not counted:
+                arguments.append(f"double {name}")
+                continue
+            own = f"%{tag}.{index}"
+            arguments.append(f"i64 {own}.integer")
+            lines += [
+                f"  {own}.size = call double @llvm.fabs.f64(double {name}){place}",
+                f"  {own}.small = fcmp ole double {own}.size, {constant(_LARGEST)}",
+                f"  br i1 {own}.small, label {own}.test, label %{tag}.general",
+                f"{own[1:]}.test:",
+                f"  {own}.integer = fptosi double {name} to i64",
+                f"  {own}.back = sitofp i64 {own}.integer to double",
+                f"  {own}.bits = bitcast double {own}.back to i64",
+                f"  {own}.given = bitcast double {name} to i64",
+                f"  {own}.same = icmp eq i64 {own}.bits, {own}.given",
+                f"  br i1 {own}.same, label {own}.passed, label %{tag}.general",
+                f"{own[1:]}.passed:",
+            ]
         general = ", ".join(f"double {name}" for name in self.parameters)
         first = self.function.text.partition("\n")[0]
         for part, passed in (("integers", ", ".join(arguments)), ("general", general)):
             value = f"%{tag}.{part}.result"
+            lines += [f"{tag}.general:"] if part == "general" else []
             lines += [
-                f"{tag}.{part}:",
                 f"  {value} = call tailcc {self.result} {self._named(tag, part)}({passed}){place}",
                 f"  ret {self.result} {value}",
             ]

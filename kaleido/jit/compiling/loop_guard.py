@@ -1,4 +1,4 @@
-"""The test before code that counts in integers: see ``counted_loops`` and ``counted_recursion``."""
+"""The test before a loop that counts in an integer: see ``counted_loops``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kaleido.jit.compiling.loops import Exit, Loop
 
-__all__ = ["Guard", "bits", "constant", "integer", "with_intrinsics"]
+__all__ = ["Guard", "bits", "constant", "integer"]
 
 _LARGEST = 2.0**50
-_INTRINSICS = ("fabs", "ceil", "floor")
 
 OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 _ROUNDING = {"lt": "ceil", "ge": "ceil", "gt": "floor", "le": "floor", "eq": "floor", "ne": "floor"}
 
 
 class Guard:
-    """The test before a loop or a recursion.
+    """The test before a loop. `start` and :meth:`comparison` are integers that are right where the test succeeds.
 
-    `start`, :meth:`whole` and :meth:`comparison` are integers that are right where the test succeeds.
     `lines` compute them and `conditions`, which all must be true; constants need none.
     """
 
@@ -35,7 +33,7 @@ class Guard:
 
     def test(self, loop: Loop) -> bool:
         """Write the test of `loop`. Returns False if it is known to fail."""
-        start = self.whole(loop.start)
+        start = self._integer(loop.start, "floor", whole=True, signed=True)
         if start is None:
             return False
         self.start = start
@@ -45,10 +43,6 @@ class Guard:
                 return False
             self._limits[each.name] = limit
         return any(each.bounds(loop.step) for each in loop.exits) or self._ends(loop)
-
-    def whole(self, value: str) -> str | None:
-        """The integer that a double is, of at most 2^50, and not -0.0. None if it is known not to be one."""
-        return self._integer(value, "floor", whole=True, signed=True)
 
     def comparison(self, each: Exit, value: str) -> str:
         predicate = OPPOSITE[each.predicate] if each.inverted else each.predicate
@@ -118,12 +112,6 @@ class Guard:
         rest = self._emit(f"srem i64 {distance}, {step}")
         multiple = self._emit(f"icmp eq i64 {rest}, 0")
         return self._emit(f"and i1 {ahead}, {multiple}")
-
-
-def with_intrinsics(module: str) -> str:
-    """The text of a module with the declarations that guards need."""
-    declared = (f"declare double @llvm.{name}.f64(double)" for name in _INTRINSICS)
-    return "\n".join([module, *(each for each in declared if each not in module), ""])
 
 
 def bits(value: float) -> int:
