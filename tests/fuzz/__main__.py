@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from tests.fuzz.rewritings import table
 from tests.fuzz.search import Case, Finding, check
 from tests.fuzz.watch import Watch
 
@@ -64,6 +65,7 @@ def search(seconds: float, seed: int, jobs: int, directory: Path) -> int:
     counts = sum((watch.counts for watch in watches), Counter[str]())
     print(f"{counts['tiers']:,} programs in every mode, {counts['tiers'] / spent:.1f} a second", end=", ")
     print(f"less {counts['too long']:,} that took too long; {counts['reader']:,} texts read")
+    print(table(counts, counts["tiers"] - counts["too long"]))
     print("the engine:", ", ".join(f"{counts[kind]:,} {kind}" for kind in EVENTS))
     findings = sum(len(watch.findings) for watch in watches)
     print(f"{findings:,} found in {spent:,.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ from typing import TypeVar
 
 from kaleido.language.nodes import Assign, Binding, Expression, For, If, Var
 from tests.fuzz.vocabulary import (
+    BEGINNINGS,
     LEAVES,
     NOWHERE,
     SPECIAL,
     VARIABLES,
     WEIGHTS,
+    Counting,
     Function,
     builtins,
     infix,
@@ -39,6 +42,7 @@ class Frame:
     times: int = 1
     self_calls: int = 0
     function: Function | None = None
+    weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
 
     @property
     def affordable(self) -> int:
@@ -76,7 +80,7 @@ class Expressions:
         self._frame.budget -= self._frame.times
         if size <= 1 or self._frame.affordable < 4:
             return self._leaf(size)
-        made: Expression | None = getattr(self, f"_{self._weighted(WEIGHTS)}")(size)
+        made: Expression | None = getattr(self, f"_{self._weighted(self._frame.weights)}")(size)
         return made if made is not None else self._leaf(size)
 
     def _expressions(self, count: int, size: int) -> list[Expression]:
@@ -116,9 +120,41 @@ class Expressions:
         frame.budget -= function.cost * frame.times
         self._called.add(name)
         arity = function.prototype.arity
-        if function.fuel is None:
+        if not function.is_recursive:
             return function.apply(self._expressions(arity, size) if arity else [])
-        return function.apply([number(float(self._number(0, function.fuel))), *self._expressions(arity - 1, size)])
+        if function.counting is not None:
+            first = self._begin(function.counting)
+        else:
+            first = number(float(self._number(0, function.fuel or 0)))
+        return function.apply([first, *self._expressions(arity - 1, size)])
+
+    def _begin(self, counting: Counting) -> Expression:
+        """Where counting may begin: some turns before its end, or where it ends at once."""
+        match self._weighted(BEGINNINGS):
+            case "before":
+                return self._constant(counting.begin(self._number(0, 8)))
+            case "between":
+                return self._constant(counting.begin(self._number(0, 8) + self._pick((0.5, 0.25, 1e-9))))
+            case "behind":
+                return self._constant(counting.begin(-self._number(0, 3)))
+            case "infinite":
+                return self._constant(-counting.sign * math.inf)
+            case "moving" if "i" in self._frame.counting:
+                self._called.add("binary+" if counting.down else "binary-")
+                return infix("+" if counting.down else "-", self._constant(counting.limit), variable("i"))
+            case "zero" if abs(counting.limit) < 10:
+                return self._constant(-0.0)
+        return self._constant(math.nan)
+
+    def _constant(self, value: float) -> Expression:
+        """An expression with this value, unless its operators are redefined."""
+        if math.isnan(value):
+            self._called.add("binary/")
+            return infix("/", number(0.0), number(0.0))
+        if math.copysign(1.0, value) > 0:
+            return number(value)
+        self._called.add("unary-")
+        return prefix("-", number(-value))
 
     def _among(self, kind: str) -> list[str]:
         """Operators of a kind, the user's own more often than their number says."""
