@@ -18,6 +18,9 @@ __all__ = ["Over", "possible"]
 # LLVM vectorizes a loop for at least four elements, and mostly for sixteen.
 LENGTHS = (1, 2, 7, 20, 40)
 
+# So many of a program: each has a kernel to compile.
+FUNCTIONS = 2
+
 # For all elements of an array, by the reference evaluator. What takes longer is left out.
 STEPS = 5_000
 
@@ -59,7 +62,8 @@ def possible(text: str, reference: Reference, choices: random.Random) -> Iterato
     """Functions that a program has defined, over arrays. Their output, and :meth:`Over.line`, are the reference's."""
     values = [*SPECIAL, float("nan"), *(float(each) for each in _NUMBER.findall(text))]
     values += [-each for each in values]
-    for name, arity in _callable(reference):
+    functions = _callable(reference)
+    for name, arity in choices.sample(functions, min(len(functions), FUNCTIONS)):
         kind = choices.choice(("map", "reduce", "accumulate") if arity == 2 else ("map",))
         length = choices.choice(LENGTHS)
         count = arity if kind == "map" else 1

@@ -65,6 +65,10 @@ class Expressions:
     def _number(self, least: int, most: int) -> int:
         return self._choices.randint(least, most)
 
+    def _size(self, least: int, most: int) -> int:
+        """A size, rather a small one: what is wrong mostly is so in small programs, too, and more of them run."""
+        return min(self._number(least, most), self._number(least, most))
+
     def _chance(self, percent: int) -> bool:
         return self._choices.random() * 100 < percent
 
@@ -132,14 +136,14 @@ class Expressions:
         """Where counting may begin: some turns before its end, or where it ends at once."""
         match self._weighted(BEGINNINGS):
             case "before":
-                return self._constant(counting.begin(self._number(0, 8)))
+                return self._constant(counting.begin(self._number(0, counting.turns)))
             case "between":
-                return self._constant(counting.begin(self._number(0, 8) + self._pick((0.5, 0.25, 1e-9))))
+                return self._constant(counting.begin(self._number(0, counting.turns) + self._pick((0.5, 0.25, 1e-9))))
             case "behind":
                 return self._constant(counting.begin(-self._number(0, 3)))
             case "infinite":
                 return self._constant(-counting.sign * math.inf)
-            case "moving" if "i" in self._frame.counting:
+            case "moving" if "i" in self._frame.counting and not counting.is_slow:
                 self._called.add("binary+" if counting.down else "binary-")
                 return infix("+" if counting.down else "-", self._constant(counting.limit), variable("i"))
             case "zero" if abs(counting.limit) < 10:

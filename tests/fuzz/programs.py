@@ -142,7 +142,7 @@ class Generator(Shapes):
         elif function.fuel is not None:
             body = self._recursion(function)
         else:
-            body = self._expression(self._number(1, 16))
+            body = self._expression(self._size(1, 16))
         self._callees[name] = self._called
         self._emit(Definition(function.prototype, body, NOWHERE))
 
@@ -157,9 +157,9 @@ class Generator(Shapes):
         frame = self._frame
         fuel = function.prototype.parameters[0].name
         frame.counting.append(fuel)
-        base = self._expression(self._number(1, 5))
+        base = self._expression(self._number(1, 4))
         frame.times, frame.self_calls = function.turns, function.self_calls
-        step = self._expression(self._number(2, 16)) if function.self_calls else self._tail(self._number(2, 16))
+        step = self._expression(self._size(2, 12)) if function.self_calls else self._tail(self._size(2, 16))
         frame.times, frame.self_calls = 1, 0
         self._called |= {"binary<", "binary-"}
         return If(infix("<", number(0.0), variable(fuel)), step, base, NOWHERE)
@@ -188,7 +188,7 @@ class Generator(Shapes):
 
     def _show(self) -> None:
         self._top()
-        self._result(self._expression(self._number(2, 16)))
+        self._result(self._expression(self._size(2, 16)))
 
     def _assign(self) -> None:
         """Create a top-level variable, or change one; sometimes two at once."""
@@ -218,16 +218,26 @@ class Generator(Shapes):
             self._result(again)
 
     def _heat(self, name: str = "") -> None:
-        """Call one function from a loop, often enough for any small threshold."""
+        """Call one function often enough for any small threshold: from a loop, or several times in one expression."""
         self._top()
+        name = name or self._pick(self._affordable_own())
+        if self._chance(50):
+            made = self._shown_call(name, 4)
+            self._called.add("binary:")
+            for _ in range(self._number(3, 6)):
+                made = infix(":", made, self._shown_call(name, 4))
+            self._result(made)
+            return
         with self._scope():
             self._shadow("i")
             self._frame.counting.append("i")
             self._frame.times = 12
-            call = self._apply(name or self._pick(self._affordable_own()), 8)
+            body = self._shown_call(name, 8)
         condition = infix("<", variable("i"), number(10.0))
-        body = Call("printd", (call,), NOWHERE, NOWHERE)
         self._result(For(variable("i"), number(0.0), condition, None, body, NOWHERE))
+
+    def _shown_call(self, name: str, size: int) -> Expression:
+        return Call("printd", (self._apply(name, size),), NOWHERE, NOWHERE)
 
     def _repeat(self) -> None:
         if self._shown:

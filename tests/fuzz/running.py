@@ -173,7 +173,7 @@ def _by_executable(text: str, sessions: Sessions) -> Outcome:
         program = static_program(session, Source("<program>", text), quiet=False, functions=False)
     with tempfile.TemporaryDirectory() as folder:
         objects, executable = [Path(folder, "program.o"), Path(folder, "common.o")], Path(folder, "program")
-        for path, code in zip(objects, executable_code(program, HOST), strict=True):
+        for path, code in zip(objects, executable_code(program, HOST, cache=sessions.executables), strict=True):
             path.write_bytes(code)
         link(objects, executable, [], None)
         done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)

@@ -100,7 +100,8 @@ class Search:
                 except TooLong:
                     self.counts["too long"] += 1
                 except Exception as error:
-                    return self._small_finding(replace(case, earlier=tuple(earlier)), error)
+                    finding = self._small_finding(replace(case, earlier=tuple(earlier)), error)
+                    return replace(finding, message=f"{finding.message} (program {index} of --seed {seed})")
         return None
 
     def _begin(self, case: Case) -> None:

@@ -16,7 +16,10 @@ class Shapes(Expressions):
     """Recursion and loops that count, and loops whose values depend on a comparison of the values before."""
 
     def _new_counting(self, steps: int) -> Counting:
-        return Counting(self._pick(LIMITS), self._chance(60), tuple(self._pick(STEPS) for _ in range(steps)))
+        limit = self._pick(LIMITS)
+        # Beyond that, a double is the same with 1 more.
+        possible = [step for step in STEPS if step >= 2] if limit >= 2.0**53 - 3 else STEPS
+        return Counting(limit, self._chance(60), tuple(self._pick(possible) for _ in range(steps)))
 
     def _pure(self, size: int) -> Expression:
         """An expression without loops, output and assignments, but for those in operators that are redefined."""

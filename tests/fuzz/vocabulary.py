@@ -32,7 +32,7 @@ LEAVES = {"variable": 6, "integer": 3, "special": 3, "fraction": 1}
 # The same for what is to have no effects.
 PURE_WEIGHTS = {"leaf": 6, "operation": 12, "prefixed": 2, "conditional": 4}
 # What the program does when its functions are there.
-ACTIONS = {"show": 6, "heat": 4, "repeat": 4, "churn": 8, "redefine": 4, "redefine_builtin": 2, "redefine_library": 1,
+ACTIONS = {"show": 6, "heat": 5, "repeat": 2, "churn": 8, "redefine": 4, "redefine_builtin": 2, "redefine_library": 1,
            "declare": 1, "assign": 6}  # fmt: skip
 
 VARIABLES = ("a", "b", "c", "d", "x", "i", "j", "été")
@@ -77,6 +77,16 @@ class Counting:
     @property
     def sign(self) -> int:
         return 1 if self.down else -1
+
+    @property
+    def turns(self) -> int:
+        """How many it may take: each calls as often as there are steps."""
+        return {1: 8, 2: 7}.get(len(self.steps), 4)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether some ten turns are too many."""
+        return len(self.steps) > 2 or self.steps.count(min(self.steps)) > 1
 
     def begin(self, turns: float) -> float:
         """A number that takes at most about so many turns."""
