@@ -126,15 +126,20 @@ class Expressions:
         arity = function.prototype.arity
         if not function.is_recursive:
             return function.apply(self._expressions(arity, size) if arity else [])
-        if function.counting is not None:
-            first = self._begin(function.counting)
+        if function.counting is None:
+            given: list[Expression] = [number(float(self._number(0, function.fuel or 0)))]
         else:
-            first = number(float(self._number(0, function.fuel or 0)))
-        return function.apply([first, *self._expressions(arity - 1, size)])
+            given = self._to_count(function.counting)[:arity]
+        return function.apply([*given, *self._expressions(arity - len(given), size)])
+
+    def _to_count(self, counting: Counting) -> list[Expression]:
+        """The arguments of a function that counts: where it begins, and for a loop, where it ends."""
+        limit = counting.limit if counting.exact else counting.limit + self._pick((0.0, 0.0, 0.5, -0.25, math.nan))
+        return [self._begin(counting), *([self._constant(limit)] if counting.loops else [])]
 
     def _begin(self, counting: Counting) -> Expression:
         """Where counting may begin: some turns before its end, or where it ends at once."""
-        match self._weighted(BEGINNINGS):
+        match "before" if counting.exact else self._weighted(BEGINNINGS):
             case "before":
                 return self._constant(counting.begin(self._number(0, counting.turns)))
             case "between":

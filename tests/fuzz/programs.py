@@ -98,9 +98,10 @@ class Generator(Shapes):
 
     def _add(self, head: Prototype, level: int) -> None:
         function = Function(head, level, 60 * (level - ORDINARY_LEVEL + 1) ** 2)
-        if head.arity and head.operator is None and self._chance(22):
-            steps = self._pick((2, 2, 2, 2, 3, 1))
-            function = replace(function, counting=self._new_counting(steps), cost=function.cost + 1000)
+        if head.arity and head.operator is None and self._chance(35):
+            loops = self._chance(35)
+            counting = self._new_counting(1 if loops else self._pick((2, 2, 2, 2, 3, 1)), loops=loops)
+            function = replace(function, counting=counting, cost=function.cost + (200 if loops else 1000))
         elif head.arity and self._chance(50):
             self_calls = self._pick((1, 0, 2))
             fuel, turns = FUEL[self_calls]
@@ -112,7 +113,7 @@ class Generator(Shapes):
     def _pair_up(self) -> None:
         """Let functions that burn fuel call each other as they call themselves."""
         own = [self._functions[name] for name in self._own]
-        counted = [each for each in own if each.counting]
+        counted = [each for each in own if each.counting and not each.counting.loops]
         if len(counted) >= 2 and self._chance(60):
             first, second = counted[:2]
             for each, other in ((first, second), (second, first)):
@@ -138,7 +139,8 @@ class Generator(Shapes):
         self._frame = Frame(function.level, function.cost, function=function)
         self._frame.scope = [parameter.name for parameter in function.prototype.parameters]
         if function.counting is not None:
-            body = self._counted_recursion(function, function.counting)
+            counted = self._loop_function if function.counting.loops else self._counted_recursion
+            body = counted(function, function.counting)
         elif function.fuel is not None:
             body = self._recursion(function)
         else:
