@@ -23,6 +23,7 @@ from kaleido.session.function_table import FunctionTable
 from kaleido.session.snapshot import Snapshot
 from tests.fuzz import search
 from tests.fuzz.__main__ import program_case, program_file
+from tests.fuzz.rewritings import REWRITINGS
 from tests.fuzz.running import MODES, Difference
 from tests.fuzz.search import Case, Finding, Search, check, made_small
 from tests.fuzz.trees import check_printer
@@ -39,6 +40,8 @@ def test_random_programs_do_the_same_in_every_mode() -> None:
     # It is about hot code that is replaced and taken back: some of that has to have happened.
     assert search.counts["swapped"] > 200 and search.counts["deoptimized"] > 20
     assert search.counts["too long"] < 6
+    # What the compiler does by itself has happened, too.
+    assert not [name for name in REWRITINGS if not search.counts[name]]
 
 
 def test_reader_takes_anything() -> None:
