@@ -15,6 +15,9 @@ from tests.reference import OutOfSteps, Reference
 
 __all__ = ["Over", "possible"]
 
+# How an array lies in memory. A map has a loop for each combination of the first, the last, and any other.
+LAYOUTS = ("contiguous", "contiguous", "backwards", "wide", "one number")
+
 # LLVM vectorizes a loop for at least four elements, and mostly for sixteen.
 LENGTHS = (1, 2, 7, 20, 40)
 
@@ -29,11 +32,16 @@ _NUMBER = re.compile(r"(?<![\wé])\d[\d.]*(?:e[+-]?\d+)?")
 
 @dataclass(frozen=True)
 class Over:
-    """A function over arrays. `kind` is the name of a method of :class:`kaleido.session.Function`."""
+    """A function over arrays. `kind` is the name of a method of :class:`kaleido.session.Function`.
+
+    Each array has one of the LAYOUTS. `in_place`, the result of a map is written into the first.
+    """
 
     name: str
     kind: str
     arrays: tuple[tuple[float, ...], ...]
+    layouts: tuple[str, ...]
+    in_place: bool
 
     def by_reference(self, reference: Reference) -> list[float]:
         """The values, from one call after the other. Raises OutOfSteps."""
@@ -50,8 +58,8 @@ class Over:
     def by_engine(self, session: Session) -> list[float]:
         import numpy as np
 
-        method = getattr(session[self.name], self.kind)
-        result: Any = method(*(np.array(each) for each in self.arrays))
+        arrays = [_laid_out(np.array(each), layout) for each, layout in zip(self.arrays, self.layouts, strict=True)]
+        result: Any = getattr(session[self.name], self.kind)(*arrays, **({"out": arrays[0]} if self.in_place else {}))
         return [float(each) for each in np.atleast_1d(result)]
 
     def line(self, values: Sequence[float]) -> str:
@@ -67,7 +75,15 @@ def possible(text: str, reference: Reference, choices: random.Random) -> Iterato
         kind = choices.choice(("map", "reduce", "accumulate") if arity == 2 else ("map",))
         length = choices.choice(LENGTHS)
         count = arity if kind == "map" else 1
-        over = Over(name, kind, tuple(tuple(choices.choices(values, k=length)) for _ in range(count)))
+        layouts = choices.choices(LAYOUTS if kind == "map" else LAYOUTS[:-1], k=count)
+        if all(each == "one number" for each in layouts):
+            layouts[0] = "contiguous"
+        arrays = [
+            choices.choices(values, k=1) * length if each == "one number" else choices.choices(values, k=length)
+            for each in layouts
+        ]
+        in_place = kind == "map" and layouts[0] != "one number" and choices.random() < 0.3
+        over = Over(name, kind, tuple(map(tuple, arrays)), tuple(layouts), in_place)
         before = len(reference.output)
         try:
             reference.output += over.line(over.by_reference(reference)).encode()
@@ -75,6 +91,18 @@ def possible(text: str, reference: Reference, choices: random.Random) -> Iterato
             del reference.output[before:]
         else:
             yield over
+
+
+def _laid_out(array: Any, layout: str) -> Any:
+    """The same numbers with a layout."""
+    match layout:
+        case "backwards":
+            return array[::-1].copy()[::-1]
+        case "wide":
+            return array.repeat(3)[::3]
+        case "one number":
+            return float(array[0])
+    return array
 
 
 def _callable(reference: Reference) -> list[tuple[str, int]]:
