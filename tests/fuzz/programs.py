@@ -223,7 +223,8 @@ class Generator(Shapes):
         """Call one function often enough for any small threshold: from a loop, or several times in one expression."""
         self._top()
         name = name or self._pick(self._affordable_own())
-        if self._chance(50):
+        # A loop is compiled with the function inlined, and again for other tiers: half the time of many programs.
+        if self._chance(70):
             made = self._shown_call(name, 4)
             self._called.add("binary:")
             for _ in range(self._number(3, 6)):
