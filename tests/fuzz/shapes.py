@@ -34,7 +34,7 @@ class Shapes(Expressions):
         possible = [step for step in (STEPS if self._chance(80) else OTHER_STEPS) if step >= least]
         # Small steps are the most frequent ones. Calls with the same step are mostly one call.
         chosen = [possible[self._number(0, self._number(0, len(possible) - 1))] for _ in range(steps)]
-        if len({*chosen}) < steps and self._chance(70):
+        if len({*chosen}) < steps <= len(possible) and self._chance(70):
             chosen = self._choices.sample(possible, steps)
         return Counting(limit, self._chance(50), tuple(chosen), loops, exact=loops and self._chance(20))
 
