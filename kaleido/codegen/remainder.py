@@ -11,7 +11,8 @@ rounding of the quotient. Everything else, which is an infinite x, NaNs, divisio
 The test for a < b is not necessary for a finite b: it is a branch that is mostly predicted, and then a loop such as
 ``at = (at + step) % size`` does not wait for a division.
 
-Why it is exact. Where a < b, x is the remainder, also if b is infinite. Otherwise b <= a is finite; let t be the integer part of the true quotient, m = a - t*b the true result, and n = trunc(q).
+Why it is exact. Where a < b, x is the remainder, also if b is infinite. Otherwise b is finite. Let t be the integer
+part of the true quotient, m = a - t*b the true result, and n = trunc(q).
 
 - n is t or t + 1. Rounding is monotonic, and integers up to 2^53 are doubles: from t <= a/b < t + 1 follows
   t <= q <= t + 1.
