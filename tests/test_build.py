@@ -404,6 +404,19 @@ def twice(x) x * 20  def many(a b c d e f g h i j) a - j
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_shows_no_argument_that_a_call_has_overwritten(tmp_path: Path) -> None:
+    text = "def halvings(x)\n  if x < 2 then 0\n  else 1 + halvings(x / 2)\nhalvings(40 + 0 * getppid())"
+    program = build(tmp_path, "extern getppid() " + text, "-g")
+    options = ["-ex", "break demo.kal:2 if x < 2", "-ex", "run", "-ex", "backtrace"]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    shown = re.findall(r"^#\d .*halvings \(x=(.*?)\)", seen, re.MULTILINE)
+    assert shown[0] == "1.25"
+    known = [float(each) for each in shown if each != "<optimized out>"]
+    assert known == sorted(known) and set(known) <= {1.25, 2.5, 5, 10, 20, 40}, seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
     for arguments in (["-g"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):

@@ -211,6 +211,10 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
+        if self.policy.debug:
+            from kaleido.jit.compiling.stale_registers import without_stale_registers
+
+            data = without_stale_registers(data)
         size = elf_text_size(data)
         return ObjectCode(data, size if size is not None else text_size(data))
 
