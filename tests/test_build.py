@@ -19,6 +19,7 @@ from kaleido import Session, cli
 from kaleido.build.native_code import executable_code, native_code
 from kaleido.build.static_program import StaticProgram, static_program
 from kaleido.diagnostics import KaleidoError, Source
+from kaleido.jit import Tier
 from kaleido.jit.ahead_of_time import HOST, Form
 from tests.test_examples import EXAMPLES
 from tests.test_language import PROGRAMS, Outcome, expectations, programs, read
@@ -45,7 +46,7 @@ def build(folder: Path, text: str, *arguments: str) -> Path:
     return output
 
 
-def batch(folder: Path, sources: Sequence[Path]) -> tuple[Path, dict[Path, Outcome]]:
+def batch(folder: Path, sources: Sequence[Path], tier: Tier) -> tuple[Path, dict[Path, Outcome]]:
     """One executable of many programs, of which its argument chooses one; and the outcome of those with errors."""
     numbers, failed = [], {}
     for number, path in enumerate(sources):
@@ -55,7 +56,9 @@ def batch(folder: Path, sources: Sequence[Path]) -> tuple[Path, dict[Path, Outco
             except KaleidoError as error:
                 failed[path] = Outcome.of(b"", str(error))
                 continue
-        (folder / f"{number}.o").write_bytes(native_code(program, Form.OBJECT, HOST, entry=f"program_{number}"))
+        (folder / f"{number}.o").write_bytes(
+            native_code(program, Form.OBJECT, HOST, entry=f"program_{number}", tier=tier)
+        )
         numbers.append(number)
     (folder / "main.c").write_text(chooser(numbers))
     objects = [f"{number}.o" for number in numbers]
@@ -72,18 +75,20 @@ def chooser(numbers: Sequence[int]) -> str:
 
 
 @needs_compiler
+@pytest.mark.parametrize("tier", Tier)
 @pytest.mark.parametrize("part", FOLDERS, ids=lambda folder: folder.relative_to(PROGRAMS).as_posix())
-def test_every_language_test_as_an_executable(part: Path, tmp_path: Path) -> None:
-    compare([path for path in programs() if path.parent == part], tmp_path)
+def test_every_language_test_as_an_executable(part: Path, tier: Tier, tmp_path: Path) -> None:
+    compare([path for path in programs() if path.parent == part], tmp_path, tier)
 
 
 @needs_compiler
-def test_every_example_as_an_executable(tmp_path: Path) -> None:
-    compare(EXAMPLES, tmp_path)
+@pytest.mark.parametrize("tier", Tier)
+def test_every_example_as_an_executable(tier: Tier, tmp_path: Path) -> None:
+    compare(EXAMPLES, tmp_path, tier)
 
 
-def compare(sources: Sequence[Path], folder: Path) -> None:
-    executable, failed = batch(folder, sources)
+def compare(sources: Sequence[Path], folder: Path, tier: Tier) -> None:
+    executable, failed = batch(folder, sources, tier)
     for number, path in enumerate(sources):
         expected = expectations(path)
         if path in failed:
@@ -417,9 +422,28 @@ def test_gdb_shows_no_argument_that_a_call_has_overwritten(tmp_path: Path) -> No
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_knows_each_variable_where_nothing_is_optimized(tmp_path: Path) -> None:
+    text = """def total(n)
+  var s in
+    (for i = 1, i < n in
+       s = s + 1 / i) :
+    s
+total(4)
+"""
+    program = build(tmp_path, text, "-g", "-O0")
+    commands = ["break demo.kal:4", "run", *["backtrace 2", "continue"] * 5]
+    options = [each for command in commands for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    frames = re.findall(r"^#0 +total.for@3:6 \((.*)\) at .*:4\n#1 .* in total \(n=4\) at .*:3$", seen, re.MULTILINE)
+    assert frames == ["i=1, s=0, n=4", "i=2, s=1, n=4", "i=3, s=1.5, n=4", "i=4, s=1.8333333333333333, n=4"], seen
+    assert "exited normally" in seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
-    for arguments in (["-g"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
+    for arguments in (["-g"], ["-g", "-O0"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
         done = run("llvm-dwarfdump", "--verify", build(tmp_path, DEBUGGED, *arguments))
         assert (done.returncode, b"No errors" in done.stdout) == (0, True), done.stdout.decode()
 

@@ -200,6 +200,10 @@ class Target:
         options.loop_interleaving = options.loop_vectorization = options.slp_vectorization = False
         self._run(module, options, canonical=True)
 
+    def bind(self, module: llvm.ModuleRef) -> None:
+        """Inline what is always inlined, in place, and do nothing else: LLVM's -O0 pipeline."""
+        self._run(module, llvm.create_pipeline_tuning_options(speed_level=0))
+
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
