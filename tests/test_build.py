@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -161,6 +162,13 @@ def test_lost_output_is_an_error(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([build(tmp_path, "1")], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (1, b"error: standard output could not be written\n")
+
+
+@needs_compiler
+@pytest.mark.parametrize(("text", "code"), [("1", 1), ("def f(x) x", 0)])
+def test_a_closed_standard_output_is_an_error_where_there_is_output(text: str, code: int, tmp_path: Path) -> None:
+    done = run("sh", "-c", '"$0" >&-', build(tmp_path, text))
+    assert (done.returncode, done.stderr) == (code, b"error: standard output could not be written\n" * code)
 
 
 @needs_compiler
@@ -480,3 +488,14 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "would replace" in message("-o", str(tmp_path / "demo.kal"))
     assert (tmp_path / "demo.kal").read_text() == "1"
     assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_lost_code_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "demo.kal").write_text("1")
+    command = [sys.executable, "-m", "kaleido", "build", "--emit=header", tmp_path / "demo.kal", "-o"]
+    for output, name in (("-", "standard output"), ("/dev/full", "/dev/full")):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([*command, output], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
+        message = f"error: cannot write {name}: No space left on device\n"
+        assert (done.returncode, done.stderr.decode()) == (1, message)

@@ -170,7 +170,8 @@ def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
         else:
             _replace(path.resolve(), data, 0o777 if executable else 0o666)
     except OSError as error:
-        raise OSError(f"cannot write {shown(str(path))}: {reason(error)}") from None
+        name = "standard output" if path == _STANDARD_OUTPUT else shown(str(path))
+        raise OSError(f"cannot write {name}: {reason(error)}") from None
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
