@@ -493,7 +493,7 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_lost_code_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "demo.kal").write_text("1")
-    command = [sys.executable, "-m", "kaleido", "build", "--emit=header", tmp_path / "demo.kal", "-o"]
+    command = [sys.executable, "-m", "kaleido", "build", "--emit=header", str(tmp_path / "demo.kal"), "-o"]
     for output, name in (("-", "standard output"), ("/dev/full", "/dev/full")):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([*command, output], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
