@@ -115,6 +115,16 @@ def test_a_loop_with_known_ends_has_no_other_copy() -> None:
     assert code(text).count("fdiv double") <= 1 or "fcmp" not in code(text)
 
 
+def test_a_loop_that_waits_for_branches_is_unrolled_only_as_a_whole() -> None:
+    body = "x = (if x < 2 then x * 1.5 else x - 1.25) : s = s + x / i"
+    text = f"def f(a b) var x = 1, s in (for i = 1, i < {{}} in {body}) : s"
+    assert code(text.format(7000)).count("= fdiv ") == 1
+    assert code(text.format(4)).count("= fdiv ") != 1
+    with_limit = text.format("b")
+    assert code(with_limit).count("= fdiv ") == 2
+    assert results("O3", with_limit, [(0.0, 1000.0)]) == results("O0", with_limit, [(0.0, 1000.0)])
+
+
 def test_a_name_may_have_any_character() -> None:
     with Session(jit="O3") as session:
         session.run(

@@ -14,9 +14,10 @@ call; and where no debugger shows variables. LLVM 22 ends the process where it f
 to convert to a double. A parameter is counted where each of these calls passes it on, unchanged or with a constant
 integer added, and one call adds something. The others stay doubles, whatever is passed for them.
 
-Why it is exact. Counted arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come to 2^53,
-up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that large, and
-where LLVM makes one of the calls a loop, so many iterations take a day. A sum of such doubles that is zero is not -0.0.
+Why it is exact. Counted arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come
+to 2^53, up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that
+large, and where LLVM makes one of the calls a loop, so many iterations take a day. A sum of such doubles that is zero
+is not -0.0.
 """
 
 from __future__ import annotations
