@@ -449,6 +449,30 @@ total(4)
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_steps_over_calls_and_over_what_the_prelude_defines(tmp_path: Path) -> None:
+    text = """def twice(x)
+  x * 2
+def sum(n)
+  var s in
+    (for i = 1, i < n & i < 9 in
+       s = s + twice(i)) :
+    printd(s) :
+    s
+sum(3)
+"""
+    program = build(tmp_path, text, "-g", "-O0")
+    commands = ["break sum", "run", *["next"] * 4, "info locals", "kill", "run", *["step"] * 6, "backtrace 2"]
+    options = [each for command in ("set confirm off", *commands) for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    lines = re.findall(r"^(\d)\t", seen, re.MULTILINE)
+    # Its own lines, the operators' last; then those of the loop and of what it calls.
+    assert lines == ["4", "5", "7", "6", "8", "4", "5", "6", "2", "5", "6", "2"], seen
+    assert "\ns = 12\n" in seen
+    assert re.search(r"#0 +twice \(x=2\) at .*:2\n#1 .* in sum.for@5:6 \(i=2, s=2, n=3\) at .*:6\n", seen), seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
     for arguments in (["-g"], ["-g", "-O0"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):

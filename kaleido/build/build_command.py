@@ -124,7 +124,9 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         return
     machine = Machine(options.target, options.cpu)
     tier = Tier.OPTIMIZED if options.level == "3" else Tier.BASELINE
-    policy = Policy(check=False, debug=options.debug, frame_pointers=options.frame_pointers)
+    # Without frame pointers, gdb's `next` over a call does not find the frame again: functions pop their arguments.
+    frame_pointers = options.frame_pointers or tier is Tier.BASELINE
+    policy = Policy(check=False, debug=options.debug, frame_pointers=frame_pointers)
     if options.emit is not None:
         form = Form(options.emit)
         _write(
