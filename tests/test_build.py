@@ -184,10 +184,35 @@ def test_a_closed_pipe_ends_it_without_a_message(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.skipif(not KNOWN, reason="on this platform there is no other thread")
+def test_a_program_for_whose_thread_there_is_no_memory_runs_on_the_main_one(tmp_path: Path) -> None:
+    done = run("sh", "-c", 'ulimit -v 200000; exec "$0"', build(tmp_path, "printd(1)"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1.000000\n0.0\n", b"")
+
+
+# The program has begun long before the call that has started its thread returns.
+READY = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+
+double ready(void) { return write(2, "!", 1); }
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*begin)(void *), void *argument) {
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+    int result = create(thread, attributes, begin, argument);
+    usleep(300000);
+    return result;
+}
+"""
+
+
+@needs_compiler
 @pytest.mark.skipif(not KNOWN, reason="there is no handler on this platform")
 def test_ctrl_c_ends_it_and_its_output_is_kept(tmp_path: Path) -> None:
     library = tmp_path / "library, with 'odd' name"
-    (tmp_path / "ready.c").write_text('#include <unistd.h>\ndouble ready(void) { return write(2, "!", 1); }\n', "utf-8")
+    (tmp_path / "ready.c").write_text(READY, "utf-8")
     options = ["-shared", "-fPIC", "-Wl,-soname,ready", tmp_path / "ready.c", "-o", library / "ready"]
     library.mkdir()
     run(COMPILER, *options, check=True)
