@@ -260,6 +260,20 @@ def test_c_calls_the_functions_of_an_object(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_an_object_calls_functions_that_other_objects_have(level: str, tmp_path: Path) -> None:
+    text = "extern cube(x) extern later(x) def f(x) cube(x) + later(x) def later(x) x / 2 extern unused(x y)"
+    build(tmp_path, text, "--emit=obj", "-o", str(tmp_path / "demo.o"), level)
+    (tmp_path / "main.c").write_text(
+        "#include <stdio.h>\ndouble f(double x), later(double x);\ndouble cube(double x) { return x * x * x; }\n"
+        'int main(void) { printf("%g %g\\n", f(2), later(2)); }\n'
+    )
+    command = [str(COMPILER), "main.c", "demo.o", "-lm", "-o", "program"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=TIMEOUT)
+    assert run(tmp_path / "program").stdout == b"9 1\n"
+
+
+@needs_compiler
 @pytest.mark.parametrize("form", ["obj", "asm"])
 def test_every_form_is_one_file_with_a_main(form: str, tmp_path: Path) -> None:
     suffix = {"obj": ".o", "asm": ".s"}[form]
@@ -529,6 +543,7 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "--cpu needs a name" in message("--cpu=")
     assert "--target needs --emit" in message("--target=aarch64-linux-gnu")
     assert "No available targets" in message("--target=mars-mars", "--emit=obj")
+    assert message("--emit=obj", text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
     assert message(text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
     assert message(text="1 +") == "error: unexpected end of input"
     assert "could not link" in message("--linker=false")
