@@ -530,6 +530,24 @@ def test_debug_information_does_not_change_the_code(tmp_path: Path) -> None:
     assert code("-g") == code()
 
 
+@needs_compiler
+def test_ctrl_c_ends_the_linker_too(tmp_path: Path) -> None:
+    (tmp_path / "demo.kal").write_text("1")
+    (tmp_path / "linker").write_text('#!/bin/sh\necho $$ > "$1"\nexec sleep 100\n')
+    (tmp_path / "linker").chmod(0o755)
+    os.mkfifo(tmp_path / "pipe")
+    options = ["-o", str(tmp_path / "out"), "--linker", f"{tmp_path}/linker {tmp_path}/pipe"]
+    command = [sys.executable, "-m", "kaleido", "build", str(tmp_path / "demo.kal"), *options]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE) as process:
+        linker = int((tmp_path / "pipe").read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=TIMEOUT)[1] == b"interrupted\n"
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(linker, 0)
+    assert not list(tmp_path.glob("kaleido-*"))
+
+
 def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def message(*arguments: str, text: str = "1") -> str:
         (tmp_path / "demo.kal").write_text(text)
@@ -549,6 +567,7 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "could not link" in message("--linker=false")
     assert message("--linker=no-such-linker") == "error: cannot run no-such-linker: No such file or directory"
     assert message("--linker='") == "error: ' is no command: No closing quotation"
+    assert message("-o", f"{tmp_path}/out/").endswith("/out/ would be a directory: name a file in it")
     assert "would replace" in message("-o", str(tmp_path / "demo.kal"))
     assert (tmp_path / "demo.kal").read_text() == "1"
     assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")

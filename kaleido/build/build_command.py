@@ -115,6 +115,8 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         program = static_program(session, source, quiet=options.quiet, functions=options.emit is not None)
     callable_from_c, others = c_functions(program.functions)
     output = Path(options.output or _default_output(options))
+    if (options.output or "").endswith(os.sep):
+        raise ValueError(f"the output {shown(options.output)} would be a directory: name a file in it")
     if any(_is_same(output, path) for path in (options.file, *options.load)):
         raise ValueError(f"the output would replace {shown(str(output))}: name another one with -o")
     if options.emit == _HEADER:
