@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from kaleido.jit import Tier
+from kaleido.jit import Event, EventKind, Tier
 from kaleido.session import Session
 
 # Each has a loop from `a` to `b`; a body that shows the variable, a sum in order, and what follows the loop.
@@ -131,3 +131,14 @@ def test_a_name_may_have_any_character() -> None:
             "def binary ⊕ 10 (größe b) var sum in (for größe2 = größe, größe2 < b in sum = sum + 1/größe2) : sum"
         )
         assert session.run("1 ⊕ 4") == 1 + 1 / 2 + 1 / 3 + 1 / 4
+
+
+@pytest.mark.parametrize("text", ["for c = n, c <= a, 7 in 0", "for c = n, a <= c, -7 in 0"])
+def test_a_loop_that_only_counts_needs_no_division_of_128_bits(text: str) -> None:
+    with Session(jit="sync", threshold=1) as session:
+        events: list[Event] = []
+        session.subscribe(events.append)
+        session.run(f"def f(n a) {text}")
+        session.run("for i = 0, i < 3 in f(0, 0 / 0)")
+        assert "f.for@1:12" in [event.unit for event in events if event.kind is EventKind.SWAPPED]
+        assert [event.message for event in events if event.kind is EventKind.FAILED] == []
