@@ -57,7 +57,7 @@ class Difference(Exception):
 @dataclass(frozen=True)
 class Mode:
     """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released; `speculate`
-    takes arguments that never changed for constants.
+    takes arguments that never changed for constants; `debug` has code described for debuggers.
 
     One program in `every` is run so. Without `jit`, it is built as an executable, at one of the tiers: to link and
     start that takes longer than a short program does in all other modes. With `arrays`, its functions are then called
@@ -70,6 +70,7 @@ class Mode:
     scheduled: bool = False
     every: int = 1
     speculate: bool = False
+    debug: bool = False
     arrays: bool = False
 
 
@@ -80,6 +81,7 @@ MODES = (
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
     Mode("speculating", "sync", (1, 2, 3), every=4, speculate=True),
+    Mode("debug", "sync", (1, 2), every=8, debug=True),
     *([Mode("arrays", "sync", (1, 25), every=3, arrays=True)] if find_spec("numpy") else ()),
     *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
 )
@@ -157,7 +159,7 @@ def _by_engine(
 
     threshold = choices.choice(mode.thresholds)
     with (
-        sessions.session(mode.jit, threshold, speculate=mode.speculate) as session,
+        sessions.session(mode.jit, threshold, speculate=mode.speculate, debug=mode.debug) as session,
         captured() as output,
         watched(session, watch),
         Schedule(session, choices if mode.scheduled else None) as schedule,
