@@ -198,6 +198,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in names]:
         parser.error(f"no {unknown[0]!r}; the names are {', '.join(names)}")
+    if options.count < SETTLED + 2 * PERIOD:
+        parser.error(f"--count is at least {SETTLED + 2 * PERIOD:,}")
     failed = False
     for name in options.names or names:
         print(f"\n{name}\n{'number':>9} {'MiB':>8} {'ms each':>8}")
