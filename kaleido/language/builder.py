@@ -83,6 +83,8 @@ class Builder:
     def expression(self, children: list[Any]) -> Expression:
         """A tree from operands and INFIX tokens in turn, by Dijkstra's shunting-yard algorithm (1961)."""
         operands: list[Expression] = [children[0]]
+        if len(children) == 1:
+            return operands[0]
         pending: list[Token] = []
         for operator, operand in zip(children[1::2], children[2::2], strict=True):
             while pending and _binds_before(pending[-1], operator):
