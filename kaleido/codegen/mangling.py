@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from kaleido.jit import Signature
 
@@ -48,6 +49,7 @@ def top_level_name(source: str) -> str:
     return re.sub(r"[\s,]+", "-", inner)
 
 
+@lru_cache(maxsize=256)
 def signature(arity: int) -> Signature:
     """The signature of a function of the language: it takes `arity` doubles and returns a double."""
     return Signature("double", ("double",) * arity)
