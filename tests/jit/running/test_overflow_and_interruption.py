@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import signal
 import threading
 from typing import Any
@@ -20,6 +21,8 @@ from kaleido.jit import (
     Unit,
 )
 from kaleido.jit.native import faults
+from kaleido.jit.process.machine import machine
+from kaleido.jit.running.errors import _follows_call
 from kaleido.jit.running.evaluation import Evaluation, Task
 from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
@@ -197,3 +200,19 @@ def test_code_of_another_engine_is_interrupted_too() -> None:
         with pytest.raises(Interrupted) as caught:
             call.result()
         assert not caught.value.detached
+
+
+@pytest.mark.skipif(machine() != "x86_64", reason="calls have no known form on this processor")
+@pytest.mark.parametrize("call", [b"\xe8\x00\x00\x00\x00", b"\xff\xd0", b"\xff\x14\x25\x00\x00\x00\x00"])
+def test_a_return_address_may_be_at_the_beginning_of_a_page(call: bytes) -> None:
+    with mmap.mmap(-1, 2 * mmap.PAGESIZE) as memory:
+        begin = ctypes.addressof(words := ctypes.c_char.from_buffer(memory))
+        code = range(begin + mmap.PAGESIZE - 16, begin + mmap.PAGESIZE + 16)
+        found = Unit("f", Signature("void", ()), "define tailcc void @f.impl() {\n  ret void\n}\n"), 1
+        for behind in range(8):
+            end = mmap.PAGESIZE + behind
+            memory[end - len(call) : end] = call
+            assert _follows_call(begin + end, lambda address: found if address in code else None)
+            memory[end - len(call) : end] = bytes(len(call))
+            assert not _follows_call(begin + end, lambda address: found if address in code else None)
+        del words
