@@ -200,6 +200,10 @@ class Target:
         options.loop_interleaving = options.loop_vectorization = options.slp_vectorization = False
         self._run(module, options, canonical=True)
 
+    def bind(self, module: llvm.ModuleRef) -> None:
+        """Inline what is always inlined, in place, and do nothing else: LLVM's -O0 pipeline."""
+        self._run(module, llvm.create_pipeline_tuning_options(speed_level=0))
+
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -211,6 +215,10 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
+        if self.policy.debug:
+            from kaleido.jit.compiling.stale_registers import without_stale_registers
+
+            data = without_stale_registers(data)
         size = elf_text_size(data)
         return ObjectCode(data, size if size is not None else text_size(data))
 
