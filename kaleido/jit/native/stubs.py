@@ -26,8 +26,8 @@ may lose a value; what relies on the profile is guarded (see ``program.speculati
 A stub outlives every version of its unit, so it is part of no unit's object code. Stubs are allocated from pools, and
 used again after their unit is removed. A stub passes on all registers that may have arguments, so most signatures have
 the same code: see :func:`_kind`. Pools of the same kind and size are the same code, too: it is compiled once, and
-loaded once for each pool. To compile a pool of 16 takes 17 ms, and one of a single stub 2.2; to load them takes 0.47
-and 0.07. So the first stubs of a kind are pools of their own, as many as take as long as that compilation: most
+loaded once for each pool. To compile a pool of 16 takes 17 ms, and one of a single stub 2.2; to load them takes 0.16
+and 0.04. So the first stubs of a kind are pools of their own, as many as take as long as that compilation: most
 programs need no others.
 
 Limits. The count is not atomic: two threads that count at the same time may lose a run. Each call through a stub costs
@@ -62,7 +62,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -307,6 +307,7 @@ def _profilers_ir(signature: Signature, count: int) -> str:
     return "\n".join([f"@profiles = dso_local global {kind} zeroinitializer", *functions])
 
 
+@lru_cache(maxsize=64)
 def _pool_ir(signature: Signature, count: int) -> str:
     zero = "void" if signature.result == "void" else f"{signature.result_type} zeroinitializer"
     records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
