@@ -318,6 +318,7 @@ class Session:
 
     def stats(self) -> list[UnitStats]:
         """The engine's statistics of each function and loop."""
+        self._pipeline.remove_finished()
         return self.engine.stats()
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:

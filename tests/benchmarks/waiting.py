@@ -133,7 +133,7 @@ def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
 
 
 def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """From Enter to the next prompt in the REPL, relative to the code that the entry needs."""
+    """From Enter to the value, and to the next prompt, in the REPL, relative to the code that the entry needs."""
     ticks = time.perf_counter if clock == "wall" else time.process_time
     repl, floor = TimedRepl(10, ticks), Floor()
     lows: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -147,7 +147,10 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
             lows[kind].append(timed(partial(floor.load_all, units))().of(clock))
     repl.session.close()
     for kind in KINDS:
-        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
+        low = median(lows[kind])
+        if repl.value_seconds[kind]:
+            yield Figure(f"{kind}, Enter to value / llvmlite alone", median(repl.value_seconds[kind]) / low, 1.6)
+        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / low, 1.6)
 
 
 def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
