@@ -53,6 +53,9 @@ __all__ = ["Lowered", "lower_definition", "lower_expression", "place"]
 # Only one frame has the address of a variable, and its memory is writable: LLVM may keep it in a register in a loop.
 _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 
+# Of expressions at top level, with top-level variables and without.
+_WITH_VARIABLES, _WITHOUT = Signature("double", ("ptr",)), Signature("double", ())
+
 # A redefined function may have a loop at the same place: the number makes its symbol unique.
 _serials = count(1)
 
@@ -80,12 +83,12 @@ def lower_expression(expression: Expression, source: Source, references: Referen
     It has no parameters; or if it uses top-level variables, a pointer to an array with a double for each of them, in
     the order of `references`.
     """
-    line, column = source.position(expression.span.start)
+    at = place(source, expression.span)
+    line, column = at.start
     owner = top_level_name(source.name)
     name = f"{owner}:{line}:{column}"
-    kind = Signature("double", ("ptr",) if references.variables else ())
+    kind = _WITH_VARIABLES if references.variables else _WITHOUT
     begin = expression.span.start
-    at = place(source, expression.span)
     frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, at, source, begin)
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
