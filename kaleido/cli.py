@@ -76,11 +76,14 @@ def _ignore_interrupts() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open the null device for each standard stream that is closed: the next opened file would take its descriptor."""
+    """Open the null device for each standard stream that is closed: the next opened file would take its descriptor.
+
+    Standard output is opened for reading, so that what is written to it is lost with an error.
+    """
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             # os.open returns the lowest free descriptor, which is this one.
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -28,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--update writes files that several tests share: run it without -n, or with -n0")
     # What a test compiles must not depend on earlier runs.
     os.environ["KALEIDO_CACHE"] = "off"
+    # A shell without job control, and `nohup`, ignore these signals, and a program would inherit that.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     # The command, run in the process of the tests, would leave C's standard output with a buffer for all later ones.
     streams.buffer_as_c_does = lambda: None
 

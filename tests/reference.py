@@ -192,6 +192,16 @@ class Reference:
                 if not isinstance(item, For):
                     self.output += f"{value!r}\n".encode()
 
+    def defined(self) -> list[Defined]:
+        """The functions that are written in Kaleido now, in the order of their first definitions."""
+        return [each for each in self._functions.values() if isinstance(each, Defined)]
+
+    def call(self, name: str, *arguments: float, steps: float = math.inf) -> float:
+        """Call a function, as Python code does. Raises OutOfSteps after `steps` values and calls."""
+        self._steps, nowhere = steps, Span(0, 0)
+        numbers = tuple(Number(each, nowhere) for each in arguments)
+        return _canonical(self._evaluate(Call(name, numbers, nowhere, nowhere), {}))
+
     def _check_word(self, item: Expression, following: Sequence[Item]) -> None:
         """An unknown word such as the `and` of ``3 and 4`` is an error before the expression to its left runs."""
         for word in following:

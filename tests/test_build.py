@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from kaleido import Session, cli
 from kaleido.build.native_code import executable_code, native_code
 from kaleido.build.static_program import StaticProgram, static_program
 from kaleido.diagnostics import KaleidoError, Source
+from kaleido.jit import Tier
 from kaleido.jit.ahead_of_time import HOST, Form
 from tests.test_examples import EXAMPLES
 from tests.test_language import PROGRAMS, Outcome, expectations, programs, read
@@ -45,7 +47,7 @@ def build(folder: Path, text: str, *arguments: str) -> Path:
     return output
 
 
-def batch(folder: Path, sources: Sequence[Path]) -> tuple[Path, dict[Path, Outcome]]:
+def batch(folder: Path, sources: Sequence[Path], tier: Tier) -> tuple[Path, dict[Path, Outcome]]:
     """One executable of many programs, of which its argument chooses one; and the outcome of those with errors."""
     numbers, failed = [], {}
     for number, path in enumerate(sources):
@@ -55,7 +57,9 @@ def batch(folder: Path, sources: Sequence[Path]) -> tuple[Path, dict[Path, Outco
             except KaleidoError as error:
                 failed[path] = Outcome.of(b"", str(error))
                 continue
-        (folder / f"{number}.o").write_bytes(native_code(program, Form.OBJECT, HOST, entry=f"program_{number}"))
+        (folder / f"{number}.o").write_bytes(
+            native_code(program, Form.OBJECT, HOST, entry=f"program_{number}", tier=tier)
+        )
         numbers.append(number)
     (folder / "main.c").write_text(chooser(numbers))
     objects = [f"{number}.o" for number in numbers]
@@ -72,18 +76,20 @@ def chooser(numbers: Sequence[int]) -> str:
 
 
 @needs_compiler
+@pytest.mark.parametrize("tier", Tier)
 @pytest.mark.parametrize("part", FOLDERS, ids=lambda folder: folder.relative_to(PROGRAMS).as_posix())
-def test_every_language_test_as_an_executable(part: Path, tmp_path: Path) -> None:
-    compare([path for path in programs() if path.parent == part], tmp_path)
+def test_every_language_test_as_an_executable(part: Path, tier: Tier, tmp_path: Path) -> None:
+    compare([path for path in programs() if path.parent == part], tmp_path, tier)
 
 
 @needs_compiler
-def test_every_example_as_an_executable(tmp_path: Path) -> None:
-    compare(EXAMPLES, tmp_path)
+@pytest.mark.parametrize("tier", Tier)
+def test_every_example_as_an_executable(tier: Tier, tmp_path: Path) -> None:
+    compare(EXAMPLES, tmp_path, tier)
 
 
-def compare(sources: Sequence[Path], folder: Path) -> None:
-    executable, failed = batch(folder, sources)
+def compare(sources: Sequence[Path], folder: Path, tier: Tier) -> None:
+    executable, failed = batch(folder, sources, tier)
     for number, path in enumerate(sources):
         expected = expectations(path)
         if path in failed:
@@ -156,6 +162,13 @@ def test_lost_output_is_an_error(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([build(tmp_path, "1")], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (1, b"error: standard output could not be written\n")
+
+
+@needs_compiler
+@pytest.mark.parametrize(("text", "code"), [("1", 1), ("def f(x) x", 0)])
+def test_a_closed_standard_output_is_an_error_where_there_is_output(text: str, code: int, tmp_path: Path) -> None:
+    done = run("sh", "-c", '"$0" >&-', build(tmp_path, text))
+    assert (done.returncode, done.stderr) == (code, b"error: standard output could not be written\n" * code)
 
 
 @needs_compiler
@@ -404,9 +417,41 @@ def twice(x) x * 20  def many(a b c d e f g h i j) a - j
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_shows_no_argument_that_a_call_has_overwritten(tmp_path: Path) -> None:
+    text = "def halvings(x)\n  if x < 2 then 0\n  else 1 + halvings(x / 2)\nhalvings(40 + 0 * getppid())"
+    program = build(tmp_path, "extern getppid() " + text, "-g")
+    options = ["-ex", "break demo.kal:2 if x < 2", "-ex", "run", "-ex", "backtrace"]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    shown = re.findall(r"^#\d .*halvings \(x=(.*?)\)", seen, re.MULTILINE)
+    assert shown[0] == "1.25"
+    known = [float(each) for each in shown if each != "<optimized out>"]
+    assert known == sorted(known) and set(known) <= {1.25, 2.5, 5, 10, 20, 40}, seen
+
+
+@needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_knows_each_variable_where_nothing_is_optimized(tmp_path: Path) -> None:
+    text = """def total(n)
+  var s in
+    (for i = 1, i < n in
+       s = s + 1 / i) :
+    s
+total(4)
+"""
+    program = build(tmp_path, text, "-g", "-O0")
+    commands = ["break demo.kal:4", "run", *["backtrace 2", "continue"] * 5]
+    options = [each for command in commands for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    frames = re.findall(r"^#0 +total.for@3:6 \((.*)\) at .*:4\n#1 .* in total \(n=4\) at .*:3$", seen, re.MULTILINE)
+    assert frames == ["i=1, s=0, n=4", "i=2, s=1, n=4", "i=3, s=1.5, n=4", "i=4, s=1.8333333333333333, n=4"], seen
+    assert "exited normally" in seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
-    for arguments in (["-g"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
+    for arguments in (["-g"], ["-g", "-O0"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
         done = run("llvm-dwarfdump", "--verify", build(tmp_path, DEBUGGED, *arguments))
         assert (done.returncode, b"No errors" in done.stdout) == (0, True), done.stdout.decode()
 
@@ -443,3 +488,14 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "would replace" in message("-o", str(tmp_path / "demo.kal"))
     assert (tmp_path / "demo.kal").read_text() == "1"
     assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_lost_code_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "demo.kal").write_text("1")
+    command = [sys.executable, "-m", "kaleido", "build", "--emit=header", str(tmp_path / "demo.kal"), "-o"]
+    for output, name in (("-", "standard output"), ("/dev/full", "/dev/full")):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([*command, output], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
+        message = f"error: cannot write {name}: No space left on device\n"
+        assert (done.returncode, done.stderr.decode()) == (1, message)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from kaleido.jit import Tier
+from kaleido.jit import Event, EventKind, Tier
 from kaleido.session import Session
 
 # Each has a loop from `a` to `b`; a body that shows the variable, a sum in order, and what follows the loop.
@@ -115,9 +115,30 @@ def test_a_loop_with_known_ends_has_no_other_copy() -> None:
     assert code(text).count("fdiv double") <= 1 or "fcmp" not in code(text)
 
 
+def test_a_loop_that_waits_for_branches_is_unrolled_only_as_a_whole() -> None:
+    body = "x = (if x < 2 then x * 1.5 else x - 1.25) : s = s + x / i"
+    text = f"def f(a b) var x = 1, s in (for i = 1, i < {{}} in {body}) : s"
+    assert code(text.format(7000)).count("= fdiv ") == 1
+    assert code(text.format(4)).count("= fdiv ") != 1
+    with_limit = text.format("b")
+    assert code(with_limit).count("= fdiv ") == 2
+    assert results("O3", with_limit, [(0.0, 1000.0)]) == results("O0", with_limit, [(0.0, 1000.0)])
+
+
 def test_a_name_may_have_any_character() -> None:
     with Session(jit="O3") as session:
         session.run(
             "def binary ⊕ 10 (größe b) var sum in (for größe2 = größe, größe2 < b in sum = sum + 1/größe2) : sum"
         )
         assert session.run("1 ⊕ 4") == 1 + 1 / 2 + 1 / 3 + 1 / 4
+
+
+@pytest.mark.parametrize("text", ["for c = n, c <= a, 7 in 0", "for c = n, a <= c, -7 in 0"])
+def test_a_loop_that_only_counts_needs_no_division_of_128_bits(text: str) -> None:
+    with Session(jit="sync", threshold=1) as session:
+        events: list[Event] = []
+        session.subscribe(events.append)
+        session.run(f"def f(n a) {text}")
+        session.run("for i = 0, i < 3 in f(0, 0 / 0)")
+        assert "f.for@1:12" in [event.unit for event in events if event.kind is EventKind.SWAPPED]
+        assert [event.message for event in events if event.kind is EventKind.FAILED] == []

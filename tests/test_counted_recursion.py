@@ -22,14 +22,18 @@ COUNTED = {
     "two arguments": "def f(x k) if k > 0 & x > k then f(x - 1, k - 1) + f(x - 1, k) / 3 else x / 7",
     "up": "def f(x k) if x > -99 & x < 30 then f(x + 9, k) + f(x + 16, k) / 3 else x + k",
     "up to a limit": f"def f(x k) if x > {LIMIT - 40} & x < {LIMIT} then f(x + 6, k) / 3 + f(x + 11, k) else x - k",
+    "another argument": "def f(x k) if x > 0 then f(x - 1, k * 2) + f(x - 1, k - x) else k",
+    "a result as an argument": "def f(x k) if x > 0 then 1 + f(x - 1, f(x - 2, k)) else k / 3",
+    "an argument that another takes the place of": "def f(x k) if x > 0 then f(x - 1, x) / 3 + f(x - 2, k) else k",
     "in two steps": "def f(x k) if x > 0 then f(x - 1 - 1, k) + f(x - 1, k) * k else x / 9",
 }
 OTHERS = {
     "one call": "def f(x k) if x < 1 then k else 1 / f(x - 1, k)",
     "a fraction": "def f(x k) if x < 1 then k else f(x - 0.5, k) + f(x - 1, k)",
     "a large step": "def f(x k) if x < 1 then k else f(x - 17, k) + f(x - 1, k)",
-    "another argument": "def f(x k) if x < 1 then k else f(x - 1, k * 2) + f(x - 1, k)",
+    "counts at one call": "def f(x k) if x < 1 then k else f(x - 1, k) + f(x / 2, k)",
     "a result": "def f(x k) if x < 1 then k else f(x - 1, f(x - 2, k))",
+    "arguments in other places": "def f(x k) if x + k < 1 then x - k else f(k, x - 1) + f(k - 1, x)",
     "a tail call": "def f(x k) if x < 1 then k else if f(x - 1, k) > 3 then f(x - 2, k) else 5 + f(x - 3, k)",
     "output": "extern putchard(x) def f(x k) if x < 1 then putchard(k) else f(x - 1, k) + f(x - 2, k)",
 }
@@ -66,6 +70,15 @@ def is_counted(session: Session) -> bool:
     return re.search(r"@kal\.f\.impl\.counted\.integers\.recursion\d*\.0\(", ir) is not None
 
 
+def recursive_calls(definition: str, session: Session) -> int:
+    """How many calls of itself the optimized code of `f` makes."""
+    session.run(definition)
+    ir = session.engine.ir(session["f"].unit.symbol, Tier.OPTIMIZED)
+    body = re.search(r"define internal fastcc .*?^\}", ir, re.MULTILINE | re.DOTALL)
+    assert body is not None
+    return body[0].count("call fastcc")
+
+
 @pytest.mark.parametrize("name", COUNTED)
 def test_a_recursion_that_counts_computes_the_same_from_any_argument(name: str, sessions: dict[str, Session]) -> None:
     # From 2^50 down, a recursion is too deep.
@@ -85,13 +98,14 @@ def test_other_recursions_stay_as_they_are(name: str, sessions: dict[str, Sessio
 
 
 def test_equal_calls_are_one(sessions: dict[str, Session]) -> None:
-    session = sessions["O3"]
-    session.run(FIB)
-    ir = session.engine.ir(session["f"].unit.symbol, Tier.OPTIMIZED)
-    body = re.search(r"define internal fastcc .*?^\}", ir, re.MULTILINE | re.DOTALL)
-    assert body is not None
     # With three levels of calls in a frame there are eight, with n - 3, n - 4, n - 5 or n - 6.
-    assert body[0].count("call fastcc") < 8
+    assert recursive_calls(FIB, sessions["O3"]) < 8
+
+
+def test_equal_calls_with_other_arguments_are_one(sessions: dict[str, Session]) -> None:
+    hanoi = "def f(n a b c) if n == 0 then 0 else f(n - 1, a, c, b) + (a * b + c) + f(n - 1, c, b, a)"
+    # Of the eight with n - 3, each passes one of three orders of the numbers.
+    assert recursive_calls(hanoi, sessions["O3"]) == 3
 
 
 def test_a_debugger_sees_arguments() -> None:

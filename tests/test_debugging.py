@@ -128,6 +128,17 @@ def test_gdb_attaches_to_a_repl(tmp_path: Path) -> None:
     assert re.search(r"\nValue returned is \$2 = 3\n\$3 = 1\ng \(x=2\) at <entry 1>:2\n.*\n\$4 = 2\n", shown), shown
 
 
+@pytest.mark.parametrize("mode", ["O0", "O3"])
+def test_gdb_shows_no_argument_that_a_call_has_overwritten(mode: str, tmp_path: Path) -> None:
+    text = "def halvings(x)\n  if x < 2 then 0\n  else 1 + halvings(x / 2)\nhalvings(40)\n"
+    shown = debugged(tmp_path, mode, "break demo.kal:2 if x < 2", "run", "backtrace 9", text=text)
+    values = re.findall(r"^#\d .*halvings \(x=(.*?)\)", shown, re.MULTILINE)
+    assert values[0] == "1.25"
+    known = [float(each) for each in values if each != "<optimized out>"]
+    assert known == sorted(known) and set(known) <= {1.25, 2.5, 5, 10, 20, 40}, shown
+    assert mode == "O3" or known == [1.25, 2.5, 5, 10, 20, 40]
+
+
 def test_variables_of_a_loop_that_counts_in_an_integer_are_never_out_of_date(tmp_path: Path) -> None:
     text = "def h()\n  var s = 1 in\n  (for i = 1, i < 1000 in\n     s = s / i + sqrt(i)) :\n  s\nh()\n"
     # Which instructions have the sum in a register depends on the processor: so after each of an iteration's.

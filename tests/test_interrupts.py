@@ -19,6 +19,7 @@ import pytest
 
 import kaleido
 from kaleido import Session
+from tests.scaling import definitions
 
 PACKAGE = str(Path(kaleido.__file__).parent)
 
@@ -102,6 +103,20 @@ def test_ctrl_c_or_an_alarm_at_any_line(jit: str, number: int) -> None:
             assert session.engine.memory().calls == 0
     assert interrupted > 30
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_in_a_long_text() -> None:
+    text = definitions(1_000)
+    with Session(jit="O0") as session:
+        session.run("def g(x) x")
+        whole = Press(0)
+        assert not whole.run(session, text)
+        for at in range(1, whole.lines, whole.lines // 20):
+            with fresh("O0") as another:
+                assert Press(at).run(another, text)
+                assert gc.isenabled()
+                assert len(another.functions()) in (2, 1_002)
+                assert another.run("sum(4)") == 4.0
 
 
 def test_ctrl_c_while_a_session_begins_and_ends() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 
 import pytest
 
-from kaleido import KaleidoError
+from kaleido import KaleidoError, ParseError, Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine
 from kaleido.language.nodes import Definition, External
+from kaleido.language.operators import OperatorTable
 from kaleido.session import MODES, policy_for
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.parsed_text import parsed
+from kaleido.session.parsed_text import Text, parsed
 from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.snapshot import Change
+from tests.jit.helpers import in_new_process
+from tests.scaling import definitions
 
 
 @pytest.fixture(params=MODES)
@@ -45,6 +49,60 @@ def test_the_garbage_collector_pauses_meanwhile(was_on: bool) -> None:
         finally:
             gc.enable()
     assert seen == [False, False, was_on, was_on]
+
+
+def test_it_pauses_while_a_long_text_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def observed(source: Source, operators: OperatorTable, defined: Container[str]) -> Text:
+        seen.append(gc.isenabled())
+        return parsed(source, operators, defined)
+
+    monkeypatch.setattr("kaleido.session.pipeline.parsed", observed)
+    with Session(jit="O0") as session:
+        for text in ("def f(x) x", definitions(1_000), definitions(1_000) + "("):
+            with suppress(ParseError):
+                session.run(text)
+            seen.append(gc.isenabled())
+    assert seen == [True, True, False, True, False, True]
+
+
+def run_long_text() -> tuple[bool, bool]:
+    """Whether its objects are in the oldest generation then, and whether the collector has looked at them."""
+    with Session(jit="O0") as session:
+        session.run("def f0(x) x")
+        gc.collect()
+        before = gc.get_stats()
+        session.run(definitions(1_000))
+        assert gc.isenabled()
+        young = [id(each) for generation in (0, 1) for each in gc.get_objects(generation)]
+        return id(session._table.functions["f999"].item) not in young, gc.get_stats() != before
+
+
+def check_generations() -> None:
+    assert run_long_text() == (True, False)
+    # The process has moved objects out of all generations: they stay there.
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    assert run_long_text() == (False, True)
+    assert gc.get_freeze_count() <= frozen
+
+
+def test_what_a_long_text_makes_is_moved_to_the_oldest_generation() -> None:
+    in_new_process(check_generations)
+
+
+@pytest.mark.parametrize("text", ["def f(x) x * 2", "def f(x) x +", "def f(x) y", "def f(x) x"])
+def test_definitions_leave_no_garbage_to_the_collector(text: str) -> None:
+    # Where they did, it would stay until a full collection of the whole process: see `collector_pause`.
+    with Session(jit="sync", threshold=1) as session:
+        loop = "def g(x) var s in (for i = 1, i < x in s = s + f(i))\n"
+        session.run(f"{definitions(100)}def f(x) x\n{loop}")
+        assert session["g"](3) == 0
+        gc.collect()
+        with suppress(KaleidoError):
+            session.run(f"{definitions(100).replace('+', '*')}{text}\n{loop}")
+        assert gc.collect() < 100
 
 
 def value(pipeline: Pipeline, text: str) -> float | None:

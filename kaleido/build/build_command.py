@@ -17,7 +17,7 @@ from kaleido.build.static_program import static_program
 from kaleido.cache.place import cache_at
 from kaleido.command_line.program_file import program_source, write_errors
 from kaleido.diagnostics import FAILED, OK, KaleidoError, Source
-from kaleido.jit import Policy
+from kaleido.jit import Policy, Tier
 from kaleido.jit.ahead_of_time import Form, Machine
 from kaleido.language.source_files import reason, shown
 from kaleido.session import LibraryError, Session
@@ -73,6 +73,11 @@ def _options(arguments: Sequence[str], parser: ArgumentParser) -> Namespace:
         "--linker", metavar="COMMAND", help="the command that links (default: cc, gcc, clang or zig cc)"
     )
     parser.add_argument(
+        "-O", dest="level", choices=("0", "3"), default="3",
+        help="how much is optimized: 3, everything (default), or 0, nothing; with -g, debuggers then know the value of "
+        "each variable at each line",
+    )  # fmt: skip
+    parser.add_argument(
         "-g", dest="debug", action="store_true", help="lines, functions and variables for debuggers and profilers"
     )
     parser.add_argument(
@@ -118,15 +123,16 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         _write(output, header.encode())
         return
     machine = Machine(options.target, options.cpu)
+    tier = Tier.OPTIMIZED if options.level == "3" else Tier.BASELINE
     policy = Policy(check=False, debug=options.debug, frame_pointers=options.frame_pointers)
     if options.emit is not None:
         form = Form(options.emit)
         _write(
             output,
-            native_code(program, form, machine, policy, entry=ENTRY, callable_from_c=callable_from_c),
+            native_code(program, form, machine, policy, entry=ENTRY, callable_from_c=callable_from_c, tier=tier),
         )
     else:
-        _link(executable_code(program, machine, policy, cache), output, options)
+        _link(executable_code(program, machine, policy, cache, tier), output, options)
 
 
 def _default_output(options: Namespace) -> str:
@@ -164,7 +170,8 @@ def _write(path: Path, data: bytes, *, executable: bool = False) -> None:
         else:
             _replace(path.resolve(), data, 0o777 if executable else 0o666)
     except OSError as error:
-        raise OSError(f"cannot write {shown(str(path))}: {reason(error)}") from None
+        name = "standard output" if path == _STANDARD_OUTPUT else shown(str(path))
+        raise OSError(f"cannot write {name}: {reason(error)}") from None
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

@@ -17,7 +17,7 @@ from kaleido.build.number_output import SHOW
 from kaleido.build.startup import MAIN, RUN, main_unit, startup_data, startup_units
 from kaleido.build.static_program import StaticProgram
 from kaleido.codegen.mangling import signature
-from kaleido.jit import DebugInfo, Engine, ObjectCache, Policy, RunCounter, Signature, Unit, quoted
+from kaleido.jit import DebugInfo, Engine, ObjectCache, Policy, RunCounter, Signature, Tier, Unit, quoted
 from kaleido.jit.ahead_of_time import Form, Machine
 
 __all__ = ["executable_code", "native_code"]
@@ -39,8 +39,9 @@ def native_code(
     *,
     entry: str = "",
     callable_from_c: Sequence[str] = (),
+    tier: Tier = Tier.OPTIMIZED,
 ) -> bytes:
-    """The program in a form, for a machine.
+    """The program in a form, for a machine, compiled at a tier.
 
     With an `entry`, a C function ``int entry(void)`` runs the program, and `main`, which calls it, gives way to one of
     another object. Without, there is only `main`. `callable_from_c` are names of functions of the program. With
@@ -57,15 +58,22 @@ def native_code(
     names = [MAIN, *([entry] if entry else ()), *callable_from_c]
     with Engine(policy) as engine:
         engine.define(*program.units, *start, *exported, *program.data, *startup_data(triple))
-        return engine.object_file(*names, weak=[MAIN] if entry else (), form=form, machine=machine)
+        return engine.object_file(*names, weak=[MAIN] if entry else (), form=form, machine=machine, tier=tier)
 
 
 def executable_code(
-    program: StaticProgram, machine: Machine, policy: Policy = _PLAIN, cache: ObjectCache | None = None
+    program: StaticProgram,
+    machine: Machine,
+    policy: Policy = _PLAIN,
+    cache: ObjectCache | None = None,
+    tier: Tier = Tier.OPTIMIZED,
 ) -> list[bytes]:
-    """The object files of an executable. Raises ValueError and OSError as :func:`native_code` does."""
+    """The object files of an executable, compiled at a tier.
+
+    Raises ValueError and OSError as :func:`native_code` does.
+    """
     if policy.debug or not machine.is_host:
-        return [native_code(program, Form.OBJECT, machine, policy)]
+        return [native_code(program, Form.OBJECT, machine, policy, tier=tier)]
     units = {unit.symbol: unit for unit in program.units}
     run, show = units.pop(RUN), units.pop(SHOW)
     own = [*units.values(), run, _calling_c(SHOW, show.signature, _SHOW)]
@@ -74,7 +82,7 @@ def executable_code(
     names = [MAIN, _SHOW] if SHOW in run.calls else [MAIN]
     with Engine(policy, cache=cache) as engine:
         engine.define(*own, *program.data, _called_by_c(_PROGRAM, run.signature, RUN))
-        program_object = engine.object_file(_PROGRAM)
+        program_object = engine.object_file(_PROGRAM, tier=tier)
     with Engine(policy, cache=cache) as engine:
         engine.define(*common, *startup_data(_host_platform()), _called_by_c(_SHOW, show.signature, SHOW))
         return [program_object, engine.object_file(*names)]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from kaleido.jit.unit import Data, Unit, Words
+from kaleido.jit.unit import Data, Tier, Unit, Words
 
 __all__ = ["HOST", "ClosedProgram", "Form", "Machine"]
 
@@ -43,9 +43,11 @@ class ClosedProgram(NamedTuple):
 
     `exports`  the units that are C functions, of the name of their symbol
     `weak`     the symbols of exports that a definition elsewhere may replace
+    `tier`     that of the code: its names are bound statically in both
     """
 
     units: Collection[Unit]
     data: Collection[Data]
     exports: Collection[Unit]
     weak: Collection[str] = ()
+    tier: Tier = Tier.OPTIMIZED

@@ -408,9 +408,14 @@ class Engine:
         return self._inspection.reachable(symbol)
 
     def object_file(
-        self, *symbols: str, weak: Collection[str] = (), form: Form | None = None, machine: Machine | None = None
+        self,
+        *symbols: str,
+        weak: Collection[str] = (),
+        form: Form | None = None,
+        machine: Machine | None = None,
+        tier: Tier = Tier.OPTIMIZED,
     ) -> bytes:
-        """Units and all that they reach as an object file, to link into a program: compiled at -O3, without stubs.
+        """Units and all that they reach as an object file, to link into a program: compiled at a tier, without stubs.
 
         Each of `symbols` is a C function of that name in it, which a definition in another object file may replace if
         it is in `weak`. A C library is needed, and nothing of the engine. Data have their initial values. Externals are
@@ -422,7 +427,7 @@ class Engine:
         C cannot call one of them, ValueError without symbols, where LLVM rejects the IR or does not know or support the
         machine, and where a symbol is also the name of a C function in use; OSError where the subprocess fails.
         """
-        return self._inspection.object_file(symbols, weak, form, machine)
+        return self._inspection.object_file(symbols, weak, form, machine, tier)
 
     def memory(self) -> MemoryUse:
         """What this engine holds in memory, also after it was closed."""

@@ -137,7 +137,7 @@ class Inspection:
             return list(self._closed_program([name]).units)
 
     def object_file(
-        self, names: Sequence[str], weak: Collection[str], form: Form | None, machine: Machine | None
+        self, names: Sequence[str], weak: Collection[str], form: Form | None, machine: Machine | None, tier: Tier
     ) -> bytes:
         if not names:
             raise ValueError("an object file exports at least one unit")
@@ -145,7 +145,7 @@ class Inspection:
             program = self._closed_program(names)
             for unit in program.exports:
                 unit.signature.check_foreign(unit.label)
-            return self._compiler.object_file(program._replace(weak=weak), form, machine)
+            return self._compiler.object_file(program._replace(weak=weak, tier=tier), form, machine)
 
     def _closed_program(self, names: Sequence[str]) -> ClosedProgram:
         """The units that `names` reach and the data that these use; the names are the exports."""

@@ -17,14 +17,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.mangling import symbol
 from kaleido.diagnostics import SemanticError, Source, Span
-from kaleido.jit import Callback, Engine, LockOrder, UndefinedUnit, Unit, fork_safe, raise_pending, signals_deferred
+from kaleido.jit import (
+    Callback,
+    Engine,
+    LockOrder,
+    UndefinedUnit,
+    Unit,
+    fork_safe,
+    interruptibly,
+    raise_pending,
+    signals_deferred,
+)
 from kaleido.language.nodes import Definition, Expression, External, For, Item
 from kaleido.session.collector_pause import collector_paused
 from kaleido.session.defined_function import DefinedFunction
 from kaleido.session.engine_errors import located, memory, refused, undefined_call
 from kaleido.session.expression import CompiledExpression, compile_expression
 from kaleido.session.function_table import FunctionTable
-from kaleido.session.parsed_text import Step, Text, targets
+from kaleido.session.parsed_text import Step, Text, parsed, targets
 from kaleido.session.recovery import remaining_errors
 from kaleido.session.snapshot import Change, Snapshot
 from kaleido.session.transaction import compile_definitions
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
     from kaleido.session.python_function import PythonFunction
 
 __all__ = ["Pipeline", "Result"]
+
+# A text of so many characters makes so many objects that the garbage collector would begin.
+_LONG = 10_000
 
 
 class Result(NamedTuple):
@@ -88,6 +101,14 @@ class Pipeline:
         self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
 
     # Items
+
+    def parsed(self, source: Source) -> Text:
+        """Parse a text, by the present operators. Raises ParseError."""
+        table = self.table
+        if len(source.text) < _LONG:
+            return parsed(source, table.operators, table.functions)
+        with signals_deferred(), self._lock, collector_paused():
+            return interruptibly(lambda: parsed(source, table.operators, table.functions))
 
     def results(self, text: Text) -> Iterator[Result]:
         """Run a text step by step: each run of definitions is a transaction. Yields the result of each item.
@@ -147,13 +168,14 @@ class Pipeline:
 
     # Definitions
 
-    def _define(self, items: Sequence[Definition | External], text: Text) -> list[Result]:
+    def _define(self, items: Sequence[Definition | External], text: Text) -> Iterable[Result]:
         """Define a run of definitions. Returns a result for each; the first one has the change."""
         change = self.define(items, text)
-        return [
+        # Made one by one: of many, most are not kept.
+        return (
             Result(item, None, change if index == 0 else None, warning=_warning(item, text.source))
             for index, item in enumerate(items)
-        ]
+        )
 
     def define(
         self, items: Sequence[Definition | External], text: Text, registered: Mapping[str, PythonFunction] = {}

@@ -193,7 +193,7 @@ class Session:
         return self._pipeline.located(source, span)
 
     def _parsed(self, source: Source) -> Text:
-        return parsed(source, self._table.operators, self._table.functions)
+        return self._pipeline.parsed(source)
 
     # The program
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from tests.fuzz.rewritings import table
 from tests.fuzz.search import Case, Finding, check
 from tests.fuzz.watch import Watch
 
@@ -48,26 +50,37 @@ def main() -> int:
 
 
 def search(seconds: float, seed: int, jobs: int, directory: Path) -> int:
-    """Search, tell what was done, write what was found into `directory`; gives the exit code."""
+    """Search, tell what was done, write what was found into `directory`, until Ctrl-C; gives the exit code."""
     begin = time.monotonic()
     watches = [Watch(seed + job, step=jobs) for job in range(jobs)]
     one_at_a_time = threading.Lock()
+    known: set[tuple[str, bytes]] = set()
 
     def found(finding: Finding) -> None:
         with one_at_a_time:
-            print(save(finding, directory), flush=True)
+            if (finding.case.kind, finding.case.data) not in known:
+                known.add((finding.case.kind, finding.case.data))
+                print(save(finding, directory), flush=True)
 
+    interrupted = False
     with ThreadPoolExecutor(jobs) as pool:
-        for running in [pool.submit(watch.run, seconds, found) for watch in watches]:
-            running.result()
+        searches = [pool.submit(watch.run, seconds, found) for watch in watches]
+        try:
+            for each in searches:
+                each.result()
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            for watch in watches:
+                watch.stop()
     spent = time.monotonic() - begin
     counts = sum((watch.counts for watch in watches), Counter[str]())
     print(f"{counts['tiers']:,} programs in every mode, {counts['tiers'] / spent:.1f} a second", end=", ")
     print(f"less {counts['too long']:,} that took too long; {counts['reader']:,} texts read")
+    print(table(counts, counts["tiers"] - counts["too long"]))
     print("the engine:", ", ".join(f"{counts[kind]:,} {kind}" for kind in EVENTS))
-    findings = sum(len(watch.findings) for watch in watches)
-    print(f"{findings:,} found in {spent:,.0f} s")
-    return 1 if findings else 0
+    print(f"{len(known):,} found in {spent:,.0f} s")
+    return 1 if known else 128 + signal.SIGINT if interrupted else 0
 
 
 def save(finding: Finding, directory: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ from typing import TypeVar
 
 from kaleido.language.nodes import Assign, Binding, Expression, For, If, Var
 from tests.fuzz.vocabulary import (
+    BEGINNINGS,
     LEAVES,
     NOWHERE,
     SPECIAL,
     VARIABLES,
     WEIGHTS,
+    Counting,
     Function,
     builtins,
     infix,
@@ -39,6 +42,7 @@ class Frame:
     times: int = 1
     self_calls: int = 0
     function: Function | None = None
+    weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
 
     @property
     def affordable(self) -> int:
@@ -61,6 +65,10 @@ class Expressions:
     def _number(self, least: int, most: int) -> int:
         return self._choices.randint(least, most)
 
+    def _size(self, least: int, most: int) -> int:
+        """A size, rather a small one: what is wrong mostly is so in small programs, too, and more of them run."""
+        return min(self._number(least, most), self._number(least, most))
+
     def _chance(self, percent: int) -> bool:
         return self._choices.random() * 100 < percent
 
@@ -76,7 +84,7 @@ class Expressions:
         self._frame.budget -= self._frame.times
         if size <= 1 or self._frame.affordable < 4:
             return self._leaf(size)
-        made: Expression | None = getattr(self, f"_{self._weighted(WEIGHTS)}")(size)
+        made: Expression | None = getattr(self, f"_{self._weighted(self._frame.weights)}")(size)
         return made if made is not None else self._leaf(size)
 
     def _expressions(self, count: int, size: int) -> list[Expression]:
@@ -116,9 +124,46 @@ class Expressions:
         frame.budget -= function.cost * frame.times
         self._called.add(name)
         arity = function.prototype.arity
-        if function.fuel is None:
+        if not function.is_recursive:
             return function.apply(self._expressions(arity, size) if arity else [])
-        return function.apply([number(float(self._number(0, function.fuel))), *self._expressions(arity - 1, size)])
+        if function.counting is None:
+            given: list[Expression] = [number(float(self._number(0, function.fuel or 0)))]
+        else:
+            given = self._to_count(function.counting)[:arity]
+        return function.apply([*given, *self._expressions(arity - len(given), size)])
+
+    def _to_count(self, counting: Counting) -> list[Expression]:
+        """The arguments of a function that counts: where it begins, and for a loop, where it ends."""
+        limit = counting.limit if counting.exact else counting.limit + self._pick((0.0, 0.0, 0.5, -0.25, math.nan))
+        return [self._begin(counting), *([self._constant(limit)] if counting.loops else [])]
+
+    def _begin(self, counting: Counting) -> Expression:
+        """Where counting may begin: some turns before its end, or where it ends at once."""
+        match "before" if counting.exact else self._weighted(BEGINNINGS):
+            case "before":
+                return self._constant(counting.begin(self._number(0, counting.turns)))
+            case "between":
+                return self._constant(counting.begin(self._number(0, counting.turns) + self._pick((0.5, 0.25, 1e-9))))
+            case "behind":
+                return self._constant(counting.begin(-self._number(0, 3)))
+            case "infinite":
+                return self._constant(-counting.sign * math.inf)
+            case "moving" if "i" in self._frame.counting and not counting.is_slow:
+                self._called.add("binary+" if counting.down else "binary-")
+                return infix("+" if counting.down else "-", self._constant(counting.limit), variable("i"))
+            case "zero" if abs(counting.limit) < 10:
+                return self._constant(-0.0)
+        return self._constant(math.nan)
+
+    def _constant(self, value: float) -> Expression:
+        """An expression with this value, unless its operators are redefined."""
+        if math.isnan(value):
+            self._called.add("binary/")
+            return infix("/", number(0.0), number(0.0))
+        if math.copysign(1.0, value) > 0:
+            return number(value)
+        self._called.add("unary-")
+        return prefix("-", number(-value))
 
     def _among(self, kind: str) -> list[str]:
         """Operators of a kind, the user's own more often than their number says."""

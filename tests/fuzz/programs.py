@@ -4,7 +4,8 @@ That runs end is arranged, not proved:
 
 - every function has a *level*, and calls only functions of lower levels; so whatever is redefined, later and in
   whatever order, no cycle comes about. Built-in operators, once redefined, have levels too;
-- cycles are made on purpose, and burn *fuel*: their first parameter counts down;
+- cycles are made on purpose, and burn *fuel*: their first parameter counts down; or it is *counting* to a limit, in
+  each of several calls of the function by itself;
 - every function has a *cost*, the steps that one call may take, and no body promises more.
 
 What redefinition does to a countdown (a new `-`, say) nobody looks at: a few programs run for ever, and whoever runs
@@ -30,7 +31,8 @@ from kaleido.language.nodes import (
     Prototype,
     Var,
 )
-from tests.fuzz.expressions import Expressions, Frame
+from tests.fuzz.expressions import Frame
+from tests.fuzz.shapes import Shapes
 from tests.fuzz.trees import replaced
 from tests.fuzz.vocabulary import (
     ACTIONS,
@@ -57,7 +59,7 @@ from tests.fuzz.vocabulary import (
 __all__ = ["random_program"]
 
 
-class Generator(Expressions):
+class Generator(Shapes):
     """One program in the making."""
 
     def __init__(self, choices: random.Random) -> None:
@@ -96,7 +98,11 @@ class Generator(Expressions):
 
     def _add(self, head: Prototype, level: int) -> None:
         function = Function(head, level, 60 * (level - ORDINARY_LEVEL + 1) ** 2)
-        if head.arity and self._chance(50):
+        if head.arity and head.operator is None and self._chance(35):
+            loops = self._chance(35)
+            counting = self._new_counting(1 if loops else self._pick((2, 2, 2, 2, 3, 1)), loops=loops)
+            function = replace(function, counting=counting, cost=function.cost + (200 if loops else 1000))
+        elif head.arity and self._chance(50):
             self_calls = self._pick((1, 0, 2))
             fuel, turns = FUEL[self_calls]
             cost = function.cost + 20 * turns
@@ -107,6 +113,13 @@ class Generator(Expressions):
     def _pair_up(self) -> None:
         """Let functions that burn fuel call each other as they call themselves."""
         own = [self._functions[name] for name in self._own]
+        counted = [each for each in own if each.counting and not each.counting.loops]
+        if len(counted) >= 2 and self._chance(60):
+            first, second = counted[:2]
+            for each, other in ((first, second), (second, first)):
+                self._functions[each.name] = replace(
+                    each, level=first.level, counting=first.counting, partners=(other.name,)
+                )
         burning = [each for each in own if each.fuel and each.self_calls < 2 and each.prototype.operator is None]
         if len(burning) >= 2 and self._chance(60):
             first, second = burning[:2]
@@ -125,7 +138,13 @@ class Generator(Expressions):
         self._called = set()
         self._frame = Frame(function.level, function.cost, function=function)
         self._frame.scope = [parameter.name for parameter in function.prototype.parameters]
-        body = self._expression(self._number(1, 16)) if function.fuel is None else self._recursion(function)
+        if function.counting is not None:
+            counted = self._loop_function if function.counting.loops else self._counted_recursion
+            body = counted(function, function.counting)
+        elif function.fuel is not None:
+            body = self._recursion(function)
+        else:
+            body = self._expression(self._size(1, 16))
         self._callees[name] = self._called
         self._emit(Definition(function.prototype, body, NOWHERE))
 
@@ -140,9 +159,9 @@ class Generator(Expressions):
         frame = self._frame
         fuel = function.prototype.parameters[0].name
         frame.counting.append(fuel)
-        base = self._expression(self._number(1, 5))
+        base = self._expression(self._number(1, 4))
         frame.times, frame.self_calls = function.turns, function.self_calls
-        step = self._expression(self._number(2, 16)) if function.self_calls else self._tail(self._number(2, 16))
+        step = self._expression(self._size(2, 12)) if function.self_calls else self._tail(self._size(2, 16))
         frame.times, frame.self_calls = 1, 0
         self._called |= {"binary<", "binary-"}
         return If(infix("<", number(0.0), variable(fuel)), step, base, NOWHERE)
@@ -171,7 +190,7 @@ class Generator(Expressions):
 
     def _show(self) -> None:
         self._top()
-        self._result(self._expression(self._number(2, 16)))
+        self._result(self._expression(self._size(2, 16)))
 
     def _assign(self) -> None:
         """Create a top-level variable, or change one; sometimes two at once."""
@@ -201,16 +220,27 @@ class Generator(Expressions):
             self._result(again)
 
     def _heat(self, name: str = "") -> None:
-        """Call one function from a loop, often enough for any small threshold."""
+        """Call one function often enough for any small threshold: from a loop, or several times in one expression."""
         self._top()
+        name = name or self._pick(self._affordable_own())
+        # A loop is compiled with the function inlined, and again for other tiers: half the time of many programs.
+        if self._chance(70):
+            made = self._shown_call(name, 4)
+            self._called.add("binary:")
+            for _ in range(self._number(3, 6)):
+                made = infix(":", made, self._shown_call(name, 4))
+            self._result(made)
+            return
         with self._scope():
             self._shadow("i")
             self._frame.counting.append("i")
             self._frame.times = 12
-            call = self._apply(name or self._pick(self._affordable_own()), 8)
+            body = self._shown_call(name, 8)
         condition = infix("<", variable("i"), number(10.0))
-        body = Call("printd", (call,), NOWHERE, NOWHERE)
         self._result(For(variable("i"), number(0.0), condition, None, body, NOWHERE))
+
+    def _shown_call(self, name: str, size: int) -> Expression:
+        return Call("printd", (self._apply(name, size),), NOWHERE, NOWHERE)
 
     def _repeat(self) -> None:
         if self._shown:
@@ -229,11 +259,11 @@ class Generator(Expressions):
         fixed = name in self._declared or any(
             name in callees for caller, callees in self._callees.items() if caller != name
         )
-        if operator is None and function.fuel is None and not fixed and self._chance(30):
+        if operator is None and not function.is_recursive and not fixed and self._chance(30):
             head = prototype(name, self._weighted(ARITIES))
             self._shown = []
-        if function.fuel is not None and self._chance(20):
-            function = replace(function, fuel=None, partners=())
+        if function.is_recursive and self._chance(20):
+            function = replace(function, fuel=None, counting=None, partners=())
         self._functions[name] = replace(function, prototype=head)
         self._define(name)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -27,6 +28,7 @@ from kaleido.language.nodes import Item
 from kaleido.language.operators import OperatorTable
 from kaleido.session import Session
 from kaleido.terminal import streams
+from tests.fuzz.arrays import Over, possible
 from tests.fuzz.sessions import Sessions
 from tests.reference import OutOfSteps, Reference
 from tests.test_language import PRELUDE
@@ -58,7 +60,7 @@ class Mode:
     takes arguments that never changed for constants.
 
     One program in `every` is run so. Without `jit`, it is built as an executable: to link and start that takes longer
-    than a short program does in all other modes.
+    than a short program does in all other modes. With `arrays`, its functions are then called over arrays.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Mode:
     scheduled: bool = False
     every: int = 1
     speculate: bool = False
+    arrays: bool = False
 
 
 MODES = (
@@ -76,6 +79,7 @@ MODES = (
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
     Mode("speculating", "sync", (1, 2, 3), every=4, speculate=True),
+    *([Mode("arrays", "sync", (1, 25), every=3, arrays=True)] if find_spec("numpy") else ()),
     *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
 )
 
@@ -99,17 +103,20 @@ def compare(text: str, seed: int, modes: Sequence[Mode], sessions: Sessions, cou
 
 
 def _compare(text: str, seed: int, modes: Sequence[Mode], sessions: Sessions, counts: Counter[str]) -> None:
-    expected = _by_reference(text)
-    if expected.error:
-        raise Difference(f"the program was to be without errors: {expected.error}")
+    reference, error = _by_reference(text)
+    if error:
+        raise Difference(f"the program was to be without errors: {error}")
+    expected = Outcome(bytes(reference.output))
     for mode in modes:
         if seed % mode.every:
             continue
-        outcome, trouble = _by_engine(text, mode, random.Random(seed), sessions, counts)
+        over = list(possible(text, reference, random.Random(seed))) if mode.arrays else []
+        wanted = Outcome(bytes(reference.output)) if over else expected
+        outcome, trouble = _by_engine(text, over, mode, random.Random(seed), sessions, counts)
         if trouble:
             raise Difference(f"{mode.name}: {trouble}", (mode,))
-        if outcome != expected:
-            raise Difference(f"{mode.name}: {_first_difference(outcome, expected)}", (mode,))
+        if outcome != wanted:
+            raise Difference(f"{mode.name}: {_first_difference(outcome, wanted)}", (mode,))
 
 
 def parsed(source: Source, operators: OperatorTable) -> list[Item]:
@@ -122,19 +129,20 @@ def _parsed(source: Source, infix: tuple[tuple[str, int], ...], prefix: frozense
     return parser.parse(source, OperatorTable(dict(infix), prefix))
 
 
-def _by_reference(text: str) -> Outcome:
+def _by_reference(text: str) -> tuple[Reference, str]:
+    """The evaluator that has run a program, and the error that ended it. Raises TooLong."""
     reference = Reference(Source("<prelude>", PRELUDE.read_text("utf-8")), STEPS)
     try:
         reference.run(Source("<program>", text))
     except OutOfSteps:
         raise TooLong from None
     except KaleidoError as error:
-        return Outcome(bytes(reference.output), error.diagnostic.title)
-    return Outcome(bytes(reference.output))
+        return reference, error.diagnostic.title
+    return reference, ""
 
 
 def _by_engine(
-    text: str, mode: Mode, choices: random.Random, sessions: Sessions, counts: Counter[str]
+    text: str, over: Sequence[Over], mode: Mode, choices: random.Random, sessions: Sessions, counts: Counter[str]
 ) -> tuple[Outcome, str]:
     """What a program did, and what went wrong in the engine without the program knowing."""
     if not mode.jit:
@@ -154,6 +162,8 @@ def _by_engine(
         Schedule(session, choices if mode.scheduled else None) as schedule,
     ):
         error = _execute(session, text, schedule.step)
+        for each in over:
+            streams.write(each.line(each.by_engine(session)))
         schedule.finish()
     return Outcome(output[0], error), "; ".join(failures)
 
@@ -163,7 +173,7 @@ def _by_executable(text: str, sessions: Sessions) -> Outcome:
         program = static_program(session, Source("<program>", text), quiet=False, functions=False)
     with tempfile.TemporaryDirectory() as folder:
         objects, executable = [Path(folder, "program.o"), Path(folder, "common.o")], Path(folder, "program")
-        for path, code in zip(objects, executable_code(program, HOST), strict=True):
+        for path, code in zip(objects, executable_code(program, HOST, cache=sessions.executables), strict=True):
             path.write_bytes(code)
         link(objects, executable, [], None)
         done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)

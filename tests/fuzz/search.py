@@ -20,6 +20,7 @@ from kaleido.language.printer import program
 from tests.fuzz.programs import random_program
 from tests.fuzz.reader import check_reader, texts
 from tests.fuzz.reduction import reduced, shortened
+from tests.fuzz.rewritings import counted_rewritings
 from tests.fuzz.running import MODES, Difference, Mode, TooLong, compare, parsed
 from tests.fuzz.sessions import Sessions
 from tests.fuzz.trees import check_printer
@@ -84,20 +85,23 @@ class Search:
     def tiers(self, examples: int, seed: int) -> Finding | None:
         """Run `examples` random programs in every mode, in the same sessions; ends with the first that fails."""
         earlier: list[Case] = []
-        with Sessions() as sessions:
+        with Sessions() as sessions, counted_rewritings() as rewritings:
             for index in range(examples):
                 if time.monotonic() > self._end:
                     break
                 data = check_printer(random_program(f"{seed} {index}"), TABLE, parsed).encode()
                 case = Case("tiers", data, zlib.crc32(data))
                 self._begin(replace(case, earlier=tuple(earlier)))
+                rewritings.clear()
                 try:
                     _compare(case, MODES, sessions, self.counts)
                     earlier.append(case)
+                    self.counts.update(rewritings)
                 except TooLong:
                     self.counts["too long"] += 1
                 except Exception as error:
-                    return self._small_finding(replace(case, earlier=tuple(earlier)), error)
+                    finding = self._small_finding(replace(case, earlier=tuple(earlier)), error)
+                    return replace(finding, message=f"{finding.message} (program {index} of --seed {seed})")
         return None
 
     def _begin(self, case: Case) -> None:

@@ -6,6 +6,7 @@ sessions share, see ``tests/compiled_once.py``.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,25 @@ from kaleido.session import Session
 from tests.compiled_once import CompiledOnce
 
 __all__ = ["Sessions"]
+
+_ENTRIES = 10
+
+
+class _Entries:
+    """Object code of executables: what is the same in all of them is compiled once, as with the object cache."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, key: str) -> bytes | None:
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        return self._entries.get(key)
+
+    def put(self, key: str, entry: bytes) -> None:
+        self._entries[key] = entry
+        if len(self._entries) > _ENTRIES:
+            self._entries.popitem(last=False)
 
 
 class Sessions:
@@ -25,6 +45,7 @@ class Sessions:
         self._shared = shared
         self._sessions: dict[tuple[str, int | None, bool], Session] = {}
         self._compiled = CompiledOnce()
+        self.executables = _Entries()
 
     def __enter__(self) -> Sessions:
         return self

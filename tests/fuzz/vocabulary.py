@@ -25,12 +25,14 @@ from tests.test_language import PRELUDE
 
 # How often each kind of expression is taken, where there is room for more than a leaf.
 WEIGHTS = {
-    "leaf": 4, "operation": 14, "prefixed": 4, "call": 14, "assignment": 6, "conditional": 6, "loop": 6, "block": 6,
-    "output": 3,
+    "leaf": 4, "operation": 14, "prefixed": 4, "call": 14, "assignment": 6, "conditional": 6, "loop": 4,
+    "counted_loop": 3, "remainder": 2, "block": 6, "output": 3,
 }  # fmt: skip
 LEAVES = {"variable": 6, "integer": 3, "special": 3, "fraction": 1}
+# The same for what is to have no effects.
+PURE_WEIGHTS = {"leaf": 6, "operation": 12, "remainder": 2, "prefixed": 2, "conditional": 4}
 # What the program does when its functions are there.
-ACTIONS = {"show": 6, "heat": 4, "repeat": 4, "churn": 8, "redefine": 4, "redefine_builtin": 2, "redefine_library": 1,
+ACTIONS = {"show": 6, "heat": 5, "repeat": 2, "churn": 8, "redefine": 4, "redefine_builtin": 2, "redefine_library": 1,
            "declare": 1, "assign": 6}  # fmt: skip
 
 VARIABLES = ("a", "b", "c", "d", "x", "i", "j", "été")
@@ -45,6 +47,14 @@ EXTERNS = {
 }  # fmt: skip
 SPECIAL = (0.0, 5e-324, 1e-310, 2.2250738585072014e-308, 0.1, 1 / 3, 1e16, 9007199254740993.0, 1e308, float("inf"))
 
+# Where counting ends: the compiler counts in integers up to 2^50, and doubles are integers up to 2^53.
+LIMITS = (0.0, 0.0, 1.0, 2.0, 5.0, -3.0, 0.5, 2.0**50 - 2, 2.0**50, -(2.0**50), 2.0**53 - 3, 2.0**53)
+DIVISORS = (0.1, 0.7, 1 / 3, 3.0, 49.0, 1.0, 2.0, 0.25, 5e-324, 1e-300, 1e308)
+# Where counting begins, in relation to its limit.
+BEGINNINGS = {"before": 12, "moving": 8, "between": 3, "behind": 2, "infinite": 1, "none": 2, "zero": 2}
+# What one turn adds to what counts, and steps that a recursion does not count: no integers, and larger ones than 16.
+STEPS, OTHER_STEPS = (1, 2, 3, 4, 7, 16), (1, 2, 17, 0.5, 2.5, 1000)
+
 NOWHERE = Span(0, 0)
 # Redefinable operators, each in terms of those before it. What counts down and up in loops comes first.
 ORDER = ["binary:", "binary<", "unary-", "binary-", "binary|", "binary&", "unary!", "binary+", "binary*", "binary>",
@@ -58,8 +68,43 @@ FUEL = {0: (60, 60), 1: (12, 12), 2: (4, 31)}
 
 
 @dataclass(frozen=True)
+class Counting:
+    """What counts by one of `steps` in each turn, `down` or up, as long as it has not come to `limit`.
+
+    It is a recursion, or it `loops`: then a second parameter is the limit. If it is `exact`, it comes to the limit.
+    """
+
+    limit: float
+    down: bool
+    steps: tuple[float, ...]
+    loops: bool = False
+    exact: bool = False
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.down else -1
+
+    @property
+    def turns(self) -> int:
+        """How many it may take: each calls as often as there are steps."""
+        return {1: 8, 2: 7}.get(len(self.steps), 4)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether some ten turns are too many."""
+        return len(self.steps) > 2 or self.steps.count(min(self.steps)) > 1
+
+    def begin(self, turns: float) -> float:
+        """A number that takes at most about so many turns."""
+        return self.limit + self.sign * turns * min(self.steps)
+
+
+@dataclass(frozen=True)
 class Function:
-    """A function that can be called. `fuel` is the most that its first argument may be, None where it burns none."""
+    """A function that can be called. `fuel` is the most that its first argument may be, None where it burns none.
+
+    Where it is `counting`, its first argument is what counts.
+    """
 
     prototype: Prototype
     level: int
@@ -68,6 +113,11 @@ class Function:
     turns: int = 1
     self_calls: int = 0
     partners: tuple[str, ...] = ()
+    counting: Counting | None = None
+
+    @property
+    def is_recursive(self) -> bool:
+        return self.fuel is not None or self.counting is not None
 
     @property
     def name(self) -> str:

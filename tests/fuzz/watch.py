@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from tests.fuzz.search import Case, Finding, Search, check, made_small
 
@@ -29,11 +32,28 @@ class Watch:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
         self._seed, self._step = seed, step
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._process: BaseProcess | None = None
+
+    def stop(self) -> None:
+        """End :meth:`run`, which another thread calls, without a finding."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _start(self, process: BaseProcess) -> None:
+        with self._lock:
+            process.start()
+            self._process = process
+            if self._stopped:
+                process.kill()
 
     def run(self, seconds: float, found: Callable[[Finding], None]) -> float:
         """Search for about `seconds`, telling `found` at once; gives how long it was in fact."""
         begin = time.monotonic()
-        while (left := begin + seconds - time.monotonic()) > 0:
+        while (left := begin + seconds - time.monotonic()) > 0 and not self._stopped:
             before = len(self.findings)
             self._search(left, found)
             if len(self.findings) > before:
@@ -44,18 +64,21 @@ class Watch:
         """Until the time is over, or the process is."""
         ours, theirs = _processes.Pipe(duplex=False)
         worker = _processes.Process(target=_rounds, args=(theirs, seconds, self._seed, self._step), daemon=True)
-        worker.start()
+        self._start(worker)
         theirs.close()
         case, trouble = self._follow(ours, found)
         if trouble:
             worker.kill()
         worker.join()
-        if worker.exitcode:
+        if worker.exitcode and not self._stopped:
             assert case is not None, "the search cannot begin"
             trouble = trouble or f"ends the process with {worker.exitcode}"
             if case.kind == "tiers":
-                case = made_small(case, ends_badly, REDUCTION_SECONDS)
+                case = made_small(case, self._ends_badly, REDUCTION_SECONDS)
             self._add(Finding(case, trouble), found)
+
+    def _ends_badly(self, case: Case) -> bool:
+        return not self._stopped and ends_badly(case, self._start)
 
     def _follow(self, worker: Connection, found: Callable[[Finding], None]) -> tuple[Case | None, str]:
         """Listen until the process ends; gives the last case, and why the process should be ended."""
@@ -76,12 +99,15 @@ class Watch:
         return case, f"takes more than {STALLED:.0f} s"
 
     def _add(self, finding: Finding, found: Callable[[Finding], None]) -> None:
+        if self._stopped:
+            return
         self.findings.append(finding)
         found(finding)
 
 
 def _rounds(watcher: Connection, seconds: float, seed: int, step: int) -> None:
     """Search, in the process that may end."""
+    _leave_interrupts_to_the_watch()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         search = Search(watcher.send, end)
@@ -92,10 +118,15 @@ def _rounds(watcher: Connection, seconds: float, seed: int, step: int) -> None:
         seed += step
 
 
-def ends_badly(case: Case) -> bool:
-    """Whether a case ends its process, or does not end; a difference is no such thing."""
+def _leave_interrupts_to_the_watch() -> None:
+    """Ctrl-C in a terminal reaches all its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def ends_badly(case: Case, start: Callable[[BaseProcess], None] = BaseProcess.start) -> bool:
+    """Whether a case ends its process, or does not end; a difference is no such thing. `start` starts the process."""
     process = _processes.Process(target=_quietly, args=(case,), daemon=True)
-    process.start()
+    start(process)
     process.join(STALLED)
     process.kill()
     process.join()
@@ -104,6 +135,7 @@ def ends_badly(case: Case) -> bool:
 
 def _quietly(case: Case) -> None:
     """Try a case, whatever may be wrong with it but the end of the process."""
+    _leave_interrupts_to_the_watch()
     try:
         check(case)
     except Exception:

@@ -389,6 +389,8 @@ def test_fork() -> None:
         engine.define(unit("(define (f x) (+ x 1))"))
         f = engine.function("f")
         print(f(1), flush=True)
+        # Python 3.12 and later warn of a fork beside a thread.
+        warnings.simplefilter("ignore", DeprecationWarning)
         if os.fork() == 0:
             try:
                 f(1)
@@ -413,7 +415,7 @@ def test_fork() -> None:
 def python(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script that may use the names below, in a process of its own."""
     head = """
-import ctypes, os, signal, threading
+import ctypes, os, signal, threading, warnings
 from kaleido.jit import Engine, Interrupted, Policy, StackOverflow
 from tests.jit.helpers import callback
 from tests.jit.tiny import unit, units

@@ -88,6 +88,38 @@ def test_all_tiers_pass_the_same_bits(kind: str, before: tuple[str, ...]) -> Non
             assert engine.describe("copy").tier is expected
 
 
+# All registers that scalars may be in, and how each argument is read.
+SCALARS = {
+    "i1 zeroext": "zext i1 {} to i64", "i8 signext": "sext i8 {} to i64", "i16 signext": "sext i16 {} to i64",
+    "i32": "sext i32 {} to i64", "i64": "add i64 {}, 0", "ptr": "ptrtoint ptr {} to i64",
+    "float": "fpext float {} to double", **{f"double{' ' * index}": "fmul double {}, 1.0" for index in range(7)},
+}  # fmt: skip
+
+
+def test_a_hot_unit_gets_its_arguments_in_all_registers() -> None:
+    kinds = tuple(each.strip() for each in SCALARS)
+    signature = Signature("double", kinds)
+    lines, before = [], "0.0"
+    for index, conversion in enumerate(SCALARS.values()):
+        lines.append(f"  %a{index} = {conversion.format(f'%{index}')}")
+        if index < 6:
+            lines.append(f"  %d{index} = sitofp i64 %a{index} to double")
+        # As the digits of a number, so that each counts for itself.
+        lines.append(f"  %s{index} = fmul double {before}, 8.0")
+        lines.append(f"  %t{index} = fadd double %s{index}, %{'d' if index < 6 else 'a'}{index}")
+        before = f"%t{index}"
+    ir = f"define {signature.prototype('f.impl')} nounwind {{\n" + "\n".join(lines) + f"\n  ret double {before}\n}}\n"
+    given = [1, -2, 3, -1, 2, 3, 1.0, -2.0, 3.0, 2.0, 1.0, -3.0, 2.0, 1.0]
+    expected = 0.0
+    for each in given:
+        expected = expected * 8.0 + each
+    # The second run makes it hot, and the hook is called between the caller and the unit.
+    with Engine(sync(2)) as engine:
+        engine.define(Unit("f", signature, ir))
+        assert [engine.call("f", *given) for _ in range(3)] == [expected] * 3
+        assert engine.describe("f").tier is Tier.OPTIMIZED
+
+
 def test_types_are_written_in_one_way() -> None:
     wide = Signature("{double,i64}", ("[ 3 x {i8 ,<4 x float>} ]", " ptr  noalias nocapture align  8 "))
     assert wide == Signature("{ double, i64 }", ("[3 x { i8, <4 x float> }]", "ptr align 8 noalias nocapture"))

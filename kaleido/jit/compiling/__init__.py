@@ -25,6 +25,7 @@
 ``branches``          branches in place of selects that loops wait for
 ``debug_metadata``    lines and variables of the source as LLVM's metadata
 ``debug_copies``      the same for copies of functions
+``stale_registers``   variables in registers that a call changes, which debuggers would show
 ``specialization``    guards: units with arguments that are taken for constants
 ``stack_walks``       functions whose callers profilers find
 ``counting``          counters of a language's own, in baseline code

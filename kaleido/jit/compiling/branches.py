@@ -30,7 +30,7 @@ from itertools import count
 from kaleido.jit.compiling.ir_text import Function, functions, unused_tag
 from kaleido.jit.compiling.loops import DEFINED, NAMES
 
-__all__ = ["with_branches"]
+__all__ = ["future_branches", "with_branches"]
 
 _NAME = r'%[-a-zA-Z$._0-9]+|%"[^"]*"'
 _VALUE = rf"{_NAME}|[^\s,]+"
@@ -66,6 +66,13 @@ def with_branches(module: str) -> str:
     return module
 
 
+def future_branches(function: Function) -> Collection[str]:
+    """The selects of a function that become branches."""
+    if " = select i1 " not in function.text or " = phi " not in function.text:
+        return ()
+    return _Selects(function, "").chosen()
+
+
 @dataclass
 class _Choice:
     """Selects of one condition in one block, which become the phis behind one branch."""
@@ -98,7 +105,7 @@ class _Selects:
 
     def as_branches(self) -> str:
         """The function's text."""
-        chosen = self._in_recurrences() if len(self._defined) <= _MOST else {}
+        chosen = self.chosen()
         if not chosen:
             return self._function.text
         first, _, body = self._function.text.partition("\n")
@@ -111,8 +118,10 @@ class _Selects:
         text = [_without(line, self._gone) for line in text]
         return NAMES.sub(lambda match: self._new_names.get(match[0], match[0]), "\n".join(text))
 
-    def _in_recurrences(self) -> dict[str, re.Match[str]]:
+    def chosen(self) -> dict[str, re.Match[str]]:
         """The selects that become branches, by name."""
+        if len(self._defined) > _MOST:
+            return {}
         selects = {name: m for name, line in self._defined.items() if (m := _SELECT.match(line))}
         selects = {name: select for name, select in selects.items() if not self._is_extreme(select)}
         conditions: set[str] = set()

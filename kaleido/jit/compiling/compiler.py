@@ -73,7 +73,7 @@ class Compiler:
     def _compiled(self, units: Sequence[Unit], tier: Tier, constants: Constants | None) -> tuple[llvm.ModuleRef, int]:
         """:meth:`module`, and how many calls of a recursive function one of its frames holds."""
         if tier is Tier.BASELINE:
-            module = link_dynamically(units, self._names, self._transformed)
+            module = link_dynamically(units, self._names, self.transformed)
             with closed_on_error(module):
                 define_counting(module, units, tier)
             return module, 1
@@ -91,7 +91,7 @@ class Compiler:
         levels, merges = 1, False
         with closed_on_error(module):
             self._target.format(module)
-            self._transformed(module, units[0], Tier.OPTIMIZED)
+            self.transformed(module, units[0], Tier.OPTIMIZED)
         recurs, counts = may_recur(units), may_count(units)
         if recurs or counts:
             with module:
@@ -113,6 +113,13 @@ class Compiler:
             self._target.optimize(module)
         module = valid(module)
         return (_with_branches(module) if counts else module), levels
+
+    def bind(self, module: llvm.ModuleRef) -> llvm.ModuleRef:
+        """A linked module whose calls lead to bodies, for the baseline, in the place of the given one."""
+        with closed_on_error(module):
+            self._target.format(module)
+            self._target.bind(module)
+        return valid(module)
 
     def _linked_statically(self, units: Sequence[Unit], constants: Constants) -> llvm.ModuleRef:
         """One module that exports the body of the first of `units`, and in which the names of all of them are bound.
@@ -149,19 +156,19 @@ class Compiler:
         """Machine code for a module as it is."""
         return self._target.emit(module, tier)
 
-    def emit_as(self, module: llvm.ModuleRef, form: Form) -> bytes:
+    def emit_as(self, module: llvm.ModuleRef, form: Form, tier: Tier) -> bytes:
         """A module as it is, in a form."""
         match form:
             case Form.OBJECT:
-                return self.emit(module, Tier.OPTIMIZED).data
+                return self.emit(module, tier).data
             case Form.ASSEMBLY:
-                return self._target.assembly(module, Tier.OPTIMIZED).encode()
+                return self._target.assembly(module, tier).encode()
             case Form.IR:
                 return str(module).encode()
             case Form.BITCODE:
                 return bytes(module.as_bitcode())
 
-    def _transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
+    def transformed(self, module: llvm.ModuleRef, unit: Unit, tier: Tier) -> None:
         """Apply the transform. Raises UnitError, with what the transform has raised as its cause."""
         # A name that is no text for LLVM is replaced: it is for people.
         module.name = unit.label.encode("utf-8", "replace").decode()

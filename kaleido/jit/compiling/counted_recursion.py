@@ -9,14 +9,15 @@ subtraction takes one cycle instead of three. So the time grows with a smaller p
 ``f.counted.integers``  the function, with integers for the arguments that are counted; see ``recursion`` for its copies
 ``f.counted.general``   the function as it was
 
-It is done where the function accesses no memory, and calls itself at least twice; where each of these calls passes the
-parameters on, unchanged or with a constant integer added; where none of them is a tail call; and where no debugger
-shows variables. LLVM 22 ends the process where it folds a signed integer that a debugger is to convert to a double. A
-parameter that all calls pass on unchanged stays a double.
+It is done where the function accesses no memory, and calls itself at least twice; where none of these calls is a tail
+call; and where no debugger shows variables. LLVM 22 ends the process where it folds a signed integer that a debugger is
+to convert to a double. A parameter is counted where each of these calls passes it on, unchanged or with a constant
+integer added, and one call adds something. The others stay doubles, whatever is passed for them.
 
-Why it is exact. Arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come to 2^53,
-up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that large, and
-where LLVM makes one of the calls a loop, so many iterations take a day. A sum of such doubles that is zero is not -0.0.
+Why it is exact. Counted arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come
+to 2^53, up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that
+large, and where LLVM makes one of the calls a loop, so many iterations take a day. A sum of such doubles that is zero
+is not -0.0.
 """
 
 from __future__ import annotations
@@ -60,12 +61,15 @@ def with_counted_recursion(module: str) -> str:
 
 @dataclass
 class _Recursion:
-    """A function, its parameters, what its calls of itself add to each, and which of them are counted."""
+    """A function, its parameters, what its calls of itself add to each, and which are counted.
+
+    What a call adds is None where it passes something else.
+    """
 
     function: Function
     result: str
     parameters: Sequence[str]
-    calls: Mapping[str, Sequence[int]]
+    calls: Mapping[str, Sequence[int | None]]
     counted: Sequence[bool]
 
     def versions(self, tag: str, debug: DebugCopies) -> str:
@@ -123,14 +127,16 @@ class _Recursion:
             value = m[1] if (m := DEFINED.match(line)) else ""
             if value in self.calls:
                 arguments, place = [], location(self.function.text, line)
-                for index, (step, (old, new)) in enumerate(zip(self.calls[value], both, strict=True)):
+                before, _, after = line.partition(f" {self.function.name}(")
+                given, _, after = after.partition(")")
+                for index, (argument, step, new) in enumerate(
+                    zip(given.split(", "), self.calls[value], integers, strict=True)
+                ):
                     if new:
                         lines.append(f"  %{tag}.{len(lines)}.{index} = add nsw i64 {new}, {step}{place}")
-                        arguments.append(f"i64 %{tag}.{len(lines) - 1}.{index}")
-                    else:
-                        arguments.append(f"double {old}")
-                before, _, after = line.partition(f" {self.function.name}(")
-                line = f"{before} {name}({', '.join(arguments)}){after.partition(')')[2]}"
+                        argument = f"i64 %{tag}.{len(lines) - 1}.{index}"
+                    arguments.append(argument)
+                line = f"{before} {name}({', '.join(arguments)}){after}"
             lines.append(line)
         parameters = ", ".join(f"i64 {new}" if new else f"double {old}" for old, new in both)
         return self._head(name, parameters) + "\n".join(lines)
@@ -165,9 +171,8 @@ def _recursion(function: Function) -> _Recursion | None:
     steps = {
         name: [_step(*each, defined) for each in zip(given, parameters, strict=True)] for name, given in calls.items()
     }
-    known = {name: [each for each in found if each is not None] for name, found in steps.items()}
-    counted = [any(column) for column in zip(*known.values(), strict=True)] if known == steps else []
-    return _Recursion(function, prototype[0], parameters, known, counted) if any(counted) else None
+    counted = [None not in column and any(column) for column in zip(*steps.values(), strict=True)]
+    return _Recursion(function, prototype[0], parameters, steps, counted) if any(counted) else None
 
 
 def _step(argument: str, parameter: str, defined: Mapping[str, str]) -> int | None:

@@ -100,7 +100,7 @@ class LazyCompiler:
         yield from map(repr, program.data)
         for unit in program.units:
             yield repr((unit.counter, sorted(unit.c_functions), sorted(unit.calls)))
-        yield from self._parts(list(program.units), Tier.OPTIMIZED, None)
+        yield from self._parts(list(program.units), program.tier, None)
 
     def _described(self, units: Sequence[Unit], tier: Tier) -> Sequence[Unit]:
         """The units with their debug information and with frame pointers, as far as the policy wants them."""

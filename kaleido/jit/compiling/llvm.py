@@ -210,6 +210,10 @@ class Target:
         options.loop_interleaving = options.loop_vectorization = options.slp_vectorization = False
         self._run(module, options, canonical=True)
 
+    def bind(self, module: llvm.ModuleRef) -> None:
+        """Inline what is always inlined, in place, and do nothing else: LLVM's -O0 pipeline."""
+        self._run(module, llvm.create_pipeline_tuning_options(speed_level=0))
+
     def optimize(self, module: llvm.ModuleRef) -> None:
         """Run LLVM's -O3 pipeline over `module`, in place."""
         self._run(module, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -221,14 +225,16 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
-        return _object_code(data)
+        return self._object_code(data)
 
     def emit_alone(self, ir: str) -> ObjectCode | None:
-        """Baseline code for LLVM assembly as it is. None where LLVM rejects it: :func:`parse` says why.
+        """Baseline code for LLVM assembly as it is. None for another machine, and where LLVM rejects the text.
 
         The same as :func:`parse_alone` and :meth:`emit`, in a context that the next module shares, and without
         llvmlite's objects. For a unit of some instructions these take a quarter of the time.
         """
+        if not self._purpose.is_host:
+            return None
         triple, layout = _format_in_c()
         lib, context, message = ffi.lib, _shared_context.get(), c_char_p(None)
         with lib._lock:
@@ -246,13 +252,21 @@ class Target:
                     return None
                 begin, size = _without_lock(lib.LLVMPY_GetBufferStart), _without_lock(lib.LLVMPY_GetBufferSize)
                 try:
-                    return _object_code(string_at(begin(buffer), size(buffer)))
+                    return self._object_code(string_at(begin(buffer), size(buffer)))
                 finally:
                     _without_lock(lib.LLVMPY_DisposeMemoryBuffer)(buffer)
             finally:
                 if module:
                     _without_lock(lib.LLVMPY_DisposeModule)(module)
                 _without_lock(lib.LLVMPY_DisposeString)(message)
+
+    def _object_code(self, data: bytes) -> ObjectCode:
+        if self.policy.debug:
+            from kaleido.jit.compiling.stale_registers import without_stale_registers
+
+            data = without_stale_registers(data)
+        size = elf_text_size(data)
+        return ObjectCode(data, size if size is not None else text_size(data))
 
     def assembly(self, module: llvm.ModuleRef, tier: Tier) -> str:
         """The machine code that :meth:`emit` produces, as assembly text."""
@@ -316,11 +330,6 @@ def _without_lock(function: Any) -> Callable[..., Any]:
     """A function of llvmlite's library as ctypes calls it."""
     call: Callable[..., Any] = function._cfn
     return call
-
-
-def _object_code(data: bytes) -> ObjectCode:
-    size = elf_text_size(data)
-    return ObjectCode(data, size if size is not None else text_size(data))
 
 
 def text_size(data: bytes) -> int:

@@ -76,7 +76,10 @@ class Guard:
         is_small = self._emit(f"fcmp ole double {magnitude}, {constant(_LARGEST)}")
         safe = self._emit(f"select i1 {is_small}, double {value}, double 0.0")
         rounded = self._emit(f"call double @llvm.{rounding}.f64(double {safe})")
-        integer = self._emit(f"fptosi double {rounded} to i64")
+        # With 52 bits, LLVM knows that one more is no overflow. Otherwise it counts the iterations of a loop with `<=`
+        # in 128 bits, and divides these by a large step with a function that the JIT does not have.
+        narrow = self._emit(f"fptosi double {rounded} to i52")
+        integer = self._emit(f"sext i52 {narrow} to i64")
         self.conditions.append(is_small)
         if signed:
             back = self._emit(f"sitofp i64 {integer} to double")

@@ -37,17 +37,21 @@ def object_file(compiler: Compiler, program: ClosedProgram, form: Form, *, debug
     Raises ValueError where LLVM rejects the IR, or one name would be two things; UnitError where a transform fails.
     """
     try:
-        module, _ = compiler.optimize(_linked(program, debug=debug), list(program.units))
+        module = _linked(compiler, program, debug=debug)
+        if program.tier is Tier.BASELINE:
+            module = compiler.bind(module)
+        else:
+            module, _ = compiler.optimize(module, list(program.units))
         with module:
             rename(module, {_entry(unit): unit.symbol for unit in program.exports})
-            return compiler.emit_as(module, form)
+            return compiler.emit_as(module, form, program.tier)
     except RuntimeError as error:
         raise ValueError(str(error)) from None
 
 
-def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
+def _linked(compiler: Compiler, program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
     """One module with everything, in which only the entries for C can be seen from outside."""
-    units = [_described(unit) if debug else unit for unit in program.units]
+    units = [_described(unit, program.tier) if debug else unit for unit in program.units]
     exports = program.exports
     signatures = {unit.symbol: unit.signature for unit in units}
     callbacks = {name for unit in units for name in unit.c_functions}
@@ -56,7 +60,8 @@ def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
         *map(_definition, program.data),
         *(_c_function(c_name(symbol), symbol, signatures[symbol]) for symbol in sorted(callbacks)),
     ]
-    module = link_dynamically(units, lambda unit: {name: _stub_name(name) for name in unit.calls})
+    transform = compiler.transformed if program.tier is Tier.BASELINE else None
+    module = link_dynamically(units, lambda unit: {name: _stub_name(name) for name in unit.calls}, transform)
     with closed_on_error(module):
         link_in(module, "\n".join([*parts, *_needed(units)]))
         for unit in exports:
@@ -71,8 +76,8 @@ def _linked(program: ClosedProgram, *, debug: bool) -> llvm.ModuleRef:
         return with_one_compile_unit(module) if debug else module
 
 
-def _described(unit: Unit) -> Unit:
-    return with_variables(with_unwind_tables(unit), Tier.OPTIMIZED, linked=True)
+def _described(unit: Unit, tier: Tier) -> Unit:
+    return with_variables(with_unwind_tables(unit), tier, linked=True)
 
 
 def _needed(units: Sequence[Unit]) -> list[str]:

@@ -90,13 +90,15 @@ define tailcc i64 @pair.impl(i64 %x) nounwind {
 
 
 @pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
+@pytest.mark.parametrize("tier", Tier)
 @pytest.mark.parametrize("policy", [Policy(optimize=False), sync(2), Policy(baseline=False)])
-def test_c_calls_what_is_exported(policy: Policy, tmp_path: Path) -> None:
+def test_c_calls_what_is_exported(policy: Policy, tier: Tier, tmp_path: Path) -> None:
     twice = callback(lambda x: 2 * x)
     with Engine(policy) as engine:
         engine.define(*units(PROGRAM, {"twice": twice.address}), *counting(), sort(), compare(), *others())
         engine.call("count")
-        (tmp_path / "units.o").write_bytes(engine.object_file("sum", "half", "count", "sort", "odd", "pair"))
+        names = ["sum", "half", "count", "sort", "odd", "pair"]
+        (tmp_path / "units.o").write_bytes(engine.object_file(*names, tier=tier))
         assert engine.call("sum", 10) == 770
     (tmp_path / "main.c").write_text(MAIN)
     command = [str(COMPILER), "main.c", "units.o", "-o", "program"]

@@ -39,6 +39,15 @@ def test_a_transform_sees_the_module_of_each_unit_and_then_the_linked_one() -> N
         assert seen == [("f", "f", Tier.OPTIMIZED, ["f.impl", "g.impl", "jit.stub.f", "jit.stub.g"])]
 
 
+def test_a_transform_sees_the_modules_of_an_object_file() -> None:
+    seen: list[tuple[str, Tier]] = []
+    with Engine(transform=lambda module, unit, tier: seen.append((unit.symbol, tier))) as engine:
+        engine.define(*units(CALLS))
+        for tier in (Tier.BASELINE, Tier.OPTIMIZED):
+            engine.object_file("f", tier=tier)
+    assert seen == [("f", Tier.BASELINE), ("g", Tier.BASELINE), ("f", Tier.OPTIMIZED)]
+
+
 def test_modules_have_the_names_of_their_units() -> None:
     with Engine() as engine:
         engine.define(replace(unit("(define (f x) x)"), name="ƒ \ud800"))

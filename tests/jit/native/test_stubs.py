@@ -1,4 +1,4 @@
-"""Pools of stubs: what is compiled and loaded for many stubs of a signature."""
+"""Pools of stubs: what is compiled and loaded for many stubs of a kind, and which signatures are of one kind."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class FakeRuntime:
         self.published[slot] = code
 
 
-def stubs_of(runtime: FakeRuntime) -> Stubs:
-    return Stubs(runtime)  # type: ignore[arg-type]
+def stubs_of(runtime: FakeRuntime, *, profiled: bool = False) -> Stubs:
+    return Stubs(runtime, profiled=profiled)  # type: ignore[arg-type]
 
 
 SIGNATURE = Signature("double", ("double",))
@@ -45,7 +45,7 @@ def allocated(stubs: Stubs, number: int, signature: Signature = SIGNATURE) -> li
     return [stubs.allocate(signature) for _ in range(number)]
 
 
-def test_the_first_stubs_of_a_signature_share_the_code_of_one() -> None:
+def test_the_first_stubs_share_the_code_of_one() -> None:
     runtime = FakeRuntime()
     stubs = stubs_of(runtime)
     found = allocated(stubs, 16)
@@ -59,13 +59,39 @@ def test_the_first_stubs_of_a_signature_share_the_code_of_one() -> None:
 def test_further_stubs_are_loaded_many_at_once() -> None:
     runtime = FakeRuntime()
     stubs = stubs_of(runtime)
-    found = allocated(stubs, 16 + 160)
-    assert len(runtime.loaded) == 16 + 10
+    found = allocated(stubs, 512 + 160)
+    assert len(runtime.loaded) == 512 + 10
     assert len(set(runtime.loaded)) == 2
-    assert len({stub.record for stub in found}) == 16 + 160
-    # Each signature counts for itself.
-    allocated(stubs, 1, Signature("double", ("double", "double")))
+    assert len({stub.record for stub in found}) == 512 + 160
+    # Each kind counts for itself.
+    allocated(stubs, 1, Signature("double", ("<2 x double>",)))
     assert "stub.1" not in runtime.loaded[-1]
+
+
+def test_signatures_of_scalars_in_registers_share_code() -> None:
+    runtime = FakeRuntime()
+    stubs = stubs_of(runtime)
+    scalars = [
+        SIGNATURE,
+        Signature("void", ()),
+        Signature("ptr", ("i1 zeroext", "i64", "ptr noalias", "half", "float")),
+        Signature("double", ("i64",) * 6 + ("double",) * 8),
+    ]
+    assert [stub.signature for each in scalars for stub in allocated(stubs, 1, each)] == scalars
+    assert len(set(runtime.loaded)) == 1
+    # On the stack; larger than a register; several registers for a result.
+    for each in (("i64",) * 7, ("<4 x double>",), ("i128",), ("{ double, double }",)):
+        allocated(stubs, 1, Signature("double", each))
+    allocated(stubs, 1, Signature("{ i64, i64 }", ("double",)))
+    assert len(set(runtime.loaded)) == 6
+
+
+def test_profilers_know_their_arguments() -> None:
+    runtime = FakeRuntime()
+    stubs = stubs_of(runtime, profiled=True)
+    one, none = allocated(stubs, 1)[0], allocated(stubs, 1, Signature("double", ()))[0]
+    assert (bool(one.profiler), bool(none.profiler)) == (True, False)
+    assert len(set(runtime.loaded)) == 2
 
 
 def test_a_freed_stub_is_allocated_again() -> None:
@@ -75,5 +101,6 @@ def test_a_freed_stub_is_allocated_again() -> None:
     stub.fields.runs = 7
     stubs.free(stub)
     assert (stub.fields.runs, runtime.published[stub.record]) == (0, stub.undefined)
-    assert allocated(stubs, 1) == [stub]
+    other = Signature("void", ("i64",))
+    assert allocated(stubs, 1, other) == [stub._replace(signature=other)]
     assert len(runtime.loaded) == 1
