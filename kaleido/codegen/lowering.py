@@ -77,8 +77,8 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     return lowering.lower_function(parameters, definition.body)
 
 
-def lower_expression(expression: Expression, source: Source, references: References) -> Lowered:
-    """Lower a checked expression at top level, to a function that runs once.
+def lower_expression(expression: Expression, source: Source, references: References, *, cache: bool = True) -> Lowered:
+    """Lower a checked expression at top level, to a function that runs once. `cache` is that of its unit.
 
     It has no parameters; or if it uses top-level variables, a pointer to an array with a double for each of them, in
     the order of `references`.
@@ -90,6 +90,7 @@ def lower_expression(expression: Expression, source: Source, references: Referen
     kind = _WITH_VARIABLES if references.variables else _WITHOUT
     begin = expression.span.start
     frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, at, source, begin)
+    frame.cache = cache
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
 

@@ -118,6 +118,8 @@ class Unit:
     `inline`        False keeps it out of its callers' optimized code, so that they reach a new definition at their next
                     call, as the baseline does
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
+    `cache`         False keeps its code out of the engine's object cache, and what is compiled together with it: for
+                    code that runs once, and has another symbol the next time
     `name`          for people, in events, statistics and traces; the symbol where it is empty
     `place`         where its text is, for reports; the engine does not read it
     `debug`         makes its debug information: where the lines of its IR come from. It is called when that is wanted
@@ -136,6 +138,7 @@ class Unit:
     optimize: bool = True
     inline: bool = True
     c_functions: frozenset[str] = frozenset()
+    cache: bool = True
     place: Place | None = field(default=None, repr=False, compare=False)
     debug: Callable[[], DebugInfo] | None = field(default=None, repr=False, compare=False)
 

@@ -103,6 +103,8 @@ class Repl:
                     self._run_init_file(progress)
                 for source in self._sources:
                     self._run_source(source, progress)
+                if self._is_typed_at:
+                    self._state.session.stop_caching_expressions()
                 while True:
                     text = reader.read()
                     source = _as_command(self._state.entry_source(text), self._state)
@@ -116,12 +118,15 @@ class Repl:
 
     def _exit_code(self) -> int:
         """FAILED after an error in entries that come from a file or a pipe; otherwise OK."""
-        is_typed = self._state.console.interactive or self._is_asked()
-        return FAILED if self._state.error_count and not is_typed else OK
+        return FAILED if self._state.error_count and not self._is_typed_at else OK
+
+    @property
+    def _is_typed_at(self) -> bool:
+        return self._state.console.interactive or self._is_asked()
 
     def _greet(self) -> None:
         console = self._state.console
-        if console.interactive or self._is_asked():
+        if self._is_typed_at:
             console.write_message(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
             if self._state.session.engine.unprotected:
                 console.write_message(f"warning: {self._state.session.engine.unprotected}")

@@ -87,12 +87,14 @@ def _warning(item: Definition | External, source: Source) -> str:
 class Pipeline:
     """The function table and the engine of a session, which change together.
 
-    `libraries` are the paths of those in which its externs are found.
+    `libraries` are the paths of those in which its externs are found. `caches_expressions` says whether the code of
+    expressions goes into the engine's object cache.
     """
 
     def __init__(self, engine: Engine, table: FunctionTable, libraries: Sequence[str] = ()) -> None:
         self.libraries = libraries
         self.engine = engine
+        self.caches_expressions = True
         self.table = table
         self._registered: list[PythonFunction] = []
         # The units of expressions whose values are there: see :meth:`evaluate`.
@@ -288,7 +290,7 @@ class Pipeline:
 
     def _define_expression(self, item: Expression, text: Text) -> CompiledExpression:
         self.remove_finished()
-        expression = compile_expression(item, text, self.table)
+        expression = compile_expression(item, text, self.table, cache=self.caches_expressions)
         self.engine.define(expression.unit)
         return expression
 

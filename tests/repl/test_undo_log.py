@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 
 from kaleido import KaleidoError, Session
 from kaleido.diagnostics import Source
-from kaleido.jit import EventKind
 from kaleido.language.printer import constant
-from kaleido.repl import Repl
-from kaleido.repl.display.console import Console
 from kaleido.repl.saving.undo_log import UndoLog
-from kaleido.repl.settings import Settings
-from kaleido.session import LAST_VALUE, Result
-from kaleido.terminal.streams import discarded
+from kaleido.session import LAST_VALUE
 
 
 @pytest.fixture(scope="module")
@@ -238,19 +233,3 @@ def test_an_assignment_of_the_last_value_creates_the_same_variables(session: Ses
         other.run(undo_log.program)
         assert other.variables == {"x": 7.0, "y": 8.0, "z": 8.0}
         assert session.variables == other.variables | {LAST_VALUE: 4.0}
-
-
-def test_a_value_is_written_out_before_the_unit_of_its_expression_is_freed(baseline: Session) -> None:
-    happened: list[str] = []
-
-    class Seen(Console):
-        def write_value(self, result: Result) -> None:
-            super().write_value(result)
-            happened.append(str(result.shown))
-
-    end = baseline.subscribe(lambda event: happened.append("freed") if event.kind is EventKind.FREED else None)
-    with discarded():
-        lines = [b"1 + 2\n", b"5 6\n"]
-        Repl(baseline, lines=lines, run_init=False, console=Seen(Settings(), interactive=False)).run()
-    end()
-    assert happened == ["3.0", "freed", "5.0", "freed", "6.0", "freed"]
