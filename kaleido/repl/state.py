@@ -15,7 +15,11 @@ from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.repl.settings import Settings
 from kaleido.session import LAST_VALUE, Result, Session
 
-__all__ = ["State"]
+__all__ = ["Quit", "State"]
+
+
+class Quit(Exception):
+    """Raised to leave the REPL."""
 
 
 @dataclass

@@ -56,6 +56,9 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
 
 _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
 
+# Seconds without any use of the processor after which a process counts as idle.
+_IDLE = 0.02
+
 # Where the REPL looks for init.kal, its history and the object cache.
 _FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
@@ -86,10 +89,18 @@ class _Terminal:
         """From Enter to the next prompt, after the value was shown."""
         self._child.send(line)
         self._child.expect_exact(line[-1])
+        # What is shown may be a suggestion for the keys that are still to be read.
+        self._wait_until_idle()
         self._begin, self._used = time.perf_counter(), self._processor()
         self._child.send("\r")
         self._child.expect_exact(value)
         return self.until("kal>")
+
+    def _wait_until_idle(self) -> None:
+        used, before = self._processor(), -1.0
+        while used != before:
+            time.sleep(_IDLE)
+            used, before = self._processor(), used
 
     def _processor(self) -> float:
         """Seconds that all threads have used, from Linux's own counts of nanoseconds."""

@@ -9,7 +9,6 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from kaleido.language.highlighting import patterns
-from kaleido.repl.commands import COMMANDS, Kind, abbreviated
 from kaleido.repl.entries import is_command
 from kaleido.repl.state import State
 
@@ -30,6 +29,9 @@ class EntryCompleter(Completer):
         return self._complete_program(text, document.text)
 
     def _complete_command(self, text: str, event: CompleteEvent) -> Iterator[Completion]:
+        # Here, because the first prompt is drawn without it.
+        from kaleido.repl.commands import COMMANDS, abbreviated
+
         name, *arguments = re.split(r"\s+", text.removeprefix(":"))
         if not arguments:
             for known, command in COMMANDS.items():
@@ -41,6 +43,8 @@ class EntryCompleter(Completer):
     def _complete_argument(
         self, name: str, arguments: list[str], text: str, event: CompleteEvent
     ) -> Iterator[Completion]:
+        from kaleido.repl.commands import COMMANDS, Kind
+
         parameters = COMMANDS[name].parameters
         # The last parameter may take the rest of the line.
         takes_all = bool(parameters) and parameters[-1].kind is not Kind.WORD

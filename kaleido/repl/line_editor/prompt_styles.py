@@ -14,7 +14,6 @@ from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pyg
 
 from kaleido.jit import Tier
 from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
-from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.display.themes import THEMES, UI
 from kaleido.repl.entries import is_command, is_prompted
 from kaleido.report.tier_marks import COLORS, has_256_colors, pieces
@@ -44,6 +43,9 @@ class EntryLexer(Lexer):
         match = _COMMAND.match(line)
         if match is None:
             return [("", line)]
+        # Here, because the first prompt is drawn without it.
+        from kaleido.repl.commands import COMMANDS, Kind
+
         name: OneStyleAndTextTuple = ("class:pygments.keyword.pseudo", match[0])
         command = COMMANDS.get(match[0].strip().removeprefix(":"))
         rest = line[match.end() :]
