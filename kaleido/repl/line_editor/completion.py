@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from kaleido.language.highlighting import patterns
 from kaleido.repl.entries import is_command
 from kaleido.repl.state import State
 
@@ -62,6 +61,8 @@ class EntryCompleter(Completer):
 
     def _complete_program(self, text: str, entry: str) -> Iterator[Completion]:
         """Completions of the last word of `text`, which ends at the cursor. `entry` is the text on both sides of it."""
+        from kaleido.language.highlighting import patterns
+
         word = re.findall(r"\w*$", text)[0]
         session = self._state.session
         # The user's own functions come first.
@@ -77,6 +78,8 @@ class EntryCompleter(Completer):
 
 def _names(entry: str) -> Iterator[str]:
     """The names that an entry uses, such as its parameters and variables."""
+    from kaleido.language.highlighting import patterns
+
     return (match[0] for match in patterns().pattern.finditer(entry) if match.lastgroup == "NAME")
 
 
