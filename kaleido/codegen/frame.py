@@ -23,7 +23,7 @@ class Frame:
 
     `place` is that of its text, which begins at `offset` of `source`. A loop's frame has the frame around it as
     `parent`. `variables` maps the variables that the frame declares to their addresses. `captured` maps those that it
-    uses from the frames around it to the parameters that pass their addresses.
+    uses from the frames around it to the parameters that pass their addresses. `cache` is that of its unit.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Frame:
     ) -> None:
         self.name, self.symbol, self.signature = name, symbol, signature
         self.place, self.parent = place, parent
+        self.cache: bool = parent is None or parent.cache
         self._source, self._offset = source, offset
         self.writer = FunctionWriter()
         self.variables: Variables[str] = Variables()
@@ -93,5 +94,15 @@ class Frame:
         debug = RecordedMap(self._source, self._offset, self.writer.lines_before, self.writer.source_map)
         nested, calls = tuple(self.nested_units), self.calls or _NOTHING
         return Unit(
-            self.symbol, self.signature, ir, calls, _NOTHING, counter, nested, self.name, place=self.place, debug=debug
+            self.symbol,
+            self.signature,
+            ir,
+            calls,
+            _NOTHING,
+            counter,
+            nested,
+            self.name,
+            cache=self.cache,
+            place=self.place,
+            debug=debug,
         )

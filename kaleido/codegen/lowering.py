@@ -57,6 +57,9 @@ _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 # One object for all functions without loops.
 _NO_LOOPS: Mapping[str, Span] = {}
 
+# Of expressions at top level, with top-level variables and without.
+_WITH_VARIABLES, _WITHOUT = Signature("double", ("ptr",)), Signature("double", ())
+
 # A redefined function may have a loop at the same place: the number makes its symbol unique.
 _serials = count(1)
 
@@ -78,19 +81,20 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     return lowering.lower_function(parameters, definition.body)
 
 
-def lower_expression(expression: Expression, source: Source, references: References) -> Lowered:
-    """Lower a checked expression at top level, to a function that runs once.
+def lower_expression(expression: Expression, source: Source, references: References, *, cache: bool = True) -> Lowered:
+    """Lower a checked expression at top level, to a function that runs once. `cache` is that of its unit.
 
     It has no parameters; or if it uses top-level variables, a pointer to an array with a double for each of them, in
     the order of `references`.
     """
-    line, column = source.position(expression.span.start)
+    at = place(source, expression.span)
+    line, column = at.start
     owner = top_level_name(source.name)
     name = f"{owner}:{line}:{column}"
-    kind = Signature("double", ("ptr",) if references.variables else ())
+    kind = _WITH_VARIABLES if references.variables else _WITHOUT
     begin = expression.span.start
-    at = place(source, expression.span)
     frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, at, source, begin)
+    frame.cache = cache
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
 

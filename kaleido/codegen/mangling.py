@@ -9,6 +9,8 @@ from kaleido.jit import Signature
 
 __all__ = ["array_symbol", "function_name", "is_top_level", "signature", "symbol", "top_level_name", "top_level_symbol"]
 
+_SEPARATORS = re.compile(r"[\s,]+")
+
 _PREFIX, _TOP_LEVEL_PREFIX, _ARRAY_PREFIX = "kal.", "top.", "map."
 
 
@@ -46,7 +48,7 @@ def top_level_name(source: str) -> str:
     commands.
     """
     inner = source[1:-1] if source.startswith("<") and source.endswith(">") else source.rpartition("/")[2]
-    return re.sub(r"[\s,]+", "-", inner)
+    return _SEPARATORS.sub("-", inner)
 
 
 @lru_cache(maxsize=256)

@@ -159,7 +159,7 @@ class Version:
 
     def with_nested(self) -> Iterator[Version]:
         """This version, the versions nested in it, and theirs."""
-        return nested(self, lambda version: version.nested)
+        return nested(self, lambda version: version.nested) if self.nested else iter((self,))
 
     # Changing
 
