@@ -24,6 +24,8 @@ import pexpect
 from kaleido import Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine, Event, EventKind, RunCounter, Tier, Unit
+from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.llvm import Target
 from kaleido.language.source_files import read
 from kaleido.terminal.streams import discarded
 from tests.benchmarks.figures import Figure, Timed, ratio, timed
@@ -56,6 +58,9 @@ def starts(build: Path, repeat: int, clock: Clock) -> Iterator[Figure]:
 
 _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
 
+# Seconds without any use of the processor after which a process counts as idle.
+_IDLE = 0.02
+
 # Where the REPL looks for init.kal, its history and the object cache.
 _FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
@@ -86,10 +91,18 @@ class _Terminal:
         """From Enter to the next prompt, after the value was shown."""
         self._child.send(line)
         self._child.expect_exact(line[-1])
+        # What is shown may be a suggestion for the keys that are still to be read.
+        self._wait_until_idle()
         self._begin, self._used = time.perf_counter(), self._processor()
         self._child.send("\r")
         self._child.expect_exact(value)
         return self.until("kal>")
+
+    def _wait_until_idle(self) -> None:
+        used, before = self._processor(), -1.0
+        while used != before:
+            time.sleep(_IDLE)
+            used, before = self._processor(), used
 
     def _processor(self) -> float:
         """Seconds that all threads have used, from Linux's own counts of nanoseconds."""
@@ -133,7 +146,7 @@ def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
 
 
 def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """From Enter to the next prompt in the REPL, relative to the code that the entry needs."""
+    """From Enter to the value, and to the next prompt, in the REPL, relative to the code that the entry needs."""
     ticks = time.perf_counter if clock == "wall" else time.process_time
     repl, floor = TimedRepl(10, ticks), Floor()
     lows: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -147,7 +160,10 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
             lows[kind].append(timed(partial(floor.load_all, units))().of(clock))
     repl.session.close()
     for kind in KINDS:
-        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / median(lows[kind]), 1.6)
+        low = median(lows[kind])
+        if repl.value_seconds[kind]:
+            yield Figure(f"{kind}, Enter to value / llvmlite alone", median(repl.value_seconds[kind]) / low, 1.6)
+        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", median(repl.seconds[kind]) / low, 1.6)
 
 
 def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
@@ -180,34 +196,50 @@ def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
         yield Figure("a call from Python, `f(3.0)` / by ctypes", ratio(*sides, repeat, clock), 3.0)
 
 
-# A title, a definition, and what to know about the result.
+# A title, a definition, how LLVM's input differs from the unit (empty where it is the unit), and what LLVM does with
+# that.
 _OPTIMIZED = (
-    ("a small function", "def {}(x) x * x + 1", ""),
-    ("a loop", "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s", ""),
+    ("a small function", "def {}(x) x * x + 1", "", ""),
+    (
+        "a loop",
+        "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s",
+        "LLVM compiles it with integers, in vectors and by ones, and as it was",
+        "",
+    ),
     (
         "a function that calls itself",
         "def {}(n) if n < 3 then 1 else {}(n - 1) + {}(n - 2)",
-        "LLVM compiles eight bodies of it, llvmlite alone one",
+        "LLVM compiles eight bodies of it, with integers and as it was",
+        "LLVM's passes run twice: in the second run they merge equal calls",
     ),
 )
 
 
 def optimizing(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread."""
+    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread.
+
+    Relative to llvmlite alone, for the unit and for what LLVM gets in its place.
+    """
     floor = Floor()
     # With a threshold, a unit is compiled as soon as it is hot.
     with Session(threshold=1_000) as session:
-        waiting = _HotToSwapped(session.engine)
+        waiting, compiler = _HotToSwapped(session.engine), Compiler(Target(session.engine.policy), None)
         names = (f"f{number}" for number in count())
-        for title, definition, note in _OPTIMIZED:
-            seconds, lows = [], []
+        for title, definition, expansion, note in _OPTIMIZED:
+            seconds, lows, expanded = [], [], []
             for name in islice(names, 10 * repeat):
                 session.run(definition.replace("{}", name))
                 # The innermost: the loop, if there is one.
                 *_, unit = session[name].unit.with_nested()
                 seconds.append(waiting.measure(unit, session[name]).of(clock))
                 lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().of(clock))
-            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, note)
+                if expansion:
+                    text = compiler.expanded([unit])
+                    expanded.append(timed(partial(floor.load, unit, Tier.OPTIMIZED, text))().of(clock))
+            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, expansion)
+            if expansion:
+                found = min(seconds) / min(expanded)
+                yield Figure(f"hot to swapped / llvmlite alone on the expanded code, {title}", found, 1.3, note)
 
 
 class _HotToSwapped:

@@ -59,8 +59,9 @@ class Mode:
     """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released; `speculate`
     takes arguments that never changed for constants; `debug` has code described for debuggers.
 
-    One program in `every` is run so. Without `jit`, it is built as an executable: to link and start that takes longer
-    than a short program does in all other modes. With `arrays`, its functions are then called over arrays.
+    One program in `every` is run so. Without `jit`, it is built as an executable, at one of the tiers: to link and
+    start that takes longer than a short program does in all other modes. With `arrays`, its functions are then called
+    over arrays.
     """
 
     name: str
@@ -148,7 +149,7 @@ def _by_engine(
 ) -> tuple[Outcome, str]:
     """What a program did, and what went wrong in the engine without the program knowing."""
     if not mode.jit:
-        return _by_executable(text, sessions), ""
+        return _by_executable(text, sessions, choices.choice(list(Tier))), ""
     failures: list[str] = []
 
     def watch(event: Event) -> None:
@@ -170,13 +171,14 @@ def _by_engine(
     return Outcome(output[0], error), "; ".join(failures)
 
 
-def _by_executable(text: str, sessions: Sessions) -> Outcome:
+def _by_executable(text: str, sessions: Sessions, tier: Tier) -> Outcome:
     with sessions.session("O0", None) as session:
         program = static_program(session, Source("<program>", text), quiet=False, functions=False)
     with tempfile.TemporaryDirectory() as folder:
         objects, executable = [Path(folder, "program.o"), Path(folder, "common.o")], Path(folder, "program")
-        for path, code in zip(objects, executable_code(program, HOST, cache=sessions.executables), strict=True):
-            path.write_bytes(code)
+        code = executable_code(program, HOST, cache=sessions.executables, tier=tier)
+        for path, data in zip(objects, code, strict=True):
+            path.write_bytes(data)
         link(objects, executable, [], None)
         done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)
     return Outcome(done.stdout, "" if done.returncode == 0 else f"exit code {done.returncode}")
