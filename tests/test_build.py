@@ -184,10 +184,35 @@ def test_a_closed_pipe_ends_it_without_a_message(tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.skipif(not KNOWN, reason="on this platform there is no other thread")
+def test_a_program_for_whose_thread_there_is_no_memory_runs_on_the_main_one(tmp_path: Path) -> None:
+    done = run("sh", "-c", 'ulimit -v 200000; exec "$0"', build(tmp_path, "printd(1)"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1.000000\n0.0\n", b"")
+
+
+# The program has begun long before the call that has started its thread returns.
+READY = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+
+double ready(void) { return write(2, "!", 1); }
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*begin)(void *), void *argument) {
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+    int result = create(thread, attributes, begin, argument);
+    usleep(300000);
+    return result;
+}
+"""
+
+
+@needs_compiler
 @pytest.mark.skipif(not KNOWN, reason="there is no handler on this platform")
 def test_ctrl_c_ends_it_and_its_output_is_kept(tmp_path: Path) -> None:
     library = tmp_path / "library, with 'odd' name"
-    (tmp_path / "ready.c").write_text('#include <unistd.h>\ndouble ready(void) { return write(2, "!", 1); }\n', "utf-8")
+    (tmp_path / "ready.c").write_text(READY, "utf-8")
     options = ["-shared", "-fPIC", "-Wl,-soname,ready", tmp_path / "ready.c", "-o", library / "ready"]
     library.mkdir()
     run(COMPILER, *options, check=True)
@@ -232,6 +257,20 @@ def test_c_calls_the_functions_of_an_object(tmp_path: Path) -> None:
         "double twice(double x);", "double half(double x);", "double f(double x);"
     ]  # fmt: skip
     assert sorted(re.findall("Not a name that C can call: (.*) ", header)) == ["binary<>", "sqrt"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_an_object_calls_functions_that_other_objects_have(level: str, tmp_path: Path) -> None:
+    text = "extern cube(x) extern later(x) def f(x) cube(x) + later(x) def later(x) x / 2 extern unused(x y)"
+    build(tmp_path, text, "--emit=obj", "-o", str(tmp_path / "demo.o"), level)
+    (tmp_path / "main.c").write_text(
+        "#include <stdio.h>\ndouble f(double x), later(double x);\ndouble cube(double x) { return x * x * x; }\n"
+        'int main(void) { printf("%g %g\\n", f(2), later(2)); }\n'
+    )
+    command = [str(COMPILER), "main.c", "demo.o", "-lm", "-o", "program"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=TIMEOUT)
+    assert run(tmp_path / "program").stdout == b"9 1\n"
 
 
 @needs_compiler
@@ -449,6 +488,30 @@ total(4)
 
 
 @needs_compiler
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="GDB is not installed")
+def test_gdb_steps_over_calls_and_over_what_the_prelude_defines(tmp_path: Path) -> None:
+    text = """def twice(x)
+  x * 2
+def sum(n)
+  var s in
+    (for i = 1, i < n & i < 9 in
+       s = s + twice(i)) :
+    printd(s) :
+    s
+sum(3)
+"""
+    program = build(tmp_path, text, "-g", "-O0")
+    commands = ["break sum", "run", *["next"] * 4, "info locals", "kill", "run", *["step"] * 6, "backtrace 2"]
+    options = [each for command in ("set confirm off", *commands) for each in ("-ex", command)]
+    seen = run("gdb", "-batch", "-nx", *options, program).stdout.decode()
+    lines = re.findall(r"^(\d)\t", seen, re.MULTILINE)
+    # Its own lines, the operators' last; then those of the loop and of what it calls.
+    assert lines == ["4", "5", "7", "6", "8", "4", "5", "6", "2", "5", "6", "2"], seen
+    assert "\ns = 12\n" in seen
+    assert re.search(r"#0 +twice \(x=2\) at .*:2\n#1 .* in sum.for@5:6 \(i=2, s=2, n=3\) at .*:6\n", seen), seen
+
+
+@needs_compiler
 @pytest.mark.skipif(shutil.which("llvm-dwarfdump") is None, reason="llvm-dwarfdump is not installed")
 def test_debug_information_is_valid(tmp_path: Path) -> None:
     for arguments in (["-g"], ["-g", "-O0"], ["-g", "--emit=obj"], ["-g", "--emit=obj", "--target=aarch64-linux-gnu"]):
@@ -467,6 +530,24 @@ def test_debug_information_does_not_change_the_code(tmp_path: Path) -> None:
     assert code("-g") == code()
 
 
+@needs_compiler
+def test_ctrl_c_ends_the_linker_too(tmp_path: Path) -> None:
+    (tmp_path / "demo.kal").write_text("1")
+    (tmp_path / "linker").write_text('#!/bin/sh\necho $$ > "$1"\nexec sleep 100\n')
+    (tmp_path / "linker").chmod(0o755)
+    os.mkfifo(tmp_path / "pipe")
+    options = ["-o", str(tmp_path / "out"), "--linker", f"{tmp_path}/linker {tmp_path}/pipe"]
+    command = [sys.executable, "-m", "kaleido", "build", str(tmp_path / "demo.kal"), *options]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE) as process:
+        linker = int((tmp_path / "pipe").read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=TIMEOUT)[1] == b"interrupted\n"
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(linker, 0)
+    assert not list(tmp_path.glob("kaleido-*"))
+
+
 def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def message(*arguments: str, text: str = "1") -> str:
         (tmp_path / "demo.kal").write_text(text)
@@ -480,11 +561,13 @@ def test_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "--cpu needs a name" in message("--cpu=")
     assert "--target needs --emit" in message("--target=aarch64-linux-gnu")
     assert "No available targets" in message("--target=mars-mars", "--emit=obj")
+    assert message("--emit=obj", text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
     assert message(text="extern f(x)\nf(1)") == "error: `f` is declared, and not defined"
     assert message(text="1 +") == "error: unexpected end of input"
     assert "could not link" in message("--linker=false")
     assert message("--linker=no-such-linker") == "error: cannot run no-such-linker: No such file or directory"
     assert message("--linker='") == "error: ' is no command: No closing quotation"
+    assert message("-o", f"{tmp_path}/out/").endswith("/out/ would be a directory: name a file in it")
     assert "would replace" in message("-o", str(tmp_path / "demo.kal"))
     assert (tmp_path / "demo.kal").read_text() == "1"
     assert message("-o", str(tmp_path / "no" / "out")).startswith("error: cannot write ")

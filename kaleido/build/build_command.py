@@ -115,6 +115,8 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         program = static_program(session, source, quiet=options.quiet, functions=options.emit is not None)
     callable_from_c, others = c_functions(program.functions)
     output = Path(options.output or _default_output(options))
+    if (options.output or "").endswith(os.sep):
+        raise ValueError(f"the output {shown(options.output)} would be a directory: name a file in it")
     if any(_is_same(output, path) for path in (options.file, *options.load)):
         raise ValueError(f"the output would replace {shown(str(output))}: name another one with -o")
     if options.emit == _HEADER:
@@ -124,7 +126,9 @@ def _build(source: Source, options: Namespace, parser: ArgumentParser) -> None:
         return
     machine = Machine(options.target, options.cpu)
     tier = Tier.OPTIMIZED if options.level == "3" else Tier.BASELINE
-    policy = Policy(check=False, debug=options.debug, frame_pointers=options.frame_pointers)
+    # Without frame pointers, gdb's `next` over a call does not find the frame again: functions pop their arguments.
+    frame_pointers = options.frame_pointers or tier is Tier.BASELINE
+    policy = Policy(check=False, debug=options.debug, frame_pointers=frame_pointers)
     if options.emit is not None:
         form = Form(options.emit)
         _write(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
+from kaleido.jit import signals_deferred
 from kaleido.language.source_files import reason
 
 __all__ = ["LinkError", "link"]
@@ -43,8 +45,17 @@ def _run(command: list[str], printed: Path) -> int:
     """
     output = (os.POSIX_SPAWN_OPEN, 1, str(printed), os.O_WRONLY | os.O_CREAT, 0o666)
     actions = [output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    process = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    process = 0
+    try:
+        with signals_deferred():
+            process = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    except KeyboardInterrupt:
+        # It writes into a folder that is about to be removed.
+        if process:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        raise
 
 
 def _library(name: str) -> list[str]:

@@ -19,6 +19,7 @@ from kaleido.build.static_program import StaticProgram
 from kaleido.codegen.mangling import signature
 from kaleido.jit import DebugInfo, Engine, ObjectCache, Policy, RunCounter, Signature, Tier, Unit, quoted
 from kaleido.jit.ahead_of_time import Form, Machine
+from kaleido.language.prelude import PRELUDE
 
 __all__ = ["executable_code", "native_code"]
 
@@ -26,6 +27,9 @@ _PLAIN = Policy(check=False)
 
 # The C functions by which the two object files of an executable call each other.
 _PROGRAM, _SHOW = "kaleido.program", "kaleido.show.number"
+
+# The first line of a unit.
+_HEAD = re.compile(r"^(define .*) \{$", re.MULTILINE)
 
 # Architectures of 32 bits. C's types have other sizes there, and that of Intel computes with more digits.
 _NARROW = re.compile(r"i\d86|x86|arm(?!64).*|thumb.*|wasm32|riscv32|mips(el)?|powerpc|ppc|sparc")
@@ -53,11 +57,12 @@ def native_code(
     if _NARROW.fullmatch(triple.partition("-")[0]):
         raise ValueError(f"{triple} is a platform of 32 bits: programs need one of 64 bits")
     start = [*startup_units(entry, triple), main_unit(entry)] if entry else startup_units(MAIN, triple)
-    units = {unit.symbol: unit for unit in program.units}
+    own = _prepared(program.units, tier)
+    units = {unit.symbol: unit for unit in own}
     exported = [_exported(name, *program.functions[name], units) for name in callable_from_c]
     names = [MAIN, *([entry] if entry else ()), *callable_from_c]
     with Engine(policy) as engine:
-        engine.define(*program.units, *start, *exported, *program.data, *startup_data(triple))
+        engine.define(*own, *start, *exported, *program.data, *startup_data(triple))
         return engine.object_file(*names, weak=[MAIN] if entry else (), form=form, machine=machine, tier=tier)
 
 
@@ -105,6 +110,23 @@ def _called_by_c(function: str, kind: Signature, symbol: str) -> Unit:
     ir = f"define {kind.prototype(f'{function}.impl')} nounwind {{\n{kind.forward(quoted(symbol))}}}\n"
     ir += f"declare {kind.prototype(symbol)}\n"
     return Unit(function, kind, ir, {symbol: kind}, counter=RunCounter.NONE)
+
+
+def _prepared(units: Sequence[Unit], tier: Tier) -> list[Unit]:
+    """Units without debug information of the prelude, whose text is no file.
+
+    At the baseline, its functions are inlined as they are at -O3: a debugger that steps into a function stops there.
+    """
+    return [_prelude_unit(unit, tier) if _is_of_prelude(unit) else unit for unit in units]
+
+
+def _is_of_prelude(unit: Unit) -> bool:
+    return unit.place is not None and unit.place.source == PRELUDE
+
+
+def _prelude_unit(unit: Unit, tier: Tier) -> Unit:
+    ir = unit.ir if tier is Tier.OPTIMIZED else _HEAD.sub(r"\1 alwaysinline {", unit.ir)
+    return replace(unit, ir=ir, debug=None)
 
 
 def _exported(name: str, symbol: str, parameters: Sequence[str], units: Mapping[str, Unit]) -> Unit:

@@ -6,7 +6,7 @@ recursion: the handler writes out what the program has printed, writes a message
 only where no other thread has its lock. Any other fault has its usual effect.
 
 Ctrl-C ends the program as it ends one in C, but what it has printed is written out. The handler runs on the main
-thread, which does nothing else then. It is installed only where SIGINT has its default effect.
+thread, which starts the other one and does nothing else then. It is installed only where SIGINT has its default effect.
 
 The layout of ``struct sigaction``, ``stack_t`` and ``siginfo_t`` is that of Linux on x86-64 and AArch64. Elsewhere
 the program runs on the main thread, without a handler.
@@ -71,13 +71,6 @@ _ON_A_THREAD = f"""
   %begun = call i32 @pthread_attr_init(ptr %attributes) nobuiltin
   %sized = call i32 @pthread_attr_setstacksize(ptr %attributes, i64 {_STACK_SIZE + _GUARD}) nobuiltin
   %guarded = call i32 @pthread_attr_setguardsize(ptr %attributes, i64 {_GUARD}) nobuiltin
-  %refused = call i32 @pthread_create(ptr %thread, ptr %attributes, ptr @jit.c.kaleido.thread, ptr null) nobuiltin
-  %is.refused = icmp ne i32 %refused, 0
-  br i1 %is.refused, label %direct, label %wait
-direct:
-  %result = call tailcc ptr @kaleido.run(ptr null)
-  br label %end
-wait:
   call void @llvm.memset.p0.i64(ptr %action, i8 0, i64 152, i1 false)
   store ptr @jit.c.{_INTERRUPTED}, ptr %action
   ; SA_RESTART | SA_RESETHAND
@@ -85,10 +78,18 @@ wait:
   %asked = call i32 @sigaction(i32 2, ptr null, ptr %before) nobuiltin
   %handler = load ptr, ptr %before
   %is.default = icmp eq ptr %handler, null
-  br i1 %is.default, label %handle, label %join
+  br i1 %is.default, label %handle, label %start
 handle:
   %handled = call i32 @sigaction(i32 2, ptr %action, ptr null) nobuiltin
-  br label %join
+  br label %start
+start:
+  %refused = call i32 @pthread_create(ptr %thread, ptr %attributes, ptr @jit.c.kaleido.thread, ptr null) nobuiltin
+  %is.refused = icmp ne i32 %refused, 0
+  br i1 %is.refused, label %direct, label %join
+direct:
+  %reset = call i32 @sigaction(i32 2, ptr %before, ptr null) nobuiltin
+  %result = call tailcc ptr @kaleido.run(ptr null)
+  br label %end
 join:
   %number = load i64, ptr %thread
   %joined = call i32 @pthread_join(i64 %number, ptr null) nobuiltin

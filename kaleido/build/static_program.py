@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from kaleido.build.number_output import SHOW, show_unit
 from kaleido.build.startup import RUN
+from kaleido.codegen.externals import lower_external
 from kaleido.codegen.mangling import is_top_level, symbol
 from kaleido.diagnostics import Source
 from kaleido.jit import Data, DebugInfo, RunCounter, Signature, Unit, quoted
@@ -56,13 +57,16 @@ class StaticProgram(NamedTuple):
 def static_program(session: Session, source: Source, *, quiet: bool, functions: bool) -> StaticProgram:
     """The program of a text. The session is new. Raises KaleidoError.
 
-    `quiet`: values are not printed. `functions`: the functions that the text defines can be called by C.
+    `quiet`: values are not printed. `functions`: the functions that the text defines can be called by C, and functions
+    that it declares may be in other object files, as long as its expressions do not call them.
     """
     statements = [
         Statement(expression, source.position(item.span.start), _functions(units), not (quiet or isinstance(item, For)))
         for item, expression, units in session.statements(source)
     ]
     exported = [each for each in session.functions() if not each.is_extern] if functions else []
+    if functions:
+        session.engine.define(*_left_to_the_linker(session))
     final = _functions(unit for each in exported for unit in session.engine.reachable(symbol(each.name)))
     versions = _Versions([each.versions for each in statements], final)
     run = _Run(versions, source)
@@ -72,6 +76,14 @@ def static_program(session: Session, source: Source, *, quiet: bool, functions: 
     return StaticProgram(
         [*versions.units(), *run.units, run.unit(), show_unit()], [*versions.slots(), *run.data()], names
     )
+
+
+def _left_to_the_linker(session: Session) -> Iterator[Unit]:
+    """Units for the externs that this process does not have."""
+    for name, declaration in session.declared.items():
+        if declaration.arity is not None:
+            # An address that nothing uses: object files have the names of externs.
+            yield lower_external(name, declaration.arity, lambda _: 1)
 
 
 def _functions(units: Iterable[Unit]) -> dict[str, Unit]:

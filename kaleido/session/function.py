@@ -95,7 +95,8 @@ class Function:
         There are as many arrays as parameters; they are broadcast, and converted to float64 where that is safe. The
         arguments by keyword are those of ufuncs: `out` is the array for the result, `where` a mask, `casting` the rule
         for `out`, `order` its layout. `workers` is the number of threads that compute. Python's interpreter lock is
-        released. The loop is compiled at -O3, with the function inlined; the next call sees a redefinition.
+        released. The loop is compiled at -O3, with the function inlined; the next call sees a redefinition. The order
+        of the calls, which output shows, is that in which NumPy iterates: mostly the order of memory.
 
         An array of Dask's gives one of Dask's, with the map of each block; then `out` must be None.
 

@@ -86,11 +86,16 @@ def possible(text: str, reference: Reference, choices: random.Random) -> Iterato
         over = Over(name, kind, tuple(map(tuple, arrays)), tuple(layouts), in_place)
         before = len(reference.output)
         try:
-            reference.output += over.line(over.by_reference(reference)).encode()
+            values_of_calls = over.by_reference(reference)
         except OutOfSteps:
             del reference.output[before:]
-        else:
-            yield over
+            continue
+        # A map may take elements in the order of memory.
+        if "backwards" in layouts and kind == "map" and len(reference.output) > before:
+            del reference.output[before:]
+            continue
+        reference.output += over.line(values_of_calls).encode()
+        yield over
 
 
 def _laid_out(array: Any, layout: str) -> Any:

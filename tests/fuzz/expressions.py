@@ -134,7 +134,7 @@ class Expressions:
 
     def _to_count(self, counting: Counting) -> list[Expression]:
         """The arguments of a function that counts: where it begins, and for a loop, where it ends."""
-        limit = counting.limit if counting.exact else counting.limit + self._pick((0.0, 0.0, 0.5, -0.25, math.nan))
+        limit = counting.limit if counting.exact else counting.limit + self._pick((0.0, 0.0, 0.5, 0.5, -0.25, math.nan))
         return [self._begin(counting), *([self._constant(limit)] if counting.loops else [])]
 
     def _begin(self, counting: Counting) -> Expression:

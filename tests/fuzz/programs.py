@@ -99,7 +99,7 @@ class Generator(Shapes):
     def _add(self, head: Prototype, level: int) -> None:
         function = Function(head, level, 60 * (level - ORDINARY_LEVEL + 1) ** 2)
         if head.arity and head.operator is None and self._chance(35):
-            loops = self._chance(35)
+            loops = self._chance(45)
             counting = self._new_counting(1 if loops else self._pick((2, 2, 2, 2, 3, 1)), loops=loops)
             function = replace(function, counting=counting, cost=function.cost + (200 if loops else 1000))
         elif head.arity and self._chance(50):

@@ -57,10 +57,11 @@ class Difference(Exception):
 @dataclass(frozen=True)
 class Mode:
     """How to run. `thresholds` are those to choose from; `scheduled` has the recompiler held and released; `speculate`
-    takes arguments that never changed for constants.
+    takes arguments that never changed for constants; `debug` has code described for debuggers.
 
-    One program in `every` is run so. Without `jit`, it is built as an executable: to link and start that takes longer
-    than a short program does in all other modes. With `arrays`, its functions are then called over arrays.
+    One program in `every` is run so. Without `jit`, it is built as an executable, at one of the tiers: to link and
+    start that takes longer than a short program does in all other modes. With `arrays`, its functions are then called
+    over arrays.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Mode:
     scheduled: bool = False
     every: int = 1
     speculate: bool = False
+    debug: bool = False
     arrays: bool = False
 
 
@@ -79,6 +81,7 @@ MODES = (
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
     Mode("speculating", "sync", (1, 2, 3), every=4, speculate=True),
+    Mode("debug", "sync", (1, 2), every=8, debug=True),
     *([Mode("arrays", "sync", (1, 25), every=3, arrays=True)] if find_spec("numpy") else ()),
     *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
 )
@@ -146,7 +149,7 @@ def _by_engine(
 ) -> tuple[Outcome, str]:
     """What a program did, and what went wrong in the engine without the program knowing."""
     if not mode.jit:
-        return _by_executable(text, sessions), ""
+        return _by_executable(text, sessions, choices.choice(list(Tier))), ""
     failures: list[str] = []
 
     def watch(event: Event) -> None:
@@ -156,7 +159,7 @@ def _by_engine(
 
     threshold = choices.choice(mode.thresholds)
     with (
-        sessions.session(mode.jit, threshold, speculate=mode.speculate) as session,
+        sessions.session(mode.jit, threshold, speculate=mode.speculate, debug=mode.debug) as session,
         captured() as output,
         watched(session, watch),
         Schedule(session, choices if mode.scheduled else None) as schedule,
@@ -168,13 +171,14 @@ def _by_engine(
     return Outcome(output[0], error), "; ".join(failures)
 
 
-def _by_executable(text: str, sessions: Sessions) -> Outcome:
+def _by_executable(text: str, sessions: Sessions, tier: Tier) -> Outcome:
     with sessions.session("O0", None) as session:
         program = static_program(session, Source("<program>", text), quiet=False, functions=False)
     with tempfile.TemporaryDirectory() as folder:
         objects, executable = [Path(folder, "program.o"), Path(folder, "common.o")], Path(folder, "program")
-        for path, code in zip(objects, executable_code(program, HOST, cache=sessions.executables), strict=True):
-            path.write_bytes(code)
+        code = executable_code(program, HOST, cache=sessions.executables, tier=tier)
+        for path, data in zip(objects, code, strict=True):
+            path.write_bytes(data)
         link(objects, executable, [], None)
         done = subprocess.run([executable], capture_output=True, timeout=_TIMEOUT)
     return Outcome(done.stdout, "" if done.returncode == 0 else f"exit code {done.returncode}")

@@ -43,7 +43,7 @@ class Sessions:
 
     def __init__(self, *, shared: bool = True) -> None:
         self._shared = shared
-        self._sessions: dict[tuple[str, int | None, bool], Session] = {}
+        self._sessions: dict[tuple[str, int | None, bool, bool], Session] = {}
         self._compiled = CompiledOnce()
         self.executables = _Entries()
 
@@ -59,15 +59,17 @@ class Sessions:
             self._sessions.popitem()[1].close()
 
     @contextmanager
-    def session(self, jit: str, threshold: int | None, *, speculate: bool = False) -> Iterator[Session]:
+    def session(
+        self, jit: str, threshold: int | None, *, speculate: bool = False, debug: bool = False
+    ) -> Iterator[Session]:
         """A session in its initial state. An AssertionError unless it can be made that again after the block."""
         if not self._shared:
-            with Session(jit=jit, threshold=threshold, speculate=speculate) as session:
+            with Session(jit=jit, threshold=threshold, speculate=speculate, debug=debug) as session:
                 yield session
             return
-        key = jit, threshold, speculate
+        key = jit, threshold, speculate, debug
         if key not in self._sessions:
-            self._sessions[key] = Session(jit=jit, threshold=threshold, speculate=speculate)
+            self._sessions[key] = Session(jit=jit, threshold=threshold, speculate=speculate, debug=debug)
         session = self._sessions[key]
         try:
             with self._compiled.block():

@@ -29,14 +29,14 @@ class Shapes(Expressions):
 
     def _new_counting(self, steps: int, *, loops: bool = False) -> Counting:
         limit = self._pick(LIMITS)
-        # Beyond that, a double is the same with 1 more.
-        least = 2.0 if limit >= 2.0**53 - 3 else 0.0
+        # Beyond 2^53, a double is the same with 1 more.
+        least = 4.0 if limit > 2.0**53 else 2.0 if limit >= 2.0**53 - 3 else 0.0
         possible = [step for step in (STEPS if self._chance(80) else OTHER_STEPS) if step >= least]
         # Small steps are the most frequent ones. Calls with the same step are mostly one call.
         chosen = [possible[self._number(0, self._number(0, len(possible) - 1))] for _ in range(steps)]
-        if len({*chosen}) < steps and self._chance(70):
+        if len({*chosen}) < steps <= len(possible) and self._chance(70):
             chosen = self._choices.sample(possible, steps)
-        return Counting(limit, self._chance(60), tuple(chosen), loops, exact=loops and self._chance(20))
+        return Counting(limit, self._chance(50), tuple(chosen), loops, exact=loops and self._chance(20))
 
     def _pure(self, size: int) -> Expression:
         """An expression without loops, output and assignments, but for those in operators that are redefined."""
@@ -160,7 +160,7 @@ class Shapes(Expressions):
                 times = self._number(-20, 20)
                 dividend: Expression = self._constant(self._pick((divisor * times, float(times))))
             case "huge":
-                dividend = self._constant(self._pick((1.0, -1.0)) * float(self._number(1, 2**70)))
+                dividend = self._constant(self._pick((1.0, -1.0)) * float(self._number(1, 2 ** self._number(50, 70))))
             case _:
                 dividend = self._expression(size - 1)
         return self._operated("%", dividend, self._pick((self._constant(divisor), self._leaf(1))))

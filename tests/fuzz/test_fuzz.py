@@ -95,7 +95,7 @@ def test_a_search_finds_a_step_that_a_counted_recursion_adds_wrongly(monkeypatch
 
     monkeypatch.setattr("kaleido.jit.compiling.compiler.with_counted_recursion", wrong)
     # With this seed, the first programs show it.
-    assert "O3: " in found_by_search(monkeypatch, seed=6).message
+    assert "O3: " in found_by_search(monkeypatch, seed=16).message
 
 
 def test_a_search_finds_a_fold_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
     # With this seed, one of the first programs shows it.
-    case = found_by_search(monkeypatch, seed=5).case
+    case = found_by_search(monkeypatch, seed=51).case
     assert any(b"binary" in each.data for each in case.earlier)
     assert program_case(program_file(case, "a note\nof two lines")) == case
 

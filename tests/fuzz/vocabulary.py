@@ -48,10 +48,10 @@ EXTERNS = {
 SPECIAL = (0.0, 5e-324, 1e-310, 2.2250738585072014e-308, 0.1, 1 / 3, 1e16, 9007199254740993.0, 1e308, float("inf"))
 
 # Where counting ends: the compiler counts in integers up to 2^50, and doubles are integers up to 2^53.
-LIMITS = (0.0, 0.0, 1.0, 2.0, 5.0, -3.0, 0.5, 2.0**50 - 2, 2.0**50, -(2.0**50), 2.0**53 - 3, 2.0**53)
+LIMITS = (0.0, 0.0, 1.0, 2.0, 5.0, -3.0, 0.5, 2.0**50 - 2, 2.0**50, -(2.0**50), 2.0**53 - 3, 2.0**53, 2.0**54)
 DIVISORS = (0.1, 0.7, 1 / 3, 3.0, 49.0, 1.0, 2.0, 0.25, 5e-324, 1e-300, 1e308)
 # Where counting begins, in relation to its limit.
-BEGINNINGS = {"before": 12, "moving": 8, "between": 3, "behind": 2, "infinite": 1, "none": 2, "zero": 2}
+BEGINNINGS = {"before": 12, "moving": 8, "between": 3, "behind": 2, "infinite": 1, "none": 2, "zero": 4}
 # What one turn adds to what counts, and steps that a recursion does not count: no integers, and larger ones than 16.
 STEPS, OTHER_STEPS = (1, 2, 3, 4, 7, 16), (1, 2, 17, 0.5, 2.5, 1000)
 

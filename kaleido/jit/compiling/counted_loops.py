@@ -43,7 +43,8 @@ DWARF, which linkers do not merge correctly, LLVM leaves the conversion out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from itertools import count
 
 from kaleido.jit.compiling.branches import future_branches
@@ -200,7 +201,6 @@ class _Conversion:
         self._loops = Loops(function)
         self._blocks = self._loops.blocks
         self._numbers = count()
-        self._future_branches = future_branches(function)
 
     def converted(self) -> str:
         """The function's text."""
@@ -238,6 +238,10 @@ class _Conversion:
             {names[label]: [_renamed(line, names) for line in lines] for label, lines in blocks.items()}
         )
         return True
+
+    @cached_property
+    def _future_branches(self) -> Collection[str]:
+        return future_branches(self._function)
 
     def _waits_for_branches(self, loop: Loop) -> bool:
         """Whether selects in it become branches."""
