@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from kaleido.jit import Engine, Policy, Tier, Unit
+from kaleido.jit.compiling.compiler import Compiler
 from kaleido.jit.compiling.ir_text import functions, strongly_connected
+from kaleido.jit.compiling.llvm import Target
 from kaleido.jit.compiling.recursion import may_recur
 from kaleido.session import Session
 from tests.jit.helpers import sync
@@ -52,6 +54,12 @@ def test_the_calls_inside_pop_no_arguments() -> None:
 def test_the_function_inside_begins_at_a_cache_line_wherever_its_object_is() -> None:
     with optimized(FIB) as engine:
         assert re.search(r"\.p2align\s+6\n.*\nfib\.impl\.recursion\.0:", engine.assembly("fib", Tier.OPTIMIZED))
+
+
+def test_the_text_for_the_last_passes_has_the_copies() -> None:
+    text = Compiler(Target(Policy()), None).expanded([unit(FIB)])
+    expected = {"fib.impl", *(f"fib.impl.recursion.{part}" for part in ("0", "1", "2", "leaf"))}
+    assert {name.removeprefix("@") for name in functions(text)} == expected
 
 
 def test_all_functions_of_a_cycle_are_expanded() -> None:

@@ -99,7 +99,7 @@ def is_available(name: str, find: Find) -> bool:
     return name in _RUNTIME or name in _INTRINSICS or find(name) is not None
 
 
-def lower_external(name: str, arity: int, find: Find, place: Place) -> Unit:
+def lower_external(name: str, arity: int, find: Find, place: Place | None = None) -> Unit:
     """The unit for C function `name`, declared at `place`. Raises LookupError if it is not available."""
     externals: dict[str, int] = {}
     if name in _RUNTIME:

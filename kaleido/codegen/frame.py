@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from kaleido.codegen.source_map import RecordedMap
 from kaleido.codegen.variables import Variables
@@ -12,6 +13,9 @@ from kaleido.diagnostics import Source
 from kaleido.jit import Place, RunCounter, Signature, Unit
 
 __all__ = ["Frame"]
+
+# One object for all units without calls, and without externals.
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Frame:
@@ -37,7 +41,7 @@ class Frame:
         self.cache: bool = parent is None or parent.cache
         self._source, self._offset = source, offset
         self.writer = FunctionWriter()
-        self.variables = Variables[str]()
+        self.variables: Variables[str] = Variables()
         self.captured: dict[str, str] = {}
         self.calls: dict[str, Signature] = {}
         self.nested_units: list[Unit] = []
@@ -88,13 +92,13 @@ class Frame:
         """The finished function as a unit."""
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
         debug = RecordedMap(self._source, self._offset, self.writer.lines_before, self.writer.source_map)
-        nested = tuple(self.nested_units)
+        nested, calls = tuple(self.nested_units), self.calls or _NOTHING
         return Unit(
             self.symbol,
             self.signature,
             ir,
-            self.calls,
-            {},
+            calls,
+            _NOTHING,
             counter,
             nested,
             self.name,

@@ -25,8 +25,8 @@ class Policy:
                            the optimized code is in place: slower and, for one thread, deterministic
     `call_threshold`       runs that make a unit hot whose counter is CALLS, and which has no threshold of its own
     `iteration_threshold`  the same for ITERATIONS
-    `patience`             the most seconds that a hot unit waits to be recompiled in the background, until it has done
-                           as much work as a compilation is likely to cost, see ``program/tier_up.py``
+    `patience`             the most seconds that a hot unit waits to be recompiled in the background, until all that are
+                           hot have done as much work as a compilation is likely to cost, see ``program/tier_up.py``
     `batch_units`          the most units compiled into one object at the baseline: linking a module takes longer the
                            more the module holds already
     `max_group_units`      the most units linked into one optimized module, nearest callees first

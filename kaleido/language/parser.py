@@ -185,14 +185,16 @@ class _RecoveringParser:
         self._tokens.pop()
 
     def _feed_token(self, token: Token) -> None:
-        if token.type == "OPERATOR" and "OPERATOR" not in self._parser.actions:
-            for piece in _split(self._parser, token, self.operators):
-                self._parser.feed(piece)
+        parser = self._parser
+        if token.type == "OPERATOR" and "OPERATOR" not in parser.actions:
+            for piece in _split(parser, token, self.operators):
+                parser.feed(piece)
             return
-        self._parser.feed(token)
-        declared = self._stack[-2:-1]
-        if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
-            self.operators = self.operators.with_operator(declared[0])
+        parser.feed(token)
+        if token.type == "LPAR":
+            declared = parser.values[-2:-1]
+            if declared and isinstance(declared[0], Operator):
+                self.operators = self.operators.with_operator(declared[0])
 
     def _finish(self) -> list[Item]:
         try:

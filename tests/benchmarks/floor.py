@@ -28,9 +28,9 @@ class Floor:
         self._loaded: list[llvm.ResourceTracker] = []
         self._jit = self._new_jit()
 
-    def load(self, unit: Unit, tier: Tier) -> None:
-        """Parse, optimize at -O3, emit and load the unit by itself."""
-        module = self.parsed(unit.ir)
+    def load(self, unit: Unit, tier: Tier, ir: str | None = None) -> None:
+        """Parse, optimize at -O3, emit and load the unit by itself; `ir` is what stands for its own LLVM IR."""
+        module = self.parsed(ir or unit.ir)
         if tier is Tier.OPTIMIZED:
             self._optimize(module)
         if len(self._loaded) == _OBJECTS:

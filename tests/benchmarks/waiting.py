@@ -24,6 +24,8 @@ import pexpect
 from kaleido import Session
 from kaleido.diagnostics import Source
 from kaleido.jit import Engine, Event, EventKind, RunCounter, Tier, Unit
+from kaleido.jit.compiling.compiler import Compiler
+from kaleido.jit.compiling.llvm import Target
 from kaleido.language.source_files import read
 from kaleido.terminal.streams import discarded
 from tests.benchmarks.figures import Figure, Timed, ratio, timed
@@ -194,34 +196,50 @@ def calls(repeat: int, clock: Clock) -> Iterator[Figure]:
         yield Figure("a call from Python, `f(3.0)` / by ctypes", ratio(*sides, repeat, clock), 3.0)
 
 
-# A title, a definition, and what to know about the result.
+# A title, a definition, how LLVM's input differs from the unit (empty where it is the unit), and what LLVM does with
+# that.
 _OPTIMIZED = (
-    ("a small function", "def {}(x) x * x + 1", ""),
-    ("a loop", "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s", ""),
+    ("a small function", "def {}(x) x * x + 1", "", ""),
+    (
+        "a loop",
+        "def {}(n) var s in (for i = 1, i < n in s = s + i * i / (i + n)) : s",
+        "LLVM compiles it with integers, in vectors and by ones, and as it was",
+        "",
+    ),
     (
         "a function that calls itself",
         "def {}(n) if n < 3 then 1 else {}(n - 1) + {}(n - 2)",
-        "LLVM compiles eight bodies of it, llvmlite alone one",
+        "LLVM compiles eight bodies of it, with integers and as it was",
+        "LLVM's passes run twice: in the second run they merge equal calls",
     ),
 )
 
 
 def optimizing(repeat: int, clock: Clock) -> Iterator[Figure]:
-    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread."""
+    """From hot to swapped, nothing queued. Time of the processor is that of the recompiler's thread.
+
+    Relative to llvmlite alone, for the unit and for what LLVM gets in its place.
+    """
     floor = Floor()
     # With a threshold, a unit is compiled as soon as it is hot.
     with Session(threshold=1_000) as session:
-        waiting = _HotToSwapped(session.engine)
+        waiting, compiler = _HotToSwapped(session.engine), Compiler(Target(session.engine.policy), None)
         names = (f"f{number}" for number in count())
-        for title, definition, note in _OPTIMIZED:
-            seconds, lows = [], []
+        for title, definition, expansion, note in _OPTIMIZED:
+            seconds, lows, expanded = [], [], []
             for name in islice(names, 10 * repeat):
                 session.run(definition.replace("{}", name))
                 # The innermost: the loop, if there is one.
                 *_, unit = session[name].unit.with_nested()
                 seconds.append(waiting.measure(unit, session[name]).of(clock))
                 lows.append(timed(partial(floor.load, unit, Tier.OPTIMIZED))().of(clock))
-            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, note)
+                if expansion:
+                    text = compiler.expanded([unit])
+                    expanded.append(timed(partial(floor.load, unit, Tier.OPTIMIZED, text))().of(clock))
+            yield Figure(f"hot to swapped / llvmlite alone, {title}", min(seconds) / min(lows), 1.3, expansion)
+            if expansion:
+                found = min(seconds) / min(expanded)
+                yield Figure(f"hot to swapped / llvmlite alone on the expanded code, {title}", found, 1.3, note)
 
 
 class _HotToSwapped:

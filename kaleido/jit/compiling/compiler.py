@@ -95,15 +95,7 @@ class Compiler:
         recurs, counts = may_recur(units), may_count(units)
         if recurs or counts:
             with module:
-                # Loops that count in integers are unrolled after they are vectorized. What never becomes hot does not
-                # decide that, such as the startup of an executable.
-                in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
-                self._target.simplify(module, unroll=not in_integers)
-                text = with_integer_counters(with_possible_tail_calls(str(module)))
-                if recurs:
-                    counted = with_counted_recursion(text)
-                    merges = counted != text
-                    text, levels = with_copies(counted, self._target.policy)
+                text, levels, merges = self._expanded(module, units, recurs=recurs)
             module = parse_alone(text)
         with closed_on_error(module):
             self._target.format(module)
@@ -113,6 +105,29 @@ class Compiler:
             self._target.optimize(module)
         module = valid(module)
         return (_with_branches(module) if counts else module), levels
+
+    def expanded(self, units: Sequence[Unit]) -> str:
+        """The text that the last run of LLVM's -O3 pipeline gets, with copies of loops and of recursive functions.
+
+        Raises ValueError.
+        """
+        with self._linked_statically(units, {}) as module:
+            return self._expanded(module, units, recurs=may_recur(units))[0]
+
+    def _expanded(self, module: llvm.ModuleRef, units: Sequence[Unit], *, recurs: bool) -> tuple[str, int, bool]:
+        """Simplify a module, and return its text with copies of loops and, if it `recurs`, of recursive functions.
+
+        Also returns how many calls of a recursive function a frame holds, and whether LLVM may merge equal calls.
+        """
+        # Loops that count in integers are unrolled after they are vectorized. What never becomes hot does not decide
+        # that, such as the startup of an executable.
+        in_integers = any("icmp " in unit.ir for unit in units if unit.counter is not RunCounter.NONE)
+        self._target.simplify(module, unroll=not in_integers)
+        text = with_integer_counters(with_possible_tail_calls(str(module)))
+        if not recurs:
+            return text, 1, False
+        counted = with_counted_recursion(text)
+        return *with_copies(counted, self._target.policy), counted != text
 
     def bind(self, module: llvm.ModuleRef) -> llvm.ModuleRef:
         """A linked module whose calls lead to bodies, for the baseline, in the place of the given one."""

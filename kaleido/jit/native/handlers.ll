@@ -287,9 +287,28 @@ overflow:
 ; faults.REENTER_JIT: called by a unit after it has called a C function, with the result of @jit.leave. Record that
 ; the thread is inside again, and abort for the fault that was requested in the meantime.
 define void @jit.reenter(ptr %thread) nounwind {
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %sp = ptrtoint ptr %frame to i64
+  %caller = call ptr @llvm.returnaddress(i32 0)
+  %pc = ptrtoint ptr %caller to i64
+  call void @reenter(ptr %thread, i64 %pc, i64 %sp)
+  ret void
+}
+
+; The same for stubs. Their frames have registers that no argument is in, with any words. So they say where the return
+; address of their caller is.
+define void @reenter.caller(ptr %thread, ptr %return) nounwind {
+  %sp = ptrtoint ptr %return to i64
+  %caller = call ptr @llvm.returnaddress(i32 0)
+  %pc = ptrtoint ptr %caller to i64
+  call void @reenter(ptr %thread, i64 %pc, i64 %sp)
+  ret void
+}
+
+define internal void @reenter(ptr %thread, i64 %pc, i64 %sp) nounwind {
   %unprotected = icmp eq ptr %thread, null
-  br i1 %unprotected, label %done, label %reenter
-reenter:
+  br i1 %unprotected, label %done, label %inside
+inside:
   %outside.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 4
   store i64 0, ptr %outside.field
   %pending.field = getelementptr %NativeThread, ptr %thread, i64 0, i32 5
@@ -299,10 +318,6 @@ reenter:
 done:
   ret void
 abort:
-  %frame = call ptr @llvm.frameaddress.p0(i32 0)
-  %sp = ptrtoint ptr %frame to i64
-  %caller = call ptr @llvm.returnaddress(i32 0)
-  %pc = ptrtoint ptr %caller to i64
   call void @abort.to.entry(ptr %thread, i64 %pending, i64 %pc, i64 %sp)
   unreachable
 }

@@ -29,6 +29,7 @@ __all__ = ["Handlers", "handlers", "llvm_file", "take_bytes"]
 _EXPORTS = (
     LEAVE_JIT,
     REENTER_JIT,
+    "reenter.caller",
     "find.thread",
     "find.owner",
     "renew.handlers",
@@ -50,6 +51,7 @@ class Handlers(NamedTuple):
 
     leave: int
     reenter: int
+    reenter_caller: int
     find_thread: int
     find_owner: int
     renew_handlers: int

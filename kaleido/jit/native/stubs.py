@@ -26,8 +26,8 @@ may lose a value; what relies on the profile is guarded (see ``program.speculati
 A stub outlives every version of its unit, so it is part of no unit's object code. Stubs are allocated from pools, and
 used again after their unit is removed. A stub passes on all registers that may have arguments, so most signatures have
 the same code: see :func:`_kind`. Pools of the same kind and size are the same code, too: it is compiled once, and
-loaded once for each pool. To compile a pool of 16 takes 17 ms, and one of a single stub 2.2; to load them takes 0.47
-and 0.07. So the first stubs of a kind are pools of their own, as many as take as long as that compilation: most
+loaded once for each pool. To compile a pool of 16 takes 17 ms, and one of a single stub 2.2; to load them takes 0.16
+and 0.04. So the first stubs of a kind are pools of their own, as many as take as long as that compilation: most
 programs need no others.
 
 Limits. The count is not atomic: two threads that count at the same time may lose a run. Each call through a stub costs
@@ -62,13 +62,13 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import baseline_assembly
 from kaleido.jit.events import StubCode
-from kaleido.jit.native.faults import LEAVE_JIT, REENTER_JIT
+from kaleido.jit.native.faults import LEAVE_JIT
 from kaleido.jit.native.handlers import handlers
 from kaleido.jit.native.loader import LoadedObject
 from kaleido.jit.native.runtime import Runtime
@@ -79,7 +79,7 @@ __all__ = ["Stub", "Stubs"]
 # So many stubs of a kind are loaded one by one; then so many at once.
 _SINGLE, _POOL = 512, 16
 
-# The registers of arguments and of the result, in x86-64's convention for C. AArch64 has more.
+# The registers of arguments in x86-64's convention for C. AArch64 has more.
 _INTEGERS, _FLOATING = 6, 8
 _SCALARS = frozenset({"void", "i1", "i8", "i16", "i32", "i64", "ptr", "half", "float", "double"})
 
@@ -248,7 +248,9 @@ class Stubs:
         exports = [f"{part}.{index}" for part in parts for index in range(count)]
         exports += ["records", "undefined", *(("profiles",) if is_profiled else ())]
         ir = _pool_ir(kind, count) + (_profilers_ir(kind, count) if is_profiled else "")
-        loaded = self._runtime.load(ir, exports, {"hook": self._runtime.hook, **handlers().imports})
+        native = handlers()
+        imports = {"hook": self._runtime.hook, LEAVE_JIT: native.leave, "reenter.caller": native.reenter_caller}
+        loaded = self._runtime.load(ir, exports, imports)
         self.pools.append(loaded)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
         profile, profile_size = at.get("profiles", 0), _SEEN.size * len(kind.parameters)
@@ -271,9 +273,9 @@ class Stubs:
 def _kind(signature: Signature) -> Signature:
     """The signature that the code of a stub is compiled for, in place of its own.
 
-    Where all arguments and the result are numbers or pointers in registers, that is one with all registers that such
-    arguments and results may be in. The others are passed on as they are. A `tailcc` function that has no arguments on
-    the stack pops the same number of bytes, whatever its arguments are.
+    Where all arguments and the result are numbers or pointers in registers, it has all registers that may have such
+    arguments; those that have none are passed on as they are. A `tailcc` function that has no arguments on the stack
+    pops the same number of bytes, whatever its arguments are.
     """
     is_scalar = _SCALARS.issuperset((signature.result_type, *signature.parameter_types))
     return _ANY_SCALARS if signature.in_registers and is_scalar else signature
@@ -305,6 +307,7 @@ def _profilers_ir(signature: Signature, count: int) -> str:
     return "\n".join([f"@profiles = dso_local global {kind} zeroinitializer", *functions])
 
 
+@lru_cache(maxsize=64)
 def _pool_ir(signature: Signature, count: int) -> str:
     zero = "void" if signature.result == "void" else f"{signature.result_type} zeroinitializer"
     records = ", ".join(["%Record { ptr @undefined, i64 0, i64 0, ptr null, i64 0 }"] * count)
@@ -313,7 +316,8 @@ def _pool_ir(signature: Signature, count: int) -> str:
 @records = dso_local global [{count} x %Record] [{records}]
 declare void @hook(i64)
 declare ptr @{LEAVE_JIT}()
-declare void @{REENTER_JIT}(ptr)
+declare void @reenter.caller(ptr, ptr)
+declare ptr @llvm.addressofreturnaddress.p0()
 define {signature.prototype("undefined")} nounwind {{
   ret {zero}
 }}
@@ -358,7 +362,8 @@ report:
   call void @hook(i64 %number)
   br label %reenter
 reenter:
-  call void @{REENTER_JIT}(ptr %thread)
+  %return = call ptr @llvm.addressofreturnaddress.p0()
+  call void @reenter.caller(ptr %thread, ptr %return)
   br label %go
 go:
   %body = load atomic ptr, ptr {body} monotonic, align 8

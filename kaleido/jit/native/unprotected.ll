@@ -32,6 +32,10 @@ define void @jit.reenter(ptr %thread) nounwind {
   ret void
 }
 
+define void @reenter.caller(ptr %thread, ptr %return) nounwind {
+  ret void
+}
+
 define void @on.overflow(i32 %signal, ptr %info, ptr %context) nounwind {
   ret void
 }

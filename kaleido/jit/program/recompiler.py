@@ -1,9 +1,10 @@
 """The background thread that recompiles hot units.
 
 The running program sends it the numbers of hot versions through a pipe (see the hook in ``native.runtime``). The thread
-takes every request that has arrived, recompiles the hottest (:class:`Requests`), and looks again, so that requests that
-have become stale meanwhile cost nothing. Running native code never waits for it, nor does code that is compiled at the
-baseline. In deterministic mode the program waits for a reply to each request, and the request says so.
+takes every request that has arrived, recompiles the hottest of those that need not wait (:class:`Patience`,
+:class:`Requests`), and looks again, so that requests that have become stale meanwhile cost nothing. Running native code
+never waits for it, nor does code that is compiled at the baseline. In deterministic mode the program waits for a reply
+to each request, and the request says so.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kaleido.jit.native.runtime import MESSAGE_SIZE, WAITS, Runtime
 
-__all__ = ["Recompiler", "Requests", "weakly"]
+__all__ = ["Patience", "Recompiler", "Requests", "weakly"]
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ _IDLE = -2
 
 # While requests wait, they are looked at again every so many seconds. Of more than so many, none waits: the program
 # has a lot of hot code, and to look at all of it again and again takes time itself.
-_PAUSE, _MOST_WAITING = 0.002, 64
+_PAUSE, _MOST_WAITING = 0.001, 64
 
 # All hotness is read again after one of so many pending requests has been handled.
 _REFRESH = 16
@@ -45,6 +46,16 @@ def weakly(method: Callable[[int], T]) -> Callable[[int], T | None]:
         return found(number) if found is not None else None
 
     return call
+
+
+class Patience(NamedTuple):
+    """How long a request waits: `seconds` at most, and only until enough work has been done.
+
+    `work` is what its unit has done, as a part of what pays for a compilation. What all that wait have done counts.
+    """
+
+    seconds: float = 0.0
+    work: float = 0.0
 
 
 class Requests:
@@ -104,7 +115,7 @@ class Recompiler:
         hot: Callable[[int], None],
         hotness: Callable[[int], float | None],
         recompile: Callable[[int], bool | None],
-        patience: Callable[[int], float | None] = lambda _: None,
+        patience: Callable[[int], Patience | None] = lambda _: None,
     ) -> None:
         self._runtime = runtime
         self._hot, self._recompile, self._patience = hot, recompile, patience
@@ -172,11 +183,23 @@ class Recompiler:
 
     def _end_waiting(self, *, everything: bool) -> None:
         """Make those requests pending that have waited for as long as they must."""
-        everything = everything or len(self._waiting) > _MOST_WAITING
-        for number, arrival in list(self._waiting.items()):
-            if everything or time.monotonic() - arrival >= (self._patience(number) or 0.0):
+        if self._waiting:
+            all_of_them = everything or len(self._waiting) > _MOST_WAITING
+            for number in list(self._waiting) if all_of_them else self._ripe():
                 del self._waiting[number]
                 self._pending.add(number)
+
+    def _ripe(self) -> list[int]:
+        """The requests that need not wait any more."""
+        now = time.monotonic()
+        found = {number: self._patience(number) or Patience() for number in self._waiting}
+        enough = sum(each.work for each in found.values()) >= 1
+        most = max(found, key=lambda number: found[number].work)
+        return [
+            number
+            for number, each in found.items()
+            if now - self._waiting[number] >= each.seconds or each.work >= 1 or (enough and number == most)
+        ]
 
     def _recompile_hottest(self) -> None:
         number = self._pending.hottest()

@@ -89,7 +89,7 @@ class Redefinition:
         for version in self.removed:
             callers = version.symbol.callers.difference(superseded)
             if callers and self._program.reclaimer.busy:
-                raise UndefinedUnit(version.unit.symbol, callers.pop().unit)
+                raise UndefinedUnit(version.unit.symbol, next(iter(callers)).unit)
 
     def compile(self) -> None:
         """Compile whatever must have code when the new versions become current.

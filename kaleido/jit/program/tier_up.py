@@ -10,13 +10,14 @@ and would then compile the callee once more. A unit that calls a hot one in a lo
 for iterations. Units that were inlined in this way while they waited are *covered*: most of them do not run at the
 baseline any more. Instead of being compiled, they are counted again, and report again if they do.
 
-*Patience.* A compilation costs 3 to 30 ms, and a thousand runs take a hundredth of one. So a unit that is hot waits
-until it has done work for some milliseconds: its runs times the length of its IR. Most short programs end before that,
-and their compilations would be in vain. One that has not done as much after `Policy.patience` is compiled all the same:
-the program runs for longer, or the processor has nothing else to do. Measured on the 14 examples, as the time of the
-recompiler's thread and the evaluation thread together, with Kaleido's patience of 0.1 s relative to none: integration,
-life, n_queens and random_walk 0.09 to 0.11 (22 to 30 ms less), newton and prime_spiral 0.3, the other eight 0.86 to
-1.12 (7 ms more at most). A unit that was covered waits for work that it does afterwards.
+*Patience.* A compilation costs 3 to 30 ms, and a thousand runs take a hundredth of one. So units that are hot wait
+until all of them together have done work for some milliseconds: their runs times the length of their IR. Then the one
+that has done most is compiled. Most short programs end before that, and their compilations would be in vain. One that
+has waited for `Policy.patience` is compiled all the same: the program runs for longer, or the processor has nothing
+else to do. Measured on the 14 examples, as the time of the recompiler's thread and the evaluation thread together, with
+Kaleido's patience of 0.1 s relative to none (each unit waited for its own work then): integration, life, n_queens and
+random_walk 0.09 to 0.11 (22 to 30 ms less), newton and prime_spiral 0.3, the other eight 0.86 to 1.12 (7 ms more at
+most). A unit that was covered waits for work that it does afterwards.
 
 What does not pay, measured on the kernels and examples of November 2026:
 
@@ -39,6 +40,7 @@ from kaleido.jit.compiling.specialization import Constants
 from kaleido.jit.events import EventKind
 from kaleido.jit.native.runtime import FAILED, Runtime
 from kaleido.jit.program.program import Program
+from kaleido.jit.program.recompiler import Patience
 from kaleido.jit.program.speculation import not_constant
 from kaleido.jit.program.symbols import labels
 from kaleido.jit.program.versions import Version
@@ -54,7 +56,7 @@ _CALLERS = 32
 _WARM_RUNS, _WARM = 32, 1 / 64
 
 
-# The runs of a unit, times the characters of its IR, that make it worth compiling at once: some milliseconds.
+# The runs of units, times the characters of their IR, that pay for a compilation: some milliseconds.
 _WORK = 300_000_000
 
 
@@ -96,15 +98,15 @@ class TierUp:
         threshold = self._program.publisher.threshold(version)
         return version.runs / threshold if threshold is not None else 0.0
 
-    def patience(self, number: int) -> float:
-        """For how many seconds after its request a version waits to be recompiled."""
+    def patience(self, number: int) -> Patience:
+        """How long the request for a version waits."""
         with self._access.lock:
             version = self._program.symbols.versions.get(number)
             # One that was requested without being hot does not wait.
             if version is None or not self._program.publisher.has_reported(version):
-                return 0.0
+                return Patience()
             runs = version.runs - version.runs_before
-            return self._program.policy.patience if runs * len(version.unit.ir) < _WORK else 0.0
+            return Patience(self._program.policy.patience, runs * len(version.unit.ir) / _WORK)
 
     def recompile_number(self, number: int) -> bool:
         """Recompile for a request of the hook, and return whether the request stays pending.

@@ -72,23 +72,26 @@ def _callers(native_thread: NativeThread, find_unit: FindUnit) -> Iterator[tuple
     words = (ctypes.c_uint64 * (min(_SAMPLE, _used(native_thread)) // 8)).from_address(begin)
     for index, word in enumerate(words):
         # As in handlers.ll: the instruction after a call may be another function's first.
-        if word and (found := find_unit(word - 1)) is not None and _follows_call(word):
+        if word and (found := find_unit(word - 1)) is not None and _follows_call(word, find_unit):
             yield begin + 8 * index, *found
 
 
 # The first byte of an indirect call, by its distance from the next instruction.
 _INDIRECT_CALLS = (2, 3, 4, 6, 7)
+_LONGEST_CALL = 7
 
 
-def _follows_call(address: int) -> bool:
+def _follows_call(address: int, find_unit: FindUnit) -> bool:
     """Whether an address in machine code may be a return address: other words on the stack are entry addresses.
 
     On x86-64 there is a call instruction before it: E8, or FF with the extension 2 in the next byte.
     """
     if machine() != "x86_64":
         return True
-    # Not beyond the page, of which nothing is known.
-    length = min(7, (address - 1) % mmap.PAGESIZE + 1)
+    length = min(_LONGEST_CALL, (address - 1) % mmap.PAGESIZE + 1)
+    # Of the page before, only code of units is known to be there.
+    while length < _LONGEST_CALL and find_unit(address - length - 1) is not None:
+        length += 1
     code = ctypes.string_at(address - length, length)
     if length >= 5 and code[-5] == 0xE8:
         return True

@@ -80,8 +80,9 @@ def test_signatures_of_scalars_in_registers_share_code() -> None:
     assert [stub.signature for each in scalars for stub in allocated(stubs, 1, each)] == scalars
     assert len(set(runtime.loaded)) == 1
     # On the stack; larger than a register; several registers for a result.
-    for each in (("i64",) * 7, ("<4 x double>",), ("i128",), ("{ double, double }",)):
-        allocated(stubs, 1, Signature("double", each))
+    allocated(stubs, 1, Signature("double", ("i64",) * 7))
+    for each in ("<4 x double>", "i128", "{ double, double }"):
+        allocated(stubs, 1, Signature("double", (each,)))
     allocated(stubs, 1, Signature("{ i64, i64 }", ("double",)))
     assert len(set(runtime.loaded)) == 6
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -12,7 +13,7 @@ import pytest
 
 from kaleido.jit import Engine, EventKind, Policy, RunCounter, Tier
 from kaleido.jit.native.runtime import WAITS
-from kaleido.jit.program.recompiler import Recompiler, Requests
+from kaleido.jit.program.recompiler import Patience, Recompiler, Requests
 from tests.jit.helpers import TIMEOUT, Hold, Log, Running, settle
 from tests.jit.tiny import unit, units
 
@@ -193,7 +194,7 @@ class FakeRuntime:
 
     def __init__(self) -> None:
         self.requests, self._requests_in = os.pipe()
-        self.sent = threading.Semaphore(0)
+        self.sent, self.looked = threading.Semaphore(0), threading.Semaphore(0)
         self.replies = self.waits = 0
 
     def request(self, number: int, *, waits: bool = False) -> None:
@@ -202,6 +203,7 @@ class FakeRuntime:
 
     def wait_for_request(self, seconds: float) -> None:
         self.waits += 1
+        self.looked.release()
 
     def reply(self) -> None:
         self.replies += 1
@@ -222,7 +224,7 @@ def runtime() -> Iterator[FakeRuntime]:
 
 
 def recompiler(
-    runtime: FakeRuntime, recompile: Callable[[int], bool], patience: Callable[[int], float] = lambda _: 0.0
+    runtime: FakeRuntime, recompile: Callable[[int], bool], patience: Callable[[int], Patience] = lambda _: Patience()
 ) -> Recompiler:
     return Recompiler(cast(Any, runtime), lambda _: None, float, recompile, patience)
 
@@ -295,13 +297,41 @@ def test_a_unit_waits_for_as_long_as_its_patience_says(runtime: FakeRuntime) -> 
 
     # The first waits until the other has been compiled, and until the thread has looked at it again a few times.
     thread = recompiler(
-        runtime, recompile, lambda number: 0.0 if number == 2 or (done and runtime.waits > 3) else 3_600
+        runtime, recompile, lambda number: Patience(0.0 if number == 2 or (done and runtime.waits > 3) else 3_600)
     )
     runtime.request(1)
     runtime.request(2)
     assert both.wait(TIMEOUT)
     thread.close()
     assert done == [2, 1]
+
+
+def test_units_wait_until_all_of_them_have_done_enough_work(runtime: FakeRuntime) -> None:
+    done: SimpleQueue[int] = SimpleQueue()
+    work = {1: 0.3, 2: 0.4, 3: 0.31}
+
+    def recompile(number: int) -> bool:
+        done.put(number)
+        return False
+
+    def look(times: int = 3) -> None:
+        assert all(runtime.looked.acquire(timeout=TIMEOUT) for _ in range(times))
+
+    thread = recompiler(runtime, recompile, lambda number: Patience(3_600, work[number]))
+    runtime.request(1)
+    runtime.request(2)
+    look()
+    assert done.empty()
+    # Now it is enough; without the one that has done most, it is not.
+    runtime.request(3)
+    assert done.get(timeout=TIMEOUT) == 2
+    while runtime.looked.acquire(blocking=False):
+        pass
+    look()
+    assert done.empty()
+    work[3] = 0.7
+    assert done.get(timeout=TIMEOUT) == 3
+    thread.close()
 
 
 def test_no_unit_waits_where_all_must_be_compiled(runtime: FakeRuntime) -> None:
@@ -311,7 +341,7 @@ def test_no_unit_waits_where_all_must_be_compiled(runtime: FakeRuntime) -> None:
         done.append(number)
         return False
 
-    thread = recompiler(runtime, recompile, lambda _: 3_600)
+    thread = recompiler(runtime, recompile, lambda _: Patience(3_600))
     runtime.request(1)
     runtime.request(2, waits=True)
     Running(thread.wait_until_idle).result()
@@ -326,14 +356,14 @@ def test_many_units_do_not_wait(runtime: FakeRuntime) -> None:
         done.release()
         return False
 
-    thread = recompiler(runtime, recompile, lambda _: 3_600)
+    thread = recompiler(runtime, recompile, lambda _: Patience(3_600))
     for number in range(1, 101):
         runtime.request(number)
     assert all(done.acquire(timeout=TIMEOUT) for _ in range(65))
     thread.close()
 
 
-def test_a_hot_unit_is_compiled_when_it_has_done_enough_work() -> None:
+def test_hot_units_are_compiled_when_they_have_done_enough_work() -> None:
     [a, b] = units("(define (a) 1) (define (b) 2)")
     done = threading.Semaphore(0)
     with (
@@ -343,7 +373,7 @@ def test_a_hot_unit_is_compiled_when_it_has_done_enough_work() -> None:
         engine.define(a, b)
         log = Log(engine)
         engine.subscribe(lambda event: done.release() if event.kind in (EventKind.HOT, EventKind.SWAPPED) else None)
-        for symbol, runs in (("a", 9), ("b", 9)):
+        for symbol, runs in (("a", 4), ("b", 5)):
             for _ in range(runs):
                 engine.call(symbol)
             assert done.acquire(timeout=TIMEOUT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -20,8 +22,11 @@ from kaleido.jit import (
     Unit,
 )
 from kaleido.jit.native import faults
+from kaleido.jit.process.machine import machine
+from kaleido.jit.running import stacks
+from kaleido.jit.running.errors import _follows_call
 from kaleido.jit.running.evaluation import Evaluation, Task
-from tests.jit.helpers import TIMEOUT, Log, Running, callback, statistics, sync
+from tests.jit.helpers import TIMEOUT, Hold, Log, Running, callback, statistics, sync
 from tests.jit.tiny import unit
 
 needs_protection = pytest.mark.skipif(bool(faults.missing_protection()), reason=faults.missing_protection())
@@ -88,6 +93,37 @@ def test_interrupt_from_another_thread() -> None:
         with pytest.raises(Interrupted, match="interrupted in spin"):
             call.result()
         engine.interrupt()
+
+
+@needs_protection
+def test_a_unit_that_waits_for_its_optimized_code_is_interrupted_in_its_caller() -> None:
+    one = Signature("i64", ("i64",))
+    # A register without an argument has an address in the code of a unit that does not run.
+    ir = f"""
+declare {one.prototype("f")}
+define tailcc i64 @g.impl(i64 %address) nounwind {{
+  call void asm sideeffect "movq $0, %xmm7; movq $0, %r9", "r,~{{xmm7}},~{{r9}}"(i64 %address)
+  %r = call tailcc i64 @f(i64 1)
+  %s = add i64 %r, 1
+  ret i64 %s
+}}
+"""
+    with Engine(sync(1)) as engine:
+        f = unit("(define (f x) x)")
+        engine.define(unit("(define (other x) (+ x 1))"), f, Unit("g", one, ir, {"f": one}, optimize=False))
+        assert engine.call("other", 1) == 2
+        address = engine.describe("other").address
+        assert address is not None
+        with Hold(engine, "f") as hold:
+            call = Running(lambda: engine.call("g", address + 1))
+            hold.wait()
+            interruption = Running(engine.interrupt)
+            while not any(thread.pending for thread in stacks._native_threads):
+                time.sleep(0.001)
+            hold.release()
+            interruption.result()
+            with pytest.raises(Interrupted, match="interrupted in g"):
+                call.result()
 
 
 @needs_protection
@@ -197,3 +233,19 @@ def test_code_of_another_engine_is_interrupted_too() -> None:
         with pytest.raises(Interrupted) as caught:
             call.result()
         assert not caught.value.detached
+
+
+@pytest.mark.skipif(machine() != "x86_64", reason="calls have no known form on this processor")
+@pytest.mark.parametrize("call", [b"\xe8\x00\x00\x00\x00", b"\xff\xd0", b"\xff\x14\x25\x00\x00\x00\x00"])
+def test_a_return_address_may_be_at_the_beginning_of_a_page(call: bytes) -> None:
+    with mmap.mmap(-1, 2 * mmap.PAGESIZE) as memory:
+        begin = ctypes.addressof(words := ctypes.c_char.from_buffer(memory))
+        code = range(begin + mmap.PAGESIZE - 16, begin + mmap.PAGESIZE + 16)
+        found = Unit("f", Signature("void", ()), "define tailcc void @f.impl() {\n  ret void\n}\n"), 1
+        for behind in range(8):
+            end = mmap.PAGESIZE + behind
+            memory[end - len(call) : end] = call
+            assert _follows_call(begin + end, lambda address: found if address in code else None)
+            memory[end - len(call) : end] = bytes(len(call))
+            assert not _follows_call(begin + end, lambda address: found if address in code else None)
+        del words
