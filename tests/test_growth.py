@@ -9,11 +9,21 @@ import pytest
 
 from kaleido import Session
 from kaleido.jit.native.code_memory import is_available
-from tests.growth import PERIOD, growth, resident
+from tests.growth import PERIOD, allocated, growth, resident
 from tests.jit.helpers import in_new_process
 
+only_glibc = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc tells")
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc tells")
+
+@only_glibc
+@pytest.mark.parametrize("size", [30, 3_000])
+def test_small_and_large_objects_of_python_are_counted(size: int) -> None:
+    before = allocated()
+    kept = [bytes(size) for _ in range(10_000)]
+    assert len(kept) * size <= allocated() - before <= len(kept) * (size + 100)
+
+
+@only_glibc
 @pytest.mark.parametrize(
     ("name", "settled", "redefinitions"),
     [("called once", 300, 400), ("entered once", 300, 400), ("with a loop, in both tiers", 100, 150)],

@@ -535,3 +535,53 @@ def test_terminals() -> None:
     assert [name for name, terminal in terminals().items() if terminal.ignored] == ["__IGNORE_1", "__IGNORE_0"]
     assert list(terminals())[-1] == "STRAY"
     assert terminals()["NAME"].text is None and re.fullmatch(terminals()["NAME"].pattern, "größe")
+
+
+# A text that was found complete before it is parsed
+
+
+@pytest.mark.parametrize("text", ["f(1) + 2", "def g(x)\n  x * 2\n", "def unary!!(x) x  !!3", "  # nothing\n"])
+def test_a_text_that_was_read_ahead_has_the_same_items(text: str) -> None:
+    expected = items(text)
+    ahead = IncrementalParser()
+    ahead.feed(text)
+    assert not ahead.incomplete
+    found = items(text)
+    assert (found, spans(found)) == (expected, spans(expected))
+    # They are given once.
+    again = items(text)
+    assert again == expected
+    assert not {*map(id, again)} & {*map(id, found)}
+
+
+@pytest.mark.parametrize("text", ["def f(x x) x", "1 2)", "3 4 5.5.5", "def f(x)"])
+def test_a_text_with_errors_is_parsed_as_if_it_had_not_been_read_ahead(text: str) -> None:
+    def titles() -> list[str]:
+        with pytest.raises(ParseError) as raised:
+            items(text)
+        return [each.title for each in raised.value.diagnostics]
+
+    expected = titles()
+    ahead = IncrementalParser()
+    ahead.feed(text)
+    assert ahead.incomplete == (text == "def f(x)")
+    assert titles() == expected
+
+
+def test_what_was_read_ahead_is_for_the_same_operators_and_text_fed_at_once() -> None:
+    ahead = IncrementalParser(TABLE)
+    ahead.feed("1 @ 2")
+    assert not ahead.incomplete
+    with pytest.raises(ParseError):
+        items("1 @ 2")
+    lines = IncrementalParser()
+    lines.feed("def f(x)\n")
+    assert lines.incomplete
+    lines.feed("  x\n")
+    assert not lines.incomplete
+    [definition] = items("def f(x)\n  x\n")
+    assert definition.span == Span(0, 12)
+
+
+def spans(found: list[Item]) -> list[Span]:
+    return [each.span for each in found]

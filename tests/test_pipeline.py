@@ -16,7 +16,7 @@ from kaleido.language.operators import OperatorTable
 from kaleido.session import MODES, policy_for
 from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import Text, parsed
-from kaleido.session.pipeline import Pipeline
+from kaleido.session.pipeline import Pipeline, Result
 from kaleido.session.snapshot import Change
 from tests.jit.helpers import in_new_process
 from tests.scaling import definitions
@@ -220,3 +220,44 @@ def test_the_units_of_a_run(pipeline: Pipeline) -> None:
     text = "def f(x) x; def g(x) f(x, x); extern sin(x); def f(x y) x + y; f(1, 2)"
     whole = parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions)
     assert [unit.label for unit in pipeline.units(whole)] == ["g", "f", "test:1:64"]
+
+
+# The unit of an expression, after its value
+
+
+def units(pipeline: Pipeline) -> list[str]:
+    return [each.name for each in pipeline.engine.stats() if each.name.startswith("test:")]
+
+
+def running(pipeline: Pipeline, text: str) -> Iterator[Result]:
+    return pipeline.results(parsed(Source("<test>", text), pipeline.table.operators, pipeline.table.functions))
+
+
+def test_the_unit_of_an_expression_is_removed_after_its_value_was_yielded(pipeline: Pipeline) -> None:
+    define(pipeline, "def f(x) x")
+    results = running(pipeline, "f(1) f(2)")
+    assert [next(results).value, units(pipeline)] == [1.0, ["test:1:1"]]
+    assert [next(results).value, units(pipeline)] == [2.0, ["test:1:6"]]
+    assert [*results, *units(pipeline)] == []
+
+
+def test_a_unit_that_was_left_is_removed_by_whatever_is_next(pipeline: Pipeline) -> None:
+    define(pipeline, "def f(x) x")
+    results = running(pipeline, "f(1)")
+    next(results)
+    # It still calls `f` with one argument.
+    define(pipeline, "def f(x y) x + y")
+    assert units(pipeline) == []
+    assert [*results] == []
+    for _ in range(3):
+        next(running(pipeline, "f(1, 2)"))
+        assert len(units(pipeline)) == 1
+    assert value(pipeline, "f(1, 2)") == 3.0
+    assert units(pipeline) == []
+
+
+def test_a_closed_engine_keeps_no_unit(pipeline: Pipeline) -> None:
+    results = running(pipeline, "1 + 2")
+    assert next(results).value == 3.0
+    pipeline.engine.close()
+    assert [*results] == []

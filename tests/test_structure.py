@@ -48,7 +48,13 @@ LAYERS = tuple(
 """From the lowest to the highest. `kaleido` itself imports what it exports when that is asked for."""
 
 ENGINE_LAYERS = (
-    ("kaleido.jit.process", "kaleido.jit.debug_info", "kaleido.jit.function_text", "kaleido.jit.value_types"),
+    (
+        "kaleido.jit.process",
+        "kaleido.jit.debug_info",
+        "kaleido.jit.function_text",
+        "kaleido.jit.records",
+        "kaleido.jit.value_types",
+    ),
     ("kaleido.jit.signature",),
     ("kaleido.jit.unit",),
     ("kaleido.jit.policy", "kaleido.jit.events", "kaleido.jit.ahead_of_time"),

@@ -7,6 +7,7 @@ checker found in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from kaleido.codegen.name_errors import check_arguments, unknown_function, unknown_variable
@@ -64,6 +65,10 @@ class References(NamedTuple):
         return {name: site.arguments for name, site in self.calls.items()}
 
 
+# One object for all bodies without a call.
+_NO_CALLS: Mapping[str, CallSite] = {}
+
+
 def check_body(body: Expression, parameters: Iterable[str], scope: Scope, problems: Problems) -> References:
     """Check a function's body, or an expression at top level, and return what it refers to.
 
@@ -72,9 +77,14 @@ def check_body(body: Expression, parameters: Iterable[str], scope: Scope, proble
     """
     checker = _Checker(parameters, scope, problems)
     walk(checker.visit, body)
-    return References(
-        checker.calls, frozenset(checker.operators), tuple(checker.top_level), frozenset(checker.assigned)
-    )
+    operators, assigned = _shared(frozenset(checker.operators)), _shared(frozenset(checker.assigned))
+    return References(checker.calls or _NO_CALLS, operators, tuple(checker.top_level), assigned)
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """One object for equal sets: few differ, and each has a hash table."""
+    return names
 
 
 class _Checker:
@@ -90,7 +100,7 @@ class _Checker:
     def __init__(self, parameters: Iterable[str], scope: Scope, problems: Problems) -> None:
         self._scope = scope
         self._problems = problems
-        self._variables = Variables[int]()
+        self._variables: Variables[int] = Variables()
         for parameter in parameters:
             self._variables.declare(parameter, 0)
         self._captured: list[set[str]] = []
@@ -100,12 +110,13 @@ class _Checker:
         self.top_level: dict[str, None] = {}
         self.assigned: set[str] = set()
 
-    def visit(self, node: Expression) -> Walk:
+    def visit(self, node: Expression) -> Walk | None:
+        if isinstance(node, Variable):
+            self._use(node)
+        return None if isinstance(node, Variable | Number) else self._visit(node)
+
+    def _visit(self, node: Expression) -> Walk:
         match node:
-            case Number():
-                pass
-            case Variable():
-                self._use(node)
             case Assign():
                 yield self.visit(node.value)
                 self._use(node.variable, assigned=True)

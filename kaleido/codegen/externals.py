@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kaleido.codegen.mangling import signature, symbol
-from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, RunCounter, Unit, quoted
+from kaleido.jit import LEAVE_JIT, PUT_BYTE, REENTER_JIT, Place, RunCounter, Unit, quoted
 
 __all__ = ["KNOWN_ARITIES", "is_available", "lower_external", "lower_python_function"]
 
@@ -99,8 +99,8 @@ def is_available(name: str, find: Find) -> bool:
     return name in _RUNTIME or name in _INTRINSICS or find(name) is not None
 
 
-def lower_external(name: str, arity: int, find: Find) -> Unit:
-    """The unit for C function `name`. Raises LookupError if it is not available."""
+def lower_external(name: str, arity: int, find: Find, place: Place | None = None) -> Unit:
+    """The unit for C function `name`, declared at `place`. Raises LookupError if it is not available."""
     externals: dict[str, int] = {}
     if name in _RUNTIME:
         ir = {"printd": _PRINTD, "putchard": _PUTCHARD}[name].format(name=quoted(symbol(name) + ".impl"))
@@ -116,14 +116,14 @@ def lower_external(name: str, arity: int, find: Find) -> Unit:
         attributes += "nounwind" + (" willreturn memory(none)" if pure else "")
         ir = _forward(name, arity, name, attributes, canonical=set() if pure else set(range(arity)), leaves=not pure)
     # Without a counter it never becomes hot: optimizing a forwarder gains nothing, and optimized callers inline it.
-    return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name)
+    return Unit(symbol(name), signature(arity), ir, {}, externals, RunCounter.NONE, (), name, place=place)
 
 
-def lower_python_function(name: str, arity: int, address: int) -> Unit:
+def lower_python_function(name: str, arity: int, address: int, place: Place) -> Unit:
     """The unit for a Python function, which a Callback has made a C function at `address`."""
     target = f"python.{name}"
     ir = _forward(name, arity, target, "nobuiltin nounwind", canonical=set(range(arity)), leaves=True)
-    return Unit(symbol(name), signature(arity), ir, {}, {target: address}, RunCounter.NONE, (), name)
+    return Unit(symbol(name), signature(arity), ir, {}, {target: address}, RunCounter.NONE, (), name, place=place)
 
 
 def _address(name: str, find: Find) -> int:

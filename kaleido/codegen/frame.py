@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from kaleido.codegen.source_map import RecordedMap
 from kaleido.codegen.variables import Variables
@@ -13,13 +14,16 @@ from kaleido.jit import Place, RunCounter, Signature, Unit
 
 __all__ = ["Frame"]
 
+# One object for all units without calls, and without externals.
+_NOTHING: Mapping[str, Any] = {}
+
 
 class Frame:
     """The function of a definition, of an expression at top level, or of a loop.
 
     `place` is that of its text, which begins at `offset` of `source`. A loop's frame has the frame around it as
     `parent`. `variables` maps the variables that the frame declares to their addresses. `captured` maps those that it
-    uses from the frames around it to the parameters that pass their addresses.
+    uses from the frames around it to the parameters that pass their addresses. `cache` is that of its unit.
     """
 
     def __init__(
@@ -34,9 +38,10 @@ class Frame:
     ) -> None:
         self.name, self.symbol, self.signature = name, symbol, signature
         self.place, self.parent = place, parent
+        self.cache: bool = parent is None or parent.cache
         self._source, self._offset = source, offset
         self.writer = FunctionWriter()
-        self.variables = Variables[str]()
+        self.variables: Variables[str] = Variables()
         self.captured: dict[str, str] = {}
         self.calls: dict[str, Signature] = {}
         self.nested_units: list[Unit] = []
@@ -87,7 +92,17 @@ class Frame:
         """The finished function as a unit."""
         ir = self.writer.finish(self.symbol, self.signature.result, parameters)
         debug = RecordedMap(self._source, self._offset, self.writer.lines_before, self.writer.source_map)
-        nested = tuple(self.nested_units)
+        nested, calls = tuple(self.nested_units), self.calls or _NOTHING
         return Unit(
-            self.symbol, self.signature, ir, self.calls, {}, counter, nested, self.name, place=self.place, debug=debug
+            self.symbol,
+            self.signature,
+            ir,
+            calls,
+            _NOTHING,
+            counter,
+            nested,
+            self.name,
+            cache=self.cache,
+            place=self.place,
+            debug=debug,
         )

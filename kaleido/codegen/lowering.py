@@ -15,7 +15,8 @@ stack maps, and they keep the optimizer from removing values. Variables in memor
 them in registers during a loop. Limit: a loop uses at most MAX_PARAMETERS variables from around it.
 
 Trees are walked on an explicit stack (``nodes.walk``). A method that visits a node is a generator: it yields the visit
-of a child, and receives the child's value, which is the name of an LLVM local or a constant.
+of a child, and receives the child's value, which is the name of an LLVM local or a constant. For a leaf, it returns
+that.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ __all__ = ["Lowered", "lower_definition", "lower_expression", "place"]
 # Only one frame has the address of a variable, and its memory is writable: LLVM may keep it in a register in a loop.
 _POINTER = "ptr noalias nocapture nonnull writable align 8 dereferenceable(8)"
 
+# One object for all functions without loops.
+_NO_LOOPS: Mapping[str, Span] = {}
+
+# Of expressions at top level, with top-level variables and without.
+_WITH_VARIABLES, _WITHOUT = Signature("double", ("ptr",)), Signature("double", ())
+
 # A redefined function may have a loop at the same place: the number makes its symbol unique.
 _serials = count(1)
 
@@ -74,19 +81,20 @@ def lower_definition(definition: Definition, source: Source, references: Referen
     return lowering.lower_function(parameters, definition.body)
 
 
-def lower_expression(expression: Expression, source: Source, references: References) -> Lowered:
-    """Lower a checked expression at top level, to a function that runs once.
+def lower_expression(expression: Expression, source: Source, references: References, *, cache: bool = True) -> Lowered:
+    """Lower a checked expression at top level, to a function that runs once. `cache` is that of its unit.
 
     It has no parameters; or if it uses top-level variables, a pointer to an array with a double for each of them, in
     the order of `references`.
     """
-    line, column = source.position(expression.span.start)
+    at = place(source, expression.span)
+    line, column = at.start
     owner = top_level_name(source.name)
     name = f"{owner}:{line}:{column}"
-    kind = Signature("double", ("ptr",) if references.variables else ())
+    kind = _WITH_VARIABLES if references.variables else _WITHOUT
     begin = expression.span.start
-    at = place(source, expression.span)
     frame = Frame(name, f"{top_level_symbol(name)}#{next(_serials)}", kind, at, source, begin)
+    frame.cache = cache
     lowering = _Lowering(owner, top_level_symbol(owner), frame, source, references)
     return lowering.lower_expression(expression)
 
@@ -128,7 +136,7 @@ class _Lowering:
             frame.declare_parameter(parameter.name, argument, number, parameter.span.start)
             arguments.append(f"double {argument}")
         walk(self._tail, body)
-        return Lowered(frame.unit(", ".join(arguments), RunCounter.CALLS), self._loops)
+        return Lowered(frame.unit(", ".join(arguments), RunCounter.CALLS), self._loops or _NO_LOOPS)
 
     def lower_expression(self, expression: Expression) -> Lowered:
         frame, parameter = self._frame, ""
@@ -193,29 +201,35 @@ class _Lowering:
 
     # Values
 
-    def _value(self, node: Expression) -> Walk:
+    def _value(self, node: Expression) -> Walk | str:
         match node:
             case Number():
                 return constant(node.value)
             case Variable():
                 return self._at(node).value(f"load double, ptr {self._frame.address(node.name)}")
             case Assign():
-                value = yield self._value(node.value)
-                self._at(node).emit(f"store double {value}, ptr {self._frame.address(node.variable.name)}")
-                return value
+                return self._assign(node)
             case Unary():
-                return (yield self._unary(node))
+                return self._unary(node)
             case Binary():
-                return (yield self._binary(node))
+                return self._binary(node)
             case Call():
-                arguments = yield self._arguments(node)
-                return self._at(node).value(self._call(node, arguments))
+                return self._called(node)
             case If():
-                return (yield self._if(node))
+                return self._if(node)
             case For():
-                return (yield self._for(node))
+                return self._for(node)
             case Var():
-                return (yield self._bindings(node, self._value))
+                return self._bindings(node, self._value)
+
+    def _assign(self, node: Assign) -> Walk:
+        value = yield self._value(node.value)
+        self._at(node).emit(f"store double {value}, ptr {self._frame.address(node.variable.name)}")
+        return value
+
+    def _called(self, node: Call) -> Walk:
+        arguments = yield self._arguments(node)
+        return self._at(node).value(self._call(node, arguments))
 
     def _unary(self, node: Unary) -> Walk:
         if not self._is_builtin(node):
@@ -228,17 +242,18 @@ class _Lowering:
         return self._at(node).value(f"uitofp i1 {truth} to double")
 
     def _binary(self, node: Binary) -> Walk:
-        if self._is_builtin(node) and node.callee in COMPARISONS:
+        callee, is_builtin = node.callee, self._is_builtin(node)
+        if is_builtin and callee in COMPARISONS:
             truth = yield self._truth(node)
             return self._at(node).value(f"uitofp i1 {truth} to double")
         left = yield self._value(node.left)
         right = yield self._value(node.right)
         writer = self._at(node)
-        if not self._is_builtin(node):
+        if not is_builtin:
             return writer.value(self._call(node, [left, right]))
-        if node.callee == REMAINDER:
+        if callee == REMAINDER:
             return remainder(writer, left, right, node.right.value if isinstance(node.right, Number) else None)
-        return writer.value(f"{ARITHMETIC[node.callee]} double {left}, {right}")
+        return writer.value(f"{ARITHMETIC[callee]} double {left}, {right}")
 
     def _truth(self, node: Expression) -> Walk:
         """An i1: false for zero and NaN. The i1 of a comparison or of ``!`` is used as it is."""
@@ -268,7 +283,7 @@ class _Lowering:
 
     # Variables
 
-    def _bindings(self, node: Var, visit: Callable[[Expression], Walk]) -> Walk:
+    def _bindings(self, node: Var, visit: Callable[[Expression], Walk | str]) -> Walk:
         with self._frame.block():
             for binding in node.bindings:
                 value = (yield self._value(binding.value)) if binding.value is not None else constant(0.0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from kaleido.jit import Signature
 
 __all__ = ["array_symbol", "function_name", "is_top_level", "signature", "symbol", "top_level_name", "top_level_symbol"]
+
+_SEPARATORS = re.compile(r"[\s,]+")
 
 _PREFIX, _TOP_LEVEL_PREFIX, _ARRAY_PREFIX = "kal.", "top.", "map."
 
@@ -45,9 +48,10 @@ def top_level_name(source: str) -> str:
     commands.
     """
     inner = source[1:-1] if source.startswith("<") and source.endswith(">") else source.rpartition("/")[2]
-    return re.sub(r"[\s,]+", "-", inner)
+    return _SEPARATORS.sub("-", inner)
 
 
+@lru_cache(maxsize=256)
 def signature(arity: int) -> Signature:
     """The signature of a function of the language: it takes `arity` doubles and returns a double."""
     return Signature("double", ("double",) * arity)

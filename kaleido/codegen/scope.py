@@ -18,21 +18,24 @@ class Declaration(NamedTuple):
     """A function that may be called.
 
     `arity` is its number of parameters; None if its declaration has an error, and then a call may have any number of
-    arguments. `place` is the prototype, for messages.
+    arguments. `prototype` of `source` declares it; None if that is not known.
     """
 
     arity: int | None
-    place: Label | None = None
+    prototype: Prototype | None = None
+    source: Source | None = None
 
     @classmethod
     def of(cls, prototype: Prototype, source: Source) -> Declaration:
         """The declaration that a prototype makes."""
-        return cls(prototype.arity, Label(source, prototype.span, f"`{prototype.name}` is declared here"))
+        return cls(len(prototype.parameters), prototype, source)
 
     @property
     def places(self) -> list[Label]:
-        """`place` as a list, for a message's further places."""
-        return [self.place] if self.place is not None else []
+        """The place of its prototype, if that is known, for a message's further places."""
+        if self.prototype is None or self.source is None:
+            return []
+        return [Label(self.source, self.prototype.span, f"`{self.prototype.name}` is declared here")]
 
 
 class Scope(NamedTuple):

@@ -20,7 +20,7 @@ _LONGEST_NAME = 1000
 
 def constant(value: float) -> str:
     """A double in LLVM assembly, exact to the bit."""
-    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+    return f"0x{struct.pack('>d', value).hex().upper()}"
 
 
 class FunctionWriter:
@@ -44,8 +44,7 @@ class FunctionWriter:
 
     def emit(self, instruction: str) -> None:
         self._lines.append("  " + instruction)
-        source_map = self.source_map
-        source_map.places.append(source_map.place)
+        self.source_map.instruction()
 
     def value(self, instruction: str) -> str:
         """Emit an instruction, and return the local name of its result."""
@@ -63,7 +62,7 @@ class FunctionWriter:
         """Begin the block with a local name as its label."""
         self.block = label[1:]
         self._lines.append(f"{self.block}:")
-        self.source_map.places.append(None)
+        self.source_map.label()
 
     def branch(self, condition: str, then: str, otherwise: str) -> None:
         self.emit(f"br i1 {condition}, label {then}, label {otherwise}")

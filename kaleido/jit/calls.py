@@ -16,7 +16,7 @@ from kaleido.jit.events import EventKind
 from kaleido.jit.lifetime import Lifetime
 from kaleido.jit.native.faults import Fault, NativeThread
 from kaleido.jit.native.runtime import Runtime
-from kaleido.jit.process.interrupts import discard_pending, interruptibly, signals_deferred
+from kaleido.jit.process.interrupts import discard_pending, interruptibly, is_pending, signals_deferred
 from kaleido.jit.program.program import Program
 from kaleido.jit.program.versions import Version
 from kaleido.jit.running.callbacks import take_raised
@@ -26,6 +26,9 @@ from kaleido.jit.running.stacks import free_unused_stack
 from kaleido.jit.unit import RunCounter, Unit
 
 __all__ = ["Calls"]
+
+# Seconds that a call waits for its result before signals are let through.
+_SHORT = 0.002
 
 
 class Calls:
@@ -39,10 +42,13 @@ class Calls:
         """Run a unit and return its result. Raises as ``Engine.call``."""
         with signals_deferred():
             task = self._submit(name, arguments)
-            try:
-                interruptibly(task.join)
-            except BaseException as stop:
-                self._stop(task, stop)
+            # A signal that comes during a short call takes effect after it: to let signals through and to defer them
+            # again takes longer than the call.
+            if is_pending() or not task.wait(_SHORT):
+                try:
+                    interruptibly(task.join)
+                except BaseException as stop:
+                    self._stop(task, stop)
             return self._result(task)
 
     def _submit(self, name: str, arguments: tuple[Any, ...]) -> Task:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kaleido.jit.unit import THRESHOLDS, RunCounter, Unit, is_threshold
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as record
+else:
+    from kaleido.jit.records import record
 
 __all__ = ["Policy"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Policy:
     """Which tiers to use, when a unit is hot, and how much to compile together.
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kaleido.jit.value_types import Layout, layout, leading_type
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as record
+    from dataclasses import field
+else:
+    from kaleido.jit.records import field, record
 
 __all__ = ["CONVENTION", "MAX_PARAMETERS", "RANGES", "Signature", "extension", "quoted"]
 
@@ -64,7 +69,7 @@ def _check_argument(place: str, kind: str, value: Any) -> None:
         raise TypeError(f"{place} is {kind}, not {type(value).__name__}")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Signature:
     """Result and parameters as LLVM types, such as ``Signature("double", ("double", "ptr"))``.
 
@@ -281,5 +286,7 @@ _SPECIAL = re.compile(rb"[^A-Za-z0-9_.$!%&()*+,/:;<=>?@^`|~ \[\]{}#\'-]")
 
 def quoted(symbol: str) -> str:
     """`symbol` as a global name in LLVM assembly, whatever characters it has."""
+    if symbol.isascii() and symbol.isprintable() and '"' not in symbol and "\\" not in symbol:
+        return f'@"{symbol}"'
     escaped = _SPECIAL.sub(lambda match: b"\\%02X" % match[0][0], symbol.encode())
     return f'@"{escaped.decode("ascii")}"'

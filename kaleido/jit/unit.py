@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import EnumType, StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaleido.jit.debug_info import DebugInfo
 from kaleido.jit.function_text import function_text, types
 from kaleido.jit.signature import MAX_PARAMETERS, Signature, quoted
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as record
+    from dataclasses import field
+else:
+    from kaleido.jit.records import field, record
 
 __all__ = [
     "MAX_PARAMETERS",
@@ -71,7 +76,7 @@ class RunCounter(StrEnum, metaclass=Words):
         return f"{number:,} {self.removesuffix('s') if number == 1 else self}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """A part of a source text, for reports.
 
@@ -86,7 +91,7 @@ class Place:
     end: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Unit:
     """One function, in LLVM IR that is the same for every tier.
 
@@ -113,6 +118,8 @@ class Unit:
     `inline`        False keeps it out of its callers' optimized code, so that they reach a new definition at their next
                     call, as the baseline does
     `nested_units`  units that only this one calls (its loops): defined, replaced and removed together with it
+    `cache`         False keeps its code out of the engine's object cache, and what is compiled together with it: for
+                    code that runs once, and has another symbol the next time
     `name`          for people, in events, statistics and traces; the symbol where it is empty
     `place`         where its text is, for reports; the engine does not read it
     `debug`         makes its debug information: where the lines of its IR come from. It is called when that is wanted
@@ -131,6 +138,7 @@ class Unit:
     optimize: bool = True
     inline: bool = True
     c_functions: frozenset[str] = frozenset()
+    cache: bool = True
     place: Place | None = field(default=None, repr=False, compare=False)
     debug: Callable[[], DebugInfo] | None = field(default=None, repr=False, compare=False)
 
@@ -186,14 +194,14 @@ class Unit:
 
     def with_nested(self) -> Iterator[Unit]:
         """This unit, its nested units, and theirs."""
-        return nested(self, lambda unit: unit.nested_units)
+        return nested(self, lambda unit: unit.nested_units) if self.nested_units else iter((self,))
 
     def code_units(self, tier: Tier) -> list[Unit]:
         """The units whose code together is this unit's: at the baseline its nested units have code of their own."""
         return list(self.with_nested()) if tier is Tier.BASELINE else [self]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Data:
     """A variable in memory, with one address for all units, tiers and versions: see ``program.data``.
 

@@ -16,6 +16,14 @@ __all__ = ["END", "ShiftReduceParser", "UnexpectedToken"]
 END = "$END"
 """The terminal after a whole text."""
 
+# Where a state has no action for a terminal: no rule has this number.
+_ERROR = ~len(RULES)
+
+# The rules whose arguments are their symbols as they are, without them.
+_RULES = [
+    (symbol, size, method, None if wanted == tuple(range(size)) else wanted) for symbol, size, method, wanted in RULES
+]
+
 
 class UnexpectedToken(Exception):
     """The parser cannot accept `token`. In its state there is an action for each of the `expected` terminals."""
@@ -45,17 +53,21 @@ class ShiftReduceParser:
 
     def feed(self, token: Token) -> None:
         """Shift a token, after the reductions that it calls for. Raises UnexpectedToken, possibly after reductions."""
-        states = self._states
-        while (action := self._action(token)) < 0:
+        states, terminal = self._states, token.type
+        while (action := ACTIONS[states[-1]].get(terminal, _ERROR)) < 0:
+            if action == _ERROR:
+                raise UnexpectedToken(token, self.actions.keys())
             self._reduce(~action)
         states.append(action)
         self.values.append(token)
 
     def finish(self) -> Any:
         """End the text; returns the value of the start symbol. Raises UnexpectedToken, of type END."""
-        end = Token(END, "")
         while self._states[-1] != FINAL:
-            self._reduce(~self._action(end))
+            action = self.actions.get(END)
+            if action is None:
+                raise UnexpectedToken(Token(END, ""), self.actions.keys())
+            self._reduce(~action)
         return self.values[-1]
 
     def accepts(self, terminal: str) -> bool:
@@ -72,21 +84,15 @@ class ShiftReduceParser:
             states.append(GOTOS[states[-1]][symbol])
         return True
 
-    def _action(self, token: Token) -> int:
-        row = ACTIONS[self._states[-1]]
-        action = row.get(token.type)
-        if action is None:
-            raise UnexpectedToken(token, row.keys())
-        return action
-
     def _reduce(self, rule: int) -> None:
-        symbol, size, method, wanted = RULES[rule]
+        symbol, size, method, wanted = _RULES[rule]
         states, values = self._states, self.values
         first = len(values) - size
-        arguments = _arguments(wanted, values[first:])
-        del values[first:], states[first + 1 :]
-        values.append(getattr(self._builder, method)(arguments) if method else arguments)
-        states.append(GOTOS[states[-1]][symbol])
+        arguments = values[first:]
+        if wanted is not None:
+            arguments = _arguments(wanted, arguments)
+        values[first:] = (getattr(self._builder, method)(arguments) if method else arguments,)
+        states[first + 1 :] = (GOTOS[states[first]][symbol],)
 
 
 def _arguments(wanted: Sequence[int | None], symbols: Sequence[Any]) -> list[Any]:

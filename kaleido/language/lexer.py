@@ -39,7 +39,7 @@ class Token(str):
     precedence: int | None
 
     def __new__(cls, kind: str, text: str, start: int = 0, line: int = 0, precedence: int | None = None) -> Token:
-        self = super().__new__(cls, text)
+        self = str.__new__(cls, text)
         self.type, self.start, self.line, self.precedence = kind, start, line, precedence
         return self
 
@@ -64,12 +64,12 @@ def lex(text: str, *, comments: bool = False) -> Iterator[Token]:
     line = 1
     for match in pattern.finditer(text):
         kind, value = match.lastgroup or "", match[0]
-        if kind in ignored:
-            if comments and value.startswith("#"):
-                yield Token("COMMENT", value, match.start(), line)
-        else:
+        if kind not in ignored:
+            # No such token has a line break.
             yield Token(keywords.get(value, kind) if kind == "NAME" else kind, value, match.start(), line)
-        if "\n" in value:
+        elif comments and value.startswith("#"):
+            yield Token("COMMENT", value, match.start(), line)
+        elif "\n" in value:
             line += value.count("\n")
 
 

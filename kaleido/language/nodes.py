@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from copy import copy
+from types import GeneratorType
 from typing import Any, Self
 
 from kaleido.diagnostics import Span
@@ -38,8 +39,7 @@ class Operand(Node):
 
     __slots__ = ("parentheses",)
 
-    def __init__(self) -> None:
-        self.parentheses: Span | None = None
+    parentheses: Span | None
 
     def in_parentheses(self, span: Span) -> Self:
         """This expression in parentheses, or in more of them: `span` is from the outermost ``(`` to its ``)``."""
@@ -54,7 +54,7 @@ class Number(Operand):
     __slots__ = __match_args__ = ("value", "span")
 
     def __init__(self, value: float, span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.value, self.span = value, span
 
 
@@ -64,7 +64,7 @@ class Variable(Operand):
     __slots__ = __match_args__ = ("name", "span")
 
     def __init__(self, name: str, span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.name, self.span = name, span
 
 
@@ -74,7 +74,7 @@ class Assign(Operand):
     __slots__ = __match_args__ = ("variable", "value", "span")
 
     def __init__(self, variable: Variable, value: Expression, span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.variable, self.value, self.span = variable, value, span
 
 
@@ -82,7 +82,7 @@ class Unary(Operand):
     __slots__ = __match_args__ = ("operator", "operand", "span", "operator_span")
 
     def __init__(self, operator: str, operand: Expression, span: Span, operator_span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.operator, self.operand, self.span, self.operator_span = operator, operand, span, operator_span
 
     @property
@@ -95,7 +95,7 @@ class Binary(Operand):
     __slots__ = __match_args__ = ("operator", "left", "right", "span", "operator_span")
 
     def __init__(self, operator: str, left: Expression, right: Expression, span: Span, operator_span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.operator, self.left = operator, left
         self.right, self.span, self.operator_span = right, span, operator_span
 
@@ -111,7 +111,7 @@ class Call(Operand):
     __slots__ = __match_args__ = ("callee", "arguments", "span", "callee_span")
 
     def __init__(self, callee: str, arguments: tuple[Expression, ...], span: Span, callee_span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.callee, self.arguments, self.span, self.callee_span = callee, arguments, span, callee_span
 
 
@@ -121,7 +121,7 @@ class If(Operand):
     __slots__ = __match_args__ = ("condition", "then", "otherwise", "span")
 
     def __init__(self, condition: Expression, then: Expression, otherwise: Expression, span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.condition, self.then, self.otherwise, self.span = condition, then, otherwise, span
 
 
@@ -143,7 +143,7 @@ class For(Operand):
         body: Expression,
         span: Span,
     ) -> None:
-        super().__init__()
+        self.parentheses = None
         self.variable, self.start, self.condition = variable, start, condition
         self.step, self.body, self.span = step, body, span
 
@@ -163,7 +163,7 @@ class Var(Operand):
     __slots__ = __match_args__ = ("bindings", "body", "span")
 
     def __init__(self, bindings: tuple[Binding, ...], body: Expression, span: Span) -> None:
-        super().__init__()
+        self.parentheses = None
         self.bindings, self.body, self.span = bindings, body, span
 
 
@@ -225,21 +225,23 @@ Item = Definition | External | Expression
 Walk = Generator[Any, Any, Any]
 
 
-def walk(visit: Callable[..., Walk], *arguments: Any) -> Any:
+def walk(visit: Callable[..., Walk | Any], *arguments: Any) -> Any:
     """Run a tree walk that is written as generators, with an explicit stack (a trampoline) instead of Python's.
 
     `visit(*arguments)` is a generator. Where a recursive function would call itself, it yields another such generator
-    and receives that generator's return value. Returns the return value of the first generator.
+    and receives that generator's return value. Returns the return value of the first generator. What is no generator
+    is its own value: a leaf of the tree needs none.
     """
-    stack = [visit(*arguments)]
-    result: Any = None
-    while stack:
+    stack: list[Walk] = []
+    result = visit(*arguments)
+    while True:
+        if isinstance(result, GeneratorType):
+            stack.append(result)
+            result = None
+        elif not stack:
+            return result
         try:
-            child = stack[-1].send(result)
+            result = stack[-1].send(result)
         except StopIteration as finished:
             stack.pop()
             result = finished.value
-        else:
-            stack.append(child)
-            result = None
-    return result

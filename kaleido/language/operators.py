@@ -62,7 +62,10 @@ class OperatorTable:
 
 
 def _longest(run: str, names: Mapping[str, int] | frozenset[str], limit: int) -> str | None:
-    return next((run[:end] for end in range(min(limit, len(run)), 0, -1) if run[:end] in names), None)
+    for end in range(min(limit, len(run)), 0, -1):
+        if run[:end] in names:
+            return run[:end]
+    return None
 
 
 def binds_before(left: int, right: int, operator: str) -> bool:

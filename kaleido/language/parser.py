@@ -17,9 +17,13 @@ A REPL entry is parsed three times:
 3. *What does it mean?* :func:`parse` parses each program with the table in force, reports all its errors, and returns
    its items. Only this parse counts: an error that the first two meet only makes the text complete.
 
-The items of the first two are discarded. An IncrementalParser lexes each line by itself, so the spans of its nodes are
-not positions in the entry; and it stops at the first error, where `parse` recovers. Each of the three takes time in
-proportion to the length of the text.
+Only the third has items. An IncrementalParser that was fed line by line has lexed each by itself, so the spans of its
+nodes are not positions in the entry; and it stops at the first error, where `parse` recovers. Each of the three takes
+time in proportion to the length of the text.
+
+Most entries are complete when they are looked at for the first time. Then the parser of the first parse has read all of
+the text at once, and found no error: :func:`parse` continues it, if the next text and operators that it is given are
+the same.
 """
 
 from __future__ import annotations
@@ -52,6 +56,9 @@ def parse(source: Source, operators: OperatorTable = BUILTINS) -> list[Item]:
     body on. Raises ParseError with all errors of the text, or IncompleteInput if its only error is that it ends too
     early.
     """
+    items = _read_ahead(source.text, operators)
+    if items is not None:
+        return items
     problems = Problems(source)
     parser = _RecoveringParser(problems, operators)
     parser.feed(source.text)
@@ -71,10 +78,15 @@ class IncrementalParser:
 
     def __init__(self, operators: OperatorTable = BUILTINS) -> None:
         self._problems = Problems(Source("<incremental>", ""), max_shown=0)
+        self._initial = operators
         self._parser = _RecoveringParser(self._problems, operators)
+        # What was fed, as long as it was fed at once.
+        self._text: str | None = ""
 
     def feed(self, line: str) -> None:
         """Add one or more lines with their line ends, which only the last line may lack. No token spans a line end."""
+        _ahead.clear()
+        self._text = line if self._text == "" else None
         # Further text cannot repair an error.
         if not self._problems.found:
             self._parser.feed(line)
@@ -82,12 +94,34 @@ class IncrementalParser:
     @property
     def incomplete(self) -> bool:
         """Whether its only error is that it ends too early."""
-        return not self._problems.found and not self._parser.can_end
+        incomplete = not self._problems.found and not self._parser.can_end
+        if self._text and not incomplete:
+            _ahead.append((self._text, self._initial, self))
+        return incomplete
 
     @property
     def operators(self) -> OperatorTable:
         """The table in force at its end, if it has no error."""
         return self._parser.operators
+
+    def finish(self) -> list[Item] | None:
+        """The items, if it has no error. Nothing can be fed afterwards."""
+        items = self._parser.finish() if not self._problems.found else []
+        return items if not self._problems.found else None
+
+
+# The text that an IncrementalParser has found complete last, with the operators at its beginning; at most one.
+_ahead: deque[tuple[str, OperatorTable, IncrementalParser]] = deque(maxlen=1)
+
+
+def _read_ahead(text: str, operators: OperatorTable) -> list[Item] | None:
+    """The items of a text that was read ahead with these operators and has no error; else None."""
+    try:
+        # At once, as another thread may parse.
+        known, initial, parser = _ahead.pop()
+    except IndexError:
+        return None
+    return parser.finish() if known == text and initial is operators else None
 
 
 class _RecoveringParser:
@@ -151,14 +185,16 @@ class _RecoveringParser:
         self._tokens.pop()
 
     def _feed_token(self, token: Token) -> None:
-        if token.type == "OPERATOR" and "OPERATOR" not in self._parser.actions:
-            for piece in _split(self._parser, token, self.operators):
-                self._parser.feed(piece)
+        parser = self._parser
+        if token.type == "OPERATOR" and "OPERATOR" not in parser.actions:
+            for piece in _split(parser, token, self.operators):
+                parser.feed(piece)
             return
-        self._parser.feed(token)
-        declared = self._stack[-2:-1]
-        if token.type == "LPAR" and declared and isinstance(declared[0], Operator):
-            self.operators = self.operators.with_operator(declared[0])
+        parser.feed(token)
+        if token.type == "LPAR":
+            declared = parser.values[-2:-1]
+            if declared and isinstance(declared[0], Operator):
+                self.operators = self.operators.with_operator(declared[0])
 
     def _finish(self) -> list[Item]:
         try:

@@ -9,12 +9,14 @@ Lines end as in the grammar: with CR, LF or both.
 An entry is parsed up to three times: when Enter is pressed, to see whether it is complete; when it is split into
 programs and commands, if a line of it may be a command; and when a program runs. The first two only look for the end of
 a program. They report nothing: the third parse, with the operators in force when the program runs, reports all errors.
+It continues the first one where that has read the same text at once (see ``language.parser``), as of most entries.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.jit import interruptibly
@@ -77,12 +79,16 @@ class _ProgramScanner:
     """
 
     def __init__(self, operators: OperatorTable) -> None:
-        self._parser = IncrementalParser(operators)
+        self._initial = operators
         self._unread: list[str] = []
         self._failed = False
 
     def feed(self, line: str) -> None:
         self._unread.append(line)
+
+    @cached_property
+    def _parser(self) -> IncrementalParser:
+        return IncrementalParser(self._initial)
 
     @property
     def incomplete(self) -> bool:

@@ -1,4 +1,4 @@
-"""The read-eval-print loop."""
+"""The read-eval-print loop. The commands are imported when one is looked for: the first prompt is there before."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from kaleido import __version__
 from kaleido.diagnostics import DEFECT_NOTICE, FAILED, OK, KaleidoError, Source
 from kaleido.jit import interruptibly, uninterrupted
 from kaleido.language.source_files import FileSource
-from kaleido.repl.commands import COMMANDS, Quit, execute
-from kaleido.repl.commands.files import run_file, summary
 from kaleido.repl.display.console import Console, Size
 from kaleido.repl.display.progress import ProgressDisplay
 from kaleido.repl.entries import LineReader, Piece, split_entry
 from kaleido.repl.saving.user_files import init_file
-from kaleido.repl.state import State
+from kaleido.repl.state import Quit, State
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -103,6 +101,8 @@ class Repl:
                     self._run_init_file(progress)
                 for source in self._sources:
                     self._run_source(source, progress)
+                if self._is_typed_at:
+                    self._state.session.stop_caching_expressions()
                 while True:
                     text = reader.read()
                     source = _as_command(self._state.entry_source(text), self._state)
@@ -116,12 +116,15 @@ class Repl:
 
     def _exit_code(self) -> int:
         """FAILED after an error in entries that come from a file or a pipe; otherwise OK."""
-        is_typed = self._state.console.interactive or self._is_asked()
-        return FAILED if self._state.error_count and not is_typed else OK
+        return FAILED if self._state.error_count and not self._is_typed_at else OK
+
+    @property
+    def _is_typed_at(self) -> bool:
+        return self._state.console.interactive or self._is_asked()
 
     def _greet(self) -> None:
         console = self._state.console
-        if console.interactive or self._is_asked():
+        if self._is_typed_at:
             console.write_message(f"Kaleido {__version__}. `:help` shows the commands, Ctrl-D leaves.")
             if self._state.session.engine.unprotected:
                 console.write_message(f"warning: {self._state.session.engine.unprotected}")
@@ -172,6 +175,8 @@ class Repl:
         self._state.console.flush()
 
     def _report_incomplete(self, init: Source) -> None:
+        from kaleido.repl.commands.files import summary
+
         items = [each.item for each in self._state.undo_log.items]
         ran = bool(items) or self._state.command_count
         what = f"only this has run: {summary(items, self._state.command_count)}" if ran else "nothing has run"
@@ -194,6 +199,8 @@ class Repl:
         state = self._state
         try:
             if is_command:
+                from kaleido.repl.commands import execute
+
                 interruptibly(lambda: execute(state, source))
                 state.command_count += 1
             else:
@@ -214,6 +221,9 @@ class Repl:
 
     def _run_program(self, source: Source) -> None:
         if isinstance(source, FileSource):
+            from kaleido.repl.commands import COMMANDS
+            from kaleido.repl.commands.files import run_file
+
             run_file(self._state, source, COMMANDS, report_success=False)
         else:
             self._state.run(source)
@@ -236,6 +246,8 @@ def _as_command(source: Source, state: State) -> Source:
 
 def _with_command_hint(error: KaleidoError, program: str) -> KaleidoError:
     """`error`, with a hint if `program` is the name of a command without its colon."""
+    from kaleido.repl.commands import COMMANDS
+
     word = program.removesuffix("()")
     if word not in COMMANDS:
         return error

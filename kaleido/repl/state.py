@@ -15,7 +15,11 @@ from kaleido.repl.saving.undo_log import UndoLog
 from kaleido.repl.settings import Settings
 from kaleido.session import LAST_VALUE, Result, Session
 
-__all__ = ["State"]
+__all__ = ["Quit", "State"]
+
+
+class Quit(Exception):
+    """Raised to leave the REPL."""
 
 
 @dataclass
@@ -82,15 +86,20 @@ class State:
         # changes. A program that runs is stopped at once.
         with uninterrupted():
             for result in items:
-                self.undo_log.add(result, source, self.session.variables.get(LAST_VALUE))
-                self._show(result)
+                last_value = self.session.variables.get(LAST_VALUE)
+                try:
+                    # First: a user waits for it.
+                    self._show(result)
+                finally:
+                    self.undo_log.add(result, source, last_value)
                 if result.warning:
                     self.console.write_message(result.warning)
                 results.append(result)
         return results
 
     def _show(self, result: Result) -> None:
-        if result.shown is not None and self.settings.on("values"):
+        if result.value is None or result.shown is None:
+            return
+        if self.settings.on("values"):
             self.console.write_value(result)
-        if result.shown is not None and result.value is not None:
-            self.session.variables[LAST_VALUE] = result.value
+        self.session.variables[LAST_VALUE] = result.value

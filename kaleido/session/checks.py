@@ -11,7 +11,7 @@ from functools import cached_property
 
 from kaleido.codegen.checker import References, check_body
 from kaleido.codegen.externals import KNOWN_ARITIES, is_available
-from kaleido.codegen.scope import Declaration
+from kaleido.codegen.scope import Declaration, Scope
 from kaleido.diagnostics import Label, Problems, SemanticError, counted
 from kaleido.jit import MAX_PARAMETERS, raise_pending
 from kaleido.language.nodes import Definition, External, Prototype
@@ -54,22 +54,24 @@ class Checks:
                 # The number of parameters may be the error.
                 self.new[item.prototype.name] = Declaration(None)
         checked: dict[str, tuple[Definition | External, References]] = {}
-        before: dict[str, Declaration] = {}
+        has_superseded, before = len(self._last) < len(self._items), dict[str, Declaration]()
+        scope = self._table.definition_scope(self._text, self.new)
+        scope_before = self._table.definition_scope(self._text, before)
         for item in self._items:
             raise_pending()
             name = item.prototype.name
-            before[name] = Declaration.of(item.prototype, self._text.source)
+            if has_superseded:
+                before[name] = Declaration.of(item.prototype, self._text.source)
             is_last = self._last[name] is item
             if isinstance(item, Definition) and item.prototype.arity <= MAX_PARAMETERS:
-                references = self._check_body(item, self.new if is_last else before)
+                references = self._check_body(item, scope if is_last else scope_before)
             else:
                 references = References()
             if is_last and self._defines(item):
                 checked[name] = item, references
         return checked
 
-    def _check_body(self, item: Definition, new: dict[str, Declaration]) -> References:
-        scope = self._table.definition_scope(self._text, new)
+    def _check_body(self, item: Definition, scope: Scope) -> References:
         parameters = [parameter.name for parameter in item.prototype.parameters]
         try:
             return check_body(item.body, parameters, scope, self._problems)

@@ -58,16 +58,16 @@ class CompiledExpression(NamedTuple):
 
 
 def compile_expression(
-    item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN
+    item: Expression, text: Text, table: FunctionTable, shown: int = MOST_SHOWN, *, cache: bool = True
 ) -> CompiledExpression:
     """Check and lower an expression at top level. Raises SemanticError with its errors.
 
-    `shown` is the number of errors that will be shown: no hints are computed for more.
+    `shown` is the number of errors that will be shown: no hints are computed for more. `cache` is that of the unit.
     """
     problems = Problems(text.source, shown)
     references = check_body(item, [], table.expression_scope(item, text), problems)
     if problems.found:
         raise SemanticError(*problems.in_order())
-    unit = lower_expression(item, text.source, references).unit
+    unit = lower_expression(item, text.source, references, cache=cache).unit
     before = {name: table.variables.get(name) for name in references.variables}
     return CompiledExpression(unit, before, references.assigned - {LAST_VALUE})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kaleido.jit import Policy
 
 __all__ = ["MODES", "mode_of", "policy_for", "with_threshold", "with_tiers"]
@@ -15,13 +13,8 @@ CHECK_UNITS = False
 """Whether engines check the units of Kaleido itself: in its tests they do."""
 
 
-_OWN = Policy(patience=0.1)
-_POLICIES = {
-    "tiered": _OWN,
-    "sync": replace(_OWN, background=False),
-    "O0": replace(_OWN, optimize=False),
-    "O3": replace(_OWN, baseline=False),
-}
+_PATIENCE = 0.1
+_TIERS = {"tiered": {}, "sync": {"background": False}, "O0": {"optimize": False}, "O3": {"baseline": False}}
 
 
 def mode_of(policy: Policy) -> str:
@@ -50,21 +43,19 @@ def policy_for(
 
     Raises ValueError for an unknown mode, and for values that the policy does not allow.
     """
-    if jit not in _POLICIES:
+    if jit not in _TIERS:
         raise ValueError(f"jit is one of {', '.join(MODES)}, not {jit!r}")
-    policy = replace(
-        _POLICIES[jit],
+    policy = Policy(
+        **_TIERS[jit],
+        patience=_PATIENCE,
+        stack_size=Policy.stack_size if stack_size is None else stack_size,
         check=CHECK_UNITS,
         debug=debug,
         source_folder=source_folder,
         frame_pointers=frame_pointers,
         speculate=speculate,
     )
-    if threshold is not None:
-        policy = with_threshold(policy, threshold)
-    if stack_size is not None:
-        policy = replace(policy, stack_size=stack_size)
-    return policy
+    return policy if threshold is None else with_threshold(policy, threshold)
 
 
 def with_threshold(policy: Policy, threshold: int | None) -> Policy:
@@ -72,12 +63,17 @@ def with_threshold(policy: Policy, threshold: int | None) -> Policy:
 
     Raises ValueError for a threshold that the policy does not allow.
     """
+    # Here, because a plain run does without its import.
+    from dataclasses import replace
+
     if threshold is not None:
         return replace(policy, call_threshold=threshold, iteration_threshold=threshold, patience=0.0)
-    calls, iterations, patience = _OWN.call_threshold, _OWN.iteration_threshold, _OWN.patience
+    calls, iterations, patience = Policy.call_threshold, Policy.iteration_threshold, _PATIENCE
     return replace(policy, call_threshold=calls, iteration_threshold=iterations, patience=patience)
 
 
 def with_tiers(policy: Policy, other: Policy) -> Policy:
     """`policy` with the mode of another one."""
+    from dataclasses import replace
+
     return replace(policy, baseline=other.baseline, optimize=other.optimize, background=other.background)

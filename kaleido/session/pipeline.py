@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.mangling import symbol
@@ -86,14 +87,18 @@ def _warning(item: Definition | External, source: Source) -> str:
 class Pipeline:
     """The function table and the engine of a session, which change together.
 
-    `libraries` are the paths of those in which its externs are found.
+    `libraries` are the paths of those in which its externs are found. `caches_expressions` says whether the code of
+    expressions goes into the engine's object cache.
     """
 
     def __init__(self, engine: Engine, table: FunctionTable, libraries: Sequence[str] = ()) -> None:
         self.libraries = libraries
         self.engine = engine
+        self.caches_expressions = True
         self.table = table
         self._registered: list[PythonFunction] = []
+        # The units of expressions whose values are there: see :meth:`evaluate`.
+        self._finished: list[str] = []
         self._kernels: KernelTable | None = None
         self._lock = fork_safe(threading.RLock(), LockOrder.SESSION)
 
@@ -121,6 +126,7 @@ class Pipeline:
             with self._all_errors(text, index):
                 results = self._define(step, text) if isinstance(step, list) else [self.evaluate(step, text)]
             yield from results
+            self.remove_finished()
 
     def units(self, text: Text) -> Generator[Unit, None, None]:
         """Define what a text defines, and lower its expressions without running them. Yields the unit of each."""
@@ -159,21 +165,8 @@ class Pipeline:
         except UndefinedUnit as error:
             raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
 
-    @contextmanager
-    def _all_errors(self, text: Text, index: int) -> Iterator[None]:
-        """A context that checks and runs step `index`: to its errors, it adds those in the rest of the text.
-
-        Where there is no memory for it, that is an error of the step, too.
-        """
-        step = text.steps[index]
-        span = step[0].prototype.span if isinstance(step, list) else step.span
-        try:
-            with memory(text.source, span):
-                yield
-        except SemanticError as error:
-            if Callback.has_raised(error):
-                raise
-            raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
+    def _all_errors(self, text: Text, index: int) -> _AllErrors:
+        return _AllErrors(text, index, self.table)
 
     # Definitions
 
@@ -195,6 +188,7 @@ class Pipeline:
         SemanticError; KaleidoError if a running program prevents it.
         """
         with signals_deferred(), self._lock, collector_paused():
+            self.remove_finished()
             transaction = compile_definitions(items, text, self.table, registered=registered)
             # Code that calls them may run longer than the table has them.
             self._registered += registered.values()
@@ -209,6 +203,7 @@ class Pipeline:
         Raises KaleidoError if a running program prevents it.
         """
         with signals_deferred(), self._lock:
+            self.remove_finished()
             past, present = snapshot.functions, self.table.functions
             removed = [symbol(name) for name in past if past[name] is None and name in present]
             restored = {name: each.unit for name, each in past.items() if each is not None}
@@ -247,7 +242,11 @@ class Pipeline:
     # Expressions
 
     def evaluate(self, item: Expression, text: Text) -> Result:
-        """Check, lower, define, run and remove an expression. Raises KaleidoError and Interrupted."""
+        """Check, lower, define and run an expression. Raises KaleidoError and Interrupted.
+
+        To remove its unit takes a tenth of the time that a user waits for a short one. So :meth:`results` does that
+        after it has yielded the value; or where it is not resumed, what looks at the engine or changes it next.
+        """
         begin = time.perf_counter()
         with signals_deferred():
             with self._lock:
@@ -258,14 +257,21 @@ class Pipeline:
                 compiled = time.perf_counter()
                 value = self.call(symbol, arguments, text.source, item.span)
                 ended = time.perf_counter()
-            except UndefinedUnit as error:
-                if Callback.has_raised(error):
+            except BaseException as error:
+                self.engine.remove(symbol)
+                if not isinstance(error, UndefinedUnit) or Callback.has_raised(error):
                     raise
                 raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
-            finally:
-                self.engine.remove(symbol)
+            self._finished.append(symbol)
             change = self._assign(expression.changes(*arguments))
             return Result(item, value, change, compiled - begin, ended - compiled)
+
+    def remove_finished(self) -> None:
+        """Remove the units of expressions whose values are there; of one in a closed engine, nothing is left."""
+        if self._finished:
+            with signals_deferred(), self._lock, suppress(RuntimeError):
+                while self._finished:
+                    self.engine.remove(self._finished.pop())
 
     @contextmanager
     def compiled(self, item: Expression, text: Text) -> Iterator[CompiledExpression]:
@@ -283,7 +289,8 @@ class Pipeline:
             return Change(self.table.assign(values), frozenset()) if values else None
 
     def _define_expression(self, item: Expression, text: Text) -> CompiledExpression:
-        expression = compile_expression(item, text, self.table)
+        self.remove_finished()
+        expression = compile_expression(item, text, self.table, cache=self.caches_expressions)
         self.engine.define(expression.unit)
         return expression
 
@@ -297,3 +304,22 @@ class Pipeline:
     def located(self, source: Source, span: Span) -> AbstractContextManager[None]:
         """A context in which `source` runs at `span`: errors of the engine get that place."""
         return located(source, span, self.table.functions, self.engine.policy.stack_size)
+
+
+class _AllErrors(memory):
+    """A context that checks and runs step `index`: to its errors, it adds those in the rest of the text.
+
+    Where there is no memory for it, that is an error of the step, too.
+    """
+
+    def __init__(self, text: Text, index: int, table: FunctionTable) -> None:
+        step = text.steps[index]
+        super().__init__(text.source, step[0].prototype.span if isinstance(step, list) else step.span)
+        self._text, self._index, self._table = text, index, table
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if isinstance(error, SemanticError) and not Callback.has_raised(error):
+            raise SemanticError(*remaining_errors(error, self._index, self._text, self._table)) from None

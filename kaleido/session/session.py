@@ -171,6 +171,14 @@ class Session:
         assert not isinstance(item, Definition | External)
         return self._pipeline.compiled(item, text)
 
+    def stop_caching_expressions(self) -> None:
+        """Keep the code of expressions at top level out of the object cache from now on; definitions stay in it.
+
+        For expressions that are typed: each has a name of its own, so a later process will hardly look for it. Without
+        the cache a short one takes a fifth less.
+        """
+        self._pipeline.caches_expressions = False
+
     def check(self, source: Source, *, initial: bool = True) -> Sequence[Item]:
         """Check that a text could run in the initial state of this session; nothing runs. Returns its items.
 
@@ -318,6 +326,7 @@ class Session:
 
     def stats(self) -> list[UnitStats]:
         """The engine's statistics of each function and loop."""
+        self._pipeline.remove_finished()
         return self.engine.stats()
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.builtin_operators import BUILTIN_OPERATORS
@@ -97,16 +96,18 @@ def _refuse(problems: Problems) -> None:
 
 def _lower(item: Definition | External, source: Source, references: References) -> DefinedFunction:
     if isinstance(item, External):
-        unit = lower_external(item.prototype.name, item.prototype.arity, find_function)
-        return DefinedFunction(source, item, replace(unit, place=place(source, item.span)))
+        at = place(source, item.span)
+        return DefinedFunction(
+            source, item, lower_external(item.prototype.name, item.prototype.arity, find_function, at)
+        )
     lowered = lower_definition(item, source, references)
     return DefinedFunction(source, item, lowered.unit, references, lowered.loops)
 
 
 def _lower_registered(item: Definition | External, source: Source, function: PythonFunction) -> DefinedFunction:
-    unit = lower_python_function(item.prototype.name, item.prototype.arity, function.callback.address)
-    placed = replace(unit, place=place(source, item.span))
-    return DefinedFunction(source, item, placed, python=function.function)
+    prototype, at = item.prototype, place(source, item.span)
+    unit = lower_python_function(prototype.name, prototype.arity, function.callback.address, at)
+    return DefinedFunction(source, item, unit, python=function.function)
 
 
 def _users_of_builtins(new: dict[str, Declaration], table: FunctionTable) -> dict[str, DefinedFunction]:

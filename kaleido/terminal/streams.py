@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
+from types import TracebackType
 
 __all__ = [
     "FULLY_BUFFERED",
@@ -27,6 +28,7 @@ __all__ = [
     "permanent_buffer",
     "screen",
     "write",
+    "write_out",
 ]
 
 FULLY_BUFFERED, LINE_BUFFERED = 0, 1
@@ -76,25 +78,33 @@ def buffer_as_c_does() -> None:
         library.setvbuf(output, permanent_buffer(_BUFFER_SIZE), mode, _BUFFER_SIZE)
 
 
-@contextmanager
-def locked() -> Iterator[None]:
-    """Hold the stream's lock, with what native code has put out so far in the stream.
+class locked:  # noqa: N801 - it is used like a function
+    """A block that holds the stream's lock, with what native code has put out so far in the stream.
 
     Raises OSError if it cannot be acquired in time.
 
     That happens after a program was interrupted in a write that does not return, because the pipe is full and not read:
     the engine has detached the program's thread, and that thread keeps the lock.
     """
-    library, output = libc()
-    deadline = time.monotonic() + _LOCK_TIMEOUT
-    while library.ftrylockfile(output) != 0:
-        if time.monotonic() > deadline:
-            raise OSError("standard output is blocked")
-        time.sleep(0.001)
-    try:
-        _HeldBack.take()
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        library, output = libc()
+        if library.ftrylockfile(output) != 0:
+            deadline = time.monotonic() + _LOCK_TIMEOUT
+            while library.ftrylockfile(output) != 0:
+                if time.monotonic() > deadline:
+                    raise OSError("standard output is blocked")
+                time.sleep(0.001)
+        try:
+            _HeldBack.take()
+        except BaseException:
+            library.funlockfile(output)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        library, output = libc()
         library.funlockfile(output)
 
 
@@ -103,6 +113,13 @@ def write(text: str) -> None:
     library, output = libc()
     with locked():
         library.fputs(text.encode(), output)
+
+
+def write_out() -> None:
+    """Write out the buffer. A failed write is reported by :func:`flush`."""
+    library, output = libc()
+    with locked():
+        library.fflush(output)
 
 
 def flush() -> None:

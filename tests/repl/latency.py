@@ -1,10 +1,11 @@
-"""How long one waits: from Enter to the next prompt, with few definitions and with many.
+"""How long one waits: from Enter to the value and to the next prompt, with few definitions and with many.
 
 python -m tests.repl.latency [--definitions 10000] [--entries 300]
 
 Two REPLs in this process are given entries as lines, one with ten definitions and one with many, a few entries each by
 turns: so whatever else the machine does happens to both. An entry's time is from its line to when the next one is asked
-for. The medians are shown, and how many times as long it takes with many definitions.
+for, or to when its value has been written out. The medians are shown, and how many times as long it takes with many
+definitions.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kaleido import Session
 from kaleido.repl import Repl
 from kaleido.repl.display.console import Console
 from kaleido.repl.settings import Settings
+from kaleido.session import Result
 
 __all__ = ["KINDS", "Timed", "measure"]
 
@@ -29,12 +31,29 @@ KINDS = ("a definition", "its first call", "another call")
 _TURN = 10
 
 
+class _TimedConsole(Console):
+    """Calls `shown` when a value has been written out."""
+
+    def __init__(self, shown: Callable[[], None]) -> None:
+        super().__init__(Settings(), interactive=False)
+        self._shown = shown
+
+    def write_value(self, result: Result) -> None:
+        super().write_value(result)
+        self._shown()
+
+
 class Timed:
-    """A session with so many definitions, and how long entries in it took: seconds of `clock`, by KINDS."""
+    """A session with so many definitions, and how long entries in it took: seconds of `clock`, by KINDS.
+
+    `seconds` are those to the next prompt, and `value_seconds` those to the value.
+    """
 
     def __init__(self, definitions: int, clock: Callable[[], float] = time.perf_counter) -> None:
         self.session, self._clock = Session(), clock
         self.seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        self.value_seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        self._shown = 0.0
         self._repl(f"def f{number}(x) x * {number} + 1\n".encode() for number in range(definitions))
 
     def enter(self, numbers: Iterable[int]) -> None:
@@ -48,9 +67,14 @@ class Timed:
                 begin = self._clock()
                 yield f"{line}\n".encode()
                 self.seconds[kind].append(self._clock() - begin)
+                if self._shown > begin:
+                    self.value_seconds[kind].append(self._shown - begin)
 
     def _repl(self, lines: Iterable[bytes]) -> None:
-        Repl(self.session, lines=lines, run_init=False, console=Console(Settings(), interactive=False)).run()
+        Repl(self.session, lines=lines, run_init=False, console=_TimedConsole(self._note_shown)).run()
+
+    def _note_shown(self) -> None:
+        self._shown = self._clock()
 
 
 def measure(sizes: tuple[int, ...], entries: int) -> dict[str, list[float]]:

@@ -12,12 +12,14 @@ import pytest
 from pygments.token import Comment, Name
 
 from kaleido import Session
-from kaleido.jit import Tier
+from kaleido.jit import EventKind, Tier
+from kaleido.repl import Repl
 from kaleido.repl.commands.unit_code import parts
 from kaleido.repl.display.code_lexers import AssemblyLexer
 from kaleido.repl.display.console import _LESS, Console, Size
 from kaleido.repl.display.themes import THEMES
 from kaleido.repl.settings import Settings
+from kaleido.session import Result
 from kaleido.terminal import streams
 from kaleido.terminal.text import painted
 
@@ -235,3 +237,42 @@ def test_a_quoted_name_in_assembly_is_one_token() -> None:
 def test_colors_change_nothing_else(language: str, text: str) -> None:
     shown = console(colored=True).highlighted(text, language)
     assert "".join(part.partition("m")[2] if index else part for index, part in enumerate(shown.split("\x1b["))) == text
+
+
+# Entries
+
+
+def test_a_value_is_written_out_before_the_unit_of_its_expression_is_freed() -> None:
+    happened: list[str] = []
+
+    class Seen(Console):
+        def write_value(self, result: Result) -> None:
+            super().write_value(result)
+            happened.append(str(result.shown))
+
+    with Session(jit="O0") as session, streams.discarded():
+        session.on(EventKind.FREED, lambda _: happened.append("freed"))
+        lines = [b"1 + 2\n", b"5 6\n"]
+        Repl(session, lines=lines, run_init=False, console=Seen(Settings(), interactive=False)).run()
+    assert happened == ["3.0", "freed", "5.0", "freed", "6.0", "freed"]
+
+
+class Keys(dict[str, bytes]):
+    """An object cache."""
+
+    def put(self, key: str, entry: bytes) -> None:
+        self[key] = entry
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_an_expression_that_is_typed_is_not_kept_in_the_object_cache(
+    typed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    keys = Keys()
+    with Session(cache=keys) as session, streams.discarded():
+        session.run("def f(x) x  f(1)")
+        before = len(keys)
+        lines = [b"1 + 2\n", b"f(3)\n"]
+        Repl(session, lines=lines, run_init=False, console=console(interactive=typed)).run()
+    assert len(keys) == before + (0 if typed else 2)

@@ -17,7 +17,7 @@ from kaleido.jit.ahead_of_time import Form
 from kaleido.jit.compiling.branches import with_branches
 from kaleido.jit.compiling.counted_loops import may_count, with_integer_counters
 from kaleido.jit.compiling.counted_recursion import with_counted_recursion
-from kaleido.jit.compiling.counting import define_counting
+from kaleido.jit.compiling.counting import COUNT, define_counting
 from kaleido.jit.compiling.ir_text import with_possible_tail_calls
 from kaleido.jit.compiling.llvm import Target, closed_on_error, link_in, link_to, parse_alone, rename
 from kaleido.jit.compiling.module_names import renamed, stub_name
@@ -52,11 +52,19 @@ class Compiler:
         `constants` are arguments that -O3 takes for constants. Raises ValueError where LLVM rejects the IR.
         """
         try:
+            if tier is Tier.BASELINE and len(units) == 1 and (code := self._compiled_alone(units[0])) is not None:
+                return code
             module, levels = self._compiled(units, tier, constants)
             with module:
                 return self.emit(module, tier)._replace(levels=levels)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
+
+    def _compiled_alone(self, unit: Unit) -> ObjectCode | None:
+        """Baseline code of a unit whose IR needs no change. None of others, and where LLVM rejects it."""
+        if self._transform is not None or self._names(unit) or COUNT in unit.ir:
+            return None
+        return self._target.emit_alone(unit.ir)
 
     def module(self, units: Sequence[Unit], tier: Tier, constants: Constants | None = None) -> llvm.ModuleRef:
         """The linked and optimized module, ready for emission. The caller closes it. Raises ValueError."""

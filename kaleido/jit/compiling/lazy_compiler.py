@@ -25,7 +25,7 @@ class LazyCompiler:
     """Any thread may use it.
 
     `transform`  is applied to each module before LLVM's own passes
-    `objects`    has code of earlier runs. It is not used with a `transform`
+    `objects`    has code of earlier runs. It is not used with a `transform`, and for units without `Unit.cache`
     `externals`  addresses of C symbols that every unit may use
     """
 
@@ -53,7 +53,8 @@ class LazyCompiler:
         Raises ValueError where LLVM rejects the IR.
         """
         units = self._described(units, tier)
-        objects = self._objects if self._transform is None else None
+        is_cached = self._transform is None and all(unit.cache for unit in units)
+        objects = self._objects if is_cached else None
 
         def compile_units() -> ObjectCode:
             return self._compiler.compile(units, tier, constants)

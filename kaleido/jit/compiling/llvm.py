@@ -6,16 +6,17 @@ An upgrade of llvmlite is checked against this file alone. Its workarounds:
 - a module has its context as a private attribute, see :func:`link_in`;
 - llvmlite has one lock around all of LLVM; it is held over a fork, see the last line;
 - optimized compilation takes most of its time in two calls, which are made without that lock, see :class:`_Optimizer`;
-- a check takes that lock once, see :func:`is_valid`.
+- a check, and the code of a single unit at the baseline, take that lock once: see :func:`is_valid` and
+  :meth:`Target.emit_alone`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from ctypes import byref, c_char_p, string_at
 from functools import cache, cached_property
+from types import TracebackType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -119,6 +120,9 @@ class SharedContext:
         return context
 
 
+_shared_context = SharedContext()
+
+
 def link_in(module: llvm.ModuleRef, ir: str, prepare: Callable[[llvm.ModuleRef], None] | None = None) -> None:
     """Parse `ir`, change it by `prepare`, and link it into `module`. Raises ValueError."""
     # Both modules must be in one context, which llvmlite keeps in a private attribute.
@@ -149,18 +153,24 @@ def rename(module: llvm.ModuleRef, names: Mapping[str, str]) -> None:
             raise ValueError(f"the module defines `{new}`")
 
 
-@contextmanager
-def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
-    """Dispose of `module` if the block raises.
+class closed_on_error:  # noqa: N801 - it is used like a function
+    """A block that disposes of `module` if it raises.
 
     A module must be disposed of before its context. The traceback of an exception can keep both alive in one reference
     cycle, and the garbage collector finalizes the objects of a cycle in any order.
     """
-    try:
-        yield
-    except BaseException:
-        module.close()
-        raise
+
+    def __init__(self, module: llvm.ModuleRef) -> None:
+        self._module = module
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._module.close()
 
 
 class Target:
@@ -215,6 +225,42 @@ class Target:
     def emit(self, module: llvm.ModuleRef, tier: Tier) -> ObjectCode:
         """Machine code for `module` as it is; at the baseline by LLVM's fast instruction selector."""
         data = self.machine.emit_object(module) if tier is Tier.BASELINE else self._optimizer.emit(module)
+        return self._object_code(data)
+
+    def emit_alone(self, ir: str) -> ObjectCode | None:
+        """Baseline code for LLVM assembly as it is. None for another machine, and where LLVM rejects the text.
+
+        The same as :func:`parse_alone` and :meth:`emit`, in a context that the next module shares, and without
+        llvmlite's objects. For a unit of some instructions these take a quarter of the time.
+        """
+        if not self._purpose.is_host:
+            return None
+        triple, layout = _format_in_c()
+        lib, context, message = ffi.lib, _shared_context.get(), c_char_p(None)
+        with lib._lock:
+            module = _without_lock(lib.LLVMPY_ParseAssembly)(context, ir.encode(), byref(message))
+            try:
+                if not module:
+                    return None
+                _without_lock(lib.LLVMPY_SetTarget)(module, triple)
+                _without_lock(lib.LLVMPY_SetDataLayout)(module, layout)
+                if _without_lock(lib.LLVMPY_VerifyModule)(module, byref(message)):
+                    return None
+                emit = _without_lock(lib.LLVMPY_TargetMachineEmitToMemory)
+                buffer = emit(self.machine, module, int(True), byref(message))
+                if not buffer:
+                    return None
+                begin, size = _without_lock(lib.LLVMPY_GetBufferStart), _without_lock(lib.LLVMPY_GetBufferSize)
+                try:
+                    return self._object_code(string_at(begin(buffer), size(buffer)))
+                finally:
+                    _without_lock(lib.LLVMPY_DisposeMemoryBuffer)(buffer)
+            finally:
+                if module:
+                    _without_lock(lib.LLVMPY_DisposeModule)(module)
+                _without_lock(lib.LLVMPY_DisposeString)(message)
+
+    def _object_code(self, data: bytes) -> ObjectCode:
         if self.policy.debug:
             from kaleido.jit.compiling.stale_registers import without_stale_registers
 
@@ -296,6 +342,12 @@ def _format() -> tuple[str, str]:
     """The host's triple and data layout: a module without a layout is optimized for another than it is emitted for."""
     machine = _machine(0, HOST)
     return machine.triple, str(machine.target_data)
+
+
+@cache
+def _format_in_c() -> tuple[bytes, bytes]:
+    triple, layout = _format()
+    return triple.encode(), layout.encode()
 
 
 def _machine(level: int, purpose: Machine) -> llvm.TargetMachine:

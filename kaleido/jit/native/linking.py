@@ -142,16 +142,20 @@ class _Image:
     def __init__(self, elf: ElfObject, undefined: Mapping[int, int], layout: _Layout, block: Block) -> None:
         self.code, self.variables = bytearray(layout.code_size), bytearray(layout.variables_size)
         self._elf, self._layout, self._block = elf, layout, block
-        self.sections = {number: sum(self._place(number)[1:]) for number in layout.offsets}
+        # Of each section the image that it is in, the address of that image, and the section's offset in it.
+        parts = {True: (self.variables, block.variables), False: (self.code, block.code)}
+        places = {number: (*parts[number in layout.writable], offset) for number, offset in layout.offsets.items()}
+        self.sections = {number: begin + offset for number, (_, begin, offset) in places.items()}
         self._symbols = self._symbol_addresses(undefined)
         for symbol, offset in layout.entries.items():
             _ENTRY.pack_into(self.code, offset, _JUMP, self._symbols[symbol])
         for section in elf.sections:
-            image, begin, offset = self._place(section.number)
+            image, begin, offset = places[section.number]
             if section.sh_type != SHT_NOBITS:
                 content = elf.data[section.sh_offset : section.sh_offset + section.sh_size]
                 image[offset : offset + len(content)] = content
-            self._relocate(image, begin, offset, elf.relocations.get(section.number, []))
+            if section.number in elf.relocations:
+                self._relocate(image, begin, offset, elf.relocations[section.number])
 
     def addresses(self, names: Collection[str]) -> dict[str, int]:
         """The addresses of defined symbols. Raises LookupError."""
@@ -167,13 +171,6 @@ class _Image:
         found = {index: begins[section] + value for index, (section, value) in symbols if section in begins}
         found.update(undefined)
         return found
-
-    def _place(self, section: int) -> tuple[bytearray, int, int]:
-        """The image that a section is in, the address of that image, and the section's offset in it."""
-        offset = self._layout.offsets[section]
-        if section in self._layout.writable:
-            return self.variables, self._block.variables, offset
-        return self.code, self._block.code, offset
 
     def _relocate(self, image: bytearray, begin: int, offset: int, relocations: list[Relocation]) -> None:
         """Compute fields of a section, at `offset` of the image that will be at `begin`: see RelocationType."""

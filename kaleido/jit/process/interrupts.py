@@ -50,6 +50,7 @@ __all__ = [
     "application_handler",
     "discard_pending",
     "interruptibly",
+    "is_pending",
     "raise_pending",
     "signals_deferred",
     "uninterrupted",
@@ -220,6 +221,11 @@ def raise_pending() -> None:
     """
     if _State.pending and _has_handlers():
         _deliver_pending(_State.handlers)
+
+
+def is_pending() -> bool:
+    """In a block, whether a signal has arrived whose handler is to be called."""
+    return bool(_State.pending)
 
 
 def discard_pending() -> None:

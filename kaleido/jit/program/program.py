@@ -72,6 +72,8 @@ class Program:
     def prepare(self, name: str) -> Version:
         """Compile whatever a symbol can reach that has no code; returns its version. Raises as ``Engine.prepare``."""
         version = self.symbols.defined(name)
+        if version.reachable_compiled:
+            return version
         for compilation, loaded in self.compiler.compile([version], {}, complete=True):
             self.compiler.install_optimized(compilation, loaded)
         return version

@@ -21,7 +21,6 @@ that.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 
 from kaleido.jit.policy import Policy
 from kaleido.jit.program.program import Program
@@ -53,6 +52,9 @@ def _deoptimize(program: Program, versions: Iterable[Version], reason: str) -> f
 
 def check_change(before: Policy, policy: Policy) -> None:
     """Raise ValueError where two policies differ in more than tiers and thresholds."""
+    # Here, because a plain run does without its import.
+    from dataclasses import fields
+
     for field in fields(Policy):
         if field.name not in _CHANGEABLE and getattr(policy, field.name) != getattr(before, field.name):
             raise ValueError(f"{field.name} is set when the engine is created, and cannot change")

@@ -80,16 +80,16 @@ class Redefinition:
         """
         symbols = self._program.symbols
         symbols.check([*self.added, *self.removed], self.after, self.superseded)
-        superseded = frozenset(self.superseded)
         self._check_externals()
         remaining: list[Version] = []
+        superseded = frozenset(self.superseded)
         if not self._data.is_empty:
             remaining = [version for version in symbols.versions.values() if version not in superseded]
         self._data.check(self.added_by_name.values(), remaining)
         for version in self.removed:
             callers = version.symbol.callers.difference(superseded)
             if callers and self._program.reclaimer.busy:
-                raise UndefinedUnit(version.unit.symbol, callers.pop().unit)
+                raise UndefinedUnit(version.unit.symbol, next(iter(callers)).unit)
 
     def compile(self) -> None:
         """Compile whatever must have code when the new versions become current.
@@ -122,6 +122,8 @@ class Redefinition:
 
     def _concerns_direct_calls(self) -> bool:
         """Whether a unit that is called directly, or that others call, changes."""
+        if not self.superseded:
+            return False
         superseded = frozenset(self.superseded)
         symbols = (version.symbol for version in superseded)
         return any(symbol.called_directly or symbol.callers.difference(superseded) for symbol in symbols)

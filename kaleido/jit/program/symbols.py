@@ -59,6 +59,8 @@ class SymbolTable:
 
     def new_version(self, unit: Unit) -> Version:
         """A version of `unit`, with versions of its nested units; not current yet."""
+        if not unit.nested_units:
+            return self._new_version(unit, is_nested=False)
         # In two steps, because loops may be nested more deeply than Python recurses.
         versions = {each.symbol: self._new_version(each, is_nested=each is not unit) for each in unit.with_nested()}
         for version in versions.values():
@@ -101,7 +103,7 @@ class SymbolTable:
                 raise ValueError(f"{version.unit.label} calls {name} by another signature than it has")
 
     def _check_callers(self, name: str, version: Version, replaced: frozenset[Version]) -> None:
-        callers = self.symbols[name].callers.difference(replaced) if name in self.symbols else set()
+        callers = self.symbols[name].callers.difference(replaced) if name in self.symbols else ()
         outdated = [caller for caller in callers if caller.unit.calls[name] != version.unit.signature]
         if outdated:
             raise ValueError(f"{version.unit.label} is called by another signature: by {labels(outdated)}")
@@ -118,14 +120,14 @@ class SymbolTable:
             self.versions[version.number] = version
         for version in added.values():
             for name in version.unit.calls:
-                self.symbol(name, {}).callers.add(version)
+                self.symbol(name, {}).add_caller(version)
         return replaced
 
     def remove(self, version: Version) -> None:
         """Take a version out of the table, whether another has become current or not."""
         for name in version.unit.calls:
             if name in self.symbols:
-                self.symbols[name].callers.discard(version)
+                self.symbols[name].remove_caller(version)
         del self.versions[version.number]
         if version.current:
             version.symbol.version = None

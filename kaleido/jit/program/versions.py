@@ -17,6 +17,8 @@ from kaleido.jit.unit import Tier, Unit, nested
 
 __all__ = ["MachineCode", "Symbol", "Version", "with_nested"]
 
+_NO_CALLERS: frozenset[Version] = frozenset()
+
 
 class MachineCode:
     """Machine code of one unit in one tier.
@@ -55,13 +57,25 @@ class Symbol:
     `called_directly`  direct calls of it have been prepared
     """
 
+    __slots__ = ("called_directly", "callers", "name", "stub", "thunk", "version")
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.stub: Stub | None = None
         self.version: Version | None = None
-        self.callers: set[Version] = set()
+        # Most have none: a set of its own would be the largest part.
+        self.callers: set[Version] | frozenset[Version] = _NO_CALLERS
         self.thunk: LoadedObject | None = None
         self.called_directly = False
+
+    def add_caller(self, version: Version) -> None:
+        if isinstance(self.callers, frozenset):
+            self.callers = set()
+        self.callers.add(version)
+
+    def remove_caller(self, version: Version) -> None:
+        if isinstance(self.callers, set):
+            self.callers.discard(version)
 
 
 class Version:
@@ -79,6 +93,25 @@ class Version:
     `runs_before`  the part of its runs that was before it was last covered
     `reachable_compiled`  whether every version reachable from this one in the call graph was seen to have machine code
     """
+
+    __slots__ = (
+        "_final_runs",
+        "baseline",
+        "constants",
+        "count_at_publication",
+        "generic",
+        "invalidations",
+        "is_covered",
+        "is_nested",
+        "nested",
+        "number",
+        "optimized",
+        "ordinal",
+        "reachable_compiled",
+        "runs_before",
+        "symbol",
+        "unit",
+    )
 
     def __init__(self, unit: Unit, number: int, ordinal: int, symbol: Symbol, is_nested: bool = False) -> None:
         self.unit, self.number, self.ordinal = unit, number, ordinal
@@ -126,7 +159,7 @@ class Version:
 
     def with_nested(self) -> Iterator[Version]:
         """This version, the versions nested in it, and theirs."""
-        return nested(self, lambda version: version.nested)
+        return nested(self, lambda version: version.nested) if self.nested else iter((self,))
 
     # Changing
 
@@ -183,4 +216,4 @@ class Version:
 
 def with_nested(versions: Iterable[Version]) -> list[Version]:
     """All of `versions`, with the versions nested in them."""
-    return [each for version in versions for each in version.with_nested()]
+    return [each for version in versions for each in (version.with_nested() if version.nested else (version,))]

@@ -36,6 +36,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -78,7 +79,10 @@ class Task:
 
     def __init__(self, function: Callable[[NativeThread | None], Any], on_end: Callable[[], None]) -> None:
         self._function, self._on_end = function, on_end
-        self._done = threading.Event()
+        self._ended = False
+        # Held until then. (An Event is a lock, a condition and a queue.)
+        self._running = threading.Lock()
+        self._running.acquire()
         self._result: Any = None
         self._error: BaseException | None = None
         self.cancelled = False
@@ -94,7 +98,7 @@ class Task:
                 self._on_end()
         except BaseException as error:
             self._error = error
-        self._done.set()
+        self._end()
 
     def fail(self, error: BaseException) -> None:
         """End the task with an error, without calling the function."""
@@ -104,7 +108,9 @@ class Task:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the task has ended, but not longer than `seconds`. Returns whether it has."""
-        return self._done.wait(seconds)
+        if not self._ended and self._running.acquire(timeout=seconds):
+            self._release()
+        return self._ended
 
     def join(self) -> None:
         """Wait until the task has ended."""
@@ -115,7 +121,16 @@ class Task:
     def detach(self, at: int) -> None:
         """Treat the task as ended. Its function may still return; the result is ignored."""
         self.detached_at = at
-        self._done.set()
+        self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._release()
+
+    def _release(self) -> None:
+        # A task that was detached ends twice.
+        with suppress(RuntimeError):
+            self._running.release()
 
     def result(self) -> Any:
         """What the function returned, or raise what it raised. Only for a task that has ended."""

@@ -88,8 +88,7 @@ def _rows(rows: Iterable[tuple[str, str]]) -> str:
 
 def _about_declaration(request: Request, name: str, declaration: Declaration) -> Iterator[tuple[str, str]]:
     """A function that an `extern` has declared, and that is not defined."""
-    place = declaration.place
-    assert place is not None
+    [place] = declaration.places
     line, _ = place.source.position(place.span.start)
     prototype = place.source.text[place.span.start : place.span.end]
     yield prototype, f"declared in {place.source.name}:{line}, and not defined"

@@ -12,7 +12,7 @@ from kaleido.codegen.scope import Declaration
 from kaleido.diagnostics import Diagnostic, KaleidoError, Source, Span, suggestion
 from kaleido.jit import Tier, Unit
 from kaleido.repl.display.console import Console
-from kaleido.repl.state import State
+from kaleido.repl.state import Quit, State
 from kaleido.session import Function, Session
 
 __all__ = [
@@ -31,10 +31,6 @@ __all__ = [
     "tier_names",
     "unit_names",
 ]
-
-
-class Quit(Exception):
-    """Raised to leave the REPL."""
 
 
 class Group(Enum):

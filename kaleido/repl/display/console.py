@@ -114,9 +114,12 @@ class Console:
         streams.write(text)
 
     def write_value(self, result: Result) -> None:
-        """Write the value of an expression, on a line of its own."""
+        """Write the value of an expression, on a line of its own, and write it out at once: a user waits for it."""
         self.begin_line()
         self.write(f"{result.shown}\n")
+        with self.lock:
+            self._tolerating_errors(self.hide)
+            self._tolerating_errors(streams.write_out)
 
     def write_message(self, message: str) -> None:
         """Write a line to standard error, after all earlier output: the greeting, a summary, a hint or a warning.

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from kaleido.language.highlighting import patterns
-from kaleido.repl.commands import COMMANDS, Kind, abbreviated
 from kaleido.repl.entries import is_command
 from kaleido.repl.state import State
 
@@ -30,6 +28,9 @@ class EntryCompleter(Completer):
         return self._complete_program(text, document.text)
 
     def _complete_command(self, text: str, event: CompleteEvent) -> Iterator[Completion]:
+        # Here, because the first prompt is drawn without it.
+        from kaleido.repl.commands import COMMANDS, abbreviated
+
         name, *arguments = re.split(r"\s+", text.removeprefix(":"))
         if not arguments:
             for known, command in COMMANDS.items():
@@ -41,6 +42,8 @@ class EntryCompleter(Completer):
     def _complete_argument(
         self, name: str, arguments: list[str], text: str, event: CompleteEvent
     ) -> Iterator[Completion]:
+        from kaleido.repl.commands import COMMANDS, Kind
+
         parameters = COMMANDS[name].parameters
         # The last parameter may take the rest of the line.
         takes_all = bool(parameters) and parameters[-1].kind is not Kind.WORD
@@ -58,6 +61,8 @@ class EntryCompleter(Completer):
 
     def _complete_program(self, text: str, entry: str) -> Iterator[Completion]:
         """Completions of the last word of `text`, which ends at the cursor. `entry` is the text on both sides of it."""
+        from kaleido.language.highlighting import patterns
+
         word = re.findall(r"\w*$", text)[0]
         session = self._state.session
         # The user's own functions come first.
@@ -73,6 +78,8 @@ class EntryCompleter(Completer):
 
 def _names(entry: str) -> Iterator[str]:
     """The names that an entry uses, such as its parameters and variables."""
+    from kaleido.language.highlighting import patterns
+
     return (match[0] for match in patterns().pattern.finditer(entry) if match.lastgroup == "NAME")
 
 

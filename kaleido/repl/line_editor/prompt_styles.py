@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -13,8 +13,6 @@ from prompt_toolkit.lexers import Lexer, PygmentsLexer
 from prompt_toolkit.styles import BaseStyle, Style, merge_styles, style_from_pygments_dict
 
 from kaleido.jit import Tier
-from kaleido.language.highlighting import KaleidoConsoleLexer, KaleidoLexer
-from kaleido.repl.commands import COMMANDS, Kind
 from kaleido.repl.display.themes import THEMES, UI
 from kaleido.repl.entries import is_command, is_prompted
 from kaleido.report.tier_marks import COLORS, has_256_colors, pieces
@@ -25,14 +23,27 @@ _COMMAND = re.compile(r"\s*:\S*")
 
 
 class EntryLexer(Lexer):
-    """Highlights programs, commands (with an argument that is a program), and transcripts."""
+    """Highlights programs, commands (with an argument that is a program), and transcripts.
 
-    def __init__(self) -> None:
+    The lexers are imported with the first character: the first prompt is there before.
+    """
+
+    @cached_property
+    def _program(self) -> PygmentsLexer:
+        from kaleido.language.highlighting import KaleidoLexer
+
         # Lexing may start at any line: only white space spans a line end.
-        self._program = PygmentsLexer(KaleidoLexer, sync_from_start=False)
-        self._transcript = PygmentsLexer(KaleidoConsoleLexer)
+        return PygmentsLexer(KaleidoLexer, sync_from_start=False)
+
+    @cached_property
+    def _transcript(self) -> PygmentsLexer:
+        from kaleido.language.highlighting import KaleidoConsoleLexer
+
+        return PygmentsLexer(KaleidoConsoleLexer)
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
+        if not document.text:
+            return lambda _: []
         if any(map(is_prompted, document.lines)):
             return self._transcript.lex_document(document)
         program = self._program.lex_document(document)
@@ -44,6 +55,9 @@ class EntryLexer(Lexer):
         match = _COMMAND.match(line)
         if match is None:
             return [("", line)]
+        # Here, because the first prompt is drawn without it.
+        from kaleido.repl.commands import COMMANDS, Kind
+
         name: OneStyleAndTextTuple = ("class:pygments.keyword.pseudo", match[0])
         command = COMMANDS.get(match[0].strip().removeprefix(":"))
         rest = line[match.end() :]

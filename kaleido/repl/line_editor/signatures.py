@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaleido.language.highlighting import patterns
-
 __all__ = ["OpenCall", "open_call"]
 
 
@@ -19,6 +17,11 @@ class OpenCall:
 
 def open_call(text: str) -> OpenCall | None:
     """The innermost call whose parenthesis is still open at the end of `text`, or None."""
+    if "(" not in text:
+        return None
+    # Here, as for the lexer of the input: the first prompt is drawn without it.
+    from kaleido.language.highlighting import patterns
+
     known = patterns()
     # The last token (its terminal and its text), and the terminal of the one before it.
     last, before_last = ("", ""), ""

@@ -72,3 +72,19 @@ def test_code_is_compiled_at_the_baseline_while_llvm_optimizes(name: str, monkey
     monkeypatch.setattr(getattr(ffi.lib, name), "_cfn", with_another_thread)
     assert object_code(target, Tier.OPTIMIZED) == expected[Tier.OPTIMIZED]
     assert found == [expected[Tier.BASELINE]]
+
+
+def test_code_emitted_alone_is_that_of_a_module() -> None:
+    target = Target(Policy())
+    for unit in units("(define (f x) (+ x 1)) (define (g x) (f (f x)))") * 70:
+        with parse_alone(unit.ir) as module:
+            assert target.emit_alone(unit.ir) == target.emit(module, Tier.BASELINE)
+
+
+def test_ir_that_llvm_rejects_is_not_emitted_alone() -> None:
+    target, (unit,) = Target(Policy()), units("(define (f x) 1)")
+    for wrong in ("define", unit.ir.replace("ret i64", "ret i32")):
+        assert target.emit_alone(wrong) is None
+        with pytest.raises(ValueError, match=r"."):
+            parse_alone(wrong)
+    assert target.emit_alone(unit.ir) is not None

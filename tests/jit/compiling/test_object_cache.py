@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,16 @@ def test_an_unchanged_program_compiles_nothing() -> None:
     assert memory.entries == entries
     # Both tiers of the unit. (The engine's own code stays in this process.)
     assert len(memory.hits) == 2
+
+
+def test_a_unit_that_is_not_to_be_kept_is_not_asked_for_either() -> None:
+    memory = Memory()
+    once = replace(twice(symbol="once"), cache=False)
+    for _ in range(2):
+        assert run(memory, once) == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert not memory.entries
+    run(memory, twice(), once)
+    assert memory.entries
 
 
 @pytest.mark.parametrize(
