@@ -48,6 +48,7 @@ from tests.fuzz.vocabulary import (
     ORDINARY_LEVEL,
     PRECEDENCES,
     PREFIX,
+    TOP_WEIGHTS,
     VARIABLES,
     Function,
     infix,
@@ -70,11 +71,13 @@ class Generator(Shapes):
         self._variables: list[str] = []
         self._declared: set[str] = set()
 
-    def program(self) -> list[Item]:
+    def program(self, actions: random.Random) -> list[Item]:
+        """Functions, and what `actions` chooses to do with them."""
         self._invent()
         waiting = list(self._own)
         while waiting:
             self._define(waiting.pop(self._number(0, len(waiting) - 1)))
+        self._choices = actions
         for _ in range(self._number(1, 6)):
             getattr(self, f"_{self._weighted(ACTIONS)}")()
         return self._items
@@ -181,7 +184,7 @@ class Generator(Shapes):
     # What a program does at top level
 
     def _top(self) -> None:
-        self._frame = Frame(1000, EXPRESSION_COST, scope=list(self._variables))
+        self._frame = Frame(1000, EXPRESSION_COST, scope=list(self._variables), weights=TOP_WEIGHTS)
         self._called = set()
 
     def _result(self, expression: Expression) -> None:
@@ -224,7 +227,7 @@ class Generator(Shapes):
         self._top()
         name = name or self._pick(self._affordable_own())
         # A loop is compiled with the function inlined, and again for other tiers: half the time of many programs.
-        if self._chance(70):
+        if self._chance(80):
             made = self._shown_call(name, 4)
             self._called.add("binary:")
             for _ in range(self._number(3, 6)):
@@ -293,6 +296,9 @@ class Generator(Shapes):
         self._emit(External(head, NOWHERE))
 
 
-def random_program(seed: str) -> list[Item]:
-    """Items to be read with the operators of TABLE, the prelude's; the same for the same seed."""
-    return Generator(random.Random(seed)).program()
+def random_program(seed: str, variant: int = 0) -> list[Item]:
+    """Items to be read with the operators of TABLE, the prelude's; the same for the same seed and variant.
+
+    Variants begin with the same definitions, which are compiled once, and do something else with them.
+    """
+    return Generator(random.Random(seed)).program(random.Random(f"{seed} {variant}"))

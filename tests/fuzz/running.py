@@ -81,9 +81,9 @@ MODES = (
     Mode("sync", "sync", (2, 3, 4, 5)),
     Mode("tiered", "tiered", (1, 2, 3, 4, 5), scheduled=True),
     Mode("speculating", "sync", (1, 2, 3), every=4, speculate=True),
-    Mode("debug", "sync", (1, 2), every=8, debug=True),
-    *([Mode("arrays", "sync", (1, 25), every=3, arrays=True)] if find_spec("numpy") else ()),
-    *([Mode("executable", "", every=8)] if shutil.which("cc") else ()),
+    Mode("debug", "sync", (1, 2), every=16, debug=True),
+    *([Mode("arrays", "sync", (1, 25), every=5, arrays=True)] if find_spec("numpy") else ()),
+    *([Mode("executable", "", every=16)] if shutil.which("cc") else ()),
 )
 
 

@@ -30,6 +30,8 @@ __all__ = ["Case", "Finding", "Search", "check", "made_small"]
 
 # For making a finding small.
 REDUCTION_SECONDS = 120.0
+# Programs with the same definitions: most of the time of one is that for compiling these.
+VARIANTS = 4
 # Threads may make a difference come and go.
 ATTEMPTS = 3
 
@@ -89,10 +91,13 @@ class Search:
             for index in range(examples):
                 if time.monotonic() > self._end:
                     break
-                data = check_printer(random_program(f"{seed} {index}"), TABLE, parsed).encode()
+                number, variant = divmod(index, VARIANTS)
+                data = check_printer(random_program(f"{seed} {number}", variant), TABLE, parsed).encode()
                 case = Case("tiers", data, zlib.crc32(data))
                 self._begin(replace(case, earlier=tuple(earlier)))
-                rewritings.clear()
+                if variant == 0:
+                    # Code that a variant shares with those before is compiled for the first of them.
+                    rewritings.clear()
                 try:
                     _compare(case, MODES, sessions, self.counts)
                     earlier.append(case)

@@ -94,8 +94,8 @@ def test_a_search_finds_a_step_that_a_counted_recursion_adds_wrongly(monkeypatch
         return re.sub(r"(add nsw i64 %counted\S+), -2$", r"\1, -3", with_counted_recursion(module), flags=re.MULTILINE)
 
     monkeypatch.setattr("kaleido.jit.compiling.compiler.with_counted_recursion", wrong)
-    # With this seed, the first programs show it.
-    assert "O3: " in found_by_search(monkeypatch, seed=16).message
+    # With this seed, the first program shows it.
+    assert "O3: " in found_by_search(monkeypatch, seed=138).message
 
 
 def test_a_search_finds_a_fold_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_search_finds_what_a_program_leaves_behind(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(FunctionTable, "difference", without_operators)
     # With this seed, one of the first programs shows it.
-    case = found_by_search(monkeypatch, seed=51).case
+    case = found_by_search(monkeypatch, seed=7).case
     assert any(b"binary" in each.data for each in case.earlier)
     assert program_case(program_file(case, "a note\nof two lines")) == case
 
@@ -174,4 +174,4 @@ def test_an_executable_that_prints_something_else_is_found(monkeypatch: pytest.M
     monkeypatch.setattr("tests.fuzz.running.static_program", silent)
     check(Case("tiers", b"1 + 1", seed=1))
     with pytest.raises(Difference, match=r"executable: line 1 of the output is b'', not b'2\.0'"):
-        check(Case("tiers", b"1 + 1", seed=8))
+        check(Case("tiers", b"1 + 1", seed=16))

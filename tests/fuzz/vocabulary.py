@@ -29,6 +29,8 @@ WEIGHTS = {
     "counted_loop": 3, "remainder": 2, "block": 6, "output": 3,
 }  # fmt: skip
 LEAVES = {"variable": 6, "integer": 3, "special": 3, "fraction": 1}
+# The same for expressions at top level: loops there are compiled with all that they call.
+TOP_WEIGHTS = {**WEIGHTS, "loop": 1, "counted_loop": 1}
 # The same for what is to have no effects.
 PURE_WEIGHTS = {"leaf": 6, "operation": 12, "remainder": 2, "prefixed": 2, "conditional": 4}
 # What the program does when its functions are there.
