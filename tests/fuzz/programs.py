@@ -215,7 +215,9 @@ class Generator(Shapes):
         if not pairs:
             self._heat()
             return
-        name, callee = self._pick(sorted(pairs))
+        # To redefine a function deoptimizes what has inlined it, mostly others than itself.
+        others = [(name, callee) for name, callee in pairs if callee != name]
+        name, callee = self._pick(sorted(others if others and self._chance(80) else pairs))
         self._heat(name)
         again = self._shown[-1]
         self._redefine(callee)

@@ -58,7 +58,10 @@ class Shapes(Expressions):
         self._called |= {"binary-", "binary+"}
         first = function.prototype.parameters[0].name
         # Most results tell where the recursion has ended, and how often.
-        base = self._pick((variable(first), self._arithmetic(variable(first), self._leaf(1)), self._pure(5)))
+        if self._chance(20):
+            base = self._expression(5)
+        else:
+            base = self._pick((variable(first), self._arithmetic(variable(first), self._leaf(1)), self._pure(5)))
         self._frame.times = 60
         made, *others = [self._counted_call(function, counting, step) for step in counting.steps]
         for other in others:
