@@ -295,12 +295,11 @@ define void @jit.reenter(ptr %thread) nounwind {
   ret void
 }
 
-; The same for stubs. Their frames have registers that no argument is in, with any words. So they say where the return
-; address of their caller is.
-define void @reenter.caller(ptr %thread, ptr %return) nounwind {
-  %sp = ptrtoint ptr %return to i64
-  %caller = call ptr @llvm.returnaddress(i32 0)
-  %pc = ptrtoint ptr %caller to i64
+; The same for stubs, which are in no unit: with the code that the stub goes on to.
+define void @reenter.code(ptr %thread, ptr %code) nounwind {
+  %frame = call ptr @llvm.frameaddress.p0(i32 0)
+  %sp = ptrtoint ptr %frame to i64
+  %pc = ptrtoint ptr %code to i64
   call void @reenter(ptr %thread, i64 %pc, i64 %sp)
   ret void
 }

@@ -29,7 +29,7 @@ __all__ = ["Handlers", "handlers", "llvm_file", "take_bytes"]
 _EXPORTS = (
     LEAVE_JIT,
     REENTER_JIT,
-    "reenter.caller",
+    "reenter.code",
     "find.thread",
     "find.owner",
     "renew.handlers",
@@ -51,7 +51,7 @@ class Handlers(NamedTuple):
 
     leave: int
     reenter: int
-    reenter_caller: int
+    reenter_code: int
     find_thread: int
     find_owner: int
     renew_handlers: int

@@ -249,7 +249,7 @@ class Stubs:
         exports += ["records", "undefined", *(("profiles",) if is_profiled else ())]
         ir = _pool_ir(kind, count) + (_profilers_ir(kind, count) if is_profiled else "")
         native = handlers()
-        imports = {"hook": self._runtime.hook, LEAVE_JIT: native.leave, "reenter.caller": native.reenter_caller}
+        imports = {"hook": self._runtime.hook, LEAVE_JIT: native.leave, "reenter.code": native.reenter_code}
         loaded = self._runtime.load(ir, exports, imports)
         self.pools.append(loaded)
         at, size = loaded.addresses, ctypes.sizeof(_Record)
@@ -316,8 +316,7 @@ def _pool_ir(signature: Signature, count: int) -> str:
 @records = dso_local global [{count} x %Record] [{records}]
 declare void @hook(i64)
 declare ptr @{LEAVE_JIT}()
-declare void @reenter.caller(ptr, ptr)
-declare ptr @llvm.addressofreturnaddress.p0()
+declare void @reenter.code(ptr, ptr)
 define {signature.prototype("undefined")} nounwind {{
   ret {zero}
 }}
@@ -362,8 +361,9 @@ report:
   call void @hook(i64 %number)
   br label %reenter
 reenter:
-  %return = call ptr @llvm.addressofreturnaddress.p0()
-  call void @reenter.caller(ptr %thread, ptr %return)
+  ; An interruption that ends the wait is one of this unit.
+  %next = load atomic ptr, ptr {body} monotonic, align 8
+  call void @reenter.code(ptr %thread, ptr %next)
   br label %go
 go:
   %body = load atomic ptr, ptr {body} monotonic, align 8

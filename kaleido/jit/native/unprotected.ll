@@ -32,7 +32,7 @@ define void @jit.reenter(ptr %thread) nounwind {
   ret void
 }
 
-define void @reenter.caller(ptr %thread, ptr %return) nounwind {
+define void @reenter.code(ptr %thread, ptr %code) nounwind {
   ret void
 }
 

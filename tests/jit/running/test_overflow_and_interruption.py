@@ -96,7 +96,7 @@ def test_interrupt_from_another_thread() -> None:
 
 
 @needs_protection
-def test_a_unit_that_waits_for_its_optimized_code_is_interrupted_in_its_caller() -> None:
+def test_a_unit_that_waits_for_its_optimized_code_is_what_is_interrupted() -> None:
     one = Signature("i64", ("i64",))
     # A register without an argument has an address in the code of a unit that does not run.
     ir = f"""
@@ -122,7 +122,7 @@ define tailcc i64 @g.impl(i64 %address) nounwind {{
                 time.sleep(0.001)
             hold.release()
             interruption.result()
-            with pytest.raises(Interrupted, match="interrupted in g"):
+            with pytest.raises(Interrupted, match="interrupted in f"):
                 call.result()
 
 
