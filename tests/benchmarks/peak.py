@@ -85,10 +85,11 @@ def summary(results: Sequence[Result], clock: Clock) -> Iterator[Figure]:
         goal = 0.60 if chosen is results else 0.80
         yield from _mean_figure(f"{OVER_KERNELS[0]}, {note}", chosen, "kaleido", clock, goal)
     long = [result for result in results if (result.native(clock) or 0) >= 1]
-    yield from _mean_figure(f"{OVER_KERNELS[1]}, kernels of 1 s and more", long, "kaleido, process", clock, 0.85)
+    yield from _mean_figure(f"{OVER_KERNELS[1]}, kernels of 1 s and more", long, "kaleido process", clock, 0.85)
     worst = max(results, key=lambda result: result.ratio("kaleido", clock) or 0, default=None)
     if worst and (ratio := worst.ratio("kaleido", clock)):
-        yield Figure(f"{OVER_KERNELS[0]}, the worst kernel: {worst.kernel.title}", ratio, 1.05)
+        title = f"{OVER_KERNELS[0]}, the worst kernel: {worst.kernel.title}"
+        yield Figure(title, ratio, 1.05, "LIMITS.md says what each waits for")
 
 
 def _mean_figure(title: str, results: Sequence[Result], name: str, clock: Clock, goal: float) -> Iterator[Figure]:

@@ -42,7 +42,7 @@ def contestants(build: Path) -> tuple[list[Peer], dict[str, str], list[str]]:
 
     C programs are built in the folder `build`.
     """
-    peers = [_evaluation("kaleido"), _whole("kaleido, process")]
+    peers = [_evaluation("kaleido"), _whole("kaleido process")]
     versions: dict[str, str] = {}
     missing = []
     wanted: list[tuple[str, Sequence[str], Callable[[str], Peer]]] = [

@@ -61,6 +61,9 @@ _IMPORTS = "llvmlite.binding, lark, prompt_toolkit, pygments"
 # Seconds without any use of the processor after which a process counts as idle.
 _IDLE = 0.02
 
+# What limits an entry.
+_CACHES = "Python and LLVM displace each other from the processor's caches: WAITING.md"
+
 # Where the REPL looks for init.kal, its history and the object cache.
 _FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
@@ -137,9 +140,8 @@ def _prompts(home: str, repeat: int, clock: Clock) -> Iterator[Figure]:
             stack.callback(terminal.close)
             terminal.until("kal>")
         sides = (lambda: own.enter("4+5", "9.0"), lambda: bare.enter("4+5", "9.0"))
-        yield Figure(
-            "Enter to prompt on a terminal / a bare prompt_toolkit loop", ratio(*sides, 4 * repeat, clock), 1.7
-        )
+        title = "Enter to prompt on a terminal / a bare prompt_toolkit loop"
+        yield Figure(title, ratio(*sides, 4 * repeat, clock), 1.7, _CACHES)
 
 
 # In this process
@@ -163,8 +165,8 @@ def entries(repeat: int, clock: Clock) -> Iterator[Figure]:
     for kind in KINDS:
         low = min(lows[kind])
         if repl.value_seconds[kind]:
-            yield Figure(f"{kind}, Enter to value / llvmlite alone", min(repl.value_seconds[kind]) / low, 1.6)
-        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", min(repl.seconds[kind]) / low, 1.6)
+            yield Figure(f"{kind}, Enter to value / llvmlite alone", min(repl.value_seconds[kind]) / low, 1.6, _CACHES)
+        yield Figure(f"{kind}, Enter to prompt / llvmlite alone", min(repl.seconds[kind]) / low, 1.6, _CACHES)
 
 
 def many_entries(repeat: int, clock: Clock, definitions: int = 10_000) -> Iterator[Figure]:
