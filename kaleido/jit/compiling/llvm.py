@@ -13,10 +13,10 @@ An upgrade of llvmlite is checked against this file alone. Its workarounds:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from ctypes import byref, c_char_p, string_at
 from functools import cache, cached_property
-from types import TracebackType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -82,21 +82,24 @@ def is_valid(ir: str, context: llvm.ContextRef) -> bool:
 
     It takes llvmlite's lock once: for a small module, its objects take as long as LLVM.
     """
-    lib = ffi.lib
-    parse, verify = _without_lock(lib.LLVMPY_ParseAssembly), _without_lock(lib.LLVMPY_VerifyModule)
-    free, dispose = _without_lock(lib.LLVMPY_DisposeString), _without_lock(lib.LLVMPY_DisposeModule)
-    message = c_char_p(None)
+    with _module_alone(ir, context) as (module, message):
+        return bool(module) and not _without_lock(ffi.lib.LLVMPY_VerifyModule)(module, byref(message))
+
+
+@contextmanager
+def _module_alone(ir: str, context: llvm.ContextRef) -> Iterator[tuple[Any, c_char_p]]:
+    """A block with llvmlite's lock, a module as LLVM parses it, null where it does not, and a place for messages."""
+    lib, message = ffi.lib, c_char_p(None)
     with lib._lock:
         try:
-            module = parse(context, ir.encode(), byref(message))
-            if not module:
-                return False
+            module = _without_lock(lib.LLVMPY_ParseAssembly)(context, ir.encode(), byref(message))
             try:
-                return not verify(module, byref(message))
+                yield module, message
             finally:
-                dispose(module)
+                if module:
+                    _without_lock(lib.LLVMPY_DisposeModule)(module)
         finally:
-            free(message)
+            _without_lock(lib.LLVMPY_DisposeString)(message)
 
 
 class SharedContext:
@@ -153,24 +156,18 @@ def rename(module: llvm.ModuleRef, names: Mapping[str, str]) -> None:
             raise ValueError(f"the module defines `{new}`")
 
 
-class closed_on_error:  # noqa: N801 - it is used like a function
-    """A block that disposes of `module` if it raises.
+@contextmanager
+def closed_on_error(module: llvm.ModuleRef) -> Iterator[None]:
+    """Dispose of `module` if the block raises.
 
     A module must be disposed of before its context. The traceback of an exception can keep both alive in one reference
     cycle, and the garbage collector finalizes the objects of a cycle in any order.
     """
-
-    def __init__(self, module: llvm.ModuleRef) -> None:
-        self._module = module
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self._module.close()
+    try:
+        yield
+    except BaseException:
+        module.close()
+        raise
 
 
 class Target:
@@ -236,29 +233,16 @@ class Target:
         if not self._purpose.is_host:
             return None
         triple, layout = _format_in_c()
-        lib, context, message = ffi.lib, _shared_context.get(), c_char_p(None)
-        with lib._lock:
-            module = _without_lock(lib.LLVMPY_ParseAssembly)(context, ir.encode(), byref(message))
-            try:
-                if not module:
-                    return None
-                _without_lock(lib.LLVMPY_SetTarget)(module, triple)
-                _without_lock(lib.LLVMPY_SetDataLayout)(module, layout)
-                if _without_lock(lib.LLVMPY_VerifyModule)(module, byref(message)):
-                    return None
-                emit = _without_lock(lib.LLVMPY_TargetMachineEmitToMemory)
-                buffer = emit(self.machine, module, int(True), byref(message))
-                if not buffer:
-                    return None
-                begin, size = _without_lock(lib.LLVMPY_GetBufferStart), _without_lock(lib.LLVMPY_GetBufferSize)
-                try:
-                    return self._object_code(string_at(begin(buffer), size(buffer)))
-                finally:
-                    _without_lock(lib.LLVMPY_DisposeMemoryBuffer)(buffer)
-            finally:
-                if module:
-                    _without_lock(lib.LLVMPY_DisposeModule)(module)
-                _without_lock(lib.LLVMPY_DisposeString)(message)
+        lib = ffi.lib
+        with _module_alone(ir, _shared_context.get()) as (module, message):
+            if not module:
+                return None
+            _without_lock(lib.LLVMPY_SetTarget)(module, triple)
+            _without_lock(lib.LLVMPY_SetDataLayout)(module, layout)
+            if _without_lock(lib.LLVMPY_VerifyModule)(module, byref(message)):
+                return None
+            data = _emitted(self.machine, module, byref(message))
+        return self._object_code(data) if data is not None else None
 
     def _object_code(self, data: bytes) -> ObjectCode:
         if self.policy.debug:
@@ -310,15 +294,11 @@ class _Optimizer:
 
     def emit(self, module: llvm.ModuleRef) -> bytes:
         """The object file of a module, as ``TargetMachine.emit_object``. Raises RuntimeError."""
-        emit = _without_lock(ffi.lib.LLVMPY_TargetMachineEmitToMemory)
         with self._lock, ffi.OutputString() as message:
-            buffer = emit(self._machine, module, int(True), message)
-            if not buffer:
+            data = _emitted(self._machine, module, message)
+            if data is None:
                 raise RuntimeError(str(message))
-            try:
-                return string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
-            finally:
-                ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+            return data
 
     def assembly(self, module: llvm.ModuleRef) -> str:
         with self._lock:
@@ -330,6 +310,19 @@ def _without_lock(function: Any) -> Callable[..., Any]:
     """A function of llvmlite's library as ctypes calls it."""
     call: Callable[..., Any] = function._cfn
     return call
+
+
+def _emitted(machine: llvm.TargetMachine, module: Any, message: Any) -> bytes | None:
+    """The object file of a module. None where LLVM fails, and says why in `message`."""
+    lib = ffi.lib
+    buffer = _without_lock(lib.LLVMPY_TargetMachineEmitToMemory)(machine, module, int(True), message)
+    if not buffer:
+        return None
+    begin, size = _without_lock(lib.LLVMPY_GetBufferStart), _without_lock(lib.LLVMPY_GetBufferSize)
+    try:
+        return string_at(begin(buffer), size(buffer))
+    finally:
+        _without_lock(lib.LLVMPY_DisposeMemoryBuffer)(buffer)
 
 
 def text_size(data: bytes) -> int:
