@@ -11,15 +11,15 @@ the sections ``.debug_loc`` (DWARF 4) and ``.debug_loclists`` (DWARF 5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from struct import Struct, error
+
+from kaleido.jit.compiling.object_code import Reader, elf_sections
 
 __all__ = ["without_stale_registers"]
 
-# An ELF file of 64 bits, little-endian, for x86-64: of its header e_machine, and e_shoff, e_shnum and e_shstrndx; of a
-# section header sh_name, sh_offset and sh_size.
+# An ELF file of 64 bits, little-endian, for x86-64: e_ident, and e_machine.
 _ELF_64, _MACHINE, _EM_X86_64 = b"\x7fELF\x02\x01", Struct("<18xH"), 62
-_TABLE, _SECTION = Struct("<40xQ12xHH"), Struct("<I20xQQ24x")
 
 # DWARF's numbers of registers that a call keeps: rbx, rbp, rsp, r12 to r15.
 _KEPT = frozenset([3, 6, 7, 12, 13, 14, 15])
@@ -61,22 +61,12 @@ def without_stale_registers(data: bytes) -> bytes:
         return data
     changed = bytearray(data)
     try:
-        for name, begin, end in _sections(data):
+        for name, begin, end in elf_sections(data):
             if name in _READERS:
                 _READERS[name](changed, begin, end)
     except (error, IndexError, KeyError):
         return data
     return bytes(changed)
-
-
-def _sections(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The name of each section, and where it begins and ends in the file."""
-    offset, number, names = _TABLE.unpack_from(data)
-    headers = [_SECTION.unpack_from(data, offset + index * _SECTION.size) for index in range(number)]
-    table = headers[names][1]
-    for sh_name, sh_offset, sh_size in headers:
-        name = data[table + sh_name : data.index(b"\0", table + sh_name)]
-        yield name, sh_offset, sh_offset + sh_size
 
 
 def _version_4(data: bytearray, position: int, end: int) -> None:
@@ -96,30 +86,28 @@ def _version_5(data: bytearray, position: int, end: int) -> None:
         length, version, size, offsets = _UNIT.unpack_from(data, position)
         if (version, size) != (5, 8):
             raise KeyError(version)
-        entry, position = position + _UNIT.size + 4 * offsets, position + 4 + length
-        while entry < position:
-            entry = _entry(data, entry)
+        reader, position = Reader(data, position + _UNIT.size + 4 * offsets), position + 4 + length
+        while reader.at < position:
+            _entry(data, reader)
 
 
-def _entry(data: bytearray, position: int) -> int:
-    """Change an entry; return where the next one begins."""
-    kind = data[position]
+def _entry(data: bytearray, reader: Reader) -> None:
+    """Read an entry, and change it."""
+    kind = reader.number(1)
     operands, has_place = _KINDS[kind]
-    position += 1
-    # Where the operands begin.
-    begins = []
+    # Where the operands begin, and their values.
+    begins, values = [], []
     for operand in operands:
-        begins.append(position)
-        position = position + 8 if operand is _ADDRESS else _number(data, position)[1]
+        begins.append(reader.at)
+        values.append(reader.number(8) if operand is _ADDRESS else reader.leb128())
     if not has_place:
-        return position
-    length, place = _number(data, position)
-    if kind in _WITH_DISTANCE and _is_changed_by_calls(data, place):
-        distance, _ = _number(data, begins[1])
-        first = _number(data, begins[0])[0] if kind == 4 else 0
-        if distance > first + 1:
+        return
+    length = reader.leb128()
+    if kind in _WITH_DISTANCE and _is_changed_by_calls(data, reader.at):
+        first = values[0] if kind == 4 else 0
+        if values[1] > first + 1:
             _decrease(data, begins[1])
-    return place + length
+    reader.at += length
 
 
 def _is_changed_by_calls(data: bytearray, place: int) -> bool:
@@ -128,18 +116,7 @@ def _is_changed_by_calls(data: bytearray, place: int) -> bool:
     for registers in _REGISTERS:
         if operation in registers:
             return operation - registers.start not in _KEPT
-    return operation in _NUMBERED and _number(data, place + 1)[0] not in _KEPT
-
-
-def _number(data: bytearray, position: int) -> tuple[int, int]:
-    """An unsigned number in LEB128, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position
+    return operation in _NUMBERED and Reader(data, place + 1).leb128() not in _KEPT
 
 
 def _decrease(data: bytearray, position: int) -> None:

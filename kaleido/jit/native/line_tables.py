@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from kaleido.jit.compiling.object_code import Reader
 from kaleido.jit.native.elf import UnsupportedObject, debug_sections, read_object
 
 __all__ = ["Row", "line_table", "source_lines"]
@@ -63,32 +64,6 @@ def line_table(data: bytes) -> list[Row]:
         return []
 
 
-class _Reader:
-    """Reads numbers and texts one after the other."""
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self.data, self.at = data, at
-
-    def number(self, size: int, *, signed: bool = False) -> int:
-        self.at += size
-        if self.at > len(self.data):
-            raise IndexError(self.at)
-        return int.from_bytes(self.data[self.at - size : self.at], "little", signed=signed)
-
-    def leb128(self, *, signed: bool = False) -> int:
-        value = shift = 0
-        while True:
-            byte = self.number(1)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value - (1 << shift) if signed and byte & 0x40 else value
-
-    def text(self) -> str:
-        begin, self.at = self.at, self.data.index(b"\0", self.at) + 1
-        return self.data[begin : self.at - 1].decode(errors="replace")
-
-
 class _Header(NamedTuple):
     """What the program of a table needs, and where it begins and ends."""
 
@@ -104,12 +79,12 @@ class _Header(NamedTuple):
 def _rows(table: bytes, strings: bytes, targets: dict[int, tuple[int, int]]) -> Iterator[Row]:
     at = 0
     while at < len(table):
-        header = _header(_Reader(table, at), strings, targets)
+        header = _header(Reader(table, at), strings, targets)
         yield from _run(table, header, targets)
         at = header.end
 
 
-def _header(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> _Header:
+def _header(reader: Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> _Header:
     length = reader.number(4)
     end, version = reader.at + length, reader.number(2)
     if version not in (4, 5) or end > len(reader.data):
@@ -127,7 +102,7 @@ def _header(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]]
     return _Header(begin, end, instruction, line_base, line_range, lengths, files)
 
 
-def _old_files(reader: _Reader) -> list[str]:
+def _old_files(reader: Reader) -> list[str]:
     """Of DWARF 4: the first file has the number 1. The directory 0 is not in this table."""
     directories, files = [""], [""]
     while name := reader.text():
@@ -139,7 +114,7 @@ def _old_files(reader: _Reader) -> list[str]:
     return files
 
 
-def _files(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> list[str]:
+def _files(reader: Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> list[str]:
     directories = [str(each[_DW_LNCT_PATH]) for each in _entries(reader, strings, targets)]
     files = _entries(reader, strings, targets)
     return [
@@ -147,7 +122,7 @@ def _files(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]])
     ]
 
 
-def _entries(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> list[dict[int, int | str]]:
+def _entries(reader: Reader, strings: bytes, targets: dict[int, tuple[int, int]]) -> list[dict[int, int | str]]:
     """A table of DWARF 5, which begins with what its entries have."""
     forms = [(reader.leb128(), reader.leb128()) for _ in range(reader.number(1))]
     if not forms:
@@ -155,12 +130,12 @@ def _entries(reader: _Reader, strings: bytes, targets: dict[int, tuple[int, int]
     return [{kind: _value(reader, form, strings, targets) for kind, form in forms} for _ in range(reader.leb128())]
 
 
-def _value(reader: _Reader, form: int, strings: bytes, targets: dict[int, tuple[int, int]]) -> int | str:
+def _value(reader: Reader, form: int, strings: bytes, targets: dict[int, tuple[int, int]]) -> int | str:
     if form == _DW_FORM_STRING:
         return reader.text()
     if form == _DW_FORM_LINE_STRP:
         place, offset = reader.at, reader.number(4)
-        return _Reader(strings, targets.get(place, (0, offset))[1]).text()
+        return Reader(strings, targets.get(place, (0, offset))[1]).text()
     if form == _DW_FORM_UDATA:
         return reader.leb128()
     return reader.number(reader.leb128() if form == _DW_FORM_BLOCK else _SIZES[form])
@@ -171,7 +146,7 @@ def _joined(directory: str, name: str) -> str:
 
 
 def _run(table: bytes, header: _Header, targets: dict[int, tuple[int, int]]) -> Iterator[Row]:
-    reader = _Reader(table, header.begin)
+    reader = Reader(table, header.begin)
     while reader.at < header.end:
         section, address, file, line = 0, 0, 1, 1
         ended = False
