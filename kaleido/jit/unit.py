@@ -194,7 +194,7 @@ class Unit:
 
     def with_nested(self) -> Iterator[Unit]:
         """This unit, its nested units, and theirs."""
-        return nested(self, lambda unit: unit.nested_units) if self.nested_units else iter((self,))
+        return nested(self, lambda unit: unit.nested_units)
 
     def code_units(self, tier: Tier) -> list[Unit]:
         """The units whose code together is this unit's: at the baseline its nested units have code of their own."""
@@ -241,6 +241,11 @@ def c_name(symbol: str) -> str:
 
 def nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
     """`root`, its nested units and theirs, in preorder. They may be nested more deeply than Python recurses."""
+    # Most have none, and then need no generator.
+    return _nested(root, nested_units) if nested_units(root) else iter((root,))
+
+
+def _nested(root: T, nested_units: Callable[[T], Sequence[T]]) -> Iterator[T]:
     waiting = [root]
     while waiting:
         each = waiting.pop()

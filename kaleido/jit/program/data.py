@@ -140,11 +140,6 @@ class DataChange:
         `added` are the versions that the transaction adds, `remaining` those that it leaves as they are, if it changes
         data.
         """
-        if self.is_empty and not self.kept:
-            # Most transactions have no data.
-            for version in added:
-                self._check_uses(version, self._table.variables)
-            return
         names = [data.symbol for data in self.added]
         if len({*names, *self.removed, *self.kept}) < len(names) + len(self.removed) + len(self.kept):
             raise ValueError("a symbol is given twice")
@@ -152,7 +147,10 @@ class DataChange:
         for name in names:
             if name in units:
                 raise ValueError(f"{name} is a unit, and cannot be data")
-        defined = {*self._table.variables, *names}.difference(self.removed)
+        # Without a copy: most transactions change no data.
+        defined: Collection[str] = self._table.variables
+        if not self.is_empty:
+            defined = {*defined, *names}.difference(self.removed)
         for version in added:
             self._check_uses(version, defined)
         self._check_users(remaining)
@@ -175,8 +173,6 @@ class DataChange:
 
     def load(self) -> None:
         """Load what is added. Raises ValueError."""
-        if self.is_empty:
-            return
         for data in self.added:
             self._loaded[data.symbol] = self._table.load(data)
         new = {name: variable for name, variable in self._loaded.items() if name not in self._resets}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from kaleido.jit.events import Event, EventKind, Listener
-from kaleido.jit.process.fork import after_fork_in_child
 from kaleido.jit.program.versions import MachineCode, Version
 from kaleido.jit.unit import Tier, Unit
 
@@ -18,24 +17,6 @@ __all__ = ["EventStream"]
 _CHANGES = frozenset(
     {EventKind.DEFINED, EventKind.LOADED, EventKind.HOT, EventKind.SWAPPED, EventKind.COVERED, EventKind.DEOPTIMIZED}
 )
-
-
-class _ThisThread(threading.local):
-    """The calling thread: to ask the system for its number takes as long as the rest of an event."""
-
-    def __init__(self) -> None:
-        self.number = threading.get_native_id()
-
-
-_this_thread = _ThisThread()
-
-
-def _renumber(_: bool) -> None:
-    """In a forked child, the thread has another number."""
-    _this_thread.number = threading.get_native_id()
-
-
-after_fork_in_child(_renumber)
 
 
 class EventStream:
@@ -91,7 +72,7 @@ class EventStream:
             runs = record.counted if record is not None else version.runs
         # By position, in the order of its fields: keywords take twice as long.
         event = Event(
-            kind, unit.label, unit.symbol, now, _this_thread.number, tier, version.ordinal, runs, unit.counter,
+            kind, unit.label, unit.symbol, now, threading.get_native_id(), tier, version.ordinal, runs, unit.counter,
             seconds, size, address, batch, message, began, threshold, error, inlined, hot_callee, definition, record,
             lines,
         )  # fmt: skip

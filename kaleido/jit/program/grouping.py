@@ -30,12 +30,8 @@ Binding = Kind | int
 """What a name is in a module: the address of an external, or one of these."""
 
 
-def batches(versions: list[Version], limit: int) -> Iterator[list[Version]]:
+def batches(versions: Iterable[Version], limit: int) -> Iterator[list[Version]]:
     """`versions` in lists of at most `limit`, each for one module."""
-    if len(versions) == 1:
-        # Such as an expression at top level: nothing has to agree.
-        yield versions
-        return
     batch: list[Version] = []
     bound: dict[str, Binding] = {}
     for version in versions:

@@ -122,8 +122,6 @@ class Redefinition:
 
     def _concerns_direct_calls(self) -> bool:
         """Whether a unit that is called directly, or that others call, changes."""
-        if not self.superseded:
-            return False
         superseded = frozenset(self.superseded)
         symbols = (version.symbol for version in superseded)
         return any(symbol.called_directly or symbol.callers.difference(superseded) for symbol in symbols)

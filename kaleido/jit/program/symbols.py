@@ -59,8 +59,6 @@ class SymbolTable:
 
     def new_version(self, unit: Unit) -> Version:
         """A version of `unit`, with versions of its nested units; not current yet."""
-        if not unit.nested_units:
-            return self._new_version(unit, is_nested=False)
         # In two steps, because loops may be nested more deeply than Python recurses.
         versions = {each.symbol: self._new_version(each, is_nested=each is not unit) for each in unit.with_nested()}
         for version in versions.values():

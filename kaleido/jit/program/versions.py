@@ -159,7 +159,7 @@ class Version:
 
     def with_nested(self) -> Iterator[Version]:
         """This version, the versions nested in it, and theirs."""
-        return nested(self, lambda version: version.nested) if self.nested else iter((self,))
+        return nested(self, lambda version: version.nested)
 
     # Changing
 
@@ -216,4 +216,4 @@ class Version:
 
 def with_nested(versions: Iterable[Version]) -> list[Version]:
     """All of `versions`, with the versions nested in them."""
-    return [each for version in versions for each in (version.with_nested() if version.nested else (version,))]
+    return [each for version in versions for each in version.with_nested()]
