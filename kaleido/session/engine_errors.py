@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
 
 from kaleido.codegen.externals import KNOWN_ARITIES
 from kaleido.codegen.mangling import function_name, is_top_level
@@ -15,6 +14,29 @@ from kaleido.session.function_table import FunctionTable
 from kaleido.session.parsed_text import ForwardDeclarations
 
 __all__ = ["located", "memory", "refused", "undefined_call"]
+
+
+@contextmanager
+def located(source: Source, span: Span, functions: Mapping[str, DefinedFunction], stack_size: int) -> Iterator[None]:
+    """A context in which `source` runs at `span`.
+
+    Turns StackOverflow into KaleidoError, and sets the message of Interrupted: both name the place. `stack_size` is the
+    engine's, in bytes. Errors as in :func:`memory`, too.
+    """
+    try:
+        with memory(source, span):
+            yield
+    except StackOverflow as error:
+        if Callback.has_raised(error):
+            raise
+        place = _place(error.unit, source, span, functions)
+        raise KaleidoError(_overflow(error, place, source, span, stack_size)) from None
+    except Interrupted as stop:
+        if Callback.has_raised(stop):
+            raise
+        detached = ": a C function it called is left running" if stop.detached else ""
+        stop.args = (f"interrupted{_place(stop.unit, source, span, functions)}{detached}",)
+        raise
 
 
 def _overflow(error: StackOverflow, place: str, source: Source, span: Span, stack_size: int) -> Diagnostic:
@@ -75,7 +97,7 @@ def refused(source: Source | None = None, span: Span | None = None) -> Iterator[
     """A context in which definitions change.
 
     Turns UndefinedUnit into KaleidoError: a running program could call a function that would become undefined.
-    Errors as in :class:`memory`, too.
+    Errors as in :func:`memory`, too.
     """
     try:
         with memory(source, span):
@@ -85,48 +107,15 @@ def refused(source: Source | None = None, span: Span | None = None) -> Iterator[
         raise KaleidoError(Diagnostic(title, source, span)) from None
 
 
-class memory:  # noqa: N801 - it is used like a function
+@contextmanager
+def memory(source: Source | None = None, span: Span | None = None) -> Iterator[None]:
     """A context that needs memory for code, or for a stack: turns MemoryError into KaleidoError.
 
     As in all contexts here, what a Python function raises that native code has called stays as it is.
     """
-
-    def __init__(self, source: Source | None = None, span: Span | None = None) -> None:
-        self._source: Source | None = source
-        self._span: Span | None = span
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, MemoryError) and not Callback.has_raised(error):
-            raise KaleidoError(Diagnostic(str(error) or "out of memory", self._source, self._span)) from None
-
-
-class located(memory):  # noqa: N801
-    """A context in which `source` runs at `span`.
-
-    Turns StackOverflow into KaleidoError, and sets the message of Interrupted: both name the place. `stack_size` is the
-    engine's, in bytes. Errors as in :class:`memory`, too.
-    """
-
-    def __init__(self, source: Source, span: Span, functions: Mapping[str, DefinedFunction], stack_size: int) -> None:
-        self._source: Source = source
-        self._span: Span = span
-        self._functions, self._stack_size = functions, stack_size
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None or Callback.has_raised(error):
-            return
-        super().__exit__(kind, error, trace)
-        if isinstance(error, StackOverflow):
-            place = _place(error.unit, self._source, self._span, self._functions)
-            diagnostic = _overflow(error, place, self._source, self._span, self._stack_size)
-            raise KaleidoError(diagnostic) from None
-        if isinstance(error, Interrupted):
-            detached = ": a C function it called is left running" if error.detached else ""
-            error.args = (f"interrupted{_place(error.unit, self._source, self._span, self._functions)}{detached}",)
+    try:
+        yield
+    except MemoryError as error:
+        if Callback.has_raised(error):
+            raise
+        raise KaleidoError(Diagnostic(str(error) or "out of memory", source, span)) from None

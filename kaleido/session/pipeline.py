@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaleido.codegen.mangling import symbol
@@ -165,8 +164,21 @@ class Pipeline:
         except UndefinedUnit as error:
             raise undefined_call(error, text.source, item.span, text.forward, self.table) from None
 
-    def _all_errors(self, text: Text, index: int) -> _AllErrors:
-        return _AllErrors(text, index, self.table)
+    @contextmanager
+    def _all_errors(self, text: Text, index: int) -> Iterator[None]:
+        """A context that checks and runs step `index`: to its errors, it adds those in the rest of the text.
+
+        Where there is no memory for it, that is an error of the step, too.
+        """
+        step = text.steps[index]
+        span = step[0].prototype.span if isinstance(step, list) else step.span
+        try:
+            with memory(text.source, span):
+                yield
+        except SemanticError as error:
+            if Callback.has_raised(error):
+                raise
+            raise SemanticError(*remaining_errors(error, index, text, self.table)) from None
 
     # Definitions
 
@@ -304,22 +316,3 @@ class Pipeline:
     def located(self, source: Source, span: Span) -> AbstractContextManager[None]:
         """A context in which `source` runs at `span`: errors of the engine get that place."""
         return located(source, span, self.table.functions, self.engine.policy.stack_size)
-
-
-class _AllErrors(memory):
-    """A context that checks and runs step `index`: to its errors, it adds those in the rest of the text.
-
-    Where there is no memory for it, that is an error of the step, too.
-    """
-
-    def __init__(self, text: Text, index: int, table: FunctionTable) -> None:
-        step = text.steps[index]
-        super().__init__(text.source, step[0].prototype.span if isinstance(step, list) else step.span)
-        self._text, self._index, self._table = text, index, table
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        if isinstance(error, SemanticError) and not Callback.has_raised(error):
-            raise SemanticError(*remaining_errors(error, self._index, self._text, self._table)) from None

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
-from types import TracebackType
 
 __all__ = [
     "FULLY_BUFFERED",
@@ -78,33 +77,25 @@ def buffer_as_c_does() -> None:
         library.setvbuf(output, permanent_buffer(_BUFFER_SIZE), mode, _BUFFER_SIZE)
 
 
-class locked:  # noqa: N801 - it is used like a function
-    """A block that holds the stream's lock, with what native code has put out so far in the stream.
+@contextmanager
+def locked() -> Iterator[None]:
+    """Hold the stream's lock, with what native code has put out so far in the stream.
 
     Raises OSError if it cannot be acquired in time.
 
     That happens after a program was interrupted in a write that does not return, because the pipe is full and not read:
     the engine has detached the program's thread, and that thread keeps the lock.
     """
-
-    def __enter__(self) -> None:
-        library, output = libc()
-        if library.ftrylockfile(output) != 0:
-            deadline = time.monotonic() + _LOCK_TIMEOUT
-            while library.ftrylockfile(output) != 0:
-                if time.monotonic() > deadline:
-                    raise OSError("standard output is blocked")
-                time.sleep(0.001)
-        try:
-            _HeldBack.take()
-        except BaseException:
-            library.funlockfile(output)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        library, output = libc()
+    library, output = libc()
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while library.ftrylockfile(output) != 0:
+        if time.monotonic() > deadline:
+            raise OSError("standard output is blocked")
+        time.sleep(0.001)
+    try:
+        _HeldBack.take()
+        yield
+    finally:
         library.funlockfile(output)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kaleido.jit.native.direct_entry import EngineState
 from kaleido.jit.native.runtime import Runtime
@@ -32,37 +33,16 @@ class Access:
         """Prepare every direct call again before it runs the next time. Used under the lock, or after a fork."""
         self.state.epoch += 1
 
-    def opened(self) -> _Opened:
+    @contextmanager
+    def opened(self) -> Iterator[None]:
         """Hold the lock, with signals deferred. Raises RuntimeError where the engine is closed, or the parent's."""
-        return _Opened(self)
+        self.check_process()
+        with signals_deferred(), self.lock:
+            if self.closed:
+                raise RuntimeError("the engine is closed")
+            yield
 
     def check_process(self) -> None:
         """Raise RuntimeError in a forked child."""
         if self.belongs_to_parent:
             raise RuntimeError("this engine belongs to the process that this one was forked from: make one here")
-
-
-class _Opened(signals_deferred):
-    """The block of :meth:`Access.opened`. (A generator as a context manager takes three times as long.)"""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def __enter__(self) -> None:
-        access = self._access
-        access.check_process()
-        super().__enter__()
-        try:
-            access.lock.acquire()
-            if access.closed:
-                access.lock.release()
-                raise RuntimeError("the engine is closed")
-        except BaseException as error:
-            super().__exit__(type(error), error, error.__traceback__)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._access.lock.release()
-        super().__exit__(kind, error, trace)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from kaleido.jit.compiling.lazy_compiler import LazyCompiler
@@ -321,21 +321,15 @@ def _symbols(versions: Iterable[Version]) -> tuple[str, ...]:
     return tuple(version.unit.symbol for version in versions)
 
 
-class _released_on_error:  # noqa: N801 - it is used like a function
-    """A block that ends `uses` of a loaded object if it raises."""
-
-    def __init__(self, loaded: LoadedObject, *, uses: int) -> None:
-        self._loaded, self._uses = loaded, uses
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            for _ in range(self._uses):
-                self._loaded.release()
+@contextmanager
+def _released_on_error(loaded: LoadedObject, *, uses: int) -> Iterator[None]:
+    """End `uses` of a loaded object if the block raises."""
+    try:
+        yield
+    except BaseException:
+        for _ in range(uses):
+            loaded.release()
+        raise
 
 
 def _origin(code: ObjectCode) -> str:
