@@ -50,18 +50,18 @@ class Builder:
 
     def definition(self, children: list[Any]) -> Definition:
         keyword, prototype, body = children
-        return Definition(prototype, body, _span(keyword, _extent(body)))
+        return Definition(prototype, body, span_of(keyword).to(_extent(body)))
 
     def external(self, children: list[Any]) -> External:
         keyword, prototype = children
-        return External(prototype, _span(keyword, prototype.span))
+        return External(prototype, span_of(keyword).to(prototype.span))
 
     def prototype(self, children: list[Any]) -> Prototype:
         head, _, *tokens, closing = children
-        parameters = tuple([Variable(str(token), span_of(token)) for token in tokens])
+        parameters = tuple(Variable(str(token), span_of(token)) for token in tokens)
         self._refuse_duplicates(parameters, "parameter")
         if isinstance(head, Token):
-            return Prototype(str(head), parameters, None, Span(head.start, closing.end))
+            return Prototype(str(head), parameters, None, span_of(head).to(span_of(closing)))
         wanted = 1 if head.precedence is None else 2
         if len(parameters) != wanted:
             kind = "a unary" if wanted == 1 else "a binary"
@@ -156,7 +156,7 @@ class Builder:
 
     def _combine(self, operator: Token, operands: list[Expression]) -> None:
         right, left = operands.pop(), operands.pop()
-        span = Span(_extent(left).start, _extent(right).end)
+        span = _extent(left).to(_extent(right))
         if str(operator) != ASSIGNMENT:
             operands.append(Binary(str(operator), left, right, span, span_of(operator)))
         elif isinstance(left, Variable):
@@ -173,12 +173,7 @@ def _extent(node: Expression) -> Span:
 
 def span_of(token: Token) -> Span:
     """The span of a token."""
-    return Span(token.start, token.start + len(token))
-
-
-def _span(token: Token, last: Span) -> Span:
-    """The span from the start of a token to the end of `last`."""
-    return Span(token.start, last.end)
+    return Span(token.start, token.end)
 
 
 def _binds_before(left: Token, right: Token) -> bool:

@@ -39,7 +39,8 @@ class Operand(Node):
 
     __slots__ = ("parentheses",)
 
-    parentheses: Span | None
+    def __init__(self) -> None:
+        self.parentheses: Span | None = None
 
     def in_parentheses(self, span: Span) -> Self:
         """This expression in parentheses, or in more of them: `span` is from the outermost ``(`` to its ``)``."""
@@ -54,7 +55,7 @@ class Number(Operand):
     __slots__ = __match_args__ = ("value", "span")
 
     def __init__(self, value: float, span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.value, self.span = value, span
 
 
@@ -64,7 +65,7 @@ class Variable(Operand):
     __slots__ = __match_args__ = ("name", "span")
 
     def __init__(self, name: str, span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.name, self.span = name, span
 
 
@@ -74,7 +75,7 @@ class Assign(Operand):
     __slots__ = __match_args__ = ("variable", "value", "span")
 
     def __init__(self, variable: Variable, value: Expression, span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.variable, self.value, self.span = variable, value, span
 
 
@@ -82,7 +83,7 @@ class Unary(Operand):
     __slots__ = __match_args__ = ("operator", "operand", "span", "operator_span")
 
     def __init__(self, operator: str, operand: Expression, span: Span, operator_span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.operator, self.operand, self.span, self.operator_span = operator, operand, span, operator_span
 
     @property
@@ -95,7 +96,7 @@ class Binary(Operand):
     __slots__ = __match_args__ = ("operator", "left", "right", "span", "operator_span")
 
     def __init__(self, operator: str, left: Expression, right: Expression, span: Span, operator_span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.operator, self.left = operator, left
         self.right, self.span, self.operator_span = right, span, operator_span
 
@@ -111,7 +112,7 @@ class Call(Operand):
     __slots__ = __match_args__ = ("callee", "arguments", "span", "callee_span")
 
     def __init__(self, callee: str, arguments: tuple[Expression, ...], span: Span, callee_span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.callee, self.arguments, self.span, self.callee_span = callee, arguments, span, callee_span
 
 
@@ -121,7 +122,7 @@ class If(Operand):
     __slots__ = __match_args__ = ("condition", "then", "otherwise", "span")
 
     def __init__(self, condition: Expression, then: Expression, otherwise: Expression, span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.condition, self.then, self.otherwise, self.span = condition, then, otherwise, span
 
 
@@ -143,7 +144,7 @@ class For(Operand):
         body: Expression,
         span: Span,
     ) -> None:
-        self.parentheses = None
+        super().__init__()
         self.variable, self.start, self.condition = variable, start, condition
         self.step, self.body, self.span = step, body, span
 
@@ -163,7 +164,7 @@ class Var(Operand):
     __slots__ = __match_args__ = ("bindings", "body", "span")
 
     def __init__(self, bindings: tuple[Binding, ...], body: Expression, span: Span) -> None:
-        self.parentheses = None
+        super().__init__()
         self.bindings, self.body, self.span = bindings, body, span
 
 
