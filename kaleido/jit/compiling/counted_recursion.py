@@ -12,7 +12,7 @@ subtraction takes one cycle instead of three. So the time grows with a smaller p
 It is done where the function accesses no memory, and calls itself at least twice; where none of these calls is a tail
 call; and where no debugger shows variables. LLVM 22 ends the process where it folds a signed integer that a debugger is
 to convert to a double. A parameter is counted where each of these calls passes it on, unchanged or with a constant
-integer added, and one call adds something. The others stay doubles, whatever is passed for them.
+integer added, and one call adds something. The other parameters stay doubles, whatever calls pass for them.
 
 Why it is exact. Counted arguments are at most 2^50 at the beginning, and not -0.0; each call adds at most 16. To come
 to 2^53, up to which doubles represent all integers, takes more than 2^48 calls inside each other. No stack is that
