@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
+from kaleido.jit import interruptibly, signals_deferred
 from kaleido.language.source_files import reason
 
 __all__ = ["LinkError", "link"]
@@ -29,11 +30,27 @@ def link(objects: Sequence[Path], program: Path, libraries: Sequence[str], drive
     command = _command(driver) if driver else _found()
     arguments = [*map(str, objects), "-o", str(program), *chain.from_iterable(map(_library, libraries)), "-lm"]
     try:
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
+        code, printed = _run([*command, *arguments])
     except OSError as error:
         raise LinkError(f"cannot run {command[0]}: {reason(error)}") from None
-    if done.returncode != 0:
-        raise LinkError(f"{command[0]} could not link the program:\n{(done.stderr or done.stdout).rstrip()}")
+    if code != 0:
+        raise LinkError(f"{command[0]} could not link the program:\n{printed.rstrip()}")
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Run a command. Returns the exit code, and what was printed. An interruption ends it, too. Raises OSError."""
+    with signals_deferred():
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        try:
+            printed, _ = interruptibly(process.communicate)
+        except BaseException:
+            # It writes into a folder that is about to be removed.
+            process.kill()
+            process.communicate()
+            raise
+    return process.returncode, printed
 
 
 def _library(name: str) -> list[str]:
